@@ -1,0 +1,160 @@
+"""Who is calling: an admin with an access key, or one of Upward's own services.
+
+An access key reads `upw_<key id>_<secret><checksum>`: the key id finds the row, the secret has 256 bits, the checksum
+(CRC-32, base 36) lets secret scanners and typing errors be told from keys. Only the SHA-256 of the whole key is stored:
+with 256 random bits a slow hash would add nothing. The table belongs to `services/programs`, which alone writes it;
+it is declared here because every service authenticates its own callers.
+"""
+
+import hashlib
+import hmac
+import re
+import secrets
+import zlib
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Depends, Header, Request
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Mapped, mapped_column
+from structlog.contextvars import bind_contextvars
+
+from shared.contracts.base import Contract
+from shared.database import Base
+from shared.errors import Forbidden, Unauthorized
+from shared.http.dependencies import Session
+
+ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
+KEY = re.compile(r"^upw_([0-9a-z]{12})_([0-9a-f]{64})([0-9a-z]{7})$")
+
+
+class Role(StrEnum):
+    """What a key may do; each role may do all that the ones below it may."""
+
+    VIEWER = "viewer"
+    COORDINATOR = "coordinator"
+    ADMIN = "admin"
+    OWNER = "owner"
+
+    def covers(self, needed: "Role") -> bool:
+        ranks = list(Role)
+        return ranks.index(self) >= ranks.index(needed)
+
+
+class AccessKey(Base):
+    __tablename__ = "access_key"
+    __table_args__ = {"schema": "programs"}
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    """The key id: the part of the key that may be shown."""
+    organization_id: Mapped[UUID]
+    role: Mapped[str]
+    label: Mapped[str]
+    key_hash: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    revoked_at: Mapped[datetime | None]
+
+
+class NewKey(Contract):
+    key: str
+    id: str
+    key_hash: str
+
+
+class Caller(Contract):
+    organization_id: UUID
+    key_id: str
+    role: Role
+
+
+class InternalCaller(Contract):
+    """One of Upward's services, acting for one organization."""
+
+    organization_id: UUID
+
+
+def new_key() -> NewKey:
+    """A fresh access key; `key` is shown once and never stored."""
+    key_id = "".join(secrets.choice(ALPHABET) for _ in range(12))
+    body = f"upw_{key_id}_{secrets.token_hex(32)}"
+    key = body + _checksum(body)
+    return NewKey(key=key, id=key_id, key_hash=hash_key(key))
+
+
+def hash_key(key: str) -> str:
+    return hashlib.sha256(key.encode()).hexdigest()
+
+
+def key_id_of(key: str) -> str | None:
+    """The key id of a well-formed key, None for anything else."""
+    found = KEY.match(key)
+    if found is None or not hmac.compare_digest(_checksum(key[:-7]), found[3]):
+        return None
+    return found[1]
+
+
+async def authenticate(session: AsyncSession, key: str) -> Caller:
+    """The caller behind a key. Raises Unauthorized."""
+    refused = Unauthorized("Send a valid access key as 'Authorization: Bearer upw_…'.", code="invalid_access_key")
+    key_id = key_id_of(key)
+    if key_id is None:
+        raise refused
+    row = await session.scalar(select(AccessKey).where(AccessKey.id == key_id, AccessKey.revoked_at.is_(None)))
+    if row is None or not hmac.compare_digest(row.key_hash, hash_key(key)):
+        raise refused
+    return Caller(organization_id=row.organization_id, key_id=row.id, role=Role(row.role))
+
+
+async def current_caller(session: Session, authorization: Annotated[str, Header()] = "") -> Caller:
+    caller = await authenticate(session, _bearer(authorization))
+    bind_contextvars(organization_id=str(caller.organization_id), key_id=caller.key_id)
+    return caller
+
+
+def at_least(role: Role) -> Callable[[Caller], Awaitable[Caller]]:
+    """A dependency that answers 403 to callers whose role does not cover `role`."""
+
+    async def check(caller: Annotated[Caller, Depends(current_caller)]) -> Caller:
+        if not caller.role.covers(role):
+            raise Forbidden(f"This needs the role {role.value} or higher.", code="role_too_low")
+        return caller
+
+    return check
+
+
+async def internal_caller(
+    request: Request,
+    authorization: Annotated[str, Header()] = "",
+    upward_organization: Annotated[UUID | None, Header()] = None,
+) -> InternalCaller:
+    """Raises Unauthorized unless the call carries the service credential and names its organization."""
+    expected = request.app.state.settings.service_token.get_secret_value()
+    given = _bearer(authorization)
+    if not expected or not hmac.compare_digest(given.encode(), expected.encode()) or upward_organization is None:
+        raise Unauthorized("This address is for Upward's own services.", code="service_only")
+    bind_contextvars(organization_id=str(upward_organization))
+    return InternalCaller(organization_id=upward_organization)
+
+
+Viewer = Annotated[Caller, Depends(at_least(Role.VIEWER))]
+Coordinator = Annotated[Caller, Depends(at_least(Role.COORDINATOR))]
+Admin = Annotated[Caller, Depends(at_least(Role.ADMIN))]
+Owner = Annotated[Caller, Depends(at_least(Role.OWNER))]
+ServiceCaller = Annotated[InternalCaller, Depends(internal_caller)]
+
+
+def _bearer(header: str) -> str:
+    scheme, _, value = header.partition(" ")
+    return value.strip() if scheme.lower() == "bearer" else ""
+
+
+def _checksum(body: str) -> str:
+    number, digits = zlib.crc32(body.encode()), ""
+    while number:
+        number, digit = divmod(number, 36)
+        digits = ALPHABET[digit] + digits
+    return digits.rjust(7, "0")

@@ -1,0 +1,112 @@
+"""Check-ins, surveys, concerns and the report: how it goes."""
+
+from abc import abstractmethod
+from enum import StrEnum
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import Field
+from temporalio import activity
+
+from shared.contracts.base import Contract
+from shared.contracts.programs import Outcome
+from shared.contracts.rounds import RoundActivities
+
+Usefulness = Annotated[int, Field(ge=1, le=5, description="1 not at all useful, 5 very useful")]
+Note = Annotated[str, Field(max_length=2000)]
+
+
+class Obstacle(StrEnum):
+    NONE = "none"
+    NO_TIME = "no_time"
+    CANCELLED = "cancelled"
+    TOPIC = "topic"
+    NOT_A_FIT = "not_a_fit"
+    OTHER = "other"
+
+
+class ConcernReason(StrEnum):
+    MISSED_CHECK_INS = "missed_check_ins"
+    NOT_A_FIT = "not_a_fit"
+
+
+class ConcernRung(StrEnum):
+    COORDINATOR = "coordinator"
+    SPONSOR = "sponsor"
+
+
+class CheckInEntry(Contract):
+    pair_id: UUID
+    met: bool
+    usefulness: Usefulness | None = None
+    """Asked for when they met."""
+    obstacle: Obstacle = Obstacle.NONE
+    note: Note = ""
+    """For the pair alone."""
+
+
+class CheckInAnswer(Contract):
+    entries: Annotated[tuple[CheckInEntry, ...], Field(min_length=1, max_length=20)]
+
+
+class SurveyEntry(Contract):
+    pair_id: UUID
+    usefulness: Usefulness
+    would_repeat: bool
+    comment: Note = ""
+
+
+class SurveyAnswer(Contract):
+    entries: Annotated[tuple[SurveyEntry, ...], Field(min_length=1, max_length=20)]
+
+
+class PairQuestion(Contract):
+    """One pair that the page asks about."""
+
+    pair_id: UUID
+    side: str
+    partner_id: UUID
+    answered: bool = False
+
+
+class CheckInForm(Contract):
+    number: int
+    pairs: tuple[PairQuestion, ...]
+
+
+class SurveyForm(Contract):
+    pairs: tuple[PairQuestion, ...]
+
+
+class EscalateConcern(Contract):
+    organization_id: UUID
+    concern_id: UUID
+    rung: ConcernRung
+
+
+class ConcernState(Contract):
+    open: bool
+
+
+class CompileReport(Contract):
+    organization_id: UUID
+    cycle_id: UUID
+    outcome: Outcome
+
+
+class ReportCompiled(Contract):
+    outcome: Outcome
+
+
+class FeedbackActivities(RoundActivities):
+    """Owner of the check-in and survey rounds: asks both sides of every active pair."""
+
+    @activity.defn
+    @abstractmethod
+    async def escalate_concern(self, request: EscalateConcern) -> ConcernState:
+        """Records the rung of the ladder that is told now; says whether the concern is still open."""
+
+    @activity.defn
+    @abstractmethod
+    async def compile_report(self, request: CompileReport) -> ReportCompiled:
+        """Stores the cycle's report and resolves the concerns that are left, as the cycle is over."""

@@ -1,0 +1,147 @@
+"""People, enrolments and participants' links: who takes part."""
+
+from enum import StrEnum
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import AwareDatetime, Field
+
+from shared.contracts.base import Contract
+from shared.contracts.programs import Topic
+from shared.contracts.rounds import RoundActivities, RoundKind
+
+
+class EnrolmentRole(StrEnum):
+    MENTOR = "mentor"
+    MENTEE = "mentee"
+    BOTH = "both"
+
+
+class MeetingWindow(StrEnum):
+    """Half working days, in the person's own time zone."""
+
+    MON_AM = "mon-am"
+    MON_PM = "mon-pm"
+    TUE_AM = "tue-am"
+    TUE_PM = "tue-pm"
+    WED_AM = "wed-am"
+    WED_PM = "wed-pm"
+    THU_AM = "thu-am"
+    THU_PM = "thu-pm"
+    FRI_AM = "fri-am"
+    FRI_PM = "fri-pm"
+
+
+class PoolPerson(Contract):
+    """One enrolled person as matching sees them: features, no name and no address."""
+
+    person_id: UUID
+    role: EnrolmentRole
+    level: int
+    department: str
+    location: str = ""
+    time_zone: str
+    managers: tuple[UUID, ...] = ()
+    """The reporting line above, nearest first, to the top."""
+    languages: tuple[str, ...] = ()
+    topics_taught: tuple[str, ...] = ()
+    """Topic codes; aliases are already folded."""
+    topics_wanted: tuple[str, ...] = ()
+    """Topic codes, most wanted first."""
+    mentor_capacity: int = 1
+    mentee_capacity: int = 1
+    meeting_windows: tuple[MeetingWindow, ...] = ()
+    preferred: tuple[UUID, ...] = ()
+    avoided: tuple[UUID, ...] = ()
+
+
+class PoolPage(Contract):
+    people: tuple[PoolPerson, ...]
+    after: UUID | None = None
+
+
+class Contact(Contract):
+    """How to reach and address a person (internal HTTP only)."""
+
+    person_id: UUID
+    name: str
+    given_name: str
+    email: str
+    time_zone: str
+    language: str
+    job_title: str = ""
+    department: str = ""
+    active: bool = True
+
+
+class ReadContacts(Contract):
+    person_ids: Annotated[tuple[UUID, ...], Field(max_length=1000)]
+
+
+class Contacts(Contract):
+    contacts: tuple[Contact, ...]
+    """Those that exist, in no particular order."""
+
+
+class MintLinks(Contract):
+    """One new link a person; earlier links of the same round stay valid."""
+
+    round_id: UUID
+    kind: RoundKind
+    cycle_id: UUID
+    person_ids: Annotated[tuple[UUID, ...], Field(max_length=1000)]
+
+
+class MintedLink(Contract):
+    person_id: UUID
+    token: str
+    """The secret part of the link; only its hash is stored."""
+
+
+class MintedLinks(Contract):
+    links: tuple[MintedLink, ...]
+
+
+class ResolveLink(Contract):
+    token: Annotated[str, Field(repr=False, min_length=20, max_length=200)]
+
+
+class LinkGrant(Contract):
+    """What a link allows: this person answers this round while it is open."""
+
+    organization_id: UUID
+    cycle_id: UUID
+    round_id: UUID
+    kind: RoundKind
+    person_id: UUID
+    given_name: str
+    closes_at: AwareDatetime
+
+
+class EnrolmentAnswer(Contract):
+    """A person's application. `role` None means: not this time."""
+
+    role: EnrolmentRole | None
+    topics_taught: Annotated[tuple[str, ...], Field(max_length=20)] = ()
+    """Topic codes, labels or aliases of the program."""
+    topics_wanted: Annotated[tuple[str, ...], Field(max_length=20)] = ()
+    mentor_capacity: Annotated[int, Field(ge=1, le=5)] = 1
+    mentee_capacity: Annotated[int, Field(ge=1, le=5)] = 1
+    languages: Annotated[tuple[str, ...], Field(max_length=10)] = ()
+    """BCP 47 codes; empty means the directory's language."""
+    meeting_windows: tuple[MeetingWindow, ...] = ()
+    preferred_emails: Annotated[tuple[str, ...], Field(max_length=5)] = ()
+    avoided_emails: Annotated[tuple[str, ...], Field(max_length=20)] = ()
+
+
+class EnrolmentForm(Contract):
+    """What the enrolment page shows."""
+
+    program_name: str
+    topics: tuple[Topic, ...]
+    languages: tuple[str, ...]
+    answer: EnrolmentAnswer | None = None
+
+
+class IntakeActivities(RoundActivities):
+    """Owner of the enrolment round; asks every active person of the directory."""

@@ -1,0 +1,159 @@
+"""Match runs and pairs: who meets whom."""
+
+from abc import abstractmethod
+from enum import StrEnum
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import AwareDatetime, Field
+from temporalio import activity
+
+from shared.contracts.base import Contract
+from shared.contracts.programs import Direction, MatchingPolicy
+from shared.contracts.rounds import RoundActivities
+
+
+class PairState(StrEnum):
+    PROPOSED = "proposed"
+    OFFERED = "offered"
+    ACTIVE = "active"
+    ON_HOLD = "on_hold"
+    ENDED = "ended"
+    COMPLETED = "completed"
+    DECLINED = "declined"
+
+
+class MatchRunState(StrEnum):
+    PROPOSED = "proposed"
+    APPROVED = "approved"
+    SUPERSEDED = "superseded"
+    """A newer run of the cycle took its place before it was approved."""
+    EXPIRED = "expired"
+    """The time for offers ended before it was approved."""
+
+
+class EndReason(StrEnum):
+    """Why a pair ended or was declined."""
+
+    NOT_A_FIT = "not_a_fit"
+    NO_TIME = "no_time"
+    LEFT_COMPANY = "left_company"
+    DECLINED = "declined"
+    NO_ANSWER = "no_answer"
+    CYCLE_CANCELLED = "cycle_cancelled"
+    OTHER = "other"
+
+
+class ProposeMatches(Contract):
+    """`attempt` 1 is the first run; later ones re-match only those whom declines set free."""
+
+    organization_id: UUID
+    cycle_id: UUID
+    attempt: int
+    direction: Direction
+    policy: MatchingPolicy
+
+
+class Proposal(Contract):
+    match_run_id: UUID
+    enrolled: int
+    """People who could take part: 0 means that nobody enrolled."""
+    pairs: int
+    unmatched: int
+
+
+class ConcludeOffers(Contract):
+    organization_id: UUID
+    cycle_id: UUID
+
+
+class OffersConcluded(Contract):
+    active: int
+
+
+class ConcludePairs(Contract):
+    """Ends the cycle's live pairs: `completed` at the closing, `ended` when the cycle is cancelled."""
+
+    organization_id: UUID
+    cycle_id: UUID
+    state: PairState
+
+
+class PairsConcluded(Contract):
+    pairs: int
+
+
+class PairSummary(Contract):
+    """One pair as other services see it."""
+
+    id: UUID
+    mentor_id: UUID
+    mentee_id: UUID
+    state: PairState
+    topics: tuple[str, ...] = ()
+    activated_at: AwareDatetime | None = None
+
+
+class PairPage(Contract):
+    pairs: tuple[PairSummary, ...]
+    after: UUID | None = None
+
+
+class MatchingSummary(Contract):
+    """Counts for the report. People are counted once."""
+
+    enrolled: int
+    mentors: int
+    mentees: int
+    matched: int
+    """People in a pair that was offered."""
+    active: int
+    """People in a pair that went live."""
+    completed: int
+    pairs_offered: int
+    pairs_active: int
+    """Pairs that went live, whatever became of them."""
+    pairs_completed: int
+    pairs_ended: int
+
+
+class AcceptanceDecision(Contract):
+    pair_id: UUID
+    accept: bool
+
+
+class AcceptanceAnswer(Contract):
+    decisions: Annotated[tuple[AcceptanceDecision, ...], Field(min_length=1, max_length=20)]
+
+
+class Offer(Contract):
+    """One offered pair as one of its two people sees it."""
+
+    pair_id: UUID
+    side: str
+    """`mentor` or `mentee`: the part that the reader plays."""
+    partner_id: UUID
+    reasons: tuple[str, ...]
+    accepted: bool | None = None
+
+
+class AcceptanceForm(Contract):
+    offers: tuple[Offer, ...]
+
+
+class MatchingActivities(RoundActivities):
+    """Owner of the acceptance rounds: asks both sides of every pair that is offered and not asked yet."""
+
+    @activity.defn
+    @abstractmethod
+    async def propose_matches(self, request: ProposeMatches) -> Proposal:
+        """Stores one match run (natural key: cycle + attempt) with proposed pairs; heartbeats."""
+
+    @activity.defn
+    @abstractmethod
+    async def conclude_offers(self, request: ConcludeOffers) -> OffersConcluded:
+        """Declines what is still offered and expires what is still proposed; counts the active pairs."""
+
+    @activity.defn
+    @abstractmethod
+    async def conclude_pairs(self, request: ConcludePairs) -> PairsConcluded: ...

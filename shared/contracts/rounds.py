@@ -1,0 +1,125 @@
+"""Rounds: asking an audience for one thing by a deadline. The same contract whoever owns the round."""
+
+from abc import ABC, abstractmethod
+from enum import StrEnum
+from uuid import UUID, uuid5
+
+from pydantic import AwareDatetime
+from temporalio import activity
+
+from shared.contracts.base import Contract, Service
+
+
+class RoundKind(StrEnum):
+    ENROLMENT = "enrolment"
+    ACCEPTANCE = "acceptance"
+    CHECK_IN = "check_in"
+    SURVEY = "survey"
+
+
+class RoundState(StrEnum):
+    OPEN = "open"
+    CLOSED = "closed"
+
+
+class CloseReason(StrEnum):
+    DEADLINE = "deadline"
+    ANSWERED = "answered"
+    ADVANCED = "advanced"
+    CANCELLED = "cancelled"
+
+
+class RecipientState(StrEnum):
+    """`pending` has not answered and is still asked; `all` is everyone who was asked."""
+
+    PENDING = "pending"
+    ALL = "all"
+
+
+OWNERS: dict[RoundKind, Service] = {
+    RoundKind.ENROLMENT: Service.INTAKE,
+    RoundKind.ACCEPTANCE: Service.MATCHING,
+    RoundKind.CHECK_IN: Service.FEEDBACK,
+    RoundKind.SURVEY: Service.FEEDBACK,
+}
+
+
+def round_id_for(cycle_id: UUID, kind: RoundKind, number: int) -> UUID:
+    """The id of a cycle's round: derived, so that opening it again is the same round."""
+    return uuid5(cycle_id, f"{kind.value}-{number}")
+
+
+class OpenRound(Contract):
+    organization_id: UUID
+    cycle_id: UUID
+    round_id: UUID
+    kind: RoundKind
+    number: int
+    """Counts the cycle's rounds of this kind from 1."""
+    closes_at: AwareDatetime
+
+
+class RoundOpened(Contract):
+    recipients: int
+    """How many answers are asked for: one a person and subject (a pair, or the cycle itself)."""
+    closes_at: AwareDatetime
+
+
+class CloseRound(Contract):
+    organization_id: UUID
+    round_id: UUID
+    reason: CloseReason
+
+
+class RoundClosed(Contract):
+    recipients: int
+    answered: int
+
+
+class ExtendRound(Contract):
+    organization_id: UUID
+    round_id: UUID
+    closes_at: AwareDatetime
+
+
+class RoundExtended(Contract):
+    closes_at: AwareDatetime
+
+
+class RoundCounts(Contract):
+    """One round as an admin sees it."""
+
+    id: UUID
+    kind: RoundKind
+    number: int
+    state: RoundState
+    opened_at: AwareDatetime
+    closes_at: AwareDatetime
+    closed_at: AwareDatetime | None = None
+    close_reason: CloseReason | None = None
+    recipients: int
+    answered: int
+    pending: int
+
+
+class AnswerRecorded(Contract):
+    """What the owner answers to a participant's answer."""
+
+    round_id: UUID
+    closes_at: AwareDatetime
+
+
+class RoundActivities(ABC):
+    """What the owner of a kind of round does for `RoundWorkflow`. All idempotent on `round_id`."""
+
+    @activity.defn
+    @abstractmethod
+    async def open_round(self, request: OpenRound) -> RoundOpened: ...
+
+    @activity.defn
+    @abstractmethod
+    async def extend_round(self, request: ExtendRound) -> RoundExtended: ...
+
+    @activity.defn
+    @abstractmethod
+    async def close_round(self, request: CloseRound) -> RoundClosed: ...

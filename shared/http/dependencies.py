@@ -1,0 +1,31 @@
+"""What every HTTP edge asks FastAPI for: a session that is committed before the answer leaves."""
+
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+from fastapi import Depends, Request
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from shared.config import Settings
+from shared.http.internal import Internal
+
+
+async def _session(request: Request) -> AsyncIterator[AsyncSession]:
+    async with request.app.state.database.transaction() as session:
+        yield session
+
+
+def _internal(request: Request) -> Internal:
+    internal: Internal = request.app.state.internal
+    return internal
+
+
+def _settings(request: Request) -> Settings:
+    settings: Settings = request.app.state.settings
+    return settings
+
+
+# scope="function": the transaction ends before the response is sent, not after (FastAPI's default).
+Session = Annotated[AsyncSession, Depends(_session, scope="function")]
+InternalClient = Annotated[Internal, Depends(_internal)]
+AppSettings = Annotated[Settings, Depends(_settings)]

@@ -1,0 +1,70 @@
+"""One place where failures become `application/problem+json` (RFC 9457)."""
+
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import ValidationError
+from starlette.exceptions import HTTPException
+
+from shared.errors import DomainError, Invalid
+
+log = structlog.get_logger(__name__)
+TYPE = "urn:upward:problem:"
+TITLES = {
+    400: "Bad request",
+    401: "Not authenticated",
+    403: "Not allowed",
+    404: "Not found",
+    405: "Method not allowed",
+    409: "Conflict",
+    410: "Gone",
+    412: "Precondition failed",
+    413: "Too large",
+    415: "Unsupported media type",
+    422: "Invalid",
+    428: "Precondition required",
+    500: "Internal error",
+    503: "Not available",
+}
+
+
+def problem(status: int, code: str, detail: str | None = None, **extra: Any) -> JSONResponse:
+    """A problem document. `type` is `urn:upward:problem:<code>`; `code` repeats it bare."""
+    document = {"type": TYPE + code, "title": TITLES.get(status, "Error"), "status": status, "code": code}
+    if detail:
+        document["detail"] = detail
+    headers = {"www-authenticate": "Bearer"} if status == 401 else {}
+    headers |= extra.pop("headers", None) or {}
+    return JSONResponse(document | extra, status_code=status, headers=headers, media_type="application/problem+json")
+
+
+def field_errors(error: ValidationError | RequestValidationError) -> list[dict[str, str]]:
+    """The fields and what is wrong with each; the values themselves are not repeated."""
+    return [{"field": ".".join(str(part) for part in found["loc"]), "detail": found["msg"]} for found in error.errors()]
+
+
+def invalid(error: ValidationError) -> Invalid:
+    """A pydantic failure of a value that came from a caller, as an expected failure."""
+    return Invalid("Some fields are not valid; see errors.", errors=field_errors(error))
+
+
+def install_problem_handlers(app: FastAPI) -> None:
+    @app.exception_handler(DomainError)
+    async def expected(request: Request, error: DomainError) -> JSONResponse:
+        return problem(error.status, error.code, error.detail, **error.extra)
+
+    @app.exception_handler(RequestValidationError)
+    async def not_valid(request: Request, error: RequestValidationError) -> JSONResponse:
+        return problem(422, "invalid", "Some fields are not valid; see errors.", errors=field_errors(error))
+
+    @app.exception_handler(HTTPException)
+    async def framework(request: Request, error: HTTPException) -> JSONResponse:
+        code = TITLES.get(error.status_code, "error").lower().replace(" ", "_")
+        return problem(error.status_code, code, str(error.detail), headers=error.headers)
+
+    @app.exception_handler(Exception)
+    async def unexpected(request: Request, error: Exception) -> JSONResponse:
+        return problem(500, "internal_error")

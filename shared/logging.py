@@ -1,0 +1,55 @@
+"""One log pipeline: our events and libraries' records meet in one formatter.
+
+Log events are dotted past tense (`cycle.launched`) with fields; the request, cycle and organization ids are bound once
+through `structlog.contextvars`. Ids, codes, counts and times only: no names, addresses, tokens or free text.
+"""
+
+import logging
+import sys
+from typing import TextIO
+
+import structlog
+
+QUIET = ("httpx", "httpcore", "alembic", "aiosmtpd", "mail.log", "sqlalchemy", "asyncio")
+
+
+def configure_logging(level: str = "INFO", format: str = "json", stream: TextIO | None = None) -> None:
+    """Sends everything through one handler. Call once, at the start of a process."""
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+    ]
+    renderer: structlog.typing.Processor = (
+        structlog.processors.JSONRenderer() if format == "json" else structlog.dev.ConsoleRenderer()
+    )
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(stream or sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(level.upper())
+    for name in QUIET:
+        logging.getLogger(name).setLevel(logging.WARNING)
+    for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
+        logging.getLogger(name).handlers = []
+        logging.getLogger(name).propagate = True
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    # The access log would print links' tokens; shared.http logs requests by route instead.
+    logging.getLogger("uvicorn.access").disabled = True

@@ -1,0 +1,47 @@
+"""Tables of rounds: one shape for every kind, in the shared kernel because all owners mean the same by it."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import ForeignKey, Index, UniqueConstraint, func
+from sqlalchemy.orm import Mapped, mapped_column
+
+from shared.database import Base
+
+
+class Round(Base):
+    __tablename__ = "round"
+    __table_args__ = (UniqueConstraint("cycle_id", "kind", "number"), {"schema": "rounds"})
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    organization_id: Mapped[UUID]
+    cycle_id: Mapped[UUID]
+    kind: Mapped[str]
+    number: Mapped[int]
+    state: Mapped[str]
+    opened_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    closes_at: Mapped[datetime]
+    closed_at: Mapped[datetime | None]
+    close_reason: Mapped[str | None]
+
+
+class RoundRecipient(Base):
+    """One answer that is asked for: of this person about this subject (a pair, or the cycle itself).
+
+    `excused_at` is set when the question lost its subject, such as a pair that ended: nobody is asked any more and
+    the answer counts neither as given nor as missing.
+    """
+
+    __tablename__ = "recipient"
+    __table_args__ = (
+        Index("ix_recipient_person_id", "organization_id", "person_id"),
+        Index("ix_recipient_subject_id", "organization_id", "subject_id"),
+        {"schema": "rounds"},
+    )
+
+    round_id: Mapped[UUID] = mapped_column(ForeignKey("rounds.round.id"), primary_key=True)
+    person_id: Mapped[UUID] = mapped_column(primary_key=True)
+    subject_id: Mapped[UUID] = mapped_column(primary_key=True)
+    organization_id: Mapped[UUID]
+    answered_at: Mapped[datetime | None]
+    excused_at: Mapped[datetime | None]

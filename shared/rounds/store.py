@@ -1,0 +1,299 @@
+"""The facts of a round: opened once, answered while open, closed once.
+
+Answering, excusing and closing all lock the round's row first, so that "everyone has answered" and "closed" are
+decided by one transaction at a time. Functions never commit.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+from uuid import UUID
+
+from sqlalchemy import func, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from shared.contracts.base import PersonPage
+from shared.contracts.events import RoundAnswered, RoundClosedEvent, RoundOpenedEvent
+from shared.contracts.rounds import (
+    CloseReason,
+    CloseRound,
+    ExtendRound,
+    OpenRound,
+    RecipientState,
+    RoundClosed,
+    RoundCounts,
+    RoundExtended,
+    RoundKind,
+    RoundOpened,
+    RoundState,
+)
+from shared.errors import Forbidden, Gone, NotFound
+from shared.events import emit
+from shared.rounds.models import Round, RoundRecipient
+
+
+class RoundIsClosed(Gone):
+    code = "round_closed"
+
+
+class Recipient(NamedTuple):
+    person_id: UUID
+    subject_id: UUID
+    """The pair asked about, or the cycle."""
+
+
+async def open_round(session: AsyncSession, request: OpenRound, recipients: Iterable[Recipient]) -> RoundOpened:
+    """Creates the round and its recipients, once; a repeat answers what stands. Emits `round.opened`."""
+    created = await session.scalar(
+        insert(Round)
+        .values(
+            id=request.round_id,
+            organization_id=request.organization_id,
+            cycle_id=request.cycle_id,
+            kind=request.kind,
+            number=request.number,
+            state=RoundState.OPEN,
+            closes_at=request.closes_at,
+        )
+        .on_conflict_do_nothing(index_elements=[Round.id])
+        .returning(Round.id)
+    )
+    if created is not None:
+        rows = [
+            {
+                "round_id": request.round_id,
+                "person_id": recipient.person_id,
+                "subject_id": recipient.subject_id,
+                "organization_id": request.organization_id,
+            }
+            for recipient in dict.fromkeys(recipients)
+        ]
+        if rows:
+            await session.execute(insert(RoundRecipient), rows)
+        await emit(
+            session,
+            request.organization_id,
+            RoundOpenedEvent(
+                round_id=request.round_id,
+                cycle_id=request.cycle_id,
+                kind=request.kind,
+                number=request.number,
+                recipients=len(rows),
+                closes_at=request.closes_at,
+            ),
+        )
+    found = await read_round(session, request.organization_id, request.round_id)
+    return RoundOpened(recipients=found.recipients, closes_at=found.closes_at)
+
+
+async def extend_round(session: AsyncSession, request: ExtendRound) -> RoundExtended:
+    """Moves the deadline of an open round; a closed one stays as it is."""
+    await session.execute(
+        update(Round)
+        .where(
+            Round.organization_id == request.organization_id,
+            Round.id == request.round_id,
+            Round.state == RoundState.OPEN,
+        )
+        .values(closes_at=request.closes_at)
+    )
+    found = await read_round(session, request.organization_id, request.round_id)
+    return RoundExtended(closes_at=found.closes_at)
+
+
+async def close_round(session: AsyncSession, request: CloseRound) -> tuple[RoundClosed, bool]:
+    """Closes the round once. The flag says whether this call closed it, so that the owner acts once on what is
+    missing. Emits `round.closed`."""
+    row = await _lock(session, request.organization_id, request.round_id)
+    counts = await read_round(session, request.organization_id, request.round_id)
+    closed = RoundClosed(recipients=counts.recipients, answered=counts.answered)
+    if row.state == RoundState.CLOSED:
+        return closed, False
+    row.state = RoundState.CLOSED
+    row.closed_at = await session.scalar(select(func.now()))
+    row.close_reason = request.reason
+    await session.flush()
+    await emit(
+        session,
+        request.organization_id,
+        RoundClosedEvent(
+            round_id=row.id,
+            cycle_id=row.cycle_id,
+            kind=RoundKind(row.kind),
+            reason=request.reason,
+            recipients=closed.recipients,
+            answered=closed.answered,
+        ),
+    )
+    return closed, True
+
+
+async def lock_open_round(session: AsyncSession, organization_id: UUID, round_id: UUID) -> Round:
+    """The round, locked for an answer. Raises NotFound, or RoundIsClosed (410)."""
+    row = await _lock(session, organization_id, round_id)
+    if row.state != RoundState.OPEN:
+        raise RoundIsClosed("This round is closed; answers are no longer taken.")
+    return row
+
+
+async def asked_subjects(session: AsyncSession, round_: Round, person_id: UUID) -> list[UUID]:
+    """What this person is asked about in the round. Raises Forbidden for someone who is not asked."""
+    found = await session.scalars(
+        select(RoundRecipient.subject_id)
+        .where(
+            RoundRecipient.organization_id == round_.organization_id,
+            RoundRecipient.round_id == round_.id,
+            RoundRecipient.person_id == person_id,
+            RoundRecipient.excused_at.is_(None),
+        )
+        .order_by(RoundRecipient.subject_id)
+    )
+    subjects = list(found)
+    if not subjects:
+        raise Forbidden("This person is not asked in this round.", code="not_asked")
+    return subjects
+
+
+async def mark_answered(session: AsyncSession, round_: Round, person_id: UUID, subject_ids: Sequence[UUID]) -> None:
+    """Records that answers came in (`round_` is locked). Emits `round.answered` when they were the last."""
+    await session.execute(
+        update(RoundRecipient)
+        .where(
+            RoundRecipient.organization_id == round_.organization_id,
+            RoundRecipient.round_id == round_.id,
+            RoundRecipient.person_id == person_id,
+            RoundRecipient.subject_id.in_(subject_ids),
+            RoundRecipient.answered_at.is_(None),
+        )
+        .values(answered_at=func.now())
+    )
+    await _tell_if_all_answered(session, round_)
+
+
+async def excuse(session: AsyncSession, organization_id: UUID, subject_id: UUID) -> None:
+    """Stops asking about a subject in every open round, such as a pair that ended."""
+    rounds = await session.scalars(
+        select(Round)
+        .where(
+            Round.organization_id == organization_id,
+            Round.state == RoundState.OPEN,
+            Round.id.in_(
+                select(RoundRecipient.round_id).where(
+                    RoundRecipient.organization_id == organization_id,
+                    RoundRecipient.subject_id == subject_id,
+                    RoundRecipient.answered_at.is_(None),
+                )
+            ),
+        )
+        .order_by(Round.id)
+        .with_for_update()
+    )
+    for round_ in rounds.all():
+        await session.execute(
+            update(RoundRecipient)
+            .where(
+                RoundRecipient.organization_id == organization_id,
+                RoundRecipient.round_id == round_.id,
+                RoundRecipient.subject_id == subject_id,
+                RoundRecipient.answered_at.is_(None),
+            )
+            .values(excused_at=func.now())
+        )
+        await _tell_if_all_answered(session, round_)
+
+
+async def read_recipients(
+    session: AsyncSession,
+    organization_id: UUID,
+    round_id: UUID,
+    state: RecipientState,
+    after: UUID | None,
+    limit: int,
+) -> PersonPage:
+    """One page of the people asked, each once, in id order."""
+    query = select(RoundRecipient.person_id).where(
+        RoundRecipient.organization_id == organization_id,
+        RoundRecipient.round_id == round_id,
+        RoundRecipient.excused_at.is_(None),
+    )
+    if state is RecipientState.PENDING:
+        query = query.where(RoundRecipient.answered_at.is_(None))
+    if after is not None:
+        query = query.where(RoundRecipient.person_id > after)
+    found = (await session.scalars(query.distinct().order_by(RoundRecipient.person_id).limit(limit + 1))).all()
+    people = tuple(found[:limit])
+    return PersonPage(person_ids=people, after=people[-1] if len(found) > limit else None)
+
+
+async def read_round(session: AsyncSession, organization_id: UUID, round_id: UUID) -> RoundCounts:
+    """One round with its counts. Raises NotFound."""
+    found = await _counts(session, organization_id, Round.id == round_id)
+    if not found:
+        raise NotFound("There is no such round.", code="round_not_found")
+    return found[0]
+
+
+async def read_rounds(session: AsyncSession, organization_id: UUID, cycle_id: UUID) -> list[RoundCounts]:
+    """The cycle's rounds with their counts, in the order they opened."""
+    return await _counts(session, organization_id, Round.cycle_id == cycle_id)
+
+
+async def _counts(session: AsyncSession, organization_id: UUID, condition: object) -> list[RoundCounts]:
+    asked = func.count(RoundRecipient.person_id).filter(RoundRecipient.excused_at.is_(None))
+    answered = func.count(RoundRecipient.answered_at).filter(RoundRecipient.excused_at.is_(None))
+    found = await session.execute(
+        select(Round, asked, answered)
+        .outerjoin(RoundRecipient, RoundRecipient.round_id == Round.id)
+        .where(Round.organization_id == organization_id, condition)  # type: ignore[arg-type]
+        .group_by(Round.id)
+        .order_by(Round.opened_at, Round.number)
+        .execution_options(populate_existing=True)
+    )
+    return [
+        RoundCounts(
+            id=row.id,
+            kind=RoundKind(row.kind),
+            number=row.number,
+            state=RoundState(row.state),
+            opened_at=row.opened_at,
+            closes_at=row.closes_at,
+            closed_at=row.closed_at,
+            close_reason=CloseReason(row.close_reason) if row.close_reason else None,
+            recipients=total,
+            answered=given,
+            pending=total - given,
+        )
+        for row, total, given in found.tuples()
+    ]
+
+
+async def _lock(session: AsyncSession, organization_id: UUID, round_id: UUID) -> Round:
+    row = await session.scalar(
+        select(Round)
+        .where(Round.organization_id == organization_id, Round.id == round_id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    if row is None:
+        raise NotFound("There is no such round.", code="round_not_found")
+    return row
+
+
+async def _tell_if_all_answered(session: AsyncSession, round_: Round) -> None:
+    pending = await session.scalar(
+        select(func.count())
+        .select_from(RoundRecipient)
+        .where(
+            RoundRecipient.organization_id == round_.organization_id,
+            RoundRecipient.round_id == round_.id,
+            RoundRecipient.answered_at.is_(None),
+            RoundRecipient.excused_at.is_(None),
+        )
+    )
+    if pending == 0:
+        kind = RoundKind(round_.kind)
+        await emit(
+            session,
+            round_.organization_id,
+            RoundAnswered(round_id=round_.id, cycle_id=round_.cycle_id, kind=kind),
+        )

