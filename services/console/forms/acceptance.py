@@ -1,0 +1,60 @@
+"""The acceptance page's fields: `decision_<pair id>` (accept | decline), and hidden `pair_id` fields (repeated).
+
+A page with several offers may be sent with some decided and the others left for later, but not with none.
+"""
+
+from uuid import UUID
+
+from pydantic import ValidationError
+from starlette.datastructures import FormData
+
+from services.console.forms.questionnaire import FieldError, Questionnaire, Refused, pair_ids, text
+from shared.contracts.base import Service
+from shared.contracts.matching import AcceptanceAnswer, AcceptanceDecision, AcceptanceForm
+
+DECISION = "decision_"
+ACCEPT = "accept"
+DECLINE = "decline"
+
+
+class AcceptancePage(Questionnaire[AcceptanceForm, AcceptanceAnswer]):
+    owner = Service.MATCHING
+    path = "/rounds"
+    template = "acceptance.html"
+    form_type = AcceptanceForm
+
+    def parse(self, typed: FormData) -> AcceptanceAnswer:
+        decided, errors, left = [], [], []
+        for pair_id in pair_ids(typed, DECISION):
+            name = f"{DECISION}{pair_id}"
+            decision = text(typed, name)
+            if decision in (ACCEPT, DECLINE):
+                decided.append(AcceptanceDecision(pair_id=pair_id, accept=decision == ACCEPT))
+            elif decision:
+                errors.append(FieldError(name, "Choose accept or decline."))
+            else:
+                left.append(FieldError(name, "Choose accept or decline."))
+        if errors or not decided:
+            raise Refused(errors + left or [FieldError("", "Choose accept or decline.")])
+        try:
+            return AcceptanceAnswer(decisions=tuple(decided))
+        except ValidationError:
+            raise Refused([FieldError("", "Answer for at most 20 pairs at once.")]) from None
+
+    def prefill(self, form: AcceptanceForm) -> FormData:
+        return FormData(
+            [
+                (f"{DECISION}{offer.pair_id}", ACCEPT if offer.accepted else DECLINE)
+                for offer in form.offers
+                if offer.accepted is not None
+            ]
+        )
+
+    def partners(self, form: AcceptanceForm) -> tuple[UUID, ...]:
+        return tuple(offer.partner_id for offer in form.offers)
+
+    def field_of(self, location: tuple[str, ...], answer: AcceptanceAnswer) -> str:
+        if len(location) < 2 or location[0] != "decisions" or not location[1].isdigit():
+            return ""
+        index = int(location[1])
+        return f"{DECISION}{answer.decisions[index].pair_id}" if index < len(answer.decisions) else ""

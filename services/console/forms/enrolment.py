@@ -1,0 +1,93 @@
+"""The enrolment page's fields.
+
+`role` (mentor | mentee | both | none), `topics_taught` (repeated), `topics_wanted_1` … `topics_wanted_5` (the most
+wanted first), `mentor_capacity`, `mentee_capacity`, `languages` (repeated), `meeting_windows` (repeated),
+`preferred_emails` and `avoided_emails` (addresses on lines of their own, or separated by commas).
+With role `none` ("not this time") nothing else is sent on.
+"""
+
+import re
+from uuid import UUID
+
+from pydantic import ValidationError
+from starlette.datastructures import FormData
+
+from services.console.forms.questionnaire import FieldError, Questionnaire, Refused, refusals, text, texts
+from shared.contracts.base import Service
+from shared.contracts.intake import EnrolmentAnswer, EnrolmentForm, EnrolmentRole
+
+NOT_THIS_TIME = "none"
+WANTED = tuple(f"topics_wanted_{rank}" for rank in range(1, 6))
+ADDRESS = re.compile(r"[^\s@]+@[^\s@]+")
+MESSAGES = {
+    "mentor_capacity": "Choose a number from 1 to 5.",
+    "mentee_capacity": "Choose a number from 1 to 5.",
+    "topics_taught": "Choose at most 20 topics.",
+    "languages": "Choose at most 10 languages.",
+    "meeting_windows": "Choose from the half days shown.",
+    "preferred_emails": "Name at most 5 people.",
+    "avoided_emails": "Name at most 20 people.",
+}
+
+
+class EnrolmentPage(Questionnaire[EnrolmentForm, EnrolmentAnswer]):
+    owner = Service.INTAKE
+    path = "/rounds"
+    template = "enrolment.html"
+    form_type = EnrolmentForm
+
+    def parse(self, typed: FormData) -> EnrolmentAnswer:
+        role = text(typed, "role")
+        if role == NOT_THIS_TIME:
+            return EnrolmentAnswer(role=None)
+        chosen = role if role in set(EnrolmentRole) else None
+        errors = [] if chosen else [FieldError("role", "Choose how you would like to take part.")]
+        fields = {
+            "role": chosen,
+            "topics_taught": texts(typed, "topics_taught"),
+            "topics_wanted": tuple(dict.fromkeys(filter(None, (text(typed, name) for name in WANTED)))),
+            "mentor_capacity": text(typed, "mentor_capacity") or 1,
+            "mentee_capacity": text(typed, "mentee_capacity") or 1,
+            "languages": texts(typed, "languages"),
+            "meeting_windows": texts(typed, "meeting_windows"),
+            "preferred_emails": _addresses(typed, "preferred_emails", errors),
+            "avoided_emails": _addresses(typed, "avoided_emails", errors),
+        }
+        try:
+            answer = EnrolmentAnswer.model_validate(fields)
+        except ValidationError as error:
+            raise Refused(errors + refusals(error, {}, MESSAGES)) from None
+        if errors:
+            raise Refused(errors)
+        return answer
+
+    def prefill(self, form: EnrolmentForm) -> FormData:
+        answer = form.answer
+        if answer is None:
+            return FormData([("mentor_capacity", "1"), ("mentee_capacity", "1")])
+        fields = [("role", answer.role.value if answer.role else NOT_THIS_TIME)]
+        fields += [("topics_taught", code) for code in answer.topics_taught]
+        fields += list(zip(WANTED, answer.topics_wanted, strict=False))
+        fields += [(name, str(getattr(answer, name))) for name in ("mentor_capacity", "mentee_capacity")]
+        fields += [("languages", code) for code in answer.languages]
+        fields += [("meeting_windows", window.value) for window in answer.meeting_windows]
+        fields += [(name, "\n".join(getattr(answer, name))) for name in ("preferred_emails", "avoided_emails")]
+        return FormData([(name, value) for name, value in fields])
+
+    def partners(self, form: EnrolmentForm) -> tuple[UUID, ...]:
+        return ()
+
+    def field_of(self, location: tuple[str, ...], answer: EnrolmentAnswer) -> str:
+        name = location[0] if location else ""
+        if name == "topics_wanted":
+            index = int(location[1]) if len(location) > 1 and location[1].isdigit() else 0
+            return WANTED[min(index, len(WANTED) - 1)]
+        return name if name in EnrolmentAnswer.model_fields else ""
+
+
+def _addresses(typed: FormData, name: str, errors: list[FieldError]) -> tuple[str, ...]:
+    found = tuple(dict.fromkeys(part for part in re.split(r"[\s,;]+", text(typed, name)) if part))
+    wrong = sum(1 for part in found if not ADDRESS.fullmatch(part) or len(part) > 254)
+    if wrong:
+        errors.append(FieldError(name, "Write e-mail addresses only, one per line, such as name@company.example."))
+    return found

@@ -1,0 +1,110 @@
+"""What the page of every kind of round has in common: typed fields become a contract, or errors beside the fields.
+
+Nothing here decides what is allowed: a form only reads what was typed. The owner of the round judges the answer, and
+its field errors come back through `field_of` to the fields they are about.
+"""
+
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator
+from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
+from uuid import UUID
+
+from pydantic import ValidationError
+from starlette.datastructures import FormData
+
+from shared.contracts.base import Contract, Service
+
+Form = TypeVar("Form", bound=Contract)
+Answer = TypeVar("Answer", bound=Contract)
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+
+
+class FieldError(NamedTuple):
+    field: str
+    """The form's field; empty when the message is about the whole form."""
+    message: str
+
+
+class Refused(Exception):
+    """What was typed cannot be sent; `errors` say why, each beside its field."""
+
+    def __init__(self, errors: Iterable[FieldError]) -> None:
+        super().__init__("the form has errors")
+        self.errors = tuple(errors)
+
+
+class Questionnaire(ABC, Generic[Form, Answer]):
+    """One kind of page: where its form is read and its answer sent, and how the fields become the answer."""
+
+    owner: ClassVar[Service]
+    path: ClassVar[str]
+    """Between `/internal/{owner}` and `/{round_id}/forms/{person_id}`."""
+    template: ClassVar[str]
+    form_type: type[Form]
+
+    @abstractmethod
+    def parse(self, typed: FormData) -> Answer:
+        """The answer that was typed. Raises Refused."""
+
+    @abstractmethod
+    def prefill(self, form: Form) -> FormData:
+        """What the fields show before anything is typed: the answer given so far."""
+
+    @abstractmethod
+    def partners(self, form: Form) -> tuple[UUID, ...]:
+        """The people whom the page names."""
+
+    @abstractmethod
+    def field_of(self, location: tuple[str, ...], answer: Answer) -> str:
+        """The form's field for a place in the answer, such as `("entries", "0", "note")`; empty when there is none."""
+
+    def errors_of(self, owner_errors: Iterable[dict[str, Any]], answer: Answer) -> tuple[FieldError, ...]:
+        """The owner's field errors, beside the form's fields."""
+        return tuple(
+            FieldError(self.field_of(_location(str(found.get("field", ""))), answer), str(found.get("detail", "")))
+            for found in owner_errors
+        )
+
+
+def text(typed: FormData, name: str) -> str:
+    """One field without surrounding space, control characters or carriage returns; empty when it was not sent."""
+    value = typed.get(name, "")
+    if not isinstance(value, str):
+        return ""
+    return CONTROL.sub("", value.replace("\r\n", "\n").replace("\r", "\n")).strip()
+
+
+def texts(typed: FormData, name: str) -> tuple[str, ...]:
+    """Every value of a repeated field, in order, each once, without empty ones."""
+    values = (CONTROL.sub("", value).strip() for value in typed.getlist(name) if isinstance(value, str))
+    return tuple(dict.fromkeys(value for value in values if value))
+
+
+def pair_ids(typed: FormData, *prefixes: str) -> Iterator[UUID]:
+    """The pairs that the fields are about: those of hidden `pair_id` fields and of `<prefix><pair id>`, each once."""
+    seen: set[UUID] = set()
+    for name, value in typed.multi_items():
+        found = [value] if name == "pair_id" else [name.removeprefix(p) for p in prefixes if name.startswith(p)]
+        for candidate in found:
+            try:
+                pair_id = UUID(str(candidate))
+            except ValueError:
+                continue
+            if pair_id not in seen:
+                seen.add(pair_id)
+                yield pair_id
+
+
+def refusals(error: ValidationError, field_of: dict[str, str], messages: dict[str, str]) -> list[FieldError]:
+    """The contract's own objections, in words for the person who typed; never the value itself.
+
+    `field_of` leads from a contract's field to the form's; `messages` holds one sentence for each contract field.
+    """
+    wrong = dict.fromkeys(str(found["loc"][0]) if found["loc"] else "" for found in error.errors())
+    return [FieldError(field_of.get(name, name), messages.get(name, "Check this field.")) for name in wrong]
+
+
+def _location(field: str) -> tuple[str, ...]:
+    parts = tuple(part for part in re.split(r"[.\[\]]+", field) if part)
+    return parts[1:] if parts[:1] == ("body",) else parts

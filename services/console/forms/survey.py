@@ -1,0 +1,78 @@
+"""The survey page's fields, for each pair: `usefulness_<pair id>` (1 … 5), `would_repeat_<pair id>` (yes | no),
+`comment_<pair id>`; and hidden `pair_id` fields (repeated).
+
+A pair of which nothing was said is left for later, as long as something was said of another.
+"""
+
+from uuid import UUID
+
+from pydantic import ValidationError
+from starlette.datastructures import FormData
+
+from services.console.forms.check_in import entry_field
+from services.console.forms.questionnaire import FieldError, Questionnaire, Refused, pair_ids, refusals, text
+from shared.contracts.base import Service
+from shared.contracts.feedback import SurveyAnswer, SurveyEntry, SurveyForm
+
+PREFIXES = ("usefulness_", "would_repeat_", "comment_")
+MESSAGES = {
+    "usefulness": "Choose from 1 (not at all useful) to 5 (very useful).",
+    "would_repeat": "Say whether you would do this again.",
+    "comment": "Shorten your comment to 2,000 characters.",
+}
+
+
+class SurveyPage(Questionnaire[SurveyForm, SurveyAnswer]):
+    owner = Service.FEEDBACK
+    path = "/surveys"
+    template = "survey.html"
+    form_type = SurveyForm
+
+    def parse(self, typed: FormData) -> SurveyAnswer:
+        entries = []
+        errors: list[FieldError] = []
+        left: list[FieldError] = []
+        for pair_id in pair_ids(typed, *PREFIXES):
+            if not any(text(typed, f"{prefix}{pair_id}") for prefix in PREFIXES):
+                left += _missing(pair_id, *PREFIXES[:2])
+                continue
+            try:
+                entries.append(_entry(typed, pair_id))
+            except Refused as refused:
+                errors += refused.errors
+        if errors or not entries:
+            raise Refused(errors or left or [FieldError("", "Answer for at least one pair.")])
+        try:
+            return SurveyAnswer(entries=tuple(entries))
+        except ValidationError:
+            raise Refused([FieldError("", "Answer for at most 20 pairs at once.")]) from None
+
+    def prefill(self, form: SurveyForm) -> FormData:
+        return FormData()
+
+    def partners(self, form: SurveyForm) -> tuple[UUID, ...]:
+        return tuple(pair.partner_id for pair in form.pairs)
+
+    def field_of(self, location: tuple[str, ...], answer: SurveyAnswer) -> str:
+        return entry_field(location, [entry.pair_id for entry in answer.entries], PREFIXES)
+
+
+def _entry(typed: FormData, pair_id: UUID) -> SurveyEntry:
+    given = {prefix: text(typed, f"{prefix}{pair_id}") for prefix in PREFIXES}
+    missing = _missing(pair_id, *(prefix for prefix in PREFIXES[:2] if not given[prefix]))
+    if missing:
+        raise Refused(missing)
+    fields = {
+        "pair_id": pair_id,
+        "usefulness": given["usefulness_"],
+        "would_repeat": {"yes": True, "no": False}.get(given["would_repeat_"]),
+        "comment": given["comment_"],
+    }
+    try:
+        return SurveyEntry.model_validate(fields)
+    except ValidationError as error:
+        raise Refused(refusals(error, {name: f"{name}_{pair_id}" for name in MESSAGES}, MESSAGES)) from None
+
+
+def _missing(pair_id: UUID, *prefixes: str) -> list[FieldError]:
+    return [FieldError(f"{prefix}{pair_id}", MESSAGES[prefix.removesuffix("_")]) for prefix in prefixes]

@@ -1,0 +1,108 @@
+"""Every page leaves through here: rendered, escaped, with the headers that keep it private.
+
+Pages hold names behind a secret link, so nothing is cached, nothing tells other sites the address, nothing may frame
+them, and only the console's own style sheet is loaded. Expected failures become pages too; a caller that asks for
+JSON and not for HTML gets the problem document instead.
+"""
+
+import hashlib
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+import httpx
+import structlog
+from fastapi import Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import HTMLResponse
+from fastapi.routing import APIRoute
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from services.console import wording
+from services.console.failures import NOT_AVAILABLE, Failure, failure_of
+from shared.errors import DomainError, NotFound
+from shared.http.problems import problem
+
+log = structlog.get_logger(__name__)
+HERE = Path(__file__).parent
+HEADERS = {
+    "cache-control": "no-store",
+    "content-security-policy": (
+        "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+    ),
+    "referrer-policy": "no-referrer",
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "x-robots-tag": "noindex, nofollow",
+}
+STATIC = {
+    name: ((HERE / "static" / name).read_bytes(), media_type)
+    for name, media_type in (("upward.css", "text/css; charset=utf-8"), ("upward.svg", "image/svg+xml"))
+}
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(HERE / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    version = hashlib.sha256(b"".join(content for content, _ in STATIC.values())).hexdigest()[:10]
+    environment.globals.update(wording=wording, version=version)
+    environment.filters.update(moment=wording.moment, short_moment=wording.short_moment, language=wording.language)
+    return environment
+
+
+ENVIRONMENT = _environment()
+
+
+def page(template: str, status: int = 200, **context: Any) -> HTMLResponse:
+    """The rendered template. A name that the context lacks is a bug and raises."""
+    return HTMLResponse(ENVIRONMENT.get_template(template).render(**context), status_code=status)
+
+
+def failure_page(failure: Failure) -> HTMLResponse:
+    response = page("failure.html", failure.status, failure=failure)
+    response.headers.update(failure.headers)
+    return response
+
+
+class PageRoute(APIRoute):
+    """A route that answers pages: its failures are pages, and every answer carries the private headers."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+
+        async def answer(request: Request) -> Response:
+            try:
+                response = await handle(request)
+            except DomainError as error:
+                response = _failed(request, error)
+            except RequestValidationError:
+                response = _failed(request, NotFound("There is no such page.", code="page_not_found"))
+            except httpx.HTTPError as error:
+                log.warning("service.unavailable", error=type(error).__name__)
+                response = _unavailable(request)
+            response.headers.update(HEADERS)
+            return response
+
+        return answer
+
+
+def _failed(request: Request, error: DomainError) -> Response:
+    if _wants_problem(request):
+        return problem(error.status, error.code, error.detail, **error.extra)
+    return failure_page(failure_of(error))
+
+
+def _unavailable(request: Request) -> Response:
+    if _wants_problem(request):
+        return problem(503, "not_available", "Try again in a minute.", headers=NOT_AVAILABLE.headers)
+    return failure_page(NOT_AVAILABLE)
+
+
+def _wants_problem(request: Request) -> bool:
+    accept = request.headers.get("accept", "")
+    return "json" in accept and "text/html" not in accept

@@ -1,0 +1,87 @@
+"""A participant's link and the page behind it, which is read from the owner of the round and answered to it."""
+
+import asyncio
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from pydantic import ValidationError
+
+from services.console.forms.acceptance import AcceptancePage
+from services.console.forms.check_in import CheckInPage
+from services.console.forms.enrolment import EnrolmentPage
+from services.console.forms.questionnaire import Questionnaire
+from services.console.forms.survey import SurveyPage
+from shared.contracts.base import Contract, Service
+from shared.contracts.intake import Contact, Contacts, LinkGrant, ReadContacts, ResolveLink
+from shared.contracts.programs import CycleBrief
+from shared.contracts.rounds import AnswerRecorded, RoundKind
+from shared.errors import NotFound
+from shared.http.internal import Internal
+
+NO_ORGANIZATION = UUID(int=0)
+QUESTIONNAIRES: dict[RoundKind, Questionnaire[Any, Any]] = {
+    RoundKind.ENROLMENT: EnrolmentPage(),
+    RoundKind.ACCEPTANCE: AcceptancePage(),
+    RoundKind.CHECK_IN: CheckInPage(),
+    RoundKind.SURVEY: SurveyPage(),
+}
+
+
+class LinkUnknown(NotFound):
+    code = "link_unknown"
+
+
+class Participation(NamedTuple):
+    """All that a participant's page shows."""
+
+    grant: LinkGrant
+    brief: CycleBrief
+    time_zone: str
+    form: Contract
+    partners: dict[UUID, Contact]
+
+
+async def resolve(internal: Internal, token: str) -> LinkGrant:
+    """What the link allows. Raises LinkUnknown (404), or Gone (410) once it expired or its round closed."""
+    try:
+        request = ResolveLink(token=token)
+    except ValidationError:
+        raise LinkUnknown("There is no such link.") from None
+    return await internal.post(Service.INTAKE, "/links/resolve", request, LinkGrant, NO_ORGANIZATION)
+
+
+async def read_brief(internal: Internal, grant: LinkGrant) -> CycleBrief:
+    return await internal.get(Service.PROGRAMS, f"/cycles/{grant.cycle_id}", CycleBrief, grant.organization_id)
+
+
+async def read_participation(internal: Internal, grant: LinkGrant) -> Participation:
+    """The page of this link: the owner's form, the cycle, the names of partners and the reader's own time zone."""
+    questionnaire = QUESTIONNAIRES[grant.kind]
+    brief, form = await asyncio.gather(
+        read_brief(internal, grant),
+        internal.get(
+            questionnaire.owner,
+            f"{questionnaire.path}/{grant.round_id}/forms/{grant.person_id}",
+            questionnaire.form_type,
+            grant.organization_id,
+        ),
+    )
+    contacts = await read_contacts(internal, grant.organization_id, [grant.person_id, *questionnaire.partners(form)])
+    own = contacts.pop(grant.person_id, None)
+    return Participation(grant, brief, own.time_zone if own else brief.time_zone, form, contacts)
+
+
+async def send_answer(internal: Internal, grant: LinkGrant, answer: Contract) -> AnswerRecorded:
+    """Gives the answer to the owner of the round. Raises Invalid, Conflict, Gone as the owner decides."""
+    questionnaire = QUESTIONNAIRES[grant.kind]
+    path = f"{questionnaire.path}/{grant.round_id}/answers/{grant.person_id}"
+    return await internal.post(questionnaire.owner, path, answer, AnswerRecorded, grant.organization_id)
+
+
+async def read_contacts(internal: Internal, organization_id: UUID, person_ids: list[UUID]) -> dict[UUID, Contact]:
+    """The people by id; those who do not exist are missing. At most 1,000 at once."""
+    if not person_ids:
+        return {}
+    request = ReadContacts(person_ids=tuple(dict.fromkeys(person_ids)))
+    found = await internal.post(Service.INTAKE, "/contacts", request, Contacts, organization_id)
+    return {contact.person_id: contact for contact in found.contacts}

@@ -1,0 +1,125 @@
+"""Codes in the words of a page, and times as people read them."""
+
+from datetime import datetime
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from shared.contracts.feedback import Obstacle
+from shared.contracts.intake import MeetingWindow
+from shared.contracts.matching import PairState
+from shared.contracts.programs import Direction, Outcome, Stage
+from shared.contracts.rounds import CloseReason, RoundKind
+
+DAYS = {"mon": "Monday", "tue": "Tuesday", "wed": "Wednesday", "thu": "Thursday", "fri": "Friday"}
+HALVES = {"am": "morning", "pm": "afternoon"}
+WINDOWS = {
+    window.value: f"{DAYS[day]} {HALVES[half]}"
+    for window, (day, half) in ((window, window.value.split("-")) for window in MeetingWindow)
+}
+USEFULNESS = {"1": "Not at all", "2": "A little", "3": "Somewhat", "4": "Useful", "5": "Very useful"}
+OBSTACLES = {
+    Obstacle.NONE: "Nothing got in the way",
+    Obstacle.NO_TIME: "No time",
+    Obstacle.CANCELLED: "A meeting was cancelled",
+    Obstacle.TOPIC: "We lacked a topic",
+    Obstacle.NOT_A_FIT: "We are not a good fit",
+    Obstacle.OTHER: "Something else",
+}
+STAGES = {
+    Stage.SCHEDULED: "Scheduled",
+    Stage.INTAKE: "Enrolment",
+    Stage.MATCHING: "Matching",
+    Stage.REVIEW: "Review",
+    Stage.KICKOFF: "Kickoff",
+    Stage.ACTIVE: "Active",
+    Stage.CLOSING: "Closing",
+    Stage.COMPLETED: "Completed",
+    Stage.CANCELLED: "Cancelled",
+}
+OUTCOMES = {
+    Outcome.COMPLETED: "Completed: the report is ready.",
+    Outcome.NOBODY_ENROLLED: "Ended early: nobody enrolled.",
+    Outcome.NOBODY_MATCHED: "Ended early: nobody could be matched.",
+    Outcome.NOBODY_ACCEPTED: "Ended early: no offer was accepted by both sides.",
+    Outcome.CANCELLED: "Cancelled by an administrator.",
+}
+DIRECTIONS = {
+    Direction.REVERSE: "Reverse: the mentor is junior to the mentee",
+    Direction.MUTUAL: "Mutual: both teach and learn",
+    Direction.TRADITIONAL: "Traditional: the mentor is senior to the mentee",
+}
+ROUNDS = {
+    RoundKind.ENROLMENT: "Enrolment",
+    RoundKind.ACCEPTANCE: "Acceptance",
+    RoundKind.CHECK_IN: "Check-in",
+    RoundKind.SURVEY: "Closing survey",
+}
+CLOSINGS = {
+    CloseReason.DEADLINE: "deadline reached",
+    CloseReason.ANSWERED: "everyone answered",
+    CloseReason.ADVANCED: "closed early",
+    CloseReason.CANCELLED: "cancelled",
+}
+PAIRS = {
+    PairState.PROPOSED: "Proposed",
+    PairState.OFFERED: "Offered",
+    PairState.ACTIVE: "Active",
+    PairState.ON_HOLD: "On hold",
+    PairState.ENDED: "Ended",
+    PairState.COMPLETED: "Completed",
+    PairState.DECLINED: "Declined",
+}
+LANGUAGES = {
+    "ar": "العربية (Arabic)",
+    "cs": "Čeština (Czech)",
+    "da": "Dansk (Danish)",
+    "de": "Deutsch (German)",
+    "en": "English",
+    "es": "Español (Spanish)",
+    "fi": "Suomi (Finnish)",
+    "fr": "Français (French)",
+    "he": "עברית (Hebrew)",
+    "hi": "हिन्दी (Hindi)",
+    "hu": "Magyar (Hungarian)",
+    "it": "Italiano (Italian)",
+    "ja": "日本語 (Japanese)",
+    "ko": "한국어 (Korean)",
+    "nl": "Nederlands (Dutch)",
+    "no": "Norsk (Norwegian)",
+    "pl": "Polski (Polish)",
+    "pt": "Português (Portuguese)",
+    "ro": "Română (Romanian)",
+    "ru": "Русский (Russian)",
+    "sv": "Svenska (Swedish)",
+    "tr": "Türkçe (Turkish)",
+    "uk": "Українська (Ukrainian)",
+    "zh": "中文 (Chinese)",
+}
+
+
+def language(code: str) -> str:
+    """A language by its own name, or its BCP 47 code where the page knows no name: `pt-BR` is "Português … (BR)"."""
+    base, _, rest = code.replace("_", "-").partition("-")
+    name = LANGUAGES.get(base.lower())
+    if name is None:
+        return code
+    return f"{name}, {rest}" if rest else name
+
+
+def moment(at: datetime, time_zone: str) -> str:
+    """`Friday 7 March 2025, 17:00 (Europe/Berlin)`; in UTC where the zone is not known."""
+    try:
+        zone = ZoneInfo(time_zone)
+    except (ZoneInfoNotFoundError, ValueError):
+        zone, time_zone = ZoneInfo("UTC"), "UTC"
+    local = at.astimezone(zone)
+    return f"{local:%A} {local.day} {local:%B %Y, %H:%M} ({time_zone})"
+
+
+def short_moment(at: datetime, time_zone: str) -> str:
+    """`7 Mar 2025, 17:00`, for tables that name their zone once."""
+    try:
+        zone = ZoneInfo(time_zone)
+    except (ZoneInfoNotFoundError, ValueError):
+        zone = ZoneInfo("UTC")
+    local = at.astimezone(zone)
+    return f"{local.day} {local:%b %Y, %H:%M}"

@@ -1,0 +1,90 @@
+"""An event as other systems see it: CloudEvents 1.0 in structured JSON (https://github.com/cloudevents/spec).
+
+- `type` is `app.upward.<type>.v<version>`, such as `app.upward.cycle.requested.v1`.
+- `source` is `urn:upward:organization:<id>`; `source` and `id` together name an event once and for all.
+- `subject` is the aggregate, `<aggregate>/<id>`.
+- `sequence` is the specification's extension of that name: the organization's count of events from 1, without gaps. It
+  is a text because the extension asks for one whose alphabetical order is the order of events: 19 digits with leading
+  zeros. As a number it is what `after` takes.
+"""
+
+from typing import Any, Literal
+from uuid import UUID
+
+from pydantic import AwareDatetime
+
+from shared.contracts.base import Contract
+from shared.contracts.events import CATALOGUE, EventRecord
+from shared.errors import Invalid
+
+PREFIX = "app.upward."
+SEQUENCE_DIGITS = 19
+
+
+class UnknownEventType(Invalid):
+    code = "unknown_event_type"
+
+
+class CloudEvent(Contract):
+    """One event; `data` holds ids, codes, counts and times only."""
+
+    specversion: Literal["1.0"] = "1.0"
+    id: UUID
+    source: str
+    type: str
+    subject: str
+    time: AwareDatetime
+    datacontenttype: Literal["application/json"] = "application/json"
+    sequence: str
+    data: dict[str, Any]
+
+
+class EventPage(Contract):
+    events: tuple[CloudEvent, ...]
+    after: int
+    """The last sequence given: send it as `after` to go on."""
+    more: bool
+    """Whether there were more at the time."""
+
+
+def type_name(type: str, version: int) -> str:
+    """The CloudEvents `type` of a type of the catalogue."""
+    return f"{PREFIX}{type}.v{version}"
+
+
+def cloud_event(record: EventRecord) -> CloudEvent:
+    return CloudEvent(
+        id=record.id,
+        source=f"urn:upward:organization:{record.organization_id}",
+        type=type_name(record.type, record.version),
+        subject=record.subject,
+        time=record.time,
+        sequence=str(record.sequence).zfill(SEQUENCE_DIGITS),
+        data=record.data,
+    )
+
+
+def page_of(found: list[EventRecord], after: int, limit: int) -> EventPage:
+    """The page for `limit` events after a sequence; `found` holds one more than `limit` when there are more."""
+    given = found[:limit]
+    return EventPage(
+        events=tuple(cloud_event(record) for record in given),
+        after=given[-1].sequence if given else after,
+        more=len(found) > limit,
+    )
+
+
+def parse_types(text: str | None) -> set[str]:
+    """The types of the catalogue in a comma-separated list, in their short or CloudEvents form; empty means all.
+
+    Raises UnknownEventType.
+    """
+    names = {name.strip() for name in (text or "").split(",")} - {""}
+    known = {type: type for type in CATALOGUE}
+    known |= {type_name(type, model.version): type for type, model in CATALOGUE.items()}
+    if not names <= known.keys():
+        raise UnknownEventType(
+            "Some of these event types do not exist; see errors.",
+            errors=[{"field": "query.types", "detail": "expected types such as cycle.requested,pair.activated"}],
+        )
+    return {known[name] for name in names}

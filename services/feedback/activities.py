@@ -1,0 +1,52 @@
+"""The Temporal edge: read from matching first, then one transaction each."""
+
+from temporalio import activity
+
+from services.feedback import closing, store, store_concerns
+from services.feedback.pairs import LIVED, read_pairs, read_summary
+from shared.contracts.feedback import (
+    CompileReport,
+    ConcernState,
+    EscalateConcern,
+    FeedbackActivities,
+    ReportCompiled,
+)
+from shared.contracts.matching import PairState
+from shared.contracts.rounds import CloseRound, ExtendRound, OpenRound, RoundClosed, RoundExtended, RoundOpened
+from shared.database import Database
+from shared.http.internal import Internal
+from shared.rounds.store import extend_round
+
+
+class Activities(FeedbackActivities):
+    def __init__(self, *, database: Database, internal: Internal) -> None:
+        self._database = database
+        self._internal = internal
+
+    @activity.defn
+    async def open_round(self, request: OpenRound) -> RoundOpened:
+        pairs = await read_pairs(self._internal, request.organization_id, request.cycle_id, [PairState.ACTIVE])
+        async with self._database.transaction() as session:
+            return await store.open_round(session, request, pairs)
+
+    @activity.defn
+    async def extend_round(self, request: ExtendRound) -> RoundExtended:
+        async with self._database.transaction() as session:
+            return await extend_round(session, request)
+
+    @activity.defn
+    async def close_round(self, request: CloseRound) -> RoundClosed:
+        async with self._database.transaction() as session:
+            return await closing.close_round(session, request)
+
+    @activity.defn
+    async def escalate_concern(self, request: EscalateConcern) -> ConcernState:
+        async with self._database.transaction() as session:
+            return await store_concerns.escalate_concern(session, request)
+
+    @activity.defn
+    async def compile_report(self, request: CompileReport) -> ReportCompiled:
+        pairs = await read_pairs(self._internal, request.organization_id, request.cycle_id, LIVED)
+        summary = await read_summary(self._internal, request.organization_id, request.cycle_id)
+        async with self._database.transaction() as session:
+            return await closing.conclude(session, request, summary, pairs)

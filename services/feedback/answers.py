@@ -1,0 +1,66 @@
+"""Taking a participant's answer: into an open round, about the pairs that they are asked about, in one transaction.
+
+An answer may be sent again while the round is open: the last one counts, and its event is told for the first only.
+"""
+
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.feedback import store
+from services.feedback.concerns import Participant
+from services.feedback.entries import check_check_in, check_survey
+from services.feedback.store_concerns import raise_concerns
+from shared.contracts.events import CheckInAnswered, SurveyAnswered
+from shared.contracts.feedback import CheckInAnswer, ConcernReason, Obstacle, SurveyAnswer
+from shared.contracts.rounds import AnswerRecorded, RoundKind
+from shared.events import emit
+from shared.rounds.models import Round
+from shared.rounds.store import asked_subjects, lock_open_round, mark_answered
+
+
+async def record_check_in(
+    session: AsyncSession, organization_id: UUID, round_id: UUID, person_id: UUID, answer: CheckInAnswer
+) -> AnswerRecorded:
+    """Stores the check-ins and raises a concern about each pair that is "not a fit".
+
+    Raises NotFound, RoundIsClosed (410), Forbidden for someone who is not asked, AnswerNotValid (422).
+    """
+    round_ = await _lock(session, organization_id, round_id, RoundKind.CHECK_IN)
+    asked = await asked_subjects(session, round_, person_id)
+    check_check_in(answer.entries, asked)
+    sides = await store.read_sides(session, round_, person_id, asked)
+    first = await store.save_check_ins(session, round_, person_id, sides, answer.entries)
+    events = [
+        CheckInAnswered(check_in_id=new.id, round_id=round_id, cycle_id=round_.cycle_id, pair_id=new.pair_id)
+        for new in first
+    ]
+    await emit(session, organization_id, *events)
+    unfit = [Participant(e.pair_id, person_id) for e in answer.entries if e.obstacle is Obstacle.NOT_A_FIT]
+    await raise_concerns(session, round_, ConcernReason.NOT_A_FIT, unfit)
+    await mark_answered(session, round_, person_id, [entry.pair_id for entry in answer.entries])
+    return AnswerRecorded(round_id=round_id, closes_at=round_.closes_at)
+
+
+async def record_survey(
+    session: AsyncSession, organization_id: UUID, round_id: UUID, person_id: UUID, answer: SurveyAnswer
+) -> AnswerRecorded:
+    """Stores the survey answers. Raises as `record_check_in` does."""
+    round_ = await _lock(session, organization_id, round_id, RoundKind.SURVEY)
+    asked = await asked_subjects(session, round_, person_id)
+    check_survey(answer.entries, asked)
+    sides = await store.read_sides(session, round_, person_id, asked)
+    first = await store.save_survey(session, round_, person_id, sides, answer.entries)
+    events = [
+        SurveyAnswered(survey_id=new.id, round_id=round_id, cycle_id=round_.cycle_id, pair_id=new.pair_id)
+        for new in first
+    ]
+    await emit(session, organization_id, *events)
+    await mark_answered(session, round_, person_id, [entry.pair_id for entry in answer.entries])
+    return AnswerRecorded(round_id=round_id, closes_at=round_.closes_at)
+
+
+async def _lock(session: AsyncSession, organization_id: UUID, round_id: UUID, kind: RoundKind) -> Round:
+    """The open round, locked. One of another kind is no round here, open or not."""
+    await store.read_round(session, organization_id, round_id, kind)
+    return await lock_open_round(session, organization_id, round_id)

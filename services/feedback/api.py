@@ -1,0 +1,71 @@
+"""The HTTP edge: concerns and the report for admins, forms and answers for the console."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query
+
+from services.feedback import answers, store, store_concerns, store_reports
+from services.feedback.concerns import ConcernStatus
+from services.feedback.resources import ConcernPage, ConcernResource, ReportResource
+from shared.auth import Coordinator, ServiceCaller, Viewer
+from shared.contracts.feedback import CheckInAnswer, CheckInForm, SurveyAnswer, SurveyForm
+from shared.contracts.rounds import AnswerRecorded, RoundKind
+from shared.http.dependencies import Session
+from shared.http.paging import Cursor, Limit, decode_cursor
+
+router = APIRouter(tags=["feedback"])
+internal_router = APIRouter(prefix="/internal/feedback", include_in_schema=False)
+
+
+@router.get("/v1/cycles/{cycle_id}/concerns")
+async def list_concerns(
+    cycle_id: UUID,
+    caller: Viewer,
+    session: Session,
+    state: Annotated[ConcernStatus | None, Query(description="all states unless told")] = None,
+    after: Cursor = None,
+    limit: Limit = 50,
+) -> ConcernPage:
+    """What needs a human in this cycle: ids, reasons, rungs and times."""
+    return await store_concerns.read_concerns(
+        session, caller.organization_id, cycle_id, state, decode_cursor(after), limit
+    )
+
+
+@router.post("/v1/concerns/{concern_id}/resolve")
+async def resolve_concern(concern_id: UUID, caller: Coordinator, session: Session) -> ConcernResource:
+    """Ends the concern's reminders. Resolving it again changes nothing."""
+    return await store_concerns.resolve_concern(session, caller.organization_id, concern_id, caller.key_id)
+
+
+@router.get("/v1/cycles/{cycle_id}/report")
+async def get_report(cycle_id: UUID, caller: Viewer, session: Session) -> ReportResource:
+    """The report of a cycle that is over. Figures about fewer than five people are null and marked `suppressed`."""
+    return await store_reports.read_report(session, caller.organization_id, cycle_id)
+
+
+@internal_router.get("/check-ins/{round_id}/forms/{person_id}")
+async def get_check_in_form(round_id: UUID, person_id: UUID, caller: ServiceCaller, session: Session) -> CheckInForm:
+    number, pairs = await store.read_questions(session, caller.organization_id, round_id, RoundKind.CHECK_IN, person_id)
+    return CheckInForm(number=number, pairs=pairs)
+
+
+@internal_router.post("/check-ins/{round_id}/answers/{person_id}")
+async def post_check_in(
+    round_id: UUID, person_id: UUID, answer: CheckInAnswer, caller: ServiceCaller, session: Session
+) -> AnswerRecorded:
+    return await answers.record_check_in(session, caller.organization_id, round_id, person_id, answer)
+
+
+@internal_router.get("/surveys/{round_id}/forms/{person_id}")
+async def get_survey_form(round_id: UUID, person_id: UUID, caller: ServiceCaller, session: Session) -> SurveyForm:
+    _, pairs = await store.read_questions(session, caller.organization_id, round_id, RoundKind.SURVEY, person_id)
+    return SurveyForm(pairs=pairs)
+
+
+@internal_router.post("/surveys/{round_id}/answers/{person_id}")
+async def post_survey(
+    round_id: UUID, person_id: UUID, answer: SurveyAnswer, caller: ServiceCaller, session: Session
+) -> AnswerRecorded:
+    return await answers.record_survey(session, caller.organization_id, round_id, person_id, answer)

@@ -1,0 +1,54 @@
+"""What happens when a round closes and when the whole cycle is over."""
+
+from collections.abc import Sequence
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.feedback import store, store_reports
+from services.feedback.concerns import silent_participants
+from services.feedback.report import compile_report
+from services.feedback.store_concerns import raise_concerns, read_misses, read_told, resolve_cycle
+from shared.contracts.feedback import CompileReport, ConcernReason, ReportCompiled
+from shared.contracts.matching import MatchingSummary, PairSummary
+from shared.contracts.rounds import CloseReason, CloseRound, RoundClosed, RoundKind
+from shared.rounds import store as rounds
+
+log = structlog.get_logger(__name__)
+
+
+async def close_round(session: AsyncSession, request: CloseRound) -> RoundClosed:
+    """Closes the round; the call that closes a check-in round raises the concerns about silence with it.
+
+    A round that a cancellation closed raises none: nobody has to act on a cycle that is over.
+    """
+    closed, now = await rounds.close_round(session, request)
+    if not now or request.reason is CloseReason.CANCELLED:
+        return closed
+    round_ = await store.read_round(session, request.organization_id, request.round_id)
+    if round_.kind != RoundKind.CHECK_IN:
+        return closed
+    misses = await read_misses(session, round_)
+    silent = silent_participants(misses, await read_told(session, round_), round_.number)
+    raised = await raise_concerns(session, round_, ConcernReason.MISSED_CHECK_INS, silent)
+    log.info("check_in_round.closed", round_id=str(round_.id), missed=len(misses), concerns=raised)
+    return closed
+
+
+async def conclude(
+    session: AsyncSession, request: CompileReport, summary: MatchingSummary, pairs: Sequence[PairSummary]
+) -> ReportCompiled:
+    """Stores the cycle's report and resolves the concerns that are left."""
+    organization_id, cycle_id = request.organization_id, request.cycle_id
+    resolved = await resolve_cycle(session, organization_id, cycle_id)
+    report = compile_report(
+        request.outcome,
+        summary,
+        await store_reports.read_round_facts(session, organization_id, cycle_id),
+        pairs,
+        await store_reports.read_check_ins(session, organization_id, cycle_id),
+        await store_reports.read_surveys(session, organization_id, cycle_id),
+    )
+    await store_reports.save_report(session, organization_id, cycle_id, report)
+    log.info("report.compiled", cycle_id=str(cycle_id), outcome=request.outcome.value, concerns_resolved=resolved)
+    return ReportCompiled(outcome=request.outcome)

@@ -1,0 +1,53 @@
+"""What makes the entries of an answer valid beyond the shape of each: rules over the whole, without a database."""
+
+from collections.abc import Collection, Sequence
+from uuid import UUID
+
+from shared.contracts.feedback import CheckInEntry, SurveyEntry
+from shared.errors import Invalid
+
+
+class AnswerNotValid(Invalid):
+    code = "answer_not_valid"
+
+
+def check_check_in(entries: Sequence[CheckInEntry], asked: Collection[UUID]) -> None:
+    """Every entry is about another pair that is asked, and says how useful the meeting was if there was one.
+
+    Raises AnswerNotValid with all the fields that are wrong.
+    """
+    errors = _wrong_pairs([entry.pair_id for entry in entries], asked)
+    for index, entry in enumerate(entries):
+        if entry.met and entry.usefulness is None:
+            errors.append(_error(index, "usefulness", "Say how useful it was, from 1 to 5, as you met."))
+    _raise_if_any(errors)
+
+
+def check_survey(entries: Sequence[SurveyEntry], asked: Collection[UUID]) -> None:
+    """Every entry is about another pair that is asked. Raises AnswerNotValid with all the fields that are wrong."""
+    _raise_if_any(_wrong_pairs([entry.pair_id for entry in entries], asked))
+
+
+def usefulness_of(entry: CheckInEntry) -> int | None:
+    """The usefulness that counts: without a meeting there is none, whatever a form's unused field holds."""
+    return entry.usefulness if entry.met else None
+
+
+def _wrong_pairs(pair_ids: Sequence[UUID], asked: Collection[UUID]) -> list[dict[str, str]]:
+    errors, seen = [], set()
+    for index, pair_id in enumerate(pair_ids):
+        if pair_id in seen:
+            errors.append(_error(index, "pair_id", "This pair is answered twice; send one entry a pair."))
+        elif pair_id not in asked:
+            errors.append(_error(index, "pair_id", "This person is not asked about this pair in this round."))
+        seen.add(pair_id)
+    return errors
+
+
+def _error(index: int, field: str, detail: str) -> dict[str, str]:
+    return {"field": f"entries.{index}.{field}", "detail": detail}
+
+
+def _raise_if_any(errors: list[dict[str, str]]) -> None:
+    if errors:
+        raise AnswerNotValid("Some fields are not valid; see errors.", errors=errors)

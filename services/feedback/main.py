@@ -1,0 +1,20 @@
+"""Feedback: how it goes. Wiring only."""
+
+from fastapi import APIRouter
+
+from services.feedback import api
+from services.feedback.activities import Activities
+from shared.contracts.base import Service
+from shared.contracts.feedback import FeedbackActivities
+from shared.database import Database
+from shared.http.internal import Internal
+from shared.rounds.api import recipients_router
+
+router = APIRouter()
+router.include_router(api.router)
+router.include_router(api.internal_router)
+router.include_router(recipients_router(Service.FEEDBACK))
+
+
+def create_activities(*, database: Database, internal: Internal) -> FeedbackActivities:
+    return Activities(database=database, internal=internal)

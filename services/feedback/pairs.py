@@ -1,0 +1,36 @@
+"""Reading pairs and counts from matching, over its internal API, page by page."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from temporalio import activity
+
+from shared.contracts.base import Service
+from shared.contracts.matching import MatchingSummary, PairPage, PairState, PairSummary
+from shared.http.internal import Internal
+
+PAGE = 500
+LIVED = (PairState.ACTIVE, PairState.ON_HOLD, PairState.ENDED, PairState.COMPLETED)
+"""States of pairs that may have gone live."""
+
+
+async def read_pairs(
+    internal: Internal, organization_id: UUID, cycle_id: UUID, states: Sequence[PairState]
+) -> list[PairSummary]:
+    """All the cycle's pairs in these states; heartbeats after each page when an activity reads."""
+    pairs: list[PairSummary] = []
+    after: UUID | None = None
+    while True:
+        params = {"state": [state.value for state in states], "limit": PAGE} | ({"after": str(after)} if after else {})
+        page = await internal.get(
+            Service.MATCHING, f"/cycles/{cycle_id}/pairs", PairPage, organization_id, params=params
+        )
+        pairs += page.pairs
+        if activity.in_activity():
+            activity.heartbeat()
+        if (after := page.after) is None:
+            return pairs
+
+
+async def read_summary(internal: Internal, organization_id: UUID, cycle_id: UUID) -> MatchingSummary:
+    return await internal.get(Service.MATCHING, f"/cycles/{cycle_id}/summary", MatchingSummary, organization_id)

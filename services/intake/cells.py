@@ -1,0 +1,146 @@
+"""What one cell of an HR export means: dates, levels, addresses, time zones and languages in the forms they come in.
+
+Parsers raise `BadCell`, whose text is the reason shown to the admin; it never repeats the cell.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping
+from datetime import date
+from enum import StrEnum
+from functools import cache
+from zoneinfo import available_timezones
+
+ISO_DATE = re.compile(r"^(\d{4})([-/.])(\d{1,2})\2(\d{1,2})(?:[T ]+\d{1,2}:\d{2}.*)?$")
+COMPACT_DATE = re.compile(r"^((?:19|20)\d{2})(\d{2})(\d{2})$")
+NUMERIC_DATE = re.compile(r"^(\d{1,2})([-/.])(\d{1,2})\2(\d{4}|\d{2})(?:[T ]+\d{1,2}:\d{2}.*)?$")
+DAY_MONTH_NAME = re.compile(r"^(\d{1,2})[-. ]+([A-Za-z]{3,9})[-., ]+(\d{4}|\d{2})$")
+MONTH_NAME_DAY = re.compile(r"^([A-Za-z]{3,9})[. ]+(\d{1,2})[, ]+(\d{4})$")
+MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+LEVEL = re.compile(r"^(?:l|level|grade)?[ -]?(\d{1,3})(?:\.0+)?$", re.IGNORECASE)
+LANGUAGE = re.compile(r"^([a-z]{2,3})(?:[-_][a-z0-9]{2,8})*$", re.IGNORECASE)
+EMAIL = re.compile(
+    r"^(?=.{3,254}$)(?=[^@]{1,64}@)[a-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[a-z0-9!#$%&'*+/=?^_`{|}~-]+)*"
+    r"@([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]$"
+)
+INVISIBLE = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\ufeff"))
+LANGUAGE_NAMES: Mapping[str, str] = {
+    "chinese": "zh", "czech": "cs", "danish": "da", "deutsch": "de", "dutch": "nl", "english": "en", "español": "es",
+    "finnish": "fi", "français": "fr", "french": "fr", "german": "de", "greek": "el", "hindi": "hi", "italian": "it",
+    "italiano": "it", "japanese": "ja", "korean": "ko", "mandarin": "zh", "nederlands": "nl", "norwegian": "no",
+    "polish": "pl", "portuguese": "pt", "português": "pt", "romanian": "ro", "russian": "ru", "spanish": "es",
+    "swedish": "sv", "turkish": "tr", "ukrainian": "uk",
+}  # fmt: skip
+
+
+class BadCell(ValueError):
+    """A cell that cannot be used; the text says why and what would do."""
+
+
+class DateOrder(StrEnum):
+    """How `7/5/2011` and `07-05-2011` are meant. `auto` asks the file's other dates, then takes the month first."""
+
+    AUTO = "auto"
+    MONTH_FIRST = "month-first"
+    DAY_FIRST = "day-first"
+
+
+def clean(text: str) -> str:
+    """The cell without stray spaces, invisible characters and line breaks, in composed Unicode."""
+    if not text.isascii():
+        text = unicodedata.normalize("NFC", text.translate(INVISIBLE))
+    text = " ".join(text.split())
+    return text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text).strip()
+
+
+def order_of_dates(cells: Iterable[str]) -> DateOrder:
+    """Day first if some date can only be read so and none contradicts it; else month first."""
+    day_first = month_first = False
+    for cell in cells:
+        if (found := NUMERIC_DATE.match(cell)) and found[2] != ".":
+            day_first = day_first or int(found[1]) > 12
+            month_first = month_first or int(found[3]) > 12
+    return DateOrder.DAY_FIRST if day_first and not month_first else DateOrder.MONTH_FIRST
+
+
+def parse_date(cell: str, order: DateOrder, today: date) -> date:
+    """`2011-07-05`, `7/5/2011`, `07-05-2011`, `05.07.2011`, `5 Jul 2011`, `Jul 5, 2011`. Raises BadCell."""
+    if found := ISO_DATE.match(cell):
+        return _date(found[1], found[3], found[4], today)
+    if found := COMPACT_DATE.match(cell):
+        return _date(found[1], found[2], found[3], today)
+    if found := NUMERIC_DATE.match(cell):
+        day_first = found[2] == "." or order is DateOrder.DAY_FIRST
+        day, month = (found[1], found[3]) if day_first else (found[3], found[1])
+        return _date(found[4], month, day, today)
+    if found := DAY_MONTH_NAME.match(cell):
+        return _date(found[3], _month(found[2]), found[1], today)
+    if found := MONTH_NAME_DAY.match(cell):
+        return _date(found[3], _month(found[1]), found[2], today)
+    raise BadCell("is not a date; write it like 2011-07-05")
+
+
+def _month(name: str) -> str:
+    short = name[:3].lower()
+    if short not in MONTHS:
+        raise BadCell("is not a date; write it like 2011-07-05")
+    return str(MONTHS.index(short) + 1)
+
+
+def _date(year: str, month: str, day: str, today: date) -> date:
+    number = int(year)
+    if len(year) == 2:
+        number += 2000 if number <= today.year % 100 + 1 else 1900
+    try:
+        return date(number, int(month), int(day))
+    except ValueError:
+        raise BadCell(
+            "is not a day of the calendar; if days come before months, set dates = 'day-first' in [formats]"
+        ) from None
+
+
+def parse_level(cell: str) -> int:
+    """A whole number from 1 to 100, as `3`, `3.0`, `L3` or `Level 3`. Raises BadCell."""
+    found = LEVEL.match(cell)
+    if found is None or not 1 <= int(found[1]) <= 100:
+        raise BadCell("is not a level; write a whole number from 1 to 100, higher for more senior")
+    return int(found[1])
+
+
+def parse_email(cell: str) -> str:
+    """The address in lower case. Raises BadCell."""
+    email = cell.lower().removeprefix("mailto:")
+    if not EMAIL.match(email):
+        raise BadCell("is not an e-mail address")
+    return email
+
+
+def parse_language(cell: str, names: Mapping[str, str] | None = None) -> str:
+    """The primary language of a BCP 47 code (`en-GB` is `en`: what people share is the language) or of an English
+    name. `names` maps further spellings, in lower case. Raises BadCell."""
+    folded = cell.casefold()
+    folded = (names or {}).get(folded) or LANGUAGE_NAMES.get(folded) or folded
+    found = LANGUAGE.match(folded)
+    if found is None:
+        raise BadCell("is not a language code; write it like en or de, or add it to [languages]")
+    return found[1].lower()
+
+
+def parse_time_zone(cell: str, names: Mapping[str, str] | None = None) -> str:
+    """The IANA name, whatever its case. `names` maps further spellings, in lower case. Raises BadCell."""
+    folded = cell.casefold()
+    folded = (names or {}).get(folded, folded).casefold().replace(" ", "_")
+    zone = _zones().get(folded)
+    if zone is None:
+        raise BadCell("is not a time zone; write it like Europe/Berlin, or add it to [time_zones]")
+    return zone
+
+
+def parse_id(cell: str) -> str:
+    """An employee id; spreadsheets turn `17` into `17.0`."""
+    return cell[:-2] if cell.endswith(".0") and cell[:-2].isdigit() else cell
+
+
+@cache
+def _zones() -> dict[str, str]:
+    return {zone.casefold(): zone for zone in available_timezones() if zone != "localtime"}

@@ -1,0 +1,103 @@
+"""People's names as exports write them, and the keys by which a manager's name finds its row."""
+
+import re
+import unicodedata
+from enum import StrEnum
+from typing import NamedTuple
+
+PARTICLES = frozenset(
+    [
+        "al",
+        "bin",
+        "da",
+        "dal",
+        "de",
+        "del",
+        "della",
+        "den",
+        "der",
+        "di",
+        "dos",
+        "du",
+        "el",
+        "la",
+        "las",
+        "le",
+        "los",
+        "ten",
+        "ter",
+        "van",
+        "von",
+        "zu",
+    ]
+)
+SUFFIXES = frozenset(["jr", "sr", "ii", "iii", "iv", "phd", "md"])
+LATIN = str.maketrans({"ß": "ss", "ø": "o", "đ": "d", "ð": "d", "ł": "l", "æ": "ae", "œ": "oe", "þ": "th", "ı": "i"})
+
+
+class NameOrder(StrEnum):
+    """`auto`: a comma means `Last, First`, no comma means `First Last`."""
+
+    AUTO = "auto"
+    FIRST_LAST = "first-last"
+    LAST_FIRST = "last-first"
+
+
+class PersonName(NamedTuple):
+    name: str
+    """As it is shown: given name first."""
+    given_name: str
+    family_name: str
+
+
+def parse_name(text: str, order: NameOrder = NameOrder.AUTO) -> PersonName:
+    """A whole name from one cell, already without stray spaces; the empty cell gives empty parts."""
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    suffixes = [part for part in parts[1:] if _bare(part) in SUFFIXES]
+    parts = [part for part in parts if part not in suffixes]
+    if len(parts) > 1:
+        given, family = " ".join(parts[1:]), parts[0]
+    elif order is NameOrder.LAST_FIRST:
+        family, _, given = "".join(parts).partition(" ")
+    else:
+        given, family = _split("".join(parts))
+    return join_name(given, " ".join([family, *suffixes]).strip())
+
+
+def join_name(given: str, family: str) -> PersonName:
+    """A name from its two parts. Initials stay in the name and leave the given name that letters greet with."""
+    words = [word for word in given.split() if len(_bare(word)) > 1]
+    return PersonName(f"{given} {family}".strip(), " ".join(words) or given or family, family)
+
+
+def exact_key(name: PersonName) -> str:
+    """Equal for spellings that differ in case and punctuation only."""
+    return _bare(name.name)
+
+
+def loose_key(name: PersonName) -> str:
+    """Equal also for names that differ in middle names, initials and accents."""
+    words = slug(name.name).split("-")
+    return f"{words[0]} {slug(name.family_name) or words[-1]}"
+
+
+def slug(text: str) -> str:
+    """Lower-case ASCII words joined by hyphens, for the local part of an address; empty when no letter is left."""
+    plain = unicodedata.normalize("NFKD", text.casefold().translate(LATIN)).encode("ascii", "ignore").decode()
+    return "-".join(re.findall(r"[a-z0-9]+", plain.replace("'", "")))
+
+
+def _split(text: str) -> tuple[str, str]:
+    words = text.split()
+    if len(words) < 2:
+        return text, ""
+    start = len(words) - 1
+    if _bare(words[start]) in SUFFIXES and start > 1:
+        start -= 1
+    while start > 1 and words[start - 1].casefold() in PARTICLES:
+        start -= 1
+    return " ".join(words[:start]), " ".join(words[start:])
+
+
+def _bare(text: str) -> str:
+    return " ".join(re.sub(r"[^\w\s]", " ", text.casefold()).split())

@@ -1,0 +1,51 @@
+"""What an answer to an offer does. A pair becomes active when both sides accepted; one decline settles it.
+
+Until it is settled a side may change its answer. Pure: no database, no network, no clock.
+"""
+
+from enum import StrEnum
+
+from shared.contracts.matching import PairState
+from shared.errors import Conflict, Forbidden
+
+
+class Side(StrEnum):
+    MENTOR = "mentor"
+    MENTEE = "mentee"
+
+
+class Move(StrEnum):
+    """What becomes of the pair."""
+
+    NOTHING = "nothing"
+    """The same answer again."""
+    ACCEPT = "accept"
+    """This side accepts, the other has not yet."""
+    ACTIVATE = "activate"
+    DECLINE = "decline"
+
+
+class PairSettled(Conflict):
+    code = "pair_settled"
+
+
+class NotAsked(Forbidden):
+    code = "not_asked"
+
+
+def decide(
+    state: PairState, side: Side, *, accept: bool, accepted: bool, other_accepted: bool, declined_by: str | None
+) -> Move:
+    """The move that an answer makes. Raises PairSettled when the pair no longer waits for answers and the answer is
+    another one than before."""
+    if state is PairState.OFFERED:
+        if not accept:
+            return Move.DECLINE
+        if accepted:
+            return Move.NOTHING
+        return Move.ACTIVATE if other_accepted else Move.ACCEPT
+    if state is PairState.ACTIVE and accept:
+        return Move.NOTHING
+    if state is PairState.DECLINED and declined_by == side and not accept:
+        return Move.NOTHING
+    raise PairSettled("This pair is settled: both sides accepted it, or one declined it. Nothing was changed.")

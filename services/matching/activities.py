@@ -1,0 +1,57 @@
+"""The Temporal edge of matching."""
+
+from temporalio import activity
+
+from services.matching import proposal, store_offers, store_pairs
+from shared.contracts.matching import (
+    ConcludeOffers,
+    ConcludePairs,
+    MatchingActivities,
+    OffersConcluded,
+    PairsConcluded,
+    Proposal,
+    ProposeMatches,
+)
+from shared.contracts.rounds import CloseRound, ExtendRound, OpenRound, RoundClosed, RoundExtended, RoundOpened
+from shared.database import Database
+from shared.http.internal import Internal
+from shared.rounds import store as rounds
+
+
+class Activities(MatchingActivities):
+    def __init__(self, *, database: Database, internal: Internal) -> None:
+        self._database = database
+        self._internal = internal
+
+    @activity.defn
+    async def propose_matches(self, request: ProposeMatches) -> Proposal:
+        return await proposal.propose(request, self._database, self._internal, activity.heartbeat)
+
+    @activity.defn
+    async def conclude_offers(self, request: ConcludeOffers) -> OffersConcluded:
+        async with self._database.transaction() as session:
+            active = await store_offers.conclude_offers(session, request.organization_id, request.cycle_id)
+        return OffersConcluded(active=active)
+
+    @activity.defn
+    async def conclude_pairs(self, request: ConcludePairs) -> PairsConcluded:
+        async with self._database.transaction() as session:
+            pairs = await store_pairs.conclude_pairs(
+                session, request.organization_id, request.cycle_id, request.state
+            )
+        return PairsConcluded(pairs=pairs)
+
+    @activity.defn
+    async def open_round(self, request: OpenRound) -> RoundOpened:
+        async with self._database.transaction() as session:
+            return await store_offers.open_round(session, request)
+
+    @activity.defn
+    async def extend_round(self, request: ExtendRound) -> RoundExtended:
+        async with self._database.transaction() as session:
+            return await rounds.extend_round(session, request)
+
+    @activity.defn
+    async def close_round(self, request: CloseRound) -> RoundClosed:
+        async with self._database.transaction() as session:
+            return await store_offers.close_round(session, request)

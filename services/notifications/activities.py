@@ -1,0 +1,40 @@
+"""Temporal edge of notifications."""
+
+from temporalio import activity
+
+from services.notifications import store
+from services.notifications.delivery import Courier
+from services.notifications.preparing import prepare_page
+from shared.config import Settings
+from shared.contracts.notifications import (
+    DeliverMessages,
+    Delivery,
+    DropMessages,
+    MessagesDropped,
+    MessagesPrepared,
+    NotificationsActivities,
+    PrepareMessages,
+)
+from shared.database import Database
+from shared.http.internal import Internal
+
+
+class Activities(NotificationsActivities):
+    """Their transactions are short and many: a delivery commits once a message (see `delivery`)."""
+
+    def __init__(self, *, database: Database, internal: Internal, settings: Settings) -> None:
+        self._database, self._internal, self._settings = database, internal, settings
+
+    @activity.defn
+    async def prepare_messages(self, request: PrepareMessages) -> MessagesPrepared:
+        return await prepare_page(self._database, self._internal, self._settings.mail_domain, request)
+
+    @activity.defn
+    async def deliver_messages(self, request: DeliverMessages) -> Delivery:
+        return await Courier(self._database, self._internal, self._settings, request).deliver()
+
+    @activity.defn
+    async def drop_messages(self, request: DropMessages) -> MessagesDropped:
+        async with self._database.transaction() as session:
+            dropped = await store.drop_waiting(session, request.organization_id, request.announcement_id, "given_up")
+        return MessagesDropped(dropped=dropped)

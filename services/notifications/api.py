@@ -1,0 +1,27 @@
+"""HTTP edge of notifications."""
+
+from uuid import UUID
+
+from fastapi import APIRouter
+
+from services.notifications import store
+from services.notifications.resources import CycleMessages
+from shared.auth import Viewer
+from shared.http.dependencies import Session
+from shared.http.paging import Cursor, Limit, decode_cursor, encode_cursor
+
+router = APIRouter(prefix="/v1", tags=["notifications"])
+
+
+@router.get("/cycles/{cycle_id}/messages")
+async def read_messages(
+    cycle_id: UUID, caller: Viewer, session: Session, after: Cursor = None, limit: Limit = 50
+) -> CycleMessages:
+    """How many messages of the cycle are in which state, and a page of those that failed for good."""
+    failed = await store.read_failed(session, caller.organization_id, cycle_id, decode_cursor(after), limit + 1)
+    page = failed[:limit]
+    return CycleMessages(
+        counts=await store.read_counts(session, caller.organization_id, cycle_id),
+        failed=page,
+        next=encode_cursor(page[-1].id) if len(failed) > limit else None,
+    )

@@ -1,0 +1,59 @@
+"""Who an announcement is for: one page of people at a time, read from the service that knows."""
+
+from collections.abc import Iterable
+from uuid import UUID
+
+from shared.contracts.base import PersonPage, Service
+from shared.contracts.intake import Contact, Contacts, ReadContacts
+from shared.contracts.notifications import Announcement, Audience
+from shared.contracts.programs import CycleBrief
+from shared.contracts.rounds import OWNERS, RecipientState
+from shared.http.internal import Internal
+
+PAGE = 500
+
+
+async def read_audience(
+    internal: Internal, announcement: Announcement, brief: CycleBrief, after: UUID | None
+) -> PersonPage:
+    """One page of the audience in id order; coordinators and sponsors are few and come as one page."""
+    if announcement.audience is Audience.COORDINATORS:
+        return PersonPage(person_ids=brief.coordinator_ids)
+    if announcement.audience is Audience.SPONSOR:
+        return PersonPage(person_ids=(brief.sponsor_id,) if brief.sponsor_id else brief.coordinator_ids)
+    service, path, params = _address(announcement)
+    params = params | {"limit": str(PAGE)} | ({"after": str(after)} if after else {})
+    return await internal.get(service, path, PersonPage, announcement.organization_id, params)
+
+
+async def read_pending(internal: Internal, announcement: Announcement) -> frozenset[UUID]:
+    """Everyone whom the announcement's round still asks."""
+    service, path, params = _address(announcement)
+    people = internal.people(service, path, announcement.organization_id, params | {"limit": "1000"})
+    return frozenset([person_id async for person_id in people])
+
+
+async def read_contacts(internal: Internal, organization_id: UUID, people: Iterable[UUID]) -> dict[UUID, Contact]:
+    """The contacts of those who exist and are active."""
+    wanted = sorted(set(people))
+    contacts: dict[UUID, Contact] = {}
+    for start in range(0, len(wanted), PAGE):
+        body = ReadContacts(person_ids=tuple(wanted[start : start + PAGE]))
+        answer = await internal.post(Service.INTAKE, "/contacts", body, Contacts, organization_id)
+        contacts |= {contact.person_id: contact for contact in answer.contacts if contact.active}
+    return contacts
+
+
+def _address(announcement: Announcement) -> tuple[Service, str, dict[str, str]]:
+    cycle = f"/cycles/{announcement.cycle_id}"
+    match announcement.audience:
+        case Audience.ROUND if announcement.round_kind is not None:
+            path = f"/rounds/{announcement.scope_id}/recipients"
+            return OWNERS[announcement.round_kind], path, {"state": RecipientState.PENDING.value}
+        case Audience.PARTICIPANTS:
+            return Service.MATCHING, f"{cycle}/participants", {}
+        case Audience.UNMATCHED:
+            return Service.MATCHING, f"{cycle}/unmatched", {}
+        case Audience.ENROLLED:
+            return Service.INTAKE, f"{cycle}/enrolled", {}
+    raise ValueError("an announcement to a round names the round's kind")

@@ -1,0 +1,118 @@
+"""From a claimed message and what its batch knows to the e-mail that is sent."""
+
+from datetime import datetime
+from email import policy
+from email.errors import MessageError
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.utils import format_datetime, parseaddr
+from typing import NamedTuple
+from uuid import UUID
+
+from services.notifications.facts import BatchFacts, partner_of
+from services.notifications.mail_server import RefusedForGood
+from services.notifications.meeting import Meeting, calendar_file, first_meeting
+from services.notifications.messages import ClaimedMessage
+from services.notifications.rendering import Facts, Partner, one_line, readable_time, render
+from services.notifications.sending_hours import next_sending_moment, zone_of
+from shared.config import Settings
+from shared.contracts.intake import Contact
+from shared.contracts.matching import PairSummary
+from shared.contracts.notifications import Audience, Template
+
+STAFF = (Audience.COORDINATORS, Audience.SPONSOR)
+
+
+class Composed(NamedTuple):
+    email: EmailMessage
+    recipient: str
+
+
+def compose(message: ClaimedMessage, batch: BatchFacts, settings: Settings, now: datetime) -> Composed:
+    """The whole e-mail. Raises RefusedForGood (`invalid_address`) for an address that cannot stand in a header."""
+    announcement, contact = batch.delivery.announcement, batch.contacts[message.person_id]
+    meetings = _meetings(message.person_id, batch, now) if message.template is Template.KICKOFF else {}
+    rendered = render(message.template, _facts(contact, batch, settings, meetings))
+    email = EmailMessage(policy=policy.SMTP)
+    email["Message-ID"] = message.message_id
+    email["From"] = settings.mail_from
+    email["To"] = _address(contact)
+    email["Subject"] = rendered.subject
+    email["Date"] = format_datetime(now)
+    email["Auto-Submitted"] = "auto-generated"
+    email["Upward-Scope"] = str(announcement.scope_id)
+    repeat = f"-{announcement.occurrence}" if announcement.occurrence > 1 else ""
+    email["Upward-Template"] = f"{message.template.value}{repeat}"
+    email.set_content(rendered.text)
+    email.add_alternative(rendered.html, subtype="html")
+    if meetings:
+        sender = parseaddr(settings.mail_from)[1]
+        file = calendar_file(list(meetings.values()), sender, settings.mail_domain, batch.delivery.announced_at)
+        email.add_attachment(
+            file.decode(), subtype="calendar", params={"method": "PUBLISH"}, filename="first-meeting.ics"
+        )
+    return Composed(email, contact.email)
+
+
+def _facts(contact: Contact, batch: BatchFacts, settings: Settings, meetings: dict[UUID, Meeting]) -> Facts:
+    brief, token = batch.delivery.brief, batch.tokens.get(contact.person_id)
+    zone = zone_of(contact.time_zone, brief.time_zone)
+    public_url = settings.public_url.rstrip("/")
+    pairs = batch.meetable_pairs(contact.person_id) if meetings else []
+    return Facts(
+        given_name=one_line(contact.given_name) or one_line(contact.name),
+        program_name=one_line(brief.program_name),
+        organization_name=one_line(brief.organization_name),
+        period=one_line(brief.period),
+        console_url=f"{public_url}/console/cycles/{brief.cycle_id}",
+        staff=batch.delivery.announcement.audience in STAFF,
+        link=f"{public_url}/p/{token}" if token else None,
+        deadline=readable_time(batch.round.closes_at, zone) if batch.round else None,
+        number=batch.round.number if batch.round else None,
+        partners=tuple(
+            _partner(pair, contact.person_id, batch, readable_time(meetings[pair.id].starts_at, zone)) for pair in pairs
+        ),
+    )
+
+
+def _partner(pair: PairSummary, reader_id: UUID, batch: BatchFacts, meeting: str) -> Partner:
+    partner = batch.contacts[partner_of(pair, reader_id)]
+    labels = {topic.code: topic.label for topic in batch.delivery.brief.topics}
+    return Partner(
+        name=one_line(partner.name),
+        email=one_line(partner.email),
+        job_title=one_line(partner.job_title),
+        department=one_line(partner.department),
+        side="mentor" if pair.mentor_id == partner.person_id else "mentee",
+        topics=tuple(one_line(labels.get(code, code)) for code in pair.topics),
+        meeting=meeting,
+    )
+
+
+def _meetings(reader_id: UUID, batch: BatchFacts, now: datetime) -> dict[UUID, Meeting]:
+    """The proposed first meeting of each of the reader's pairs: the same for both sides, as it is counted from the
+    announcement and from when both have been told; from now where that has passed (a long pause)."""
+    delivery, meetings = batch.delivery, dict[UUID, Meeting]()
+    for pair in batch.meetable_pairs(reader_id):
+        mentor, mentee = batch.contacts[pair.mentor_id], batch.contacts[pair.mentee_id]
+        zones = [zone_of(person.time_zone, delivery.brief.time_zone) for person in (mentor, mentee)]
+        hours, slot = delivery.brief.calendar.sending_hours, delivery.slots[pair.id]
+        told_at = max(next_sending_moment(delivery.announced_at, hours, zone) for zone in zones)
+        starts_at = first_meeting(told_at, zones[1], slot)
+        if starts_at <= now:
+            starts_at = first_meeting(now, zones[1], slot)
+        names = [f"{one_line(person.name)} <{one_line(person.email)}>" for person in (mentor, mentee)]
+        meetings[pair.id] = Meeting(
+            pair_id=pair.id,
+            starts_at=starts_at,
+            summary=f"{one_line(delivery.brief.program_name)}: first meeting",
+            description=f"Mentor: {names[0]}\nMentee: {names[1]}\nA proposal: move it to a time that suits you both.",
+        )
+    return meetings
+
+
+def _address(contact: Contact) -> Address:
+    try:
+        return Address(display_name=one_line(contact.name), addr_spec=contact.email)
+    except (ValueError, IndexError, MessageError):
+        raise RefusedForGood("invalid_address") from None

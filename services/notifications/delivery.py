@@ -1,0 +1,193 @@
+"""Sending what is due, one message and one transaction at a time.
+
+For each message a transaction locks the row (`FOR UPDATE SKIP LOCKED`), the message is sent while the lock is held, and
+the row becomes `sent` in that transaction, right after the server's 250. So two deliveries at work at once (a zombie
+and its retry) never send the same message, and whatever fails before the 250 leaves the row waiting.
+
+**The one window.** SMTP and Postgres share no transaction. When the process, its machine or the connection dies
+*between the server's taking a message and the commit of that row*, the row still says waiting and the message is sent
+once more, with the same Message-ID, as that is derived and stored before anything is sent. This is the only way to two
+copies, it concerns at most the one message in flight of each delivery, and no message is ever lost or sent under
+another id. Cancelling does not open it: the message in flight is finished first.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from enum import Enum
+from time import monotonic
+from typing import Any, TypeVar
+from uuid import UUID
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncSession
+from temporalio import activity
+
+from services.notifications import store
+from services.notifications.composing import compose
+from services.notifications.facts import BatchFacts, DeliveryFacts, read_batch_facts, read_delivery_facts
+from services.notifications.mail_server import ConnectionLost, MailServer, MailServerAway, PutOff, RefusedForGood
+from services.notifications.messages import LONGEST_WAIT, ClaimedMessage, DueMessage, pause_after
+from services.notifications.sending_hours import next_sending_moment, zone_of
+from shared.config import Settings
+from shared.contracts.notifications import DeliverMessages, Delivery
+from shared.contracts.rounds import RoundCounts, RoundState
+from shared.database import Database
+from shared.errors import Gone
+from shared.http.internal import Internal
+from shared.rounds.store import read_round
+
+log = structlog.get_logger(__name__)
+BATCH = 50
+WORK_SECONDS = 25.0
+HEARTBEAT_SECONDS = 5.0
+PAUSE_SECONDS = 0.5
+Result = TypeVar("Result")
+
+
+class Handled(Enum):
+    """What became of one message in one delivery."""
+
+    DONE = "done"
+    TAKEN = "taken"
+    """Another delivery has it, or it is final."""
+
+
+class Courier:
+    """One run of `deliver_messages`."""
+
+    def __init__(self, database: Database, internal: Internal, settings: Settings, request: DeliverMessages) -> None:
+        self._database, self._internal, self._settings = database, internal, settings
+        self._organization_id, self._announcement_id = request.organization_id, request.announcement_id
+        self._stop_at = monotonic() + WORK_SECONDS
+
+    async def deliver(self) -> Delivery:
+        """Sends what is due for at most `WORK_SECONDS` and tells where the announcement stands.
+
+        Raises MailServerAway when the server cannot be reached; nothing is lost by that."""
+        async with _heartbeats():
+            facts: DeliveryFacts | None = None
+            while self._may_go_on() and (due := await self._read_due()):
+                facts = facts or await self._read_facts()
+                round_ = await self._read_round(facts)
+                if round_ is not None and round_.state is RoundState.CLOSED:
+                    await self._drop_all()
+                    break
+                try:
+                    people = [message.person_id for message in due]
+                    batch = await read_batch_facts(self._internal, facts, round_, people)
+                except Gone:
+                    await self._drop_all()
+                    break
+                if not await self._deliver_batch(batch, due):
+                    await asyncio.sleep(PAUSE_SECONDS)
+        async with self._database.transaction() as session:
+            return await store.read_delivery(session, self._organization_id, self._announcement_id)
+
+    def _may_go_on(self) -> bool:
+        stopping = activity.in_activity() and activity.is_worker_shutdown()
+        return monotonic() < self._stop_at and not stopping
+
+    async def _deliver_batch(self, batch: BatchFacts, due: list[DueMessage]) -> bool:
+        """Over one connection. False when every message is in other hands."""
+        progress = False
+        async with MailServer(self._settings) as server:
+            for message in due:
+                if not self._may_go_on():
+                    return True
+                _heartbeat()
+                handled = await _finished(self._deliver_one(server, batch, message.id))
+                progress = progress or handled is Handled.DONE
+        return progress
+
+    async def _deliver_one(self, server: MailServer, batch: BatchFacts, id: UUID) -> Handled:
+        now = datetime.now(UTC)
+        lost = False
+        async with self._database.transaction() as session:
+            message = await store.claim(session, self._organization_id, id, now)
+            if message is None:
+                return Handled.TAKEN
+            if (reason := batch.reason_not_to_send(message.person_id)) is not None:
+                await store.mark_dropped(session, message, reason)
+                return Handled.DONE
+            try:
+                composed = compose(message, batch, self._settings, now)
+                await server.send(composed.email, composed.recipient)
+            except RefusedForGood as refusal:
+                log.info("message.failed", message_id=str(message.id), code=refusal.code)
+                await store.mark_failed(session, message, refusal.code)
+            except PutOff:
+                await self._postpone(session, message, batch, now)
+            except ConnectionLost:
+                lost = True
+                if now - batch.delivery.announced_at > LONGEST_WAIT:
+                    await store.mark_failed(session, message, "undeliverable")
+                else:
+                    await store.count_attempt(session, message)
+            else:
+                await store.mark_sent(session, message, datetime.now(UTC))
+        if lost:
+            raise MailServerAway("connection_lost")
+        return Handled.DONE
+
+    async def _postpone(self, session: AsyncSession, message: ClaimedMessage, batch: BatchFacts, now: datetime) -> None:
+        pause = pause_after(message.deferrals + 1)
+        if pause is None:
+            await store.mark_failed(session, message, "undeliverable")
+            return
+        brief, contact = batch.delivery.brief, batch.contacts[message.person_id]
+        zone = zone_of(contact.time_zone, brief.time_zone)
+        await store.postpone(session, message, next_sending_moment(now + pause, brief.calendar.sending_hours, zone))
+
+    async def _read_due(self) -> list[DueMessage]:
+        async with self._database.transaction() as session:
+            return await store.read_due(session, self._organization_id, self._announcement_id, datetime.now(UTC), BATCH)
+
+    async def _read_facts(self) -> DeliveryFacts:
+        async with self._database.transaction() as session:
+            stored = await store.read_announcement(session, self._organization_id, self._announcement_id)
+        return await read_delivery_facts(self._internal, stored.announcement, stored.created_at)
+
+    async def _read_round(self, facts: DeliveryFacts) -> RoundCounts | None:
+        if facts.announcement.round_kind is None:
+            return None
+        async with self._database.transaction() as session:
+            return await read_round(session, self._organization_id, facts.announcement.scope_id)
+
+    async def _drop_all(self) -> None:
+        async with self._database.transaction() as session:
+            await store.drop_waiting(session, self._organization_id, self._announcement_id, "round_closed")
+
+
+@asynccontextmanager
+async def _heartbeats() -> AsyncIterator[None]:
+    """Heartbeats also while one slow server answer is waited for (each has its own time limit)."""
+
+    async def beat() -> None:
+        while True:
+            _heartbeat()
+            await asyncio.sleep(HEARTBEAT_SECONDS)
+
+    beating = asyncio.create_task(beat())
+    try:
+        yield
+    finally:
+        beating.cancel()
+
+
+def _heartbeat() -> None:
+    if activity.in_activity():
+        activity.heartbeat()
+
+
+async def _finished(work: Coroutine[Any, Any, Result]) -> Result:
+    """Cancelled meanwhile, it ends the work first: a message that the server has taken gets its row."""
+    task = asyncio.create_task(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        if not task.cancelled():
+            task.exception()  # seen: the cancellation counts
+        raise

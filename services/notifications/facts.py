@@ -1,0 +1,109 @@
+"""What a delivery needs to know to write its messages: read in bulk, kept only while it runs."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from services.notifications.audience import read_contacts, read_pending
+from services.notifications.meeting import meeting_slots
+from shared.contracts.base import Service
+from shared.contracts.intake import Contact, MintedLinks, MintLinks
+from shared.contracts.matching import PairPage, PairState, PairSummary
+from shared.contracts.notifications import Announcement, Audience, Template
+from shared.contracts.programs import CycleBrief
+from shared.contracts.rounds import RoundCounts
+from shared.http.internal import Internal
+
+
+@dataclass(frozen=True)
+class DeliveryFacts:
+    """What all messages of one delivery share."""
+
+    announcement: Announcement
+    announced_at: datetime
+    brief: CycleBrief
+    pending: frozenset[UUID] | None = None
+    """Whom the round still asks, where the announcement is to a round."""
+    pairs: dict[UUID, list[PairSummary]] = field(default_factory=dict)
+    """Each person's active pairs, for the kickoff."""
+    slots: dict[UUID, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class BatchFacts:
+    """What the messages of one batch share. The tokens live only here and in the messages sent."""
+
+    delivery: DeliveryFacts
+    round: RoundCounts | None
+    contacts: dict[UUID, Contact]
+    tokens: dict[UUID, str] = field(repr=False)
+
+    def reason_not_to_send(self, person_id: UUID) -> str | None:
+        """A code when the message has lost its point since it was prepared."""
+        delivery = self.delivery
+        if person_id not in self.contacts:
+            return "person_inactive"
+        if delivery.pending is not None and person_id not in delivery.pending:
+            return "not_asked"
+        if delivery.announcement.round_kind is not None and person_id not in self.tokens:
+            return "no_link"
+        if delivery.announcement.template is Template.KICKOFF and not self.meetable_pairs(person_id):
+            return "no_pair"
+        return None
+
+    def meetable_pairs(self, person_id: UUID) -> list[PairSummary]:
+        """The person's active pairs whose other side can be reached."""
+        pairs = self.delivery.pairs.get(person_id, [])
+        return [pair for pair in pairs if partner_of(pair, person_id) in self.contacts]
+
+
+def partner_of(pair: PairSummary, person_id: UUID) -> UUID:
+    return pair.mentee_id if pair.mentor_id == person_id else pair.mentor_id
+
+
+async def read_delivery_facts(internal: Internal, announcement: Announcement, announced_at: datetime) -> DeliveryFacts:
+    brief = await internal.get(
+        Service.PROGRAMS, f"/cycles/{announcement.cycle_id}", CycleBrief, announcement.organization_id
+    )
+    pending = await read_pending(internal, announcement) if announcement.audience is Audience.ROUND else None
+    pairs = await _read_pairs(internal, announcement) if announcement.template is Template.KICKOFF else []
+    by_person: dict[UUID, list[PairSummary]] = {}
+    for pair in pairs:
+        by_person.setdefault(pair.mentor_id, []).append(pair)
+        by_person.setdefault(pair.mentee_id, []).append(pair)
+    return DeliveryFacts(announcement, announced_at, brief, pending, by_person, meeting_slots(pairs))
+
+
+async def read_batch_facts(
+    internal: Internal, delivery: DeliveryFacts, round_: RoundCounts | None, people: Iterable[UUID]
+) -> BatchFacts:
+    """Contacts of the batch's people and of their partners, and a link for each who is asked."""
+    announcement, readers = delivery.announcement, set(people)
+    partners = {partner_of(pair, person) for person in readers for pair in delivery.pairs.get(person, [])}
+    contacts = await read_contacts(internal, announcement.organization_id, readers | partners)
+    asked = readers & contacts.keys()
+    if delivery.pending is not None:
+        asked &= delivery.pending
+    tokens: dict[UUID, str] = {}
+    if announcement.round_kind is not None and asked:
+        body = MintLinks(
+            round_id=announcement.scope_id,
+            kind=announcement.round_kind,
+            cycle_id=announcement.cycle_id,
+            person_ids=tuple(sorted(asked)),
+        )
+        minted = await internal.post(Service.INTAKE, "/links", body, MintedLinks, announcement.organization_id)
+        tokens = {link.person_id: link.token for link in minted.links}
+    return BatchFacts(delivery, round_, contacts, tokens)
+
+
+async def _read_pairs(internal: Internal, announcement: Announcement) -> list[PairSummary]:
+    path, pairs = f"/cycles/{announcement.cycle_id}/pairs", list[PairSummary]()
+    params = {"state": PairState.ACTIVE.value, "limit": "500"}
+    while True:
+        page = await internal.get(Service.MATCHING, path, PairPage, announcement.organization_id, params)
+        pairs += page.pairs
+        if page.after is None:
+            return pairs
+        params |= {"after": str(page.after)}

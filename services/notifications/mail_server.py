@@ -1,0 +1,125 @@
+"""One connection to the mail server, and what its answers mean.
+
+Reply codes (RFC 5321, 4.2.1): 5xx about a recipient or a message refuses it for good, 4xx puts it off. Some codes speak
+of the server or of our access to it, whoever the recipient is; those mean that the server is away for us, and waiting
+is right. 421 closes the connection. Failures carry codes only: server texts quote addresses.
+"""
+
+from email.message import EmailMessage
+from email.utils import parseaddr
+from types import TracebackType
+from typing import Self
+
+import aiosmtplib
+
+from shared.config import Settings
+
+CLOSING = 421
+ABOUT_THE_SERVER = frozenset({502, 503, 530, 534, 535, 538})
+
+
+class RefusedForGood(Exception):
+    """This message will never be taken."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+class PutOff(Exception):
+    """The server wants to be asked again later about this message (greylisting, a full mailbox)."""
+
+
+class ConnectionLost(Exception):
+    """The connection broke over this message, twice where it had worked before. Whether the message was taken is not
+    known."""
+
+
+class MailServerAway(Exception):
+    """Nothing can be sent now; no message is to blame."""
+
+
+class MailServer:
+    """An async context manager; connects at the first message and once more when an old connection breaks."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._sender = parseaddr(settings.mail_from)[1]
+        self._smtp: aiosmtplib.SMTP | None = None
+        self._proven = False
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: object, trace: TracebackType | None) -> None:
+        if self._smtp is not None and self._smtp.is_connected:
+            try:
+                await self._smtp.quit(timeout=5)
+            except (aiosmtplib.SMTPException, OSError):
+                self._smtp.close()
+
+    async def send(self, email: EmailMessage, recipient: str) -> None:
+        """Returns once the server has taken the message (250).
+
+        Servers end connections that are idle or have carried many messages: the message is then sent again at once
+        over a new one. Raises RefusedForGood, PutOff, ConnectionLost, MailServerAway."""
+        while True:
+            smtp = await self._connected()
+            try:
+                await smtp.send_message(email, sender=self._sender, recipients=[recipient])
+            except (aiosmtplib.SMTPException, OSError, ValueError) as error:
+                try:
+                    _explain(error)
+                except ConnectionLost:
+                    was_proven = self._proven
+                    self._forget()
+                    if not was_proven:
+                        raise
+            else:
+                self._proven = True
+                return
+
+    async def _connected(self) -> aiosmtplib.SMTP:
+        if self._smtp is None or not self._smtp.is_connected:
+            settings = self._settings
+            self._proven = False
+            self._smtp = aiosmtplib.SMTP(
+                hostname=settings.smtp_host,
+                port=settings.smtp_port,
+                username=settings.smtp_username or None,
+                password=settings.smtp_password.get_secret_value() or None,
+                start_tls=settings.smtp_starttls,
+                timeout=settings.smtp_timeout_seconds,
+                local_hostname=settings.mail_domain,
+            )
+            try:
+                await self._smtp.connect()
+            except (aiosmtplib.SMTPException, OSError) as error:
+                self._forget()
+                raise MailServerAway(type(error).__name__) from None
+        return self._smtp
+
+    def _forget(self) -> None:
+        if self._smtp is not None:
+            self._smtp.close()
+        self._smtp = None
+
+
+def _explain(error: Exception) -> None:
+    """Raises what the failure means."""
+    if isinstance(error, aiosmtplib.SMTPNotSupported):
+        raise RefusedForGood("smtputf8_unsupported") from None
+    if isinstance(error, aiosmtplib.SMTPRecipientsRefused):
+        error = error.recipients[0]
+    if isinstance(error, aiosmtplib.SMTPSenderRefused | aiosmtplib.SMTPHeloError) and error.code != CLOSING:
+        raise MailServerAway(f"smtp_{error.code}") from None
+    if isinstance(error, aiosmtplib.SMTPResponseException):
+        if error.code in ABOUT_THE_SERVER:
+            raise MailServerAway(f"smtp_{error.code}") from None
+        if 500 <= error.code < 600:
+            raise RefusedForGood(f"smtp_{error.code}") from None
+        if 400 <= error.code < 500 and error.code != CLOSING:
+            raise PutOff from None
+    elif isinstance(error, ValueError):
+        raise RefusedForGood("invalid_address") from None
+    raise ConnectionLost from None

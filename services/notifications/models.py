@@ -1,0 +1,66 @@
+"""Tables of notifications. Neither names, addresses and texts nor links are stored: texts are made while sending."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import ForeignKey, Index, UniqueConstraint, func, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from services.notifications.messages import CHANNEL, MessageState
+from shared.database import Base
+
+
+class AnnouncementRow(Base):
+    __tablename__ = "announcement"
+    __table_args__ = (
+        UniqueConstraint("organization_id", "scope_id", "template", "occurrence"),
+        {"schema": "notifications"},
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    organization_id: Mapped[UUID]
+    cycle_id: Mapped[UUID]
+    scope_id: Mapped[UUID]
+    template: Mapped[str]
+    audience: Mapped[str]
+    round_kind: Mapped[str | None]
+    occurrence: Mapped[int]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class MessageRow(Base):
+    __tablename__ = "message"
+    __table_args__ = (
+        UniqueConstraint("organization_id", "scope_id", "person_id", "template", "occurrence"),
+        Index(
+            "ix_message_waiting",
+            "organization_id",
+            "announcement_id",
+            "due_at",
+            postgresql_where=text("state = 'waiting'"),
+        ),
+        Index("ix_message_announcement_id", "organization_id", "announcement_id"),
+        Index("ix_message_cycle_id", "organization_id", "cycle_id"),
+        {"schema": "notifications"},
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    organization_id: Mapped[UUID]
+    announcement_id: Mapped[UUID] = mapped_column(ForeignKey("notifications.announcement.id"))
+    cycle_id: Mapped[UUID]
+    scope_id: Mapped[UUID]
+    person_id: Mapped[UUID]
+    template: Mapped[str]
+    occurrence: Mapped[int]
+    channel: Mapped[str] = mapped_column(server_default=CHANNEL)
+    state: Mapped[str] = mapped_column(server_default=MessageState.WAITING)
+    message_id: Mapped[str]
+    """The Message-ID header."""
+    due_at: Mapped[datetime]
+    sent_at: Mapped[datetime | None]
+    failure_code: Mapped[str | None]
+    """Why it failed or was dropped: `smtp_550`, `undeliverable`, `not_asked` and the like."""
+    attempts: Mapped[int] = mapped_column(server_default="0")
+    """How often it was tried."""
+    deferrals: Mapped[int] = mapped_column(server_default="0")
+    """How often the server put it off (a 4xx answer)."""

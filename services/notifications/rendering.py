@@ -1,0 +1,88 @@
+"""From a template and what it tells to subject, plain text and HTML. Pure.
+
+Each `Template` of the contract has `<template>.txt.j2` (with the subject) and `<template>.html.j2`. A variable that a
+template names and nobody gives is an error, and HTML is escaped.
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+
+from shared.contracts.notifications import Template
+
+ENVIRONMENT = Environment(
+    loader=PackageLoader("services.notifications"),
+    undefined=StrictUndefined,
+    autoescape=select_autoescape(enabled_extensions=("html.j2",), default=False),
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+EMPTY_LINES = re.compile(r"\n{3,}")
+
+
+@dataclass(frozen=True)
+class Partner:
+    """The other side of one of the reader's pairs."""
+
+    name: str
+    email: str
+    job_title: str
+    department: str
+    side: str
+    """The part that the partner plays: `mentor` or `mentee`."""
+    topics: tuple[str, ...]
+    meeting: str
+    """When the first meeting is proposed, in the reader's time zone."""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a message may tell. The same fields for every template."""
+
+    given_name: str
+    program_name: str
+    organization_name: str
+    period: str
+    console_url: str
+    staff: bool
+    """The reader coordinates or sponsors the program."""
+    link: str | None = None
+    """The reader's own link to answer the round."""
+    deadline: str | None = None
+    number: int | None = None
+    """Which check-in it is, from 1."""
+    partners: tuple[Partner, ...] = ()
+
+
+class Rendered(NamedTuple):
+    subject: str
+    text: str
+    html: str
+
+
+def render(template: Template, facts: Facts) -> Rendered:
+    """Raises jinja2.UndefinedError when a template asks for what nobody knows."""
+    values = vars(facts)
+    plain = ENVIRONMENT.get_template(f"{template.value}.txt.j2")
+    subject = "".join(plain.blocks["subject"](plain.new_context(values)))
+    return Rendered(
+        subject=one_line(subject),
+        text=EMPTY_LINES.sub("\n\n", plain.render(values)).strip() + "\n",
+        html=ENVIRONMENT.get_template(f"{template.value}.html.j2").render(values),
+    )
+
+
+def one_line(text: str) -> str:
+    """The text without control characters and line ends, safe in a header or a line."""
+    return " ".join(CONTROL.sub(" ", text).split())
+
+
+def readable_time(moment: datetime, zone: ZoneInfo) -> str:
+    """`Friday, 3 October 2025, 18:00 (Europe/Berlin)`."""
+    local = moment.astimezone(zone)
+    return f"{local:%A}, {local.day} {local:%B %Y}, {local:%H:%M} ({zone.key})"

@@ -1,0 +1,240 @@
+"""All SQL of notifications. Functions never commit; those that change a message expect its row to be locked."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import func, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.notifications.messages import (
+    ClaimedMessage,
+    DueMessage,
+    MessageState,
+    NewMessage,
+    StoredAnnouncement,
+    message_id,
+    message_uuid,
+)
+from services.notifications.models import AnnouncementRow, MessageRow
+from services.notifications.resources import FailedMessage, MessageCount
+from shared.contracts.events import MessageFailed
+from shared.contracts.notifications import Announcement, Audience, Delivery, Template
+from shared.contracts.rounds import RoundKind
+from shared.errors import NotFound
+from shared.events import emit
+
+
+class AnnouncementNotFound(NotFound):
+    code = "announcement_not_found"
+
+
+async def save_announcement(session: AsyncSession, announcement: Announcement) -> None:
+    """Stores the announcement once; a repeat changes nothing."""
+    await session.execute(
+        insert(AnnouncementRow)
+        .values(id=announcement.id, **announcement.model_dump(mode="python"))
+        .on_conflict_do_nothing()
+    )
+
+
+async def add_messages(
+    session: AsyncSession, announcement: Announcement, messages: Sequence[NewMessage], mail_domain: str
+) -> None:
+    """Stores the messages that are not there yet (natural key: scope, person, template, occurrence)."""
+    rows = [
+        {
+            "id": message_uuid(announcement, message.person_id),
+            "organization_id": announcement.organization_id,
+            "announcement_id": announcement.id,
+            "cycle_id": announcement.cycle_id,
+            "scope_id": announcement.scope_id,
+            "person_id": message.person_id,
+            "template": announcement.template,
+            "occurrence": announcement.occurrence,
+            "message_id": message_id(announcement, message.person_id, mail_domain),
+            "due_at": message.due_at,
+        }
+        for message in messages
+    ]
+    if rows:
+        await session.execute(insert(MessageRow).on_conflict_do_nothing(), rows)
+
+
+async def read_announcement(session: AsyncSession, organization_id: UUID, announcement_id: UUID) -> StoredAnnouncement:
+    """Raises AnnouncementNotFound."""
+    row = await session.scalar(
+        select(AnnouncementRow).where(
+            AnnouncementRow.organization_id == organization_id, AnnouncementRow.id == announcement_id
+        )
+    )
+    if row is None:
+        raise AnnouncementNotFound("There is no such announcement; prepare its messages first.")
+    announcement = Announcement(
+        organization_id=row.organization_id,
+        cycle_id=row.cycle_id,
+        scope_id=row.scope_id,
+        template=Template(row.template),
+        audience=Audience(row.audience),
+        round_kind=RoundKind(row.round_kind) if row.round_kind else None,
+        occurrence=row.occurrence,
+    )
+    return StoredAnnouncement(announcement, row.created_at)
+
+
+async def read_due(
+    session: AsyncSession, organization_id: UUID, announcement_id: UUID, now: datetime, limit: int
+) -> list[DueMessage]:
+    """Waiting messages that are due: those tried least come first, so that a troublesome one holds nobody up."""
+    found = await session.execute(
+        select(MessageRow.id, MessageRow.person_id)
+        .where(
+            MessageRow.organization_id == organization_id,
+            MessageRow.announcement_id == announcement_id,
+            MessageRow.state == MessageState.WAITING,
+            MessageRow.due_at <= now,
+        )
+        .order_by(MessageRow.attempts, MessageRow.due_at, MessageRow.id)
+        .limit(limit)
+    )
+    return [DueMessage(id, person_id) for id, person_id in found.tuples()]
+
+
+async def claim(session: AsyncSession, organization_id: UUID, id: UUID, now: datetime) -> ClaimedMessage | None:
+    """Locks the message until the transaction ends. None when it is final, not due, or another delivery has it."""
+    row = await session.scalar(
+        select(MessageRow)
+        .where(
+            MessageRow.organization_id == organization_id,
+            MessageRow.id == id,
+            MessageRow.state == MessageState.WAITING,
+            MessageRow.due_at <= now,
+        )
+        .with_for_update(skip_locked=True)
+    )
+    if row is None:
+        return None
+    return ClaimedMessage(
+        id=row.id,
+        organization_id=row.organization_id,
+        cycle_id=row.cycle_id,
+        person_id=row.person_id,
+        template=Template(row.template),
+        message_id=row.message_id,
+        deferrals=row.deferrals,
+    )
+
+
+async def mark_sent(session: AsyncSession, message: ClaimedMessage, now: datetime) -> None:
+    await _set(session, message, state=MessageState.SENT, sent_at=now, attempts=MessageRow.attempts + 1)
+
+
+async def mark_failed(session: AsyncSession, message: ClaimedMessage, code: str) -> None:
+    """Records that the message will never arrive. Emits `message.failed`."""
+    await _set(session, message, state=MessageState.FAILED, failure_code=code, attempts=MessageRow.attempts + 1)
+    await emit(
+        session,
+        message.organization_id,
+        MessageFailed(
+            message_id=message.id,
+            cycle_id=message.cycle_id,
+            person_id=message.person_id,
+            template=message.template,
+            code=code,
+        ),
+    )
+
+
+async def mark_dropped(session: AsyncSession, message: ClaimedMessage, code: str) -> None:
+    await _set(session, message, state=MessageState.DROPPED, failure_code=code)
+
+
+async def postpone(session: AsyncSession, message: ClaimedMessage, due_at: datetime) -> None:
+    """The server put the message off."""
+    await _set(session, message, due_at=due_at, attempts=MessageRow.attempts + 1, deferrals=MessageRow.deferrals + 1)
+
+
+async def count_attempt(session: AsyncSession, message: ClaimedMessage) -> None:
+    """The connection broke over this message: the others go first now."""
+    await _set(session, message, attempts=MessageRow.attempts + 1)
+
+
+async def drop_waiting(session: AsyncSession, organization_id: UUID, announcement_id: UUID, code: str) -> int:
+    """Gives up every message of the announcement that has not been sent; answers how many."""
+    found = await session.scalars(
+        update(MessageRow)
+        .where(
+            MessageRow.organization_id == organization_id,
+            MessageRow.announcement_id == announcement_id,
+            MessageRow.state == MessageState.WAITING,
+        )
+        .values(state=MessageState.DROPPED, failure_code=code)
+        .returning(MessageRow.id)
+    )
+    return len(found.all())
+
+
+async def read_delivery(session: AsyncSession, organization_id: UUID, announcement_id: UUID) -> Delivery:
+    """Where the announcement stands, over all deliveries so far."""
+    found = await session.execute(
+        select(MessageRow.state, func.count(), func.min(MessageRow.due_at))
+        .where(MessageRow.organization_id == organization_id, MessageRow.announcement_id == announcement_id)
+        .group_by(MessageRow.state)
+    )
+    states = {state: (messages, due_at) for state, messages, due_at in found.tuples()}
+    waiting, next_due_at = states.get(MessageState.WAITING, (0, None))
+    return Delivery(
+        sent=states.get(MessageState.SENT, (0, None))[0],
+        failed=states.get(MessageState.FAILED, (0, None))[0],
+        waiting=waiting,
+        next_due_at=next_due_at,
+    )
+
+
+async def read_counts(session: AsyncSession, organization_id: UUID, cycle_id: UUID) -> list[MessageCount]:
+    """How many messages of the cycle are in which state, by template."""
+    found = await session.execute(
+        select(MessageRow.template, MessageRow.state, func.count())
+        .where(MessageRow.organization_id == organization_id, MessageRow.cycle_id == cycle_id)
+        .group_by(MessageRow.template, MessageRow.state)
+        .order_by(MessageRow.template, MessageRow.state)
+    )
+    return [
+        MessageCount(template=Template(template), state=MessageState(state), messages=messages)
+        for template, state, messages in found.tuples()
+    ]
+
+
+async def read_failed(
+    session: AsyncSession, organization_id: UUID, cycle_id: UUID, after: UUID | None, limit: int
+) -> list[FailedMessage]:
+    """Failed messages of the cycle in id order."""
+    query = select(MessageRow).where(
+        MessageRow.organization_id == organization_id,
+        MessageRow.cycle_id == cycle_id,
+        MessageRow.state == MessageState.FAILED,
+    )
+    if after is not None:
+        query = query.where(MessageRow.id > after)
+    found = await session.scalars(query.order_by(MessageRow.id).limit(limit))
+    return [
+        FailedMessage(
+            id=row.id,
+            person_id=row.person_id,
+            template=Template(row.template),
+            occurrence=row.occurrence,
+            code=row.failure_code or "",
+            attempts=row.attempts,
+        )
+        for row in found
+    ]
+
+
+async def _set(session: AsyncSession, message: ClaimedMessage, **values: object) -> None:
+    await session.execute(
+        update(MessageRow)
+        .where(MessageRow.organization_id == message.organization_id, MessageRow.id == message.id)
+        .values(**values)
+        .execution_options(synchronize_session=False)
+    )

@@ -1,0 +1,57 @@
+"""Temporal edge of programs."""
+
+from temporalio import activity
+from temporalio.client import Client
+
+from services.programs import store, store_cycles
+from services.programs.schedules import ensure_schedule, remove_schedule
+from shared.contracts.programs import (
+    CreatePeriodCycle,
+    CyclePlan,
+    CycleRef,
+    PeriodCycle,
+    ProgramRef,
+    ProgramsActivities,
+    RecordStage,
+    ScheduleApplied,
+    StageRecorded,
+)
+from shared.database import Database
+
+
+class Activities(ProgramsActivities):
+    def __init__(self, database: Database, client: Client) -> None:
+        self._database = database
+        self._client = client
+
+    @activity.defn
+    async def read_plan(self, request: CycleRef) -> CyclePlan:
+        async with self._database.transaction() as session:
+            return await store_cycles.read_plan(session, request)
+
+    @activity.defn
+    async def record_stage(self, request: RecordStage) -> StageRecorded:
+        async with self._database.transaction() as session:
+            return await store_cycles.record_stage(session, request)
+
+    @activity.defn
+    async def create_period_cycle(self, request: CreatePeriodCycle) -> PeriodCycle:
+        async with self._database.transaction() as session:
+            return await store_cycles.create_period_cycle(session, request)
+
+    @activity.defn
+    async def apply_schedule(self, request: ProgramRef) -> ScheduleApplied:
+        """Reads again after writing: of two that run at once, the one that writes last has seen the latest row."""
+        wanted = await self._read_recurrence(request)
+        while True:
+            if wanted.recurs:
+                await ensure_schedule(self._client, request, wanted.time_zone)
+            else:
+                await remove_schedule(self._client, request.program_id)
+            applied, wanted = wanted, await self._read_recurrence(request)
+            if applied == wanted:
+                return ScheduleApplied(active=applied.recurs)
+
+    async def _read_recurrence(self, request: ProgramRef) -> store.Recurrence:
+        async with self._database.transaction() as session:
+            return await store.read_recurrence(session, request)

@@ -1,0 +1,29 @@
+"""ETags of editable resources: the row's version in quotes, compared strongly (RFC 9110, 13.1.1). Pure."""
+
+from shared.errors import PreconditionFailed, PreconditionRequired
+
+
+class IfMatchRequired(PreconditionRequired):
+    code = "if_match_required"
+
+
+class StaleVersion(PreconditionFailed):
+    code = "stale_version"
+
+
+def etag(version: int) -> str:
+    return f'"{version}"'
+
+
+def check_present(if_match: str | None) -> str:
+    """Raises IfMatchRequired (428)."""
+    if not if_match or not if_match.strip():
+        raise IfMatchRequired("Read the program first and send its ETag as If-Match, so that no change is lost.")
+    return if_match
+
+
+def check_match(if_match: str, version: int) -> None:
+    """Raises StaleVersion (412) unless the header names this version, or any (`*`)."""
+    tags = [tag.strip() for tag in if_match.split(",")]
+    if tags != ["*"] and etag(version) not in tags:
+        raise StaleVersion("It has changed since you read it; read it again and repeat your change.")

@@ -1,0 +1,75 @@
+"""Tables of organizations, programs and cycles. Access keys are declared in `shared.auth`."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ForeignKey, Index, UniqueConstraint, Uuid, func
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from shared.database import Base
+
+
+class OrganizationRow(Base):
+    """The tenant."""
+
+    __tablename__ = "organization"
+    __table_args__ = (UniqueConstraint("name"), {"schema": "programs"})
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class ProgramRow(Base):
+    """The standing definition. `version` rises with every change."""
+
+    __tablename__ = "program"
+    __table_args__ = (Index(None, "organization_id", "created_at", "id"), {"schema": "programs"})
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    organization_id: Mapped[UUID] = mapped_column(ForeignKey("programs.organization.id"))
+    name: Mapped[str]
+    direction: Mapped[str]
+    time_zone: Mapped[str]
+    topics: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
+    calendar: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    policy: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    sponsor_id: Mapped[UUID | None]
+    coordinator_ids: Mapped[list[UUID]] = mapped_column(ARRAY(Uuid))
+    recurs: Mapped[bool]
+    version: Mapped[int] = mapped_column(server_default="1")
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class CycleRow(Base):
+    """One dated run. What it runs by is copied from the program when the cycle is requested, so that a later edit of
+    the program changes only later cycles."""
+
+    __tablename__ = "cycle"
+    __table_args__ = (
+        UniqueConstraint("program_id", "period"),
+        Index(None, "organization_id", "program_id", "requested_at", "id"),
+        {"schema": "programs"},
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    organization_id: Mapped[UUID]
+    program_id: Mapped[UUID] = mapped_column(ForeignKey("programs.program.id"))
+    period: Mapped[str]
+    stage: Mapped[str]
+    paused: Mapped[bool] = mapped_column(server_default="false")
+    outcome: Mapped[str | None]
+    direction: Mapped[str]
+    topics: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
+    calendar: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    policy: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    starts_at: Mapped[datetime]
+    requested_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    stage_changed_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    cancellation_requested_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
+    advanced: Mapped[str | None]
+    """What was closed early last: a round's id, or `scheduled` for the waiting before the first."""

@@ -1,0 +1,68 @@
+"""What the programs API answers."""
+
+from uuid import UUID
+
+from pydantic import AwareDatetime
+
+from shared.contracts.base import Contract
+from shared.contracts.programs import Calendar, Direction, MatchingPolicy, Outcome, Stage, Topic
+from shared.contracts.rounds import RoundCounts
+
+
+class Organization(Contract):
+    id: UUID
+    name: str
+
+
+class Program(Contract):
+    """A program as it stands. `version` is also its ETag."""
+
+    id: UUID
+    name: str
+    direction: Direction
+    time_zone: str
+    topics: tuple[Topic, ...]
+    calendar: Calendar
+    policy: MatchingPolicy
+    sponsor_id: UUID | None
+    coordinator_ids: tuple[UUID, ...]
+    recurs: bool
+    version: int
+    created_at: AwareDatetime
+    updated_at: AwareDatetime
+    next_recurrence_at: AwareDatetime | None = None
+    """When the next cycle starts by itself; computed when read, null for a program that does not recur."""
+
+
+class ProgramPage(Contract):
+    items: tuple[Program, ...]
+    next: str | None = None
+    """Cursor of the next page, null on the last."""
+
+
+class CycleSummary(Contract):
+    """One cycle without its rounds. Its plan is what the program said when the cycle was requested."""
+
+    id: UUID
+    program_id: UUID
+    period: str
+    stage: Stage
+    paused: bool
+    outcome: Outcome | None
+    direction: Direction
+    requested_at: AwareDatetime
+    starts_at: AwareDatetime
+    stage_changed_at: AwareDatetime
+    cancellation_requested_at: AwareDatetime | None
+    ended_at: AwareDatetime | None
+    calendar: Calendar
+
+
+class Cycle(CycleSummary):
+    rounds: tuple[RoundCounts, ...] = ()
+    """In the order they opened, with live counts."""
+
+
+class CyclePage(Contract):
+    items: tuple[CycleSummary, ...]
+    next: str | None = None

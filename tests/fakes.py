@@ -1,0 +1,225 @@
+"""In-memory services for the workflow tests: the same contracts as the real ones, so they cannot drift."""
+
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from uuid import UUID, uuid4
+
+from temporalio import activity
+
+from shared.contracts.feedback import (
+    CompileReport,
+    ConcernState,
+    EscalateConcern,
+    FeedbackActivities,
+    ReportCompiled,
+)
+from shared.contracts.intake import IntakeActivities
+from shared.contracts.matching import (
+    ConcludeOffers,
+    ConcludePairs,
+    MatchingActivities,
+    OffersConcluded,
+    PairsConcluded,
+    PairState,
+    Proposal,
+    ProposeMatches,
+)
+from shared.contracts.notifications import (
+    Announcement,
+    DeliverMessages,
+    Delivery,
+    DropMessages,
+    MessagesDropped,
+    MessagesPrepared,
+    NotificationsActivities,
+    PrepareMessages,
+    Template,
+)
+from shared.contracts.programs import (
+    Calendar,
+    CreatePeriodCycle,
+    CyclePlan,
+    CycleRef,
+    Direction,
+    MatchingPolicy,
+    PeriodCycle,
+    ProgramRef,
+    ProgramsActivities,
+    RecordStage,
+    ScheduleApplied,
+    Stage,
+    StageRecorded,
+)
+from shared.contracts.rounds import (
+    CloseRound,
+    ExtendRound,
+    OpenRound,
+    RoundActivities,
+    RoundClosed,
+    RoundExtended,
+    RoundKind,
+    RoundOpened,
+)
+
+Script = Callable[[], Awaitable[None]]
+START = datetime(2026, 1, 5, 9, tzinfo=UTC)
+
+
+class Ledger:
+    """What the fakes are told to answer, and what they were asked."""
+
+    def __init__(self) -> None:
+        self.organization_id = uuid4()
+        self.cycle_id = uuid4()
+        self.calendar = Calendar(sending_hours=None)
+        self.recipients: dict[RoundKind, int] = dict.fromkeys(RoundKind, 4)
+        self.enrolled = 4
+        self.proposals: list[int] = [2]
+        """Pairs of each match run, in order; the last one repeats."""
+        self.active = 2
+        self.concern_open = True
+        self.deliveries: list[Delivery] = []
+        """Answers of the next deliveries; then everything is sent at once."""
+        self.at_stage: dict[Stage, Script] = {}
+        """What happens when a stage is recorded, before the workflow hears that it was."""
+        self.at_open: dict[tuple[RoundKind, int], Script] = {}
+        self.at_proposal: dict[int, Script] = {}
+
+        self.stages: list[Stage] = []
+        self.opened: list[OpenRound] = []
+        self.closed: list[CloseRound] = []
+        self.extended: list[ExtendRound] = []
+        self.announced: list[Announcement] = []
+        self.delivered: list[UUID] = []
+        self.dropped: list[UUID] = []
+        self.proposed: list[ProposeMatches] = []
+        self.run_ids: list[UUID] = []
+        self.concluded: list[PairState] = []
+        self.escalated: list[EscalateConcern] = []
+        self.reports: list[CompileReport] = []
+        self.periods: list[CreatePeriodCycle] = []
+        self.schedules: list[ProgramRef] = []
+
+    def templates(self) -> list[Template]:
+        """What was announced, without repeats, in order."""
+        return list(dict.fromkeys(announcement.template for announcement in self.announced))
+
+
+class FakePrograms(ProgramsActivities):
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    @activity.defn
+    async def read_plan(self, request: CycleRef) -> CyclePlan:
+        return CyclePlan(
+            organization_id=request.organization_id,
+            program_id=uuid4(),
+            cycle_id=request.cycle_id,
+            direction=Direction.REVERSE,
+            starts_at=START,
+            calendar=self._ledger.calendar,
+            policy=MatchingPolicy(),
+        )
+
+    @activity.defn
+    async def record_stage(self, request: RecordStage) -> StageRecorded:
+        self._ledger.stages.append(request.stage)
+        if script := self._ledger.at_stage.pop(request.stage, None):
+            await script()
+        return StageRecorded(stage=request.stage)
+
+    @activity.defn
+    async def create_period_cycle(self, request: CreatePeriodCycle) -> PeriodCycle:
+        self._ledger.periods.append(request)
+        return PeriodCycle(cycle_id=uuid4())
+
+    @activity.defn
+    async def apply_schedule(self, request: ProgramRef) -> ScheduleApplied:
+        self._ledger.schedules.append(request)
+        return ScheduleApplied(active=True)
+
+
+class FakeRounds(RoundActivities):
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    @activity.defn
+    async def open_round(self, request: OpenRound) -> RoundOpened:
+        self._ledger.opened.append(request)
+        if script := self._ledger.at_open.pop((request.kind, request.number), None):
+            await script()
+        return RoundOpened(recipients=self._ledger.recipients[request.kind], closes_at=request.closes_at)
+
+    @activity.defn
+    async def extend_round(self, request: ExtendRound) -> RoundExtended:
+        self._ledger.extended.append(request)
+        return RoundExtended(closes_at=request.closes_at)
+
+    @activity.defn
+    async def close_round(self, request: CloseRound) -> RoundClosed:
+        self._ledger.closed.append(request)
+        kind = next(found.kind for found in self._ledger.opened if found.round_id == request.round_id)
+        return RoundClosed(recipients=self._ledger.recipients[kind], answered=0)
+
+
+class FakeIntake(FakeRounds, IntakeActivities):
+    pass
+
+
+class FakeMatching(FakeRounds, MatchingActivities):
+    @activity.defn
+    async def propose_matches(self, request: ProposeMatches) -> Proposal:
+        ledger = self._ledger
+        ledger.proposed.append(request)
+        ledger.run_ids.append(uuid4())
+        if script := ledger.at_proposal.pop(request.attempt, None):
+            await script()
+        pairs = ledger.proposals.pop(0) if len(ledger.proposals) > 1 else ledger.proposals[0]
+        return Proposal(match_run_id=ledger.run_ids[-1], enrolled=ledger.enrolled, pairs=pairs, unmatched=0)
+
+    @activity.defn
+    async def conclude_offers(self, request: ConcludeOffers) -> OffersConcluded:
+        return OffersConcluded(active=self._ledger.active)
+
+    @activity.defn
+    async def conclude_pairs(self, request: ConcludePairs) -> PairsConcluded:
+        self._ledger.concluded.append(request.state)
+        return PairsConcluded(pairs=self._ledger.active)
+
+
+class FakeFeedback(FakeRounds, FeedbackActivities):
+    @activity.defn
+    async def escalate_concern(self, request: EscalateConcern) -> ConcernState:
+        self._ledger.escalated.append(request)
+        return ConcernState(open=self._ledger.concern_open)
+
+    @activity.defn
+    async def compile_report(self, request: CompileReport) -> ReportCompiled:
+        self._ledger.reports.append(request)
+        return ReportCompiled(outcome=request.outcome)
+
+
+class FakeNotifications(NotificationsActivities):
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    @activity.defn
+    async def prepare_messages(self, request: PrepareMessages) -> MessagesPrepared:
+        if request.after is None:
+            self._ledger.announced.append(request.announcement)
+        return MessagesPrepared(prepared=4)
+
+    @activity.defn
+    async def deliver_messages(self, request: DeliverMessages) -> Delivery:
+        if self._ledger.deliveries:
+            return self._ledger.deliveries.pop(0)
+        self._ledger.delivered.append(request.announcement_id)
+        return Delivery(sent=4, failed=0, waiting=0)
+
+    @activity.defn
+    async def drop_messages(self, request: DropMessages) -> MessagesDropped:
+        self._ledger.dropped.append(request.announcement_id)
+        return MessagesDropped(dropped=0)
+
+
+DAY = timedelta(days=1)

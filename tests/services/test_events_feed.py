@@ -1,0 +1,121 @@
+"""GET /v1/events: what other systems read."""
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from uuid import UUID, uuid4
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from services.events import main
+from services.events.sequencer import sequence_batch
+from shared.auth import Role
+from shared.contracts.events import CycleCancelled, CyclePaused, EventData, MatchRunApproved
+from shared.database import Database
+from shared.events import emit
+from tests.services.conftest import client_of
+
+Headers = dict[str, str]
+AccessKeys = Callable[..., Awaitable[Headers]]
+
+
+@pytest.fixture
+def app(application: Callable[..., FastAPI]) -> FastAPI:
+    return application(main)
+
+
+async def record(db: Database, organization_id: UUID, *events: EventData) -> None:
+    async with db.transaction() as session:
+        await emit(session, organization_id, *events)
+        assert await sequence_batch(session) == len(events)
+
+
+async def get(app: FastAPI, headers: Headers, **query: object) -> httpx.Response:
+    async with client_of(app) as client:
+        return await client.get(
+            "/v1/events", params={name: str(value) for name, value in query.items()}, headers=headers
+        )
+
+
+async def test_an_event_is_a_cloudevent(
+    app: FastAPI, db: Database, access_key: AccessKeys, organization_id: UUID
+) -> None:
+    run = MatchRunApproved(match_run_id=uuid4(), cycle_id=uuid4(), pairs=3)
+    await record(db, organization_id, run)
+    answer = await get(app, await access_key(Role.VIEWER))
+    assert answer.status_code == 200
+    (event,) = answer.json()["events"]
+    assert UUID(event.pop("id")).version == 4
+    assert datetime.fromisoformat(event.pop("time")).tzinfo is not None
+    assert event == {
+        "specversion": "1.0",
+        "source": f"urn:upward:organization:{organization_id}",
+        "type": "app.upward.match_run.approved.v1",
+        "subject": f"match_run/{run.match_run_id}",
+        "datacontenttype": "application/json",
+        "sequence": "0000000000000000001",
+        "data": {"match_run_id": str(run.match_run_id), "cycle_id": str(run.cycle_id), "pairs": 3},
+    }
+
+
+async def test_pages_follow_each_other_without_gap_or_repeat(
+    app: FastAPI, db: Database, access_key: AccessKeys, organization_id: UUID
+) -> None:
+    events = [CycleCancelled(cycle_id=uuid4()) for _ in range(5)]
+    await record(db, organization_id, *events)
+    headers = await access_key(Role.VIEWER)
+    subjects: list[str] = []
+    after: object = 0
+    for more in (True, True, False):
+        page = (await get(app, headers, after=after, limit=2)).json()
+        subjects += [event["subject"] for event in page["events"]]
+        assert page["more"] is more
+        assert page["after"] == int(page["events"][-1]["sequence"])
+        after = page["events"][-1]["sequence"]  # with its zeros it is a valid cursor too
+    assert subjects == [event.subject for event in events]
+    assert (await get(app, headers, after=5)).json() == {"events": [], "after": 5, "more": False}
+
+
+async def test_an_organization_sees_its_own_events_only(
+    app: FastAPI, db: Database, access_key: AccessKeys, organization_id: UUID
+) -> None:
+    await record(db, uuid4(), CycleCancelled(cycle_id=uuid4()))
+    page = (await get(app, await access_key(Role.OWNER))).json()
+    assert page == {"events": [], "after": 0, "more": False}
+
+
+@pytest.mark.parametrize("types", ["cycle.paused", "app.upward.cycle.paused.v1", " cycle.paused , match_run.approved,"])
+async def test_types_choose_events_and_keep_their_sequences(
+    app: FastAPI, db: Database, access_key: AccessKeys, organization_id: UUID, types: str
+) -> None:
+    cycle_id = uuid4()
+    await record(db, organization_id, CycleCancelled(cycle_id=cycle_id), CyclePaused(cycle_id=cycle_id))
+    page = (await get(app, await access_key(Role.VIEWER), types=types)).json()
+    assert [(event["type"], int(event["sequence"])) for event in page["events"]] == [("app.upward.cycle.paused.v1", 2)]
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ({"after": -1}, "query.after"),
+        ({"after": "now"}, "query.after"),
+        ({"after": 2**63}, "query.after"),
+        ({"limit": 0}, "query.limit"),
+        ({"limit": 1001}, "query.limit"),
+        ({"types": "cycle.paused,no.such_type"}, "query.types"),
+        ({"types": "x" * 2001}, "query.types"),
+    ],
+)
+async def test_a_wrong_query_is_a_problem_that_names_the_field(
+    app: FastAPI, access_key: AccessKeys, query: dict[str, object], field: str
+) -> None:
+    answer = await get(app, await access_key(Role.VIEWER), **query)
+    assert answer.status_code == 422
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert [error["field"] for error in answer.json()["errors"]] == [field]
+
+
+async def test_the_feed_needs_a_key(app: FastAPI) -> None:
+    answer = await get(app, {})
+    assert (answer.status_code, answer.json()["code"]) == (401, "invalid_access_key")

@@ -1,0 +1,126 @@
+"""The activities of programs: each may run again and changes nothing the second time."""
+
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from temporalio.client import Client
+
+from services.programs import main, store
+from services.programs.definition import CycleRequest, ProgramDefinition
+from services.programs.store_cycles import read_cycle, request_cycle
+from shared.contracts.programs import (
+    CreatePeriodCycle,
+    CycleRef,
+    Outcome,
+    ProgramsActivities,
+    RecordStage,
+    Stage,
+)
+from shared.database import Database
+from shared.errors import NotFound
+from shared.temporal import activity_methods
+from tests.services.programs_examples import PROGRAM, add_organization, staged
+
+
+@pytest.fixture
+async def program_id(db: Database, organization_id: UUID) -> UUID:
+    await add_organization(db, organization_id)
+    async with db.transaction() as session:
+        definition = ProgramDefinition.model_validate(dict(PROGRAM))
+        return (await store.create_program(session, organization_id, definition)).id
+
+
+@pytest.fixture
+async def cycle_id(db: Database, organization_id: UUID, program_id: UUID) -> UUID:
+    async with db.transaction() as session:
+        return (await request_cycle(session, organization_id, program_id, CycleRequest())).id
+
+
+@pytest.fixture
+async def activities(db: Database) -> ProgramsActivities:
+    client = await Client.connect("127.0.0.1:1", lazy=True)
+    return main.create_activities(database=db, client=client)
+
+
+async def test_all_activities_of_the_contract_can_be_registered(activities: ProgramsActivities) -> None:
+    names = {method.__name__ for method in activity_methods(activities)}
+    assert names == {"read_plan", "record_stage", "create_period_cycle", "apply_schedule"}
+
+
+async def test_the_plan_is_the_cycles_own(
+    activities: ProgramsActivities, organization_id: UUID, program_id: UUID, cycle_id: UUID
+) -> None:
+    plan = await activities.read_plan(CycleRef(organization_id=organization_id, cycle_id=cycle_id))
+    assert (plan.program_id, plan.calendar.check_ins, plan.calendar.sending_hours) == (program_id, 2, None)
+    with pytest.raises(NotFound):
+        await activities.read_plan(CycleRef(organization_id=uuid4(), cycle_id=cycle_id))
+
+
+async def test_a_stage_is_recorded_and_told_once(
+    activities: ProgramsActivities, db: Database, organization_id: UUID, cycle_id: UUID
+) -> None:
+    request = RecordStage(organization_id=organization_id, cycle_id=cycle_id, stage=Stage.INTAKE)
+    assert [(await activities.record_stage(request)).stage for _ in range(2)] == [Stage.INTAKE] * 2
+    told = (await staged(db, organization_id))[1:]
+    assert told == [("cycle.stage_changed", {"cycle_id": str(cycle_id), "stage": "intake"})]
+
+
+@pytest.mark.parametrize(
+    ("stage", "outcome", "event", "recorded"),
+    [
+        (Stage.COMPLETED, None, "cycle.completed", Outcome.COMPLETED),
+        (Stage.COMPLETED, Outcome.NOBODY_ENROLLED, "cycle.completed", Outcome.NOBODY_ENROLLED),
+        (Stage.CANCELLED, Outcome.CANCELLED, "cycle.cancelled", Outcome.CANCELLED),
+    ],
+)
+async def test_a_final_stage_is_told_with_its_outcome_and_never_left(
+    activities: ProgramsActivities,
+    db: Database,
+    organization_id: UUID,
+    cycle_id: UUID,
+    stage: Stage,
+    outcome: Outcome | None,
+    event: str,
+    recorded: Outcome,
+) -> None:
+    ref: dict[str, Any] = {"organization_id": organization_id, "cycle_id": cycle_id}
+    assert (await activities.record_stage(RecordStage(**ref, stage=stage, outcome=outcome))).stage == stage
+    for late in (Stage.ACTIVE, Stage.COMPLETED, Stage.CANCELLED):
+        assert (await activities.record_stage(RecordStage(**ref, stage=late))).stage == stage
+    assert [kind for kind, _ in await staged(db, organization_id)] == ["cycle.requested", event]
+    async with db.transaction() as session:
+        cycle = await read_cycle(session, organization_id, cycle_id)
+    assert (cycle.stage, cycle.outcome) == (stage, recorded)
+    assert cycle.ended_at is not None
+
+
+async def test_a_period_gets_one_cycle_in_the_programs_zone(
+    activities: ProgramsActivities, db: Database, organization_id: UUID, program_id: UUID
+) -> None:
+    async with db.transaction() as session:
+        recurring = ProgramDefinition.model_validate(dict(PROGRAM) | {"recurs": True})
+        await store.replace_program(session, organization_id, program_id, recurring, "*")
+    request = CreatePeriodCycle(
+        organization_id=organization_id,
+        program_id=program_id,
+        scheduled_at=datetime(2026, 12, 31, 23, 30, tzinfo=UTC),
+    )
+    first, again = [await activities.create_period_cycle(request) for _ in range(2)]
+    assert first == again
+    assert first.cycle_id is not None
+    async with db.transaction() as session:
+        cycle = await read_cycle(session, organization_id, first.cycle_id)
+    assert (cycle.period, cycle.starts_at) == ("2027-Q1", request.scheduled_at)
+    assert [kind for kind, _ in await staged(db, organization_id)] == ["program.schedule_changed", "cycle.requested"]
+
+
+async def test_a_program_that_no_longer_recurs_gets_no_cycle(
+    activities: ProgramsActivities, db: Database, organization_id: UUID, program_id: UUID
+) -> None:
+    request = CreatePeriodCycle(
+        organization_id=organization_id, program_id=program_id, scheduled_at=datetime(2026, 10, 5, 7, tzinfo=UTC)
+    )
+    assert (await activities.create_period_cycle(request)).cycle_id is None
+    assert await staged(db, organization_id) == []

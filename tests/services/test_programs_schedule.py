@@ -1,0 +1,118 @@
+"""A recurring program's schedule on a real Temporal server."""
+
+import asyncio
+import socket
+import sys
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from temporalio.client import Client, ScheduleActionStartWorkflow, ScheduleDescription, ScheduleOverlapPolicy
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.service import RPCError
+
+from services.programs import main, store
+from services.programs.calendar import next_recurrence
+from services.programs.definition import ProgramDefinition
+from services.programs.schedules import schedule_id
+from shared.contracts.programs import ProgramRef
+from shared.database import Database
+from shared.temporal import WORKFLOWS_QUEUE
+from tests.services.programs_examples import PROGRAM, add_organization
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@pytest.fixture(scope="module")
+async def temporal(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Client]:
+    """A development server of this module's own."""
+    port, folder = free_port(), tmp_path_factory.mktemp("temporal")
+    program = Path(sys.executable).parent / "temporal"
+    arguments = ["--port", str(port), "--http-port", str(free_port()), "--db-filename", str(folder / "temporal.db")]
+    server = await asyncio.create_subprocess_exec(
+        str(program),
+        *("server", "start-dev", "--headless", "--log-level", "error", *arguments),
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    try:
+        yield await connected(f"127.0.0.1:{port}")
+    finally:
+        server.terminate()
+        await server.wait()
+
+
+async def connected(address: str) -> Client:
+    for _ in range(300):
+        try:
+            return await Client.connect(address, data_converter=pydantic_data_converter)
+        except RuntimeError:
+            await asyncio.sleep(0.1)
+    raise AssertionError("Temporal did not start")
+
+
+@pytest.fixture
+async def program(db: Database, organization_id: UUID) -> ProgramRef:
+    await add_organization(db, organization_id)
+    async with db.transaction() as session:
+        definition = ProgramDefinition.model_validate(dict(PROGRAM) | {"recurs": True})
+        created = await store.create_program(session, organization_id, definition)
+    return ProgramRef(organization_id=organization_id, program_id=created.id)
+
+
+async def change(db: Database, program: ProgramRef, **fields: object) -> None:
+    async with db.transaction() as session:
+        definition = ProgramDefinition.model_validate(dict(PROGRAM) | fields)
+        await store.replace_program(session, program.organization_id, program.program_id, definition, "*")
+
+
+async def described(client: Client, program: ProgramRef) -> ScheduleDescription:
+    return await client.get_schedule_handle(schedule_id(program.program_id)).describe()
+
+
+async def test_a_recurring_program_has_a_schedule_on_first_mondays(
+    temporal: Client, db: Database, program: ProgramRef
+) -> None:
+    activities = main.create_activities(database=db, client=temporal)
+    assert [(await activities.apply_schedule(program)).active for _ in range(2)] == [True, True]
+    found = await described(temporal, program)
+    expected = next_recurrence(datetime.now(UTC), "Europe/Berlin")
+    times = [moment.astimezone(UTC) for moment in found.info.next_action_times[:3]]
+    following = next_recurrence(expected, "Europe/Berlin")
+    assert times == [one.astimezone(UTC) for one in (expected, following, next_recurrence(following, "Europe/Berlin"))]
+    assert found.schedule.policy.catchup_window == timedelta(hours=24)
+    assert found.schedule.policy.overlap == ScheduleOverlapPolicy.SKIP
+    action = found.schedule.action
+    assert isinstance(action, ScheduleActionStartWorkflow)
+    assert (action.workflow, action.task_queue) == ("RecurrenceWorkflow", WORKFLOWS_QUEUE)
+    assert action.id == f"recurrence-{program.program_id}"
+    [argument] = await temporal.data_converter.decode(action.args, [ProgramRef])
+    assert argument == program
+
+
+async def test_the_schedule_follows_the_programs_time_zone(temporal: Client, db: Database, program: ProgramRef) -> None:
+    activities = main.create_activities(database=db, client=temporal)
+    await activities.apply_schedule(program)
+    await change(db, program, recurs=True, time_zone="Asia/Tokyo")
+    assert (await activities.apply_schedule(program)).active
+    found = await described(temporal, program)
+    expected = next_recurrence(datetime.now(UTC), "Asia/Tokyo").astimezone(UTC)
+    assert found.info.next_action_times[0].astimezone(UTC) == expected
+
+
+async def test_a_program_that_stops_recurring_loses_its_schedule(
+    temporal: Client, db: Database, program: ProgramRef
+) -> None:
+    activities = main.create_activities(database=db, client=temporal)
+    await activities.apply_schedule(program)
+    await change(db, program, recurs=False)
+    assert [(await activities.apply_schedule(program)).active for _ in range(2)] == [False, False]
+    with pytest.raises(RPCError, match="not found"):
+        await described(temporal, program)

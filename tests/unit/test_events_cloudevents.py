@@ -1,0 +1,54 @@
+"""The envelope of events: CloudEvents 1.0."""
+
+from datetime import UTC, datetime
+from uuid import UUID
+
+import pytest
+
+from services.events.cloudevents import UnknownEventType, cloud_event, page_of, parse_types
+from shared.contracts.events import EventRecord
+
+
+def record(sequence: int) -> EventRecord:
+    return EventRecord(
+        id=UUID(int=sequence),
+        organization_id=UUID(int=0),
+        sequence=sequence,
+        type="cycle.paused",
+        version=1,
+        subject="cycle/1",
+        time=datetime(2026, 1, 5, tzinfo=UTC),
+        data={},
+    )
+
+
+def test_the_alphabetical_order_of_sequences_is_the_order_of_events() -> None:
+    sequences = [1, 9, 10, 99, 100, 2**63 - 1]
+    texts = [cloud_event(record(sequence)).sequence for sequence in sequences]
+    assert sorted(texts) == texts
+    assert [int(text) for text in texts] == sequences
+
+
+def test_a_page_says_where_to_go_on_and_whether_there_is_more() -> None:
+    found = [record(4), record(7), record(9)]
+    page = page_of(found, after=3, limit=2)
+    assert (len(page.events), page.after, page.more) == (2, 7, True)
+    page = page_of(found, after=3, limit=3)
+    assert (len(page.events), page.after, page.more) == (3, 9, False)
+    page = page_of([], after=3, limit=3)
+    assert (len(page.events), page.after, page.more) == (0, 3, False)
+
+
+@pytest.mark.parametrize("text", [None, "", " , "])
+def test_no_types_means_all(text: str | None) -> None:
+    assert parse_types(text) == set()
+
+
+def test_types_may_be_given_in_either_form() -> None:
+    assert parse_types("cycle.paused, app.upward.pair.ended.v1") == {"cycle.paused", "pair.ended"}
+
+
+@pytest.mark.parametrize("text", ["cycle", "app.upward.cycle.paused", "app.upward.cycle.paused.v2", "CYCLE.PAUSED"])
+def test_a_type_that_does_not_exist_is_refused_rather_than_never_found(text: str) -> None:
+    with pytest.raises(UnknownEventType):
+        parse_types(text)

@@ -1,0 +1,122 @@
+"""Every template of the contract says something, completely and safely."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from html.parser import HTMLParser
+from zoneinfo import ZoneInfo
+
+import pytest
+from jinja2 import UndefinedError
+
+from services.notifications.rendering import ENVIRONMENT, Facts, Partner, one_line, readable_time, render
+from shared.contracts.notifications import Template
+
+PARTNER = Partner(
+    name="Lea <b>Stern</b>",
+    email="lea@acme.example",
+    job_title="R&D lead",
+    department="Research",
+    side="mentor",
+    topics=("Short video", "AI tools"),
+    meeting="Thursday, 8 January 2026, 10:00 (Europe/Berlin)",
+)
+FACTS = Facts(
+    given_name="Ann",
+    program_name="Upward",
+    organization_name="Acme",
+    period="2026-Q1",
+    console_url="https://up.example/console/cycles/1",
+    staff=False,
+)
+ROUND = replace(FACTS, link="https://up.example/p/secret", deadline="Friday, 2 January 2026, 18:00", number=3)
+ASKING = [template for template in Template if template.value.endswith(("_invitation", "_reminder"))]
+ASKING = [template for template in ASKING if not template.value.startswith(("approval", "concern"))]
+STAFF = [template for template in Template if template.value.startswith(("approval", "concern"))]
+
+
+def facts_for(template: Template) -> Facts:
+    if template in ASKING:
+        return ROUND
+    return replace(FACTS, staff=template in STAFF, partners=(PARTNER,) if template is Template.KICKOFF else ())
+
+
+class Tags(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: object) -> None:
+        if tag not in ("meta", "br"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def test_there_is_a_text_and_an_html_template_for_each_and_no_other() -> None:
+    names = {f"{template.value}.{kind}.j2" for template in Template for kind in ("txt", "html")}
+    assert set(ENVIRONMENT.list_templates()) == names | {"base.txt.j2", "base.html.j2"}
+
+
+@pytest.mark.parametrize("template", Template)
+def test_every_template_renders_with_a_subject_a_greeting_and_balanced_html(template: Template) -> None:
+    rendered = render(template, facts_for(template))
+    assert "Upward" in rendered.subject
+    assert "\n" not in rendered.subject
+    assert rendered.text.startswith("Hello Ann,\n")
+    assert "2026-Q1" in rendered.text
+    assert "{" not in rendered.text + rendered.html.replace("{}", "")
+    assert "None" not in rendered.text + rendered.html
+    tags = Tags()
+    tags.feed(rendered.html)
+    assert tags.open == []
+
+
+@pytest.mark.parametrize("template", ASKING)
+def test_a_message_that_asks_says_until_when_and_carries_the_link_alone_in_its_line(template: Template) -> None:
+    rendered = render(template, ROUND)
+    assert "https://up.example/p/secret" in rendered.text.splitlines()
+    assert 'href="https://up.example/p/secret"' in rendered.html
+    for text in (rendered.text, rendered.html):
+        assert "Friday, 2 January 2026, 18:00" in text
+        assert "console" not in text
+
+
+@pytest.mark.parametrize("template", STAFF)
+def test_a_message_to_coordinators_points_to_the_console_and_carries_no_secret(template: Template) -> None:
+    rendered = render(template, replace(FACTS, staff=True))
+    assert "https://up.example/console/cycles/1" in rendered.text
+    assert "/p/" not in rendered.text + rendered.html
+
+
+@pytest.mark.parametrize("template", Template)
+def test_names_are_escaped_in_html_and_left_alone_in_plain_text(template: Template) -> None:
+    rendered = render(template, replace(facts_for(template), given_name="<b>Ann", program_name="R&D <i>"))
+    assert "Hello <b>Ann," in rendered.text
+    assert "<b>" not in rendered.html
+    assert "<i>" not in rendered.html
+    assert "&lt;b&gt;Ann" in rendered.html
+
+
+def test_the_kickoff_introduces_every_partner_with_topics_and_a_proposed_meeting() -> None:
+    second = replace(PARTNER, name="Max", email="max@acme.example", job_title="", department="", topics=())
+    rendered = render(Template.KICKOFF, replace(FACTS, partners=(PARTNER, second)))
+    assert "Your mentor: Lea <b>Stern</b>\n  R&D lead, Research\n  lea@acme.example\n" in rendered.text
+    assert "  Topics: Short video, AI tools\n" in rendered.text
+    assert "Your mentor: Max\n  max@acme.example\n  Proposed first meeting: Thursday" in rendered.text
+    assert "Lea &lt;b&gt;Stern" in rendered.html
+    assert rendered.subject == "Upward: it starts! Meet your partners"
+
+
+def test_a_template_that_asks_for_what_nobody_knows_fails() -> None:
+    with pytest.raises(UndefinedError):
+        ENVIRONMENT.from_string("{{ salary }}").render(vars(FACTS))
+
+
+def test_text_of_people_becomes_one_line() -> None:
+    assert one_line(" Ann\r\nBcc: all@acme.example\x00\u2028x ") == "Ann Bcc: all@acme.example x"
+
+
+def test_a_deadline_is_told_in_the_readers_time_zone() -> None:
+    moment = datetime(2026, 1, 2, 23, 30, tzinfo=UTC)
+    assert readable_time(moment, ZoneInfo("Asia/Kolkata")) == "Saturday, 3 January 2026, 05:00 (Asia/Kolkata)"

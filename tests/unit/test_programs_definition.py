@@ -1,0 +1,170 @@
+"""What is refused in a program, and how the refusal names the field."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from services.programs.definition import CycleRequest, ProgramDefinition, changed_calendar, check_start
+from services.programs.etags import IfMatchRequired, StaleVersion, check_match, check_present, etag
+from services.programs.topics import AmbiguousTopics, check_unambiguous
+from shared.contracts.programs import Calendar, Topic
+from shared.errors import Invalid
+
+
+def refused(**fields: Any) -> set[str]:
+    with pytest.raises(ValidationError) as caught:
+        ProgramDefinition.model_validate({"name": "Upward"} | fields)
+    return {".".join(map(str, error["loc"])) for error in caught.value.errors()}
+
+
+def test_a_name_is_all_that_a_program_needs() -> None:
+    found = ProgramDefinition.model_validate({"name": "  Digital Upward "})
+    assert (found.name, found.recurs, found.calendar) == ("Digital Upward", False, Calendar())
+
+
+@pytest.mark.parametrize(
+    "name", ["", "   ", "\u200b", "a\x00b", "a\nBcc: x@y.z", "a\u2028b", "\ud800", "x" * 121, 7, None]
+)
+def test_a_name_is_one_visible_line(name: Any) -> None:
+    assert refused(name=name) == {"name"}
+
+
+@pytest.mark.parametrize("zone", ["Mars/Olympus", "", "../UTC", "europe/berlin", "localtime", "UTC\x00", 1])
+def test_a_time_zone_is_an_iana_name(zone: Any) -> None:
+    assert refused(time_zone=zone) == {"time_zone"}
+
+
+@pytest.mark.parametrize(
+    ("fields", "place"),
+    [
+        ({"color": "red"}, "color"),
+        ({"calendar": {"enrollment": {"length": "P1D"}}}, "calendar.enrollment"),
+        ({"calendar": {"survey": {"length": "P1D", "reminder": []}}}, "calendar.survey.reminder"),
+        ({"calendar": {"sending_hours": {"begin": "08:00"}}}, "calendar.sending_hours.begin"),
+        ({"policy": {"gap": 1}}, "policy.gap"),
+        ({"policy": {"weights": {"topic": 1}}}, "policy.weights.topic"),
+        ({"topics": [{"code": "ai", "label": "AI", "alias": "x"}]}, "topics.0.alias"),
+    ],
+)
+def test_an_unknown_field_is_named_at_any_depth(fields: dict[str, Any], place: str) -> None:
+    assert refused(**fields) == {place}
+
+
+@pytest.mark.parametrize(
+    "length",
+    [
+        "P732D",
+        "P3Y",
+        "P999999999D",
+        "P99999999999999999D",
+        "-P1D",
+        "PT0S",
+        1e300,
+        -5,
+        float("nan"),
+        float("inf"),
+        "soon",
+    ],
+)
+def test_a_duration_is_positive_and_at_most_two_years(length: Any) -> None:
+    assert refused(calendar={"survey": {"length": length}}) == {"calendar.survey.length"}
+
+
+def test_every_duration_that_is_too_long_is_named() -> None:
+    calendar = {
+        "enrolment": {"length": "P9Y", "reminders": ["P1D", "P8Y"]},
+        "approval": {"remind_every": "P9Y", "escalate_after": "P1D"},
+    }
+    assert refused(calendar=calendar) == {
+        "calendar.enrolment.length",
+        "calendar.enrolment.reminders.1",
+        "calendar.approval.remind_every",
+    }
+
+
+@pytest.mark.parametrize("hours", [{"start": "08:00Z"}, {"start": "08:00+01:00", "end": "09:00+01:00"}])
+def test_sending_hours_are_local(hours: dict[str, str]) -> None:
+    assert refused(calendar={"sending_hours": hours}) == {"calendar.sending_hours"}
+
+
+def test_the_cross_checks_of_contracts_hold() -> None:
+    assert refused(calendar={"check_in": {"length": "P9D"}, "check_in_every": "P8D"}) == {"calendar"}
+    assert refused(policy={"min_level_gap": 3, "max_level_gap": 2}) == {"policy"}
+
+
+@pytest.mark.parametrize(
+    "topics",
+    [
+        [{"code": "ai", "label": "AI"}, {"code": "ai", "label": "Other"}],
+        [{"code": "ai", "label": "AI"}, {"code": "ml", "label": "ML", "aliases": [" ai "]}],
+        [{"code": "ai", "label": "AI", "aliases": ["Ｄata  Science"]}, {"code": "data", "label": "data science"}],
+    ],
+)
+def test_a_term_leads_to_one_topic_only(topics: list[dict[str, Any]]) -> None:
+    assert refused(topics=topics) == {"topics"}
+    with pytest.raises(AmbiguousTopics):
+        check_unambiguous(Topic.model_validate(topic) for topic in topics)
+
+
+def test_a_topic_may_repeat_its_own_terms_and_its_text_is_trimmed() -> None:
+    definition = ProgramDefinition.model_validate(
+        {"name": "x", "topics": [{"code": "ai", "label": " AI ", "aliases": ["ai", "ML ", "ML"]}]}
+    )
+    assert definition.topics == (Topic(code="ai", label="AI", aliases=("ai", "ML")),)
+
+
+@pytest.mark.parametrize("text", [" ", "a\x00"])
+def test_the_text_of_topics_is_visible_too(text: str) -> None:
+    assert refused(topics=[{"code": "ai", "label": text}]) == {"topics.0"}
+    assert refused(topics=[{"code": "ai", "label": "AI", "aliases": [text]}]) == {"topics.0"}
+
+
+def test_people_are_ids_and_named_once() -> None:
+    one = "5f0c1a52-6a35-4c0a-9c7e-0d3a0a6f7c11"
+    assert refused(coordinator_ids=[one, one]) == {"coordinator_ids"}
+    assert refused(coordinator_ids=["ann@example.com"]) == {"coordinator_ids.0"}
+    assert refused(sponsor_id="nobody") == {"sponsor_id"}
+
+
+def test_a_cycles_changes_leave_the_rest_of_the_programs_calendar() -> None:
+    program = Calendar(check_ins=3)
+    found = changed_calendar(program, {"check_in": {"length": "PT5S"}, "check_in_every": "PT6S"})
+    assert (found.check_ins, found.enrolment, found.check_in_every) == (3, program.enrolment, timedelta(seconds=6))
+    assert changed_calendar(program, {}) == program
+
+
+def test_a_refused_change_of_the_calendar_names_the_field() -> None:
+    with pytest.raises(Invalid) as caught:
+        changed_calendar(Calendar(), {"survey": {"length": "P9Y"}})
+    assert caught.value.extra["errors"] == [
+        {"field": "body.calendar.survey.length", "detail": "must not be longer than two years"}
+    ]
+
+
+@pytest.mark.parametrize("period", ["", "a b", "-x", "x" * 41, "2026\x00", "é"])
+def test_a_period_is_a_short_code(period: str) -> None:
+    with pytest.raises(ValidationError):
+        CycleRequest(period=period)
+
+
+def test_a_start_is_neither_past_nor_further_than_two_years_ahead() -> None:
+    now = datetime(2026, 7, 1, tzinfo=UTC)
+    check_start(now - timedelta(seconds=59), now)
+    check_start(now + timedelta(days=700), now)
+    for wrong in (now - timedelta(seconds=61), now + timedelta(days=732), datetime.max.replace(tzinfo=UTC)):
+        with pytest.raises(Invalid):
+            check_start(wrong, now)
+
+
+def test_a_change_needs_the_etag_of_the_version_it_was_made_on() -> None:
+    check_match('"1", "2"', 2)
+    check_match("*", 2)
+    for stale in ('"1"', 'W/"2"', "2", '"2', "nonsense"):
+        with pytest.raises(StaleVersion):
+            check_match(stale, 2)
+    for missing in (None, "", " "):
+        with pytest.raises(IfMatchRequired):
+            check_present(missing)
+    assert check_present(etag(4)) == '"4"'

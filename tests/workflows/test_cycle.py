@@ -1,0 +1,270 @@
+"""The story of a cycle, and each boundary case that was decided."""
+
+import asyncio
+
+import pytest
+
+from shared.contracts.matching import PairState
+from shared.contracts.notifications import Audience, Template
+from shared.contracts.programs import Outcome, Stage
+from shared.contracts.rounds import CloseReason, RoundKind
+from tests.fakes import DAY
+from tests.workflows.conftest import World
+
+RUNNING = [Stage.INTAKE, Stage.MATCHING, Stage.REVIEW, Stage.KICKOFF, Stage.ACTIVE, Stage.CLOSING]
+
+
+async def test_a_cycle_goes_through_every_stage_in_order(world: World) -> None:
+    state = await (await world.start()).result()
+    assert world.ledger.stages == [*RUNNING, Stage.COMPLETED]
+    assert state.outcome is Outcome.COMPLETED
+    kinds = [opened.kind for opened in world.ledger.opened]
+    assert kinds == [
+        RoundKind.ENROLMENT,
+        RoundKind.ACCEPTANCE,
+        *[RoundKind.CHECK_IN] * world.ledger.calendar.check_ins,
+        RoundKind.SURVEY,
+    ]
+    assert world.ledger.concluded == [PairState.COMPLETED]
+
+
+async def test_silence_until_the_deadline_closes_each_round_there(world: World) -> None:
+    await (await world.start()).result()
+    assert {closed.reason for closed in world.ledger.closed} == {CloseReason.DEADLINE}
+    reminders = [found.occurrence for found in world.ledger.announced if found.template is Template.ENROLMENT_REMINDER]
+    assert reminders == [1, 2]
+
+
+async def test_when_everybody_answers_early_the_round_closes_at_once(world: World) -> None:
+    world.ledger.at_open[RoundKind.ENROLMENT, 1] = world.everyone_answers
+    began = await world.env.get_current_time()
+    at_matching: list[float] = []
+
+    async def note_time() -> None:
+        at_matching.append((await world.env.get_current_time() - began).total_seconds())
+
+    world.ledger.at_stage[Stage.MATCHING] = note_time
+    await (await world.start()).result()
+    assert world.ledger.closed[0].reason is CloseReason.ANSWERED
+    assert Template.ENROLMENT_REMINDER not in world.ledger.templates()
+    assert at_matching[0] < DAY.total_seconds()
+
+
+async def test_when_nobody_enrols_the_cycle_ends_with_a_report_and_tells_the_coordinators(world: World) -> None:
+    world.ledger.enrolled, world.ledger.proposals = 0, [0]
+    state = await (await world.start()).result()
+    assert state.outcome is Outcome.NOBODY_ENROLLED
+    assert world.ledger.stages == [Stage.INTAKE, Stage.MATCHING, Stage.CLOSING, Stage.COMPLETED]
+    assert [report.outcome for report in world.ledger.reports] == [Outcome.NOBODY_ENROLLED]
+    assert world.ledger.announced[-1].audience is Audience.COORDINATORS
+
+
+async def test_when_nobody_can_be_matched_the_enrolled_are_told_and_the_cycle_ends(world: World) -> None:
+    world.ledger.proposals = [0]
+    state = await (await world.start()).result()
+    assert state.outcome is Outcome.NOBODY_MATCHED
+    assert {Template.UNMATCHED, Template.NOBODY_MATCHED} <= set(world.ledger.templates())
+    assert Stage.REVIEW not in world.ledger.stages
+
+
+async def test_when_nobody_accepts_the_cycle_ends_without_a_survey(world: World) -> None:
+    world.ledger.active = 0
+    state = await (await world.start()).result()
+    assert state.outcome is Outcome.NOBODY_ACCEPTED
+    assert RoundKind.SURVEY not in [opened.kind for opened in world.ledger.opened]
+    assert Template.KICKOFF not in world.ledger.templates()
+
+
+async def test_an_admin_who_never_approves_is_reminded_then_the_sponsor_is_told_then_it_waits_on(
+    world: World,
+) -> None:
+    del world.ledger.at_stage[Stage.REVIEW]
+    in_review = world.stage(Stage.REVIEW)
+    handle = await world.start()
+    await world.env.sleep(world.ledger.calendar.enrolment.length + DAY)
+    await asyncio.wait_for(in_review.wait(), 20)
+    await world.env.sleep(30 * DAY)
+    said = [(found.template, found.audience) for found in world.ledger.announced if "approval" in found.template]
+    assert said == [
+        (Template.APPROVAL_NEEDED, Audience.COORDINATORS),
+        (Template.APPROVAL_REMINDER, Audience.COORDINATORS),
+        (Template.APPROVAL_REMINDER, Audience.COORDINATORS),
+        (Template.APPROVAL_ESCALATED, Audience.SPONSOR),
+    ]
+    assert world.ledger.stages[-1] is Stage.REVIEW
+    await world.approve()
+    assert (await handle.result()).outcome is Outcome.COMPLETED
+
+
+async def test_declines_are_matched_again_within_the_rounds_remaining_time(world: World) -> None:
+    world.ledger.proposals = [2, 1]
+    world.ledger.at_open[RoundKind.ACCEPTANCE, 1] = world.decline
+    world.ledger.at_proposal[2] = world.approve
+    await (await world.start()).result()
+    first, second = [opened for opened in world.ledger.opened if opened.kind is RoundKind.ACCEPTANCE]
+    assert [request.attempt for request in world.ledger.proposed] == [1, 2]
+    assert second.number == 2
+    assert abs((second.closes_at - first.closes_at).total_seconds()) < 60
+
+
+async def test_replacements_that_nobody_approves_are_never_offered(world: World) -> None:
+    world.ledger.proposals = [2, 1]
+    world.ledger.at_open[RoundKind.ACCEPTANCE, 1] = world.decline
+    await (await world.start()).result()
+    assert [opened.number for opened in world.ledger.opened if opened.kind is RoundKind.ACCEPTANCE] == [1]
+
+
+@pytest.mark.parametrize("stage", RUNNING)
+async def test_a_cycle_paused_in_any_stage_stands_still_until_it_is_resumed(world: World, stage: Stage) -> None:
+    before = world.ledger.at_stage.get(stage)
+
+    async def script() -> None:
+        if before is not None:
+            await before()
+        await world.pause()
+
+    world.ledger.at_stage[stage] = script
+    reached = world.stage(stage)
+    handle = await world.start()
+    for _ in range(400):
+        if reached.is_set():
+            break
+        await world.env.sleep(DAY)
+    said = len(world.ledger.announced)
+    await world.env.sleep(100 * DAY)
+    assert world.ledger.stages[-1] is stage
+    assert len(world.ledger.announced) == said
+    await world.resume()
+    assert (await handle.result()).outcome is Outcome.COMPLETED
+
+
+async def test_a_pause_before_the_start_delays_the_start(world: World) -> None:
+    handle = await world.start()
+    await world.pause()
+    await world.env.sleep(30 * DAY)
+    paused_stages = list(world.ledger.stages)
+    await world.resume()
+    assert (await handle.result()).outcome is Outcome.COMPLETED
+    assert paused_stages in ([], [Stage.INTAKE])
+
+
+async def test_a_pause_in_a_round_moves_its_deadline_by_the_length_of_the_pause(world: World) -> None:
+    opened = asyncio.Event()
+
+    async def script() -> None:
+        opened.set()
+
+    world.ledger.at_open[RoundKind.ENROLMENT, 1] = script
+    handle = await world.start()
+    await asyncio.wait_for(opened.wait(), 20)
+    await world.env.sleep(DAY)
+    await world.pause()
+    await world.env.sleep(10 * DAY)
+    await world.resume()
+    await handle.result()
+    shift = world.ledger.extended[0].closes_at - world.ledger.opened[0].closes_at
+    assert abs((shift - 10 * DAY).total_seconds()) < 3600
+    assert world.ledger.closed[0].reason is CloseReason.DEADLINE
+
+
+@pytest.mark.parametrize("stage", RUNNING[:-1])
+async def test_a_cycle_cancelled_in_any_stage_ends_its_pairs_and_tells_people_once(world: World, stage: Stage) -> None:
+    world.ledger.at_stage[stage] = world.cancel
+    state = await (await world.start()).result()
+    assert state.outcome is Outcome.CANCELLED
+    assert world.ledger.stages[-1] is Stage.CANCELLED
+    assert world.ledger.concluded[-1] is PairState.ENDED
+    told = [found for found in world.ledger.announced if found.template is Template.CYCLE_CANCELLED]
+    assert len(told) <= 1  # the announcement is left to itself and may still be on its way
+    opened = {found.round_id for found in world.ledger.opened}
+    assert opened == {found.round_id for found in world.ledger.closed}
+
+
+async def test_a_cancelled_round_closes_at_once_and_its_unsent_messages_are_dropped(world: World) -> None:
+    world.ledger.at_open[RoundKind.ENROLMENT, 1] = world.cancel
+    began = await world.env.get_current_time()
+    state = await (await world.start()).result()
+    assert state.outcome is Outcome.CANCELLED
+    assert world.ledger.closed[0].reason is CloseReason.CANCELLED
+    assert await world.env.get_current_time() - began < DAY
+
+
+async def test_a_paused_cycle_can_be_cancelled(world: World) -> None:
+    async def script() -> None:
+        await world.pause()
+        await world.cancel()
+
+    world.ledger.at_open[RoundKind.ENROLMENT, 1] = script
+    assert (await (await world.start()).result()).outcome is Outcome.CANCELLED
+
+
+async def test_advancing_twice_closes_one_round_only(world: World) -> None:
+    async def advance_twice() -> None:
+        round_id = world.ledger.opened[0].round_id
+        await world.advance(Stage.INTAKE, round_id)
+        await world.advance(Stage.INTAKE, round_id)
+
+    world.ledger.at_open[RoundKind.ENROLMENT, 1] = advance_twice
+    await (await world.start()).result()
+    reasons = [closed.reason for closed in world.ledger.closed]
+    assert reasons[0] is CloseReason.ADVANCED
+    assert CloseReason.ADVANCED not in reasons[1:]
+
+
+async def test_an_advance_that_comes_late_leaves_the_next_round_alone(world: World) -> None:
+    world.ledger.at_open[RoundKind.CHECK_IN, 1] = world.everyone_answers
+
+    async def late() -> None:
+        first = next(found for found in world.ledger.opened if found.kind is RoundKind.CHECK_IN)
+        await world.advance(Stage.ACTIVE, first.round_id)
+
+    world.ledger.at_open[RoundKind.CHECK_IN, 2] = late
+    await (await world.start()).result()
+    assert CloseReason.ADVANCED not in {closed.reason for closed in world.ledger.closed}
+
+
+async def test_the_same_event_dispatched_twice_is_heard_once(world: World) -> None:
+    async def pause_resume_and_repeat() -> None:
+        paused = await world.signal("pause")
+        resumed = await world.signal("resume")
+        await world.signal("pause", paused)
+        await world.signal("resume", resumed)
+        await world.signal("pause", paused)
+
+    world.ledger.at_open[RoundKind.ENROLMENT, 1] = pause_resume_and_repeat
+    assert (await (await world.start()).result()).outcome is Outcome.COMPLETED
+
+
+async def test_a_cycle_with_no_pairs_left_goes_to_its_closing(world: World) -> None:
+    world.ledger.recipients[RoundKind.CHECK_IN] = 0
+    await (await world.start()).result()
+    assert [opened.number for opened in world.ledger.opened if opened.kind is RoundKind.CHECK_IN] == [1]
+
+
+async def test_a_concern_climbs_from_the_coordinators_to_the_sponsor_until_it_is_resolved(world: World) -> None:
+    raised = []
+
+    async def raise_one() -> None:
+        raised.append(await world.raise_concern())
+
+    world.ledger.at_open[RoundKind.CHECK_IN, 1] = raise_one
+    handle = await world.start()
+    await handle.result()
+    await world.env.sleep(10 * DAY)
+    concern = world.client.get_workflow_handle(f"concern-{raised[0]}")
+    await concern.signal("resolve")
+    await concern.result()
+    rungs = [found.rung.value for found in world.ledger.escalated]
+    assert rungs == ["coordinator", "sponsor"]
+    assert {Template.CONCERN_RAISED, Template.CONCERN_ESCALATED} <= set(world.ledger.templates())
+
+
+async def test_a_cycle_goes_on_in_a_new_run_when_its_history_is_long(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calendar = world.ledger.calendar.model_copy(update={"check_ins": 52})
+    world.ledger.calendar = calendar
+    state = await (await world.start()).result()
+    assert state.check_ins == 52
+    assert state.outcome is Outcome.COMPLETED
+    assert len([opened for opened in world.ledger.opened if opened.kind is RoundKind.CHECK_IN]) == 52

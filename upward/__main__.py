@@ -1,0 +1,5 @@
+"""`python -m upward`."""
+
+from upward.cli import app
+
+app()

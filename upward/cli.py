@@ -1,0 +1,102 @@
+"""The command line: the embedded stack, the demo, and the parts that production runs one by one."""
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from shared.auth import Role
+from shared.config import Settings
+from shared.contracts.base import Service
+from shared.logging import configure_logging
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Reverse-mentoring programs that run themselves.")
+keys = typer.Typer(no_args_is_help=True, help="Access keys of organizations.")
+app.add_typer(keys, name="keys")
+
+Folder = Annotated[Path, typer.Option(help="Where the embedded stack keeps its data and e-mails.")]
+DEFAULT_FOLDER = Path(".upward")
+WORKERS = ("workflows", "programs", "intake", "matching", "feedback", "notifications", "events")
+
+
+@app.command()
+def up(
+    folder: Folder = DEFAULT_FOLDER,
+    port: Annotated[int, typer.Option(help="Port of the API and the pages.")] = 8080,
+    log_level: Annotated[str, typer.Option(help="DEBUG, INFO, WARNING or ERROR.")] = "WARNING",
+) -> None:
+    """Run the whole stack until Ctrl-C; what it did before goes on where it was."""
+    from upward.running import run_until_stopped
+
+    configure_logging(log_level, "console")
+    asyncio.run(run_until_stopped(folder, port))
+
+
+@app.command()
+def demo(
+    people: Annotated[Path | None, typer.Option(help="Your own HRIS export (CSV) instead of the sample.")] = None,
+    columns: Annotated[Path | None, typer.Option(help="Which columns of the export mean what (TOML).")] = None,
+    skip_invalid: Annotated[bool, typer.Option(help="Leave out rows that cannot be used.")] = False,
+    folder: Folder = DEFAULT_FOLDER,
+    log_level: Annotated[str, typer.Option(help="DEBUG, INFO, WARNING or ERROR.")] = "ERROR",
+) -> None:
+    """Run one whole cycle in about a minute: real servers, real e-mails, compressed weeks."""
+    from upward.demo.story import run_demo
+
+    configure_logging(log_level, "console")
+    raise typer.Exit(asyncio.run(run_demo(folder, people, columns, skip_invalid)))
+
+
+@app.command()
+def serve(services: Annotated[list[Service], typer.Argument(help="Services to serve over HTTP.")]) -> None:
+    """Serve the HTTP side of one or more services (production)."""
+    from upward.process import serve as serve_services
+
+    settings = _production()
+    asyncio.run(serve_services(settings, services))
+
+
+@app.command()
+def worker(queues: Annotated[list[str], typer.Argument(help=f"Of: {', '.join(WORKERS)}.")]) -> None:
+    """Run the Temporal workers of one or more services, `workflows`, or `events` (sequencer and dispatcher)."""
+    from upward.process import work
+
+    if unknown := [queue for queue in queues if queue not in WORKERS]:
+        raise typer.BadParameter(f"{', '.join(unknown)}: choose of {', '.join(WORKERS)}.")
+    asyncio.run(work(_production(), queues))
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the database to the newest version."""
+    from upward.migration import migrate as run
+
+    settings = Settings()
+    configure_logging(settings.log_level, settings.log_format)
+    run(settings.database_url)
+
+
+@keys.command("create")
+def create_key(
+    organization: Annotated[str, typer.Option(help="The organization's name; made when there is none of it.")],
+    role: Annotated[Role, typer.Option(help="What the key may do.")] = Role.ADMIN,
+    label: Annotated[str, typer.Option(help="What the key is for.")] = "command line",
+    folder: Annotated[
+        Path | None, typer.Option(help="Use the embedded stack of this folder instead of UPWARD_DATABASE_URL.")
+    ] = None,
+) -> None:
+    """Make an access key and print it; it is not shown again."""
+    from upward.running import create_access_key
+
+    print(asyncio.run(create_access_key(organization, role, label, folder)))
+
+
+def _production() -> Settings:
+    settings = Settings()
+    configure_logging(settings.log_level, settings.log_format)
+    if len(settings.service_token.get_secret_value()) < 32:
+        Console(stderr=True).print("Set UPWARD_SERVICE_TOKEN to a secret of at least 32 characters.")
+        raise typer.Exit(2)
+    return settings

@@ -1,0 +1,69 @@
+"""The one place that knows all services: what each serves over HTTP and does for Temporal."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import services.intake.main as intake
+from fastapi import APIRouter
+from temporalio.client import Client
+from temporalio.worker import Worker
+
+import services.console.main as console
+import services.events.main as events
+import services.feedback.main as feedback
+import services.matching.main as matching
+import services.notifications.main as notifications
+import services.programs.main as programs
+from shared.config import Settings
+from shared.contracts.base import Service
+from shared.database import Database
+from shared.http.internal import Internal
+from shared.temporal import WORKFLOWS_QUEUE, activity_methods, create_worker
+from workflows.registry import WORKFLOWS
+
+ROUTERS: dict[Service, APIRouter] = {
+    Service.PROGRAMS: programs.router,
+    Service.INTAKE: intake.router,
+    Service.MATCHING: matching.router,
+    Service.FEEDBACK: feedback.router,
+    Service.NOTIFICATIONS: notifications.router,
+    Service.EVENTS: events.router,
+    Service.CONSOLE: console.router,
+}
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What services are made of in one process."""
+
+    settings: Settings
+    database: Database
+    internal: Internal
+    temporal: Client
+
+
+ACTIVITIES: dict[Service, Callable[[Resources], object]] = {
+    Service.PROGRAMS: lambda r: programs.create_activities(database=r.database, temporal=r.temporal),
+    Service.INTAKE: lambda r: intake.create_activities(database=r.database),
+    Service.MATCHING: lambda r: matching.create_activities(database=r.database, internal=r.internal),
+    Service.FEEDBACK: lambda r: feedback.create_activities(database=r.database, internal=r.internal),
+    Service.NOTIFICATIONS: lambda r: notifications.create_activities(
+        database=r.database, internal=r.internal, settings=r.settings
+    ),
+}
+
+QUEUES: tuple[str, ...] = (WORKFLOWS_QUEUE, *(service.value for service in ACTIVITIES))
+"""The task queues that have a worker."""
+
+
+def routers(services: Iterable[Service]) -> list[APIRouter]:
+    return [ROUTERS[service] for service in services]
+
+
+def queue_worker(queue: str, resources: Resources) -> Worker:
+    """The worker of one queue: the workflows' own, or a service's activities."""
+    if queue == WORKFLOWS_QUEUE:
+        return create_worker(resources.temporal, queue, workflows=WORKFLOWS)
+    methods: list[Callable[..., Any]] = activity_methods(ACTIVITIES[Service(queue)](resources))
+    return create_worker(resources.temporal, queue, activities=methods)

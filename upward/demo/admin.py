@@ -1,0 +1,91 @@
+"""The demo's admin: steers the program through the public API and nothing else."""
+
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import httpx
+
+
+class Refused(Exception):
+    """The API's problem document, for the terminal."""
+
+    def __init__(self, problem: dict[str, Any]) -> None:
+        super().__init__(problem.get("detail") or problem.get("title"))
+        self.errors: list[dict[str, Any]] = problem.get("errors", [])
+
+
+class AdminClient:
+    def __init__(self, url: str, key: str) -> None:
+        self._client = httpx.AsyncClient(base_url=url, headers={"authorization": f"Bearer {key}"}, timeout=60)
+
+    async def close(self) -> None:
+        await self._client.aclose()
+
+    async def import_people(self, people: Path, columns: Path | None, skip_invalid: bool) -> dict[str, Any]:
+        files = {"file": (people.name, people.read_bytes(), "text/csv")}
+        if columns is not None:
+            files["columns"] = (columns.name, columns.read_bytes(), "application/toml")
+        return await self._call(
+            "POST", "/v1/people/import", files=files, params={"skip_invalid": str(skip_invalid).lower()}
+        )
+
+    async def people(self) -> list[dict[str, Any]]:
+        return await self._all("/v1/people")
+
+    async def create_program(self, body: dict[str, Any]) -> dict[str, Any]:
+        return await self._call("POST", "/v1/programs", json=body, headers={"idempotency-key": str(uuid4())})
+
+    async def trigger_cycle(self, program_id: str) -> dict[str, Any]:
+        key = {"idempotency-key": str(uuid4())}
+        return await self._call("POST", f"/v1/programs/{program_id}/cycles", json={}, headers=key)
+
+    async def cycle(self, cycle_id: str) -> dict[str, Any]:
+        return await self._call("GET", f"/v1/cycles/{cycle_id}")
+
+    async def match_runs(self, cycle_id: str) -> list[dict[str, Any]]:
+        return await self._all(f"/v1/cycles/{cycle_id}/match-runs")
+
+    async def match_run(self, run_id: str) -> dict[str, Any]:
+        return await self._call("GET", f"/v1/match-runs/{run_id}")
+
+    async def approve(self, run_id: str) -> dict[str, Any]:
+        return await self._call("POST", f"/v1/match-runs/{run_id}/approve")
+
+    async def pairs(self, cycle_id: str) -> list[dict[str, Any]]:
+        return await self._all(f"/v1/cycles/{cycle_id}/pairs")
+
+    async def end_pair(self, pair_id: str) -> dict[str, Any]:
+        return await self._call("POST", f"/v1/pairs/{pair_id}/end", json={"reason": "not_a_fit"})
+
+    async def concerns(self, cycle_id: str) -> list[dict[str, Any]]:
+        return await self._all(f"/v1/cycles/{cycle_id}/concerns")
+
+    async def resolve_concern(self, concern_id: str) -> dict[str, Any]:
+        return await self._call("POST", f"/v1/concerns/{concern_id}/resolve")
+
+    async def report(self, cycle_id: str) -> dict[str, Any]:
+        return await self._call("GET", f"/v1/cycles/{cycle_id}/report")
+
+    async def messages(self, cycle_id: str) -> dict[str, Any]:
+        return await self._call("GET", f"/v1/cycles/{cycle_id}/messages")
+
+    async def events(self, after: int) -> dict[str, Any]:
+        return await self._call("GET", "/v1/events", params={"after": after, "limit": 1000})
+
+    async def _all(self, path: str) -> list[dict[str, Any]]:
+        """Every item of a paged list."""
+        items: list[dict[str, Any]] = []
+        cursor: str | None = None
+        while True:
+            page = await self._call("GET", path, params={"cursor": cursor} if cursor else {})
+            items += page["items"]
+            if (cursor := page.get("next")) is None:
+                return items
+
+    async def _call(self, method: str, path: str, **request: Any) -> dict[str, Any]:
+        response = await self._client.request(method, path, **request)
+        body: dict[str, Any] = response.json()
+        if response.is_error:
+            raise Refused(body)
+        return body

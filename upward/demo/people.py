@@ -1,0 +1,139 @@
+"""The demo's participants: they read their e-mails and answer by the links in them, each in their own way."""
+
+import asyncio
+import hashlib
+from collections.abc import Iterable
+from html.parser import HTMLParser
+from typing import Any
+
+import httpx
+
+from upward.demo.mailbox import Letter
+from upward.demo.program import TOPICS
+
+CODES = [topic["code"] for topic in TOPICS]
+WINDOWS = ["mon-am", "tue-am", "tue-pm", "wed-am", "thu-am", "thu-pm", "fri-am"]
+PROMPT, REMINDED, SILENT = "prompt", "reminded", "silent"
+
+
+class PageFields(HTMLParser):
+    """The names of a page's form fields."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.names: set[str] = set()
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag in ("input", "select", "textarea") and (name := dict(attrs).get("name")):
+            self.names.add(name)
+
+    def ids_after(self, prefix: str) -> list[str]:
+        return sorted(name.removeprefix(prefix) for name in self.names if name.startswith(prefix))
+
+
+class Participants:
+    """Everyone in the directory. What each does follows from their address alone, so that every demo is alike."""
+
+    def __init__(self, directory: Iterable[dict[str, Any]], client: httpx.AsyncClient) -> None:
+        self._people = {person["email"]: person for person in directory}
+        self._client = client
+        levels = sorted(person["level"] for person in self._people.values())
+        self._senior_from = levels[len(levels) * 2 // 3]
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.answered: dict[str, int] = {}
+        """Answers by the template of the letter that brought them."""
+        self.refused: list[str] = []
+        """Answers that the system did not take: template and status."""
+        self.decliner: str | None = None
+        self.unhappy: str | None = None
+
+    def receive(self, letter: Letter) -> None:
+        """Reads a letter and answers it, now or never; a reminder moves those who put it off."""
+        if letter.link is None or letter.to not in self._people:
+            return
+        manner = self._manner(letter)
+        is_reminder = "_reminder" in letter.template
+        if manner == SILENT or (manner == REMINDED) != is_reminder:
+            return
+        task = asyncio.create_task(self._answer(letter))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def settled(self) -> None:
+        await asyncio.gather(*self._tasks)
+
+    def _manner(self, letter: Letter) -> str:
+        chance = _chance(letter.to, "manner")
+        if chance < 0.06 and not letter.template.startswith("enrolment"):
+            return SILENT
+        if chance < 0.10:
+            return SILENT if letter.template.startswith("enrolment") else REMINDED
+        return REMINDED if chance < 0.25 else PROMPT
+
+    async def _answer(self, letter: Letter) -> None:
+        assert letter.link is not None
+        await asyncio.sleep(_chance(letter.to, letter.scope) * 2)
+        page = await self._client.get(letter.link)
+        if page.status_code != 200:
+            self.refused.append(f"{letter.template} {page.status_code}")
+            return
+        form = self._fill(letter, PageFields(page.text))
+        answer = await self._client.post(letter.link, data=form)
+        if answer.status_code in (200, 303):
+            self.answered[letter.template] = self.answered.get(letter.template, 0) + 1
+        else:
+            self.refused.append(f"{letter.template} {answer.status_code}")
+
+    def _fill(self, letter: Letter, fields: PageFields) -> dict[str, Any]:
+        kind = letter.template.split("_")[0]
+        if kind == "enrolment":
+            return self._enrol(letter.to)
+        if kind == "acceptance":
+            return self._decide(letter.to, fields)
+        if kind == "survey":
+            return self._look_back(letter.to, fields)
+        return self._check_in(letter.to, fields)
+
+    def _enrol(self, email: str) -> dict[str, Any]:
+        if _chance(email, "wants") < 0.12:
+            return {"role": "none"}
+        person = self._people[email]
+        windows = [window for window in WINDOWS if _chance(email, window) < 0.6] or WINDOWS[:2]
+        topics = sorted(CODES, key=lambda code: _chance(email, code))
+        form: dict[str, Any] = {"languages": sorted({person["language"], "en"}), "meeting_windows": windows}
+        if person["level"] >= self._senior_from:
+            wanted = {f"topics_wanted_{rank}": code for rank, code in enumerate(topics[:3], start=1)}
+            return form | wanted | {"role": "mentee", "mentee_capacity": "1"}
+        return form | {"role": "mentor", "topics_taught": topics[:3], "mentor_capacity": "1"}
+
+    def _decide(self, email: str, fields: PageFields) -> dict[str, Any]:
+        if self.decliner is None:
+            self.decliner = email
+        decision = "decline" if self.decliner == email else "accept"
+        return {f"decision_{pair_id}": decision for pair_id in fields.ids_after("decision_")}
+
+    def _check_in(self, email: str, fields: PageFields) -> dict[str, Any]:
+        if self.unhappy is None:
+            self.unhappy = email
+        form: dict[str, Any] = {}
+        for pair_id in fields.ids_after("met_"):
+            met = _chance(email, pair_id) < 0.85
+            obstacle = "not_a_fit" if email == self.unhappy else "none" if met else "no_time"
+            form |= {f"met_{pair_id}": "yes" if met else "no", f"obstacle_{pair_id}": obstacle}
+            form[f"note_{pair_id}"] = "Talked about what changed since last time."
+            if met:
+                form[f"usefulness_{pair_id}"] = str(3 + round(_chance(email, "useful") * 2))
+        return form
+
+    def _look_back(self, email: str, fields: PageFields) -> dict[str, Any]:
+        form: dict[str, Any] = {}
+        for pair_id in fields.ids_after("usefulness_"):
+            form[f"usefulness_{pair_id}"] = str(3 + round(_chance(email, "useful") * 2))
+            form[f"would_repeat_{pair_id}"] = "yes" if _chance(email, "repeat") < 0.8 else "no"
+        return form
+
+
+def _chance(*parts: str) -> float:
+    """A number in [0, 1) that is the same for the same words."""
+    return int.from_bytes(hashlib.sha256(":".join(parts).encode()).digest()[:6], "big") / 2**48

@@ -1,0 +1,41 @@
+"""The demo's program: reverse mentoring whose weeks last seconds."""
+
+from typing import Any
+from uuid import UUID
+
+TOPICS: list[dict[str, Any]] = [
+    {"code": "generative-ai", "label": "Generative AI", "aliases": ["GenAI", "AI"]},
+    {"code": "short-video", "label": "Short video", "aliases": ["TikTok", "Reels"]},
+    {"code": "creator-economy", "label": "Creator economy"},
+    {"code": "data-literacy", "label": "Data literacy", "aliases": ["Data"]},
+    {"code": "gaming-culture", "label": "Gaming and its culture"},
+    {"code": "inclusive-language", "label": "Inclusive language"},
+    {"code": "sustainable-living", "label": "Sustainable living"},
+    {"code": "new-work", "label": "New ways of working", "aliases": ["Remote work"]},
+]
+
+CALENDAR: dict[str, Any] = {
+    "enrolment": {"length": "PT14S", "reminders": ["PT6S"]},
+    "acceptance": {"length": "PT16S", "reminders": ["PT6S"]},
+    "check_in": {"length": "PT7S", "reminders": ["PT3S"]},
+    "check_ins": 3,
+    "check_in_every": "PT8S",
+    "survey": {"length": "PT8S", "reminders": ["PT3S"]},
+    "approval": {"remind_every": "PT5S", "escalate_after": "PT20S"},
+    "concern": {"remind_every": "PT6S", "escalate_after": "PT12S"},
+    "sending_hours": None,
+}
+
+
+def demo_program(sponsor_id: UUID, coordinator_ids: list[UUID], time_zone: str) -> dict[str, Any]:
+    """The body of `POST /v1/programs`."""
+    return {
+        "name": "Upward at work",
+        "direction": "reverse",
+        "topics": TOPICS,
+        "time_zone": time_zone,
+        "calendar": CALENDAR,
+        "policy": {"min_level_gap": 1, "different_department": True},
+        "sponsor_id": str(sponsor_id),
+        "coordinator_ids": [str(person_id) for person_id in coordinator_ids],
+    }

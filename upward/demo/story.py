@@ -1,0 +1,175 @@
+"""`upward demo`: one cycle from the admin's API call to the closing report, with every part real."""
+
+import asyncio
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import httpx
+
+from services.programs.keys import create_access_key, find_or_create_organization
+from shared.auth import Role
+from upward.demo.admin import AdminClient, Refused
+from upward.demo.display import STAGES, Display
+from upward.demo.mailbox import Mailbox
+from upward.demo.people import Participants
+from upward.demo.program import demo_program
+from upward.stack import Stack, running_stack
+
+SAMPLE = Path(__file__).parent.parent / "sample" / "people.csv"
+LIMIT_SECONDS = 90
+FINAL = ("completed", "cancelled")
+
+
+async def run_demo(folder: Path, people: Path | None, columns: Path | None, skip_invalid: bool) -> int:
+    """Runs the demo; answers the exit code: 0 only when every stage really happened."""
+    display = Display()
+    display.console.print("Starting Postgres, Temporal, the mail catcher, all services and all workers …")
+    async with running_stack(folder) as stack:
+        organization = f"Demo {datetime.now(UTC):%Y-%m-%d %H:%M:%S}"
+        async with stack.resources.database.transaction() as session:
+            organization_id = await find_or_create_organization(session, organization)
+            key = await create_access_key(session, organization_id, Role.ADMIN, "demo")
+        admin = AdminClient(stack.url, key)
+        client = httpx.AsyncClient(timeout=30)
+        try:
+            with display:
+                story = Story(stack, admin, client, display)
+                missing = await story.run(people or SAMPLE, columns, skip_invalid)
+        except Refused as refusal:
+            return _refused(display, refusal)
+        finally:
+            await admin.close()
+            await client.aclose()
+        return _finish(display, missing, folder)
+
+
+class Story:
+    def __init__(self, stack: Stack, admin: AdminClient, client: httpx.AsyncClient, display: Display) -> None:
+        self._admin, self._client, self._display = admin, client, display
+        self._mailbox = Mailbox(stack.mail.folder)
+        self._names: dict[str, str] = {}
+        self._stages: list[str] = []
+        self._approved = 0
+        self._ended_early: str | None = None
+        self._last_event = 0
+        self._events: dict[str, int] = {}
+
+    async def run(self, people: Path, columns: Path | None, skip_invalid: bool) -> list[str]:
+        """Plays the whole cycle; answers what should have happened and did not."""
+        cycle_id = await self._begin(people, columns, skip_invalid)
+        deadline = time.monotonic() + LIMIT_SECONDS
+        while True:
+            for letter in self._mailbox.new_letters():
+                self._participants.receive(letter)
+            await self._follow_events()
+            cycle = await self._admin.cycle(cycle_id)
+            self._display.show(cycle)
+            if cycle["stage"] in FINAL or time.monotonic() > deadline:
+                break
+            await self._steer(cycle_id, cycle["stage"])
+            await asyncio.sleep(0.25)
+        await self._participants.settled()
+        return await self._conclude(cycle_id, cycle)
+
+    async def _begin(self, people: Path, columns: Path | None, skip_invalid: bool) -> str:
+        counts = await self._admin.import_people(people, columns, skip_invalid)
+        self._display.say(f"Imported {counts['created']} people; {counts['skipped_leavers']} leavers skipped.")
+        for row in counts["left_out"]:
+            self._display.say(f"Left out line {row['line']}, {row['column']}: {row['reason']}")
+        directory = await self._admin.people()
+        self._names = {person["id"]: person["name"] for person in directory}
+        self._participants = Participants(directory, self._client)
+        leader = max(directory, key=lambda person: (person["level"], person["id"]))
+        coordinator = next((p for p in directory if "people" in p["department"].lower() and p != leader), directory[0])
+        program = await self._admin.create_program(
+            demo_program(UUID(leader["id"]), [UUID(coordinator["id"])], leader["time_zone"])
+        )
+        cycle = await self._admin.trigger_cycle(program["id"])
+        self._display.say("Program created and cycle triggered through the API.")
+        return str(cycle["id"])
+
+    async def _follow_events(self) -> None:
+        page = await self._admin.events(self._last_event)
+        self._last_event = page["after"]
+        for event in page["events"]:
+            kind = event["type"].removeprefix("app.upward.").rsplit(".v", 1)[0]
+            self._events[kind] = self._events.get(kind, 0) + 1
+            if kind == "cycle.stage_changed":
+                self._stages.append(event["data"]["stage"])
+                self._display.say(f"[bold]Stage {event['data']['stage']}[/]")
+            elif kind == "cycle.completed":
+                self._stages.append("completed")
+                self._display.say(f"[bold]Stage completed[/]: {event['data']['outcome']}")
+
+    async def _steer(self, cycle_id: str, stage: str) -> None:
+        if stage in ("review", "kickoff"):
+            await self._approve(cycle_id)
+        if stage == "active":
+            await self._see_to_concerns(cycle_id)
+
+    async def _approve(self, cycle_id: str) -> None:
+        for summary in await self._admin.match_runs(cycle_id):
+            if summary["state"] != "proposed" or not summary["pairs_count"]:
+                continue
+            run = await self._admin.match_run(summary["id"])
+            self._display.matches(run, self._names)
+            await self._admin.approve(run["id"])
+            self._approved += 1
+            self._display.say(f"The admin approved {len(run['pairs'])} pairs of match run {run['attempt']}.")
+
+    async def _see_to_concerns(self, cycle_id: str) -> None:
+        """The coordinator's work: a pair that does not fit is ended early, its concern resolved."""
+        for concern in await self._admin.concerns(cycle_id):
+            if concern["state"] == "open" and concern["reason"] == "not_a_fit" and self._ended_early is None:
+                self._ended_early = concern["pair_id"]
+                await self._admin.end_pair(concern["pair_id"])
+                await self._admin.resolve_concern(concern["id"])
+                self._display.say("A check-in said that a pair is not a fit: the admin ended it early.")
+
+    async def _conclude(self, cycle_id: str, cycle: dict[str, Any]) -> list[str]:
+        report = await self._admin.report(cycle_id)
+        self._display.report(report)
+        for letter in self._mailbox.new_letters():
+            self._participants.receive(letter)
+        pairs = await self._admin.pairs(cycle_id)
+        letters = self._mailbox.letters
+        answered = self._participants.answered
+        kinds = {found["kind"] for found in cycle["rounds"] if found["state"] == "closed"}
+        seen = [stage for stage in STAGES if stage in {"scheduled", *self._stages}]
+        happened = {
+            "every stage in its order": seen == list(STAGES),
+            "the cycle completed": cycle["outcome"] == "completed",
+            f"within {LIMIT_SECONDS} s": self._display.seconds <= LIMIT_SECONDS,
+            "every kind of round closed": kinds == {"enrolment", "acceptance", "check_in", "survey"},
+            "answers at once": any(name.endswith("_invitation") for name in answered),
+            "answers after a reminder": any("_reminder" in name for name in answered),
+            "some never answered": any(found["pending"] for found in cycle["rounds"]),
+            "one declined an offer": self._events.get("pair.declined", 0) >= 1,
+            "one pair ended early": any(pair["state"] == "ended" for pair in pairs),
+            "pairs completed": any(pair["state"] == "completed" for pair in pairs),
+            "the matches were approved": self._approved >= 1,
+            "a calendar entry came with the kickoff": any(letter.has_calendar for letter in letters),
+            "no answer was refused": not self._participants.refused,
+            "nobody got a message twice": len({letter.message_id for letter in letters}) == len(letters),
+        }
+        self._display.say(f"{len(letters)} e-mails arrived by SMTP; {sum(answered.values())} answers by their links.")
+        return [name for name, true in happened.items() if not true]
+
+
+def _refused(display: Display, refusal: Refused) -> int:
+    display.console.print(f"[red]{refusal}[/]")
+    for error in refusal.errors:
+        place = f"line {error['line']}, {error['column']}" if "line" in error else error.get("field", "")
+        display.console.print(f"  {place}: {error.get('reason') or error.get('detail')}")
+    return 1
+
+
+def _finish(display: Display, missing: list[str], folder: Path) -> int:
+    if missing:
+        display.console.print("[red]The demo did not see:[/] " + "; ".join(missing))
+        return 1
+    display.console.print(f"[green]The whole cycle ran in {display.seconds:.0f} s.[/] Data and e-mails: {folder}/")
+    return 0

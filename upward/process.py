@@ -1,0 +1,105 @@
+"""Running services and workers in one process, until told to stop."""
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+
+import structlog
+import uvicorn
+from fastapi import FastAPI
+from temporalio.service import RPCError
+
+import services.events.main as events
+from shared.config import Settings
+from shared.contracts.base import Service
+from shared.database import Database
+from shared.http.application import create_application
+from shared.temporal import connect
+from upward.composition import Resources, queue_worker, routers
+
+log = structlog.get_logger(__name__)
+RETRY_SECONDS = 1.0
+
+
+class Server(uvicorn.Server):
+    """uvicorn without its signal handlers: this module has the process's."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+@contextlib.asynccontextmanager
+async def assemble(
+    settings: Settings, service_names: Iterable[Service], temporal_address: str | None = None
+) -> AsyncIterator[tuple[FastAPI, Resources]]:
+    """The application of these services and the resources that their workers share with it."""
+    database = Database(settings.database_url, pool_size=settings.database_pool_size)
+    app = create_application(routers(service_names), database, settings)
+    resources = Resources(settings, database, app.state.internal, await connect(temporal_address))
+    try:
+        yield app, resources
+    finally:
+        await resources.internal.close()
+        await database.close()
+
+
+async def serve_http(app: FastAPI, host: str, port: int, stop: asyncio.Event) -> None:
+    """Serves until `stop`; requests under way are finished."""
+    config = uvicorn.Config(app, host=host, port=port, log_config=None, access_log=False, timeout_graceful_shutdown=10)
+    server = Server(config)
+    serving = asyncio.create_task(server.serve())
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait([serving, stopping], return_when=asyncio.FIRST_COMPLETED)
+    server.should_exit = True
+    stopping.cancel()
+    await serving
+    if not stop.is_set():
+        raise RuntimeError(f"The HTTP server could not run on {host}:{port}")
+
+
+async def run_worker(queue: str, resources: Resources, stop: asyncio.Event) -> None:
+    """Works on a queue until `stop`; while Temporal is away, waits for it."""
+    while not stop.is_set():
+        try:
+            async with queue_worker(queue, resources):
+                log.info("worker.started", queue=queue)
+                await stop.wait()
+        except (RPCError, RuntimeError) as error:
+            log.warning("worker.waited_for_temporal", queue=queue, error=type(error).__name__)
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(stop.wait(), RETRY_SECONDS)
+
+
+async def run_relay(resources: Resources, stop: asyncio.Event) -> None:
+    """The sequencer and the dispatcher of events."""
+    relay = events.create_relay(database=resources.database, client=resources.temporal)
+    await relay.run(stop)
+
+
+def stop_on_signals(stop: asyncio.Event) -> None:
+    """Ctrl-C and SIGTERM ask for a clean end."""
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+
+
+async def serve(settings: Settings, services: Sequence[Service]) -> None:
+    """`upward serve`: the HTTP side of these services."""
+    stop = asyncio.Event()
+    stop_on_signals(stop)
+    async with assemble(settings, services) as (app, _):
+        await serve_http(app, settings.host, settings.port, stop)
+
+
+async def work(settings: Settings, queues: Sequence[str]) -> None:
+    """`upward worker`: the Temporal side of these services; `events` is the sequencer and dispatcher."""
+    stop = asyncio.Event()
+    stop_on_signals(stop)
+    async with assemble(settings, ()) as (_, resources), asyncio.TaskGroup() as tasks:
+        for queue in queues:
+            if queue == Service.EVENTS:
+                tasks.create_task(run_relay(resources, stop))
+            else:
+                tasks.create_task(run_worker(queue, resources, stop))

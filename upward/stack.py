@@ -1,0 +1,94 @@
+"""The whole of Upward in one process on the embedded servers, its data kept in one folder."""
+
+import asyncio
+import contextlib
+import secrets
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+from pydantic import SecretStr
+
+from shared.config import Settings
+from shared.contracts.base import Service
+from upward.composition import QUEUES, Resources
+from upward.embedded import EmbeddedPostgres, EmbeddedTemporal, MailCatcher, free_port
+from upward.migration import migrate
+from upward.process import assemble, run_relay, run_worker, serve_http
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A running stack."""
+
+    url: str
+    settings: Settings
+    resources: Resources
+    temporal: EmbeddedTemporal
+    mail: MailCatcher
+
+
+@contextlib.asynccontextmanager
+async def running_stack(
+    folder: Path, *, port: int | None = None, stop: asyncio.Event | None = None
+) -> AsyncIterator[Stack]:
+    """Starts Postgres, Temporal, the mail catcher, every service and every worker; stops them in reverse order.
+
+    `stop` is set when the block ends, or by the caller to end it."""
+    stop = stop or asyncio.Event()
+    folder = folder.resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    postgres, temporal = EmbeddedPostgres(folder / "postgres"), EmbeddedTemporal(folder / "temporal")
+    mail = MailCatcher(folder / "mail")
+    async with contextlib.AsyncExitStack() as cleanup:
+        cleanup.callback(postgres.stop)
+        cleanup.callback(temporal.stop)
+        cleanup.callback(mail.stop)
+        # Temporal is started from this thread, as it is told to end with the thread that started it.
+        database_url = await asyncio.to_thread(postgres.start)
+        temporal.start()
+        mail.start()
+        port = port or free_port()
+        url = f"http://127.0.0.1:{port}"
+        settings = Settings(
+            database_url=database_url,
+            public_url=url,
+            service_token=SecretStr(_service_token(folder / "service-token")),
+            smtp_host="127.0.0.1",
+            smtp_port=mail.port,
+        )
+        await asyncio.to_thread(migrate, settings.database_url)
+        app, resources = await cleanup.enter_async_context(assemble(settings, list(Service), temporal.address))
+        tasks = [asyncio.create_task(serve_http(app, "127.0.0.1", port, stop))]
+        tasks += [asyncio.create_task(run_worker(queue, resources, stop)) for queue in QUEUES]
+        tasks.append(asyncio.create_task(run_relay(resources, stop)))
+        cleanup.push_async_callback(_end, tasks, stop)
+        await _wait_until_ready(url, tasks)
+        yield Stack(url, settings, resources, temporal, mail)
+
+
+async def _end(tasks: list[asyncio.Task[None]], stop: asyncio.Event) -> None:
+    stop.set()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _wait_until_ready(url: str, tasks: list[asyncio.Task[None]]) -> None:
+    async with httpx.AsyncClient() as client:
+        for _ in range(300):
+            for task in tasks:
+                if task.done():
+                    task.result()
+            with contextlib.suppress(httpx.HTTPError):
+                if (await client.get(f"{url}/readyz")).status_code == 200:
+                    return
+            await asyncio.sleep(0.1)
+    raise RuntimeError("The services did not become ready within 30 s")
+
+
+def _service_token(path: Path) -> str:
+    """The credential between the services of this folder's stack; made once."""
+    if not path.exists():
+        path.touch(mode=0o600)
+        path.write_text(secrets.token_urlsafe(32))
+    return path.read_text()

@@ -1,0 +1,88 @@
+"""One thing said to an audience: prepare its messages, deliver what is due, sleep until the next is due."""
+
+from datetime import timedelta
+
+from temporalio import workflow
+from temporalio.workflow import ActivityCancellationType, ActivityConfig
+
+with workflow.unsafe.imports_passed_through():
+    from shared.contracts.notifications import (
+        Announcement,
+        AnnouncementRef,
+        DeliverMessages,
+        Delivery,
+        DropMessages,
+        NotificationsActivities,
+        PrepareMessages,
+    )
+
+from workflows.clock import PausableClock
+from workflows.options import NOTIFICATIONS
+
+DELIVERY = ActivityConfig(**NOTIFICATIONS, cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED)
+NOTHING = Delivery(sent=0, failed=0, waiting=0)
+
+
+@workflow.defn
+class AnnouncementWorkflow:
+    """Ends when every message is sent, failed for good or dropped. Paused, it sends nothing; stopped, it drops
+    what it has not sent."""
+
+    def __init__(self) -> None:
+        self._clock = PausableClock()
+        self._stopped = False
+
+    @workflow.run
+    async def run(self, announcement: Announcement) -> None:
+        await self._prepare(announcement)
+        ref = AnnouncementRef(organization_id=announcement.organization_id, announcement_id=announcement.id)
+        while not self._stopped:
+            await self._clock.run(unless=self._is_stopped)
+            delivery = await self._deliver(ref)
+            if delivery is not None and delivery.waiting == 0:
+                return
+            if delivery is not None and delivery.next_due_at is not None:
+                moment = workflow.now() + max(delivery.next_due_at - workflow.now(), timedelta(0))
+                await self._clock.reach(moment - (workflow.now() - self._clock.now()), unless=self._is_stopped)
+        await workflow.execute_activity_method(
+            NotificationsActivities.drop_messages, DropMessages(**dict(ref)), **NOTIFICATIONS
+        )
+
+    @workflow.signal
+    def pause(self) -> None:
+        self._clock.pause()
+
+    @workflow.signal
+    def resume(self) -> None:
+        self._clock.resume()
+
+    @workflow.signal
+    def stop(self) -> None:
+        self._stopped = True
+
+    async def _prepare(self, announcement: Announcement) -> None:
+        request = PrepareMessages(announcement=announcement)
+        while not self._stopped:
+            page = await workflow.execute_activity_method(
+                NotificationsActivities.prepare_messages, request, **NOTIFICATIONS
+            )
+            if page.after is None:
+                return
+            request = PrepareMessages(announcement=announcement, after=page.after)
+
+    async def _deliver(self, ref: AnnouncementRef) -> Delivery | None:
+        """One delivery, called off when the announcement is paused or stopped: None then."""
+        if self._stopped or self._clock.paused:
+            return None
+        delivering = workflow.start_activity_method(
+            NotificationsActivities.deliver_messages, DeliverMessages(**dict(ref)), **DELIVERY
+        )
+        await workflow.wait_condition(lambda: delivering.done() or self._clock.paused or self._stopped)
+        if not delivering.done():
+            delivering.cancel()
+            await workflow.wait([delivering])
+            return None
+        return delivering.result()
+
+    def _is_stopped(self) -> bool:
+        return self._stopped

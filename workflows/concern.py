@@ -1,0 +1,84 @@
+"""A concern: something that needs a human. The coordinators hear of it, then the sponsor, until it is resolved."""
+
+from uuid import UUID
+
+from temporalio import workflow
+
+with workflow.unsafe.imports_passed_through():
+    from shared.contracts.feedback import ConcernRung, EscalateConcern, FeedbackActivities
+    from shared.contracts.notifications import Announcement, Audience, Template
+    from shared.contracts.programs import CycleRef, LadderPlan
+
+from workflows.clock import PausableClock
+from workflows.kin import announce, tell
+from workflows.ladder import Rung, climb
+from workflows.options import FEEDBACK
+
+TEMPLATES = {
+    Rung.FIRST: Template.CONCERN_RAISED,
+    Rung.REMINDER: Template.CONCERN_REMINDER,
+    Rung.ESCALATED: Template.CONCERN_ESCALATED,
+}
+
+
+class Concern(CycleRef):
+    concern_id: UUID
+    ladder: LadderPlan
+
+
+@workflow.defn
+class ConcernWorkflow:
+    """Climbs the ladder until the concern is resolved; stands still while the cycle is paused."""
+
+    def __init__(self) -> None:
+        self._clock = PausableClock()
+        self._resolved = False
+        self._announcements: list[str] = []
+
+    @workflow.run
+    async def run(self, concern: Concern) -> None:
+        self._concern = concern
+        await climb(concern.ladder, self._clock, self._is_resolved, self._say)
+        await tell(self._announcements, "stop")
+        await workflow.wait_condition(workflow.all_handlers_finished)
+
+    @workflow.signal
+    def resolve(self) -> None:
+        self._resolved = True
+
+    @workflow.signal
+    async def pause(self) -> None:
+        self._clock.pause()
+        self._announcements = await tell(self._announcements, "pause")
+
+    @workflow.signal
+    async def resume(self) -> None:
+        self._clock.resume()
+        self._announcements = await tell(self._announcements, "resume")
+
+    async def _say(self, rung: Rung, occurrence: int) -> None:
+        to_sponsor = rung is Rung.ESCALATED
+        state = await workflow.execute_activity_method(
+            FeedbackActivities.escalate_concern,
+            EscalateConcern(
+                organization_id=self._concern.organization_id,
+                concern_id=self._concern.concern_id,
+                rung=ConcernRung.SPONSOR if to_sponsor else ConcernRung.COORDINATOR,
+            ),
+            **FEEDBACK,
+        )
+        if not state.open:
+            self._resolved = True
+            return
+        announcement = Announcement(
+            organization_id=self._concern.organization_id,
+            cycle_id=self._concern.cycle_id,
+            scope_id=self._concern.concern_id,
+            template=TEMPLATES[rung],
+            audience=Audience.SPONSOR if to_sponsor else Audience.COORDINATORS,
+            occurrence=occurrence,
+        )
+        self._announcements.append(await announce(announcement))
+
+    def _is_resolved(self) -> bool:
+        return self._resolved

@@ -1,0 +1,183 @@
+"""The story of one cycle. `CycleWorkflow.run` reads as the process; each step waits, asks or decides, and names the
+stage that follows. Facts are written by activities; what people do arrives as signals (`workflows/reactions.py`)."""
+
+from datetime import datetime
+from uuid import UUID
+
+from temporalio import workflow
+
+with workflow.unsafe.imports_passed_through():
+    from shared.contracts.feedback import CompileReport, FeedbackActivities
+    from shared.contracts.matching import (
+        ConcludeOffers,
+        ConcludePairs,
+        MatchingActivities,
+        PairState,
+        Proposal,
+        ProposeMatches,
+    )
+    from shared.contracts.notifications import Audience, Template
+    from shared.contracts.programs import Outcome, Stage
+    from shared.contracts.rounds import CloseReason, RoundKind
+
+from workflows.ladder import Rung, climb
+from workflows.options import FEEDBACK, MATCHING
+from workflows.steering import CycleState, SteeredCycle
+
+APPROVAL = {
+    Rung.FIRST: (Template.APPROVAL_NEEDED, Audience.COORDINATORS),
+    Rung.REMINDER: (Template.APPROVAL_REMINDER, Audience.COORDINATORS),
+    Rung.ESCALATED: (Template.APPROVAL_ESCALATED, Audience.SPONSOR),
+}
+RESULT = {
+    Outcome.COMPLETED: Template.CYCLE_COMPLETED,
+    Outcome.NOBODY_ENROLLED: Template.NOBODY_ENROLLED,
+    Outcome.NOBODY_MATCHED: Template.NOBODY_MATCHED,
+    Outcome.NOBODY_ACCEPTED: Template.NOBODY_ACCEPTED,
+}
+
+
+@workflow.defn
+class CycleWorkflow(SteeredCycle):
+    """From the request to the report. Pausing, cancelling and advancing are heard in `SteeredCycle`."""
+
+    @workflow.init
+    def __init__(self, state: CycleState) -> None:
+        super().__init__(state)
+
+    @workflow.run
+    async def run(self, state: CycleState) -> CycleState:
+        await self.begin()
+        steps = {
+            Stage.SCHEDULED: self.wait_for_the_start,
+            Stage.INTAKE: self.ask_people_to_enrol,
+            Stage.MATCHING: self.propose_matches,
+            Stage.REVIEW: self.wait_for_the_approval,
+            Stage.KICKOFF: self.offer_the_pairs,
+            Stage.ACTIVE: self.check_in_regularly,
+            Stage.CLOSING: self.survey_and_report,
+        }
+        while (step := steps.get(self.state.stage)) is not None:
+            following = await step()
+            if self.called_off():
+                following = await self.call_off()
+            await self.enter(following)
+        return self.state
+
+    async def wait_for_the_start(self) -> Stage:
+        await self.clock.reach(self.plan.starts_at, unless=self.hurried)
+        return Stage.INTAKE
+
+    async def ask_people_to_enrol(self) -> Stage:
+        await self.ask(RoundKind.ENROLMENT, 1, self.plan.calendar.enrolment)
+        return Stage.MATCHING
+
+    async def propose_matches(self) -> Stage:
+        proposal = await self._propose(attempt=1)
+        if proposal.enrolled == 0:
+            return self.concluding(Outcome.NOBODY_ENROLLED)
+        if proposal.pairs == 0:
+            await self.announce(Template.UNMATCHED, Audience.UNMATCHED)
+            return self.concluding(Outcome.NOBODY_MATCHED)
+        return Stage.REVIEW
+
+    async def wait_for_the_approval(self) -> Stage:
+        """Reminds the coordinators, escalates to the sponsor and waits on: nothing goes live unapproved."""
+
+        async def say(rung: Rung, occurrence: int) -> None:
+            await self.announce(*APPROVAL[rung], occurrence=occurrence)
+
+        def decided() -> bool:
+            return self.called_off() or bool(self.state.approved)
+
+        await climb(self.plan.calendar.approval, self.clock, decided, say)
+        return Stage.KICKOFF
+
+    async def offer_the_pairs(self) -> Stage:
+        """Both sides accept or decline; whom declines set free is matched again within the time that remains."""
+        ends_at = self.clock.now() + self.plan.calendar.acceptance.length
+        await self.start_round(RoundKind.ACCEPTANCE, 1, self.plan.calendar.acceptance)
+        await self._replace_declined(ends_at)
+        await self.rounds_over()
+        offers = await workflow.execute_activity_method(
+            MatchingActivities.conclude_offers, ConcludeOffers(**self.cycle), **MATCHING
+        )
+        if self.called_off():
+            return Stage.CANCELLED
+        await self.announce(Template.UNMATCHED, Audience.UNMATCHED)
+        if offers.active == 0:
+            return self.concluding(Outcome.NOBODY_ACCEPTED)
+        await self.announce(Template.KICKOFF, Audience.PARTICIPANTS)
+        return Stage.ACTIVE
+
+    async def check_in_regularly(self) -> Stage:
+        """One check-in after the other; the stage is entered anew before each, and ends when no pair is left."""
+        calendar, number = self.plan.calendar, self.state.check_ins + 1
+        if number > calendar.check_ins:
+            return Stage.CLOSING
+        opens_at = self.clock.now() + calendar.check_in_every - self.state.last_check_in_took
+        if await self.clock.reach(opens_at, unless=self.called_off):
+            opened_at = self.clock.now()
+            closed = await self.ask(RoundKind.CHECK_IN, number, calendar.check_in)
+            self.note(check_ins=number, last_check_in_took=self.clock.now() - opened_at)
+            if closed.recipients == 0:
+                return Stage.CLOSING
+        return Stage.ACTIVE
+
+    async def survey_and_report(self) -> Stage:
+        """The closing survey where there were pairs; then the report, which ends the cycle."""
+        if self.state.outcome is None:
+            await self.ask(RoundKind.SURVEY, 1, self.plan.calendar.survey)
+            if self.called_off():
+                return Stage.CANCELLED
+            await self._conclude_pairs(PairState.COMPLETED)
+            self.note(outcome=Outcome.COMPLETED)
+        await self._report()
+        return Stage.COMPLETED
+
+    async def call_off(self) -> Stage:
+        """Closes what is open, ends the pairs, tells those concerned once."""
+        await self.close_rounds(CloseReason.CANCELLED)
+        await self._conclude_pairs(PairState.ENDED)
+        await self.silence()
+        await self.announce(Template.CYCLE_CANCELLED, Audience.ENROLLED)
+        self.note(outcome=Outcome.CANCELLED)
+        await self._report()
+        return Stage.CANCELLED
+
+    async def _replace_declined(self, ends_at: datetime) -> None:
+        attempt, number, handled = 1, 1, 0
+        pending: UUID | None = None
+
+        def news() -> bool:
+            replaced = pending is not None and pending in self.state.approved
+            return self.hurried() or self.declines > handled or replaced or (pending is None and self.all_rounds_over())
+
+        while not await self.clock.reach(ends_at, unless=news) and not self.hurried():
+            if self.declines > handled:
+                handled, attempt = self.declines, attempt + 1
+                proposal = await self._propose(attempt)
+                pending = proposal.match_run_id if proposal.pairs else None
+                if pending is not None:
+                    await self.announce(Template.APPROVAL_NEEDED, Audience.COORDINATORS, scope_id=proposal.match_run_id)
+            elif pending is not None:
+                pending, number = None, number + 1
+                await self.start_round(RoundKind.ACCEPTANCE, number, self.plan.calendar.acceptance, ends_at)
+            else:
+                return
+
+    async def _propose(self, attempt: int) -> Proposal:
+        request = ProposeMatches(**self.cycle, attempt=attempt, direction=self.plan.direction, policy=self.plan.policy)
+        return await workflow.execute_activity_method(MatchingActivities.propose_matches, request, **MATCHING)
+
+    async def _conclude_pairs(self, state: PairState) -> None:
+        request = ConcludePairs(**self.cycle, state=state)
+        await workflow.execute_activity_method(MatchingActivities.conclude_pairs, request, **MATCHING)
+
+    async def _report(self) -> None:
+        outcome = self.state.outcome
+        assert outcome is not None
+        request = CompileReport(**self.cycle, outcome=outcome)
+        await workflow.execute_activity_method(FeedbackActivities.compile_report, request, **FEEDBACK)
+        if outcome in RESULT:
+            await self.announce(RESULT[outcome], Audience.COORDINATORS)

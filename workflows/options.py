@@ -1,0 +1,38 @@
+"""How activities are called: one set of options per service, and nowhere else.
+
+The task queue is the service's name. Retries never give up: an outage is waited out, and an expected failure leaves an
+activity as non-retryable (`shared.temporal`).
+"""
+
+from datetime import timedelta
+
+from temporalio.common import RetryPolicy
+from temporalio.workflow import ActivityConfig
+
+from shared.contracts.base import Service
+
+RETRY = RetryPolicy(
+    initial_interval=timedelta(milliseconds=500), backoff_coefficient=2, maximum_interval=timedelta(minutes=1)
+)
+
+
+def _options(service: Service, *, seconds: int = 60, heartbeat: int | None = None) -> ActivityConfig:
+    options = ActivityConfig(
+        task_queue=service.value, start_to_close_timeout=timedelta(seconds=seconds), retry_policy=RETRY
+    )
+    if heartbeat is not None:
+        options["heartbeat_timeout"] = timedelta(seconds=heartbeat)
+    return options
+
+
+PROGRAMS = _options(Service.PROGRAMS)
+INTAKE = _options(Service.INTAKE)
+MATCHING = _options(Service.MATCHING, seconds=1800, heartbeat=60)
+FEEDBACK = _options(Service.FEEDBACK)
+NOTIFICATIONS = _options(Service.NOTIFICATIONS, seconds=300, heartbeat=60)
+
+ROUND_OWNERS: dict[Service, ActivityConfig] = {
+    Service.INTAKE: INTAKE,
+    Service.MATCHING: MATCHING,
+    Service.FEEDBACK: FEEDBACK,
+}

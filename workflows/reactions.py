@@ -1,0 +1,122 @@
+"""Which events move which workflows: one small table. `services/events` executes it and knows nothing else."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pydantic import BaseModel
+
+from shared.contracts.events import (
+    ConcernRaised,
+    ConcernResolved,
+    CycleAdvanceRequested,
+    CycleCancellationRequested,
+    CyclePaused,
+    CycleRequested,
+    CycleResumed,
+    EventData,
+    EventRecord,
+    MatchRunApproved,
+    PairDeclined,
+    ProgramScheduleChanged,
+    RoundAnswered,
+)
+from shared.contracts.matching import EndReason
+from shared.contracts.programs import ProgramRef
+from workflows.kin import concern_workflow_id, cycle_workflow_id, round_workflow_id
+from workflows.steering import Advance, ConcernHeard, CycleState, Heard, RunApproved
+
+
+@dataclass(frozen=True)
+class Start:
+    """Start a workflow once; when one with this id exists or existed, nothing is left to do."""
+
+    workflow: str
+    id: str
+    argument: BaseModel
+
+
+@dataclass(frozen=True)
+class Signal:
+    """Signal a workflow; when it is over, nobody needs to hear."""
+
+    workflow_id: str
+    name: str
+    argument: BaseModel | None = None
+
+
+Reaction = Start | Signal | None
+
+
+def _cycle_requested(event: EventRecord, data: CycleRequested) -> Reaction:
+    state = CycleState(organization_id=event.organization_id, cycle_id=data.cycle_id)
+    return Start("CycleWorkflow", cycle_workflow_id(data.cycle_id), state)
+
+
+def _schedule_changed(event: EventRecord, data: ProgramScheduleChanged) -> Reaction:
+    program = ProgramRef(organization_id=event.organization_id, program_id=data.program_id)
+    return Start("ScheduleWorkflow", f"schedule-{data.program_id}-{event.sequence}", program)
+
+
+def _cycle_paused(event: EventRecord, data: CyclePaused) -> Reaction:
+    return Signal(cycle_workflow_id(data.cycle_id), "pause", Heard(sequence=event.sequence))
+
+
+def _cycle_resumed(event: EventRecord, data: CycleResumed) -> Reaction:
+    return Signal(cycle_workflow_id(data.cycle_id), "resume", Heard(sequence=event.sequence))
+
+
+def _cancellation_requested(event: EventRecord, data: CycleCancellationRequested) -> Reaction:
+    return Signal(cycle_workflow_id(data.cycle_id), "cancel", Heard(sequence=event.sequence))
+
+
+def _advance_requested(event: EventRecord, data: CycleAdvanceRequested) -> Reaction:
+    advance = Advance(sequence=event.sequence, stage=data.stage, round_id=data.round_id)
+    return Signal(cycle_workflow_id(data.cycle_id), "advance", advance)
+
+
+def _run_approved(event: EventRecord, data: MatchRunApproved) -> Reaction:
+    approved = RunApproved(sequence=event.sequence, match_run_id=data.match_run_id)
+    return Signal(cycle_workflow_id(data.cycle_id), "approve", approved)
+
+
+def _pair_declined(event: EventRecord, data: PairDeclined) -> Reaction:
+    """Only a person's own decline is news; silence is settled when the round closes."""
+    if data.reason is not EndReason.DECLINED:
+        return None
+    return Signal(cycle_workflow_id(data.cycle_id), "decline", Heard(sequence=event.sequence))
+
+
+def _concern_raised(event: EventRecord, data: ConcernRaised) -> Reaction:
+    heard = ConcernHeard(sequence=event.sequence, concern_id=data.concern_id)
+    return Signal(cycle_workflow_id(data.cycle_id), "raise_concern", heard)
+
+
+def _concern_resolved(event: EventRecord, data: ConcernResolved) -> Reaction:
+    return Signal(concern_workflow_id(data.concern_id), "resolve")
+
+
+def _round_answered(event: EventRecord, data: RoundAnswered) -> Reaction:
+    return Signal(round_workflow_id(data.round_id), "everyone_answered")
+
+
+REACTIONS: dict[type[EventData], Callable[..., Reaction]] = {
+    CycleRequested: _cycle_requested,
+    CyclePaused: _cycle_paused,
+    CycleResumed: _cycle_resumed,
+    CycleCancellationRequested: _cancellation_requested,
+    CycleAdvanceRequested: _advance_requested,
+    MatchRunApproved: _run_approved,
+    PairDeclined: _pair_declined,
+    RoundAnswered: _round_answered,
+    ConcernRaised: _concern_raised,
+    ConcernResolved: _concern_resolved,
+    ProgramScheduleChanged: _schedule_changed,
+}
+
+
+def reaction_to(event: EventRecord) -> Reaction:
+    """What an event asks for, if anything. Raises KeyError or ValidationError for an event that is not in the
+    catalogue of this version."""
+    data = event.parse()
+    react = REACTIONS.get(type(data))
+    return react(event, data) if react is not None else None

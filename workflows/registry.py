@@ -1,0 +1,16 @@
+"""Every workflow, for the worker that runs them."""
+
+from workflows.announcement import AnnouncementWorkflow
+from workflows.concern import ConcernWorkflow
+from workflows.cycle import CycleWorkflow
+from workflows.recurrence import RecurrenceWorkflow, ScheduleWorkflow
+from workflows.round import RoundWorkflow
+
+WORKFLOWS: tuple[type, ...] = (
+    CycleWorkflow,
+    RoundWorkflow,
+    AnnouncementWorkflow,
+    ConcernWorkflow,
+    RecurrenceWorkflow,
+    ScheduleWorkflow,
+)

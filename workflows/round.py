@@ -1,0 +1,155 @@
+"""One round: ask an audience, remind those who have not answered, close. The same for whatever is asked."""
+
+from datetime import datetime
+from uuid import UUID
+
+from temporalio import workflow
+
+with workflow.unsafe.imports_passed_through():
+    from pydantic import AwareDatetime
+
+    from shared.contracts.base import Contract
+    from shared.contracts.notifications import Announcement, Audience, Template
+    from shared.contracts.programs import CycleRef, RoundPlan
+    from shared.contracts.rounds import (
+        OWNERS,
+        CloseReason,
+        CloseRound,
+        ExtendRound,
+        OpenRound,
+        RoundActivities,
+        RoundClosed,
+        RoundKind,
+        round_id_for,
+    )
+
+from workflows.clock import PausableClock
+from workflows.kin import announce, tell
+from workflows.options import ROUND_OWNERS
+
+INVITATIONS = {
+    RoundKind.ENROLMENT: (Template.ENROLMENT_INVITATION, Template.ENROLMENT_REMINDER),
+    RoundKind.ACCEPTANCE: (Template.ACCEPTANCE_INVITATION, Template.ACCEPTANCE_REMINDER),
+    RoundKind.CHECK_IN: (Template.CHECK_IN_INVITATION, Template.CHECK_IN_REMINDER),
+    RoundKind.SURVEY: (Template.SURVEY_INVITATION, Template.SURVEY_REMINDER),
+}
+
+
+class Asking(CycleRef):
+    """One round to be asked."""
+
+    kind: RoundKind
+    number: int
+    plan: RoundPlan
+    closes_at: AwareDatetime | None = None
+    """Given when the round must end with another one; otherwise it lasts the plan's length."""
+
+
+class Closing(Contract):
+    reason: CloseReason
+
+
+@workflow.defn
+class RoundWorkflow:
+    """Closes at the deadline, or as soon as all have answered, or when it is told to."""
+
+    def __init__(self) -> None:
+        self._clock = PausableClock()
+        self._closing: CloseReason | None = None
+        self._announcements: list[str] = []
+        self._closes_at: datetime | None = None
+        """In active time; known once the round is open."""
+
+    @workflow.run
+    async def run(self, asking: Asking) -> RoundClosed:
+        self._asking = asking
+        opened_at = self._clock.now()
+        self._closes_at = asking.closes_at or opened_at + asking.plan.length
+        await self._open()
+        await self._invite(occurrence=0)
+        for occurrence, delay in enumerate(asking.plan.reminders, start=1):
+            if await self._clock.reach(min(opened_at + delay, self._closes_at), unless=self._is_closing):
+                await self._invite(occurrence)
+        if await self._clock.reach(self._closes_at, unless=self._is_closing):
+            self._closing = CloseReason.DEADLINE
+        await tell(self._announcements, "stop")
+        closed = await self._close()
+        await workflow.wait_condition(workflow.all_handlers_finished)
+        return closed
+
+    @workflow.signal
+    def everyone_answered(self) -> None:
+        self._closing = self._closing or CloseReason.ANSWERED
+
+    @workflow.signal
+    def close(self, closing: Closing) -> None:
+        self._closing = self._closing or closing.reason
+
+    @workflow.signal
+    async def pause(self) -> None:
+        self._clock.pause()
+        self._announcements = await tell(self._announcements, "pause")
+
+    @workflow.signal
+    async def resume(self) -> None:
+        self._clock.resume()
+        self._announcements = await tell(self._announcements, "resume")
+        if self._closes_at is not None and self._closing is None:
+            await workflow.execute_activity_method(
+                RoundActivities.extend_round,
+                ExtendRound(
+                    organization_id=self._asking.organization_id,
+                    round_id=self._round_id,
+                    closes_at=self._clock.on_the_wall(self._closes_at),
+                ),
+                **ROUND_OWNERS[OWNERS[self._asking.kind]],
+            )
+
+    async def _open(self) -> None:
+        assert self._closes_at is not None
+        opened = await workflow.execute_activity_method(
+            RoundActivities.open_round,
+            OpenRound(
+                organization_id=self._asking.organization_id,
+                cycle_id=self._asking.cycle_id,
+                round_id=self._round_id,
+                kind=self._asking.kind,
+                number=self._asking.number,
+                closes_at=self._clock.on_the_wall(self._closes_at),
+            ),
+            **ROUND_OWNERS[OWNERS[self._asking.kind]],
+        )
+        if opened.recipients == 0:
+            self._closing = CloseReason.ANSWERED  # nobody is asked, so nobody is missing
+
+    async def _invite(self, occurrence: int) -> None:
+        """Invites everyone asked (occurrence 0) or reminds those who have not answered."""
+        await self._clock.run(unless=self._is_closing)
+        if self._closing is not None:
+            return
+        invitation, reminder = INVITATIONS[self._asking.kind]
+        announcement = Announcement(
+            organization_id=self._asking.organization_id,
+            cycle_id=self._asking.cycle_id,
+            scope_id=self._round_id,
+            template=reminder if occurrence else invitation,
+            audience=Audience.ROUND,
+            round_kind=self._asking.kind,
+            occurrence=max(occurrence, 1),
+        )
+        self._announcements.append(await announce(announcement))
+
+    async def _close(self) -> RoundClosed:
+        assert self._closing is not None
+        return await workflow.execute_activity_method(
+            RoundActivities.close_round,
+            CloseRound(organization_id=self._asking.organization_id, round_id=self._round_id, reason=self._closing),
+            **ROUND_OWNERS[OWNERS[self._asking.kind]],
+        )
+
+    @property
+    def _round_id(self) -> UUID:
+        return round_id_for(self._asking.cycle_id, self._asking.kind, self._asking.number)
+
+    def _is_closing(self) -> bool:
+        return self._closing is not None
