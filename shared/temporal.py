@@ -26,13 +26,14 @@ WORKFLOWS_QUEUE = "workflows"
 GRACE = timedelta(seconds=10)
 
 
-async def connect(address: str | None = None) -> Client:
-    """A client that connects on first use. `TEMPORAL_*` variables and profiles apply (temporalio.envconfig)."""
+async def connect(address: str | None = None, *, lazy: bool = True) -> Client:
+    """A client; a lazy one connects on first use, as APIs start without Temporal, but cannot carry a worker.
+    `TEMPORAL_*` variables and profiles apply (temporalio.envconfig)."""
     config: dict[str, Any] = dict(ClientConfig.load_client_connect_config())
     config.setdefault("target_host", "127.0.0.1:7233")
     if address is not None:
         config["target_host"] = address
-    return await Client.connect(**config, data_converter=pydantic_data_converter, lazy=True)
+    return await Client.connect(**config, data_converter=pydantic_data_converter, lazy=lazy)
 
 
 def create_worker(
@@ -53,6 +54,8 @@ def create_worker(
             restrictions=SandboxRestrictions.default.with_passthrough_modules("shared.contracts", "pydantic")
         ),
         max_concurrent_activities=20,
+        # A cancellation reaches an activity with a heartbeat; by default one may be held back for most of a minute.
+        max_heartbeat_throttle_interval=timedelta(seconds=2),
         graceful_shutdown_timeout=GRACE,
     )
 

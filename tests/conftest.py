@@ -1,5 +1,7 @@
 """Fixtures that several folders of tests need. Each folder's own conftest says what that folder needs."""
 
 import os
+import tempfile
 
-os.environ.setdefault("XDG_RUNTIME_DIR", "/tmp")  # the Postgres package warns where the variable is missing
+# The Postgres package keeps its sockets here and warns unless the folder is private.
+os.environ["XDG_RUNTIME_DIR"] = tempfile.mkdtemp(prefix="upward-run-")

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-import services.intake.main as intake
 from fastapi import APIRouter
 from temporalio.client import Client
 from temporalio.worker import Worker
@@ -12,6 +11,7 @@ from temporalio.worker import Worker
 import services.console.main as console
 import services.events.main as events
 import services.feedback.main as feedback
+import services.intake.main as intake
 import services.matching.main as matching
 import services.notifications.main as notifications
 import services.programs.main as programs
@@ -41,6 +41,9 @@ class Resources:
     database: Database
     internal: Internal
     temporal: Client
+    """Connects when it is first used."""
+    temporal_address: str | None = None
+    """Overrides `TEMPORAL_ADDRESS`, for the embedded stack."""
 
 
 ACTIVITIES: dict[Service, Callable[[Resources], object]] = {
@@ -61,9 +64,9 @@ def routers(services: Iterable[Service]) -> list[APIRouter]:
     return [ROUTERS[service] for service in services]
 
 
-def queue_worker(queue: str, resources: Resources) -> Worker:
+def queue_worker(queue: str, client: Client, resources: Resources) -> Worker:
     """The worker of one queue: the workflows' own, or a service's activities."""
     if queue == WORKFLOWS_QUEUE:
-        return create_worker(resources.temporal, queue, workflows=WORKFLOWS)
+        return create_worker(client, queue, workflows=WORKFLOWS)
     methods: list[Callable[..., Any]] = activity_methods(ACTIVITIES[Service(queue)](resources))
-    return create_worker(resources.temporal, queue, activities=methods)
+    return create_worker(client, queue, activities=methods)

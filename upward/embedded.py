@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import uuid
 from email import message_from_bytes
@@ -20,7 +21,11 @@ import psutil
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-os.environ.setdefault("XDG_RUNTIME_DIR", "/tmp")  # noqa: S108 (the Postgres package warns where it is missing)
+if "XDG_RUNTIME_DIR" not in os.environ:
+    # The Postgres package keeps its lock and sockets here; without a session's own folder it would warn.
+    runtime = Path(tempfile.gettempdir()) / f"upward-{os.getuid()}"
+    runtime.mkdir(mode=0o700, exist_ok=True)
+    os.environ["XDG_RUNTIME_DIR"] = str(runtime)
 
 START_SECONDS = 60
 

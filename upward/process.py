@@ -37,7 +37,8 @@ async def assemble(
     """The application of these services and the resources that their workers share with it."""
     database = Database(settings.database_url, pool_size=settings.database_pool_size)
     app = create_application(routers(service_names), database, settings)
-    resources = Resources(settings, database, app.state.internal, await connect(temporal_address))
+    client = await connect(temporal_address)
+    resources = Resources(settings, database, app.state.internal, client, temporal_address)
     try:
         yield app, resources
     finally:
@@ -63,10 +64,11 @@ async def run_worker(queue: str, resources: Resources, stop: asyncio.Event) -> N
     """Works on a queue until `stop`; while Temporal is away, waits for it."""
     while not stop.is_set():
         try:
-            async with queue_worker(queue, resources):
+            client = await connect(resources.temporal_address, lazy=False)
+            async with queue_worker(queue, client, resources):
                 log.info("worker.started", queue=queue)
                 await stop.wait()
-        except (RPCError, RuntimeError) as error:
+        except (RPCError, RuntimeError) as error:  # how the client and the worker say that Temporal is away
             log.warning("worker.waited_for_temporal", queue=queue, error=type(error).__name__)
             with contextlib.suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(stop.wait(), RETRY_SECONDS)

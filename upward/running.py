@@ -10,15 +10,15 @@ from services.programs.keys import find_or_create_organization
 from shared.auth import Role
 from shared.config import Settings
 from shared.database import Database
-from upward.embedded import EmbeddedPostgres
 from upward.migration import migrate
 from upward.process import stop_on_signals
-from upward.stack import running_stack
 
 console = Console(stderr=True)
 
 
 async def run_until_stopped(folder: Path, port: int) -> None:
+    from upward.stack import running_stack
+
     stop = asyncio.Event()
     stop_on_signals(stop)
     async with running_stack(folder, port=port, stop=stop) as stack:
@@ -33,6 +33,8 @@ async def create_access_key(organization: str, role: Role, label: str, folder: P
     """A new key, in the embedded stack's database or the configured one."""
     url = Settings().database_url
     if folder is not None:
+        from upward.embedded import EmbeddedPostgres
+
         postgres = EmbeddedPostgres(folder.resolve() / "postgres")
         url = await asyncio.to_thread(postgres.start)
         await asyncio.to_thread(migrate, url)

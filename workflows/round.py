@@ -68,7 +68,8 @@ class RoundWorkflow:
         await self._open()
         await self._invite(occurrence=0)
         for occurrence, delay in enumerate(asking.plan.reminders, start=1):
-            if await self._clock.reach(min(opened_at + delay, self._closes_at), unless=self._is_closing):
+            reminds_at = opened_at + delay
+            if reminds_at < self._closes_at and await self._clock.reach(reminds_at, unless=self._is_closing):
                 await self._invite(occurrence)
         if await self._clock.reach(self._closes_at, unless=self._is_closing):
             self._closing = CloseReason.DEADLINE

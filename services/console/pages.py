@@ -79,7 +79,7 @@ class PageRoute(APIRoute):
             try:
                 response = await handle(request)
             except DomainError as error:
-                response = _failed(request, error)
+                response = _misconfigured(request) if error.code == "service_only" else _failed(request, error)
             except RequestValidationError:
                 response = _failed(request, NotFound("There is no such page.", code="page_not_found"))
             except httpx.HTTPError as error:
@@ -95,6 +95,12 @@ def _failed(request: Request, error: DomainError) -> Response:
     if _wants_problem(request):
         return problem(error.status, error.code, error.detail, **error.extra)
     return failure_page(failure_of(error))
+
+
+def _misconfigured(request: Request) -> Response:
+    """Another service refused the console's own credential: not a thing that the reader could mend."""
+    log.error("credential.refused")
+    return _unavailable(request)
 
 
 def _unavailable(request: Request) -> Response:

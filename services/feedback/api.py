@@ -24,12 +24,12 @@ async def list_concerns(
     caller: Viewer,
     session: Session,
     state: Annotated[ConcernStatus | None, Query(description="all states unless told")] = None,
-    after: Cursor = None,
+    cursor: Cursor = None,
     limit: Limit = 50,
 ) -> ConcernPage:
     """What needs a human in this cycle: ids, reasons, rungs and times."""
     return await store_concerns.read_concerns(
-        session, caller.organization_id, cycle_id, state, decode_cursor(after), limit
+        session, caller.organization_id, cycle_id, state, decode_cursor(cursor), limit
     )
 
 

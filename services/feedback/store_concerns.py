@@ -44,7 +44,7 @@ async def raise_concerns(
     )
     events = [
         ConcernRaised(concern_id=concern_id, cycle_id=round_.cycle_id, pair_id=pair_id, reason=reason)
-        for concern_id, pair_id in raised.tuples()
+        for concern_id, pair_id in raised
     ]
     await emit(session, round_.organization_id, *events)
     return len(events)
@@ -78,7 +78,7 @@ async def read_misses(session: AsyncSession, round_: Round) -> dict[Participant,
         )
     )
     misses = defaultdict[Participant, set[int]](set)
-    for pair_id, person_id, number in found.tuples():
+    for pair_id, person_id, number in found:
         misses[Participant(pair_id, person_id)].add(number)
     return dict(misses)
 
@@ -96,7 +96,7 @@ async def read_told(session: AsyncSession, round_: Round) -> dict[Participant, l
         )
     )
     told = defaultdict[Participant, list[Told]](list)
-    for pair_id, person_id, number, state in found.tuples():
+    for pair_id, person_id, number, state in found:
         told[Participant(pair_id, person_id)].append(Told(number, state == ConcernStatus.OPEN))
     return dict(told)
 

@@ -33,7 +33,7 @@ async def read_round_facts(session: AsyncSession, organization_id: UUID, cycle_i
         )
         .group_by(RoundRecipient.round_id)
     )
-    people: dict[UUID, int] = dict(found.tuples().all())
+    people: dict[UUID, int] = dict(found.all())
     rounds = await read_rounds(session, organization_id, cycle_id)
     return [RoundFact(counts, people.get(counts.id, 0)) for counts in rounds]
 
@@ -45,7 +45,7 @@ async def read_check_ins(session: AsyncSession, organization_id: UUID, cycle_id:
             CheckIn.organization_id == organization_id, CheckIn.cycle_id == cycle_id
         )
     )
-    return [CheckInFact(*row) for row in found.tuples()]
+    return [CheckInFact(*row) for row in found]
 
 
 async def read_surveys(session: AsyncSession, organization_id: UUID, cycle_id: UUID) -> list[SurveyFact]:
@@ -55,7 +55,7 @@ async def read_surveys(session: AsyncSession, organization_id: UUID, cycle_id: U
             SurveyResponse.person_id, SurveyResponse.side, SurveyResponse.usefulness, SurveyResponse.would_repeat
         ).where(SurveyResponse.organization_id == organization_id, SurveyResponse.cycle_id == cycle_id)
     )
-    return [SurveyFact(*row) for row in found.tuples()]
+    return [SurveyFact(*row) for row in found]
 
 
 async def save_report(session: AsyncSession, organization_id: UUID, cycle_id: UUID, report: Report) -> None:

@@ -17,7 +17,7 @@ NUMERIC_DATE = re.compile(r"^(\d{1,2})([-/.])(\d{1,2})\2(\d{4}|\d{2})(?:[T ]+\d{
 DAY_MONTH_NAME = re.compile(r"^(\d{1,2})[-. ]+([A-Za-z]{3,9})[-., ]+(\d{4}|\d{2})$")
 MONTH_NAME_DAY = re.compile(r"^([A-Za-z]{3,9})[. ]+(\d{1,2})[, ]+(\d{4})$")
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-LEVEL = re.compile(r"^(?:l|level|grade)?[ -]?(\d{1,3})(?:\.0+)?$", re.IGNORECASE)
+LEVEL = re.compile(r"^(?:(?:l|level|grade)[ -]?)?(\d{1,3})(?:\.0+)?$", re.IGNORECASE)
 LANGUAGE = re.compile(r"^([a-z]{2,3})(?:[-_][a-z0-9]{2,8})*$", re.IGNORECASE)
 EMAIL = re.compile(
     r"^(?=.{3,254}$)(?=[^@]{1,64}@)[a-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[a-z0-9!#$%&'*+/=?^_`{|}~-]+)*"

@@ -28,6 +28,7 @@ The mapping is a TOML file. Everything in it is optional:
 
     [managers]
     none = ["Board of Directors"]   # cells that mean: nobody above
+    unknown = "nobody"              # accept managers who are not in the export; else such rows are rejected
 
     [time_zones]                    # cell of the time zone or location column = IANA name
     "Berlin HQ" = "Europe/Berlin"
@@ -38,17 +39,15 @@ The mapping is a TOML file. Everything in it is optional:
 Headers are compared without case, spaces and punctuation.
 """
 
-import codecs
 import re
 import tomllib
-from typing import Annotated, NamedTuple, Self
+from typing import Annotated, Literal, NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from services.intake.cells import EMAIL, DateOrder, clean, parse_language, parse_time_zone
 from services.intake.import_problems import ColumnsInvalid, ImportInvalid, Problem, unusable
 from services.intake.names import NameOrder
-from shared.http.problems import field_errors
 
 Header = Annotated[str, Field(max_length=200)]
 
@@ -118,9 +117,8 @@ class Formats(_Section):
     def encoding_is_known(cls, value: str | None) -> str | None:
         if value is not None:
             try:
-                codecs.lookup(value)
-                b"".decode(value)
-            except LookupError:
+                b"ab".decode(value)
+            except (LookupError, UnicodeError):
                 raise ValueError("is not a known text encoding; write it like cp1250") from None
         return value
 
@@ -156,6 +154,7 @@ class Status(_Section):
 
 class Managers(_Section):
     none: tuple[str, ...] = ()
+    unknown: Literal["reject", "nobody"] = "reject"
 
 
 class ColumnMap(_Section):
@@ -190,12 +189,12 @@ class ColumnMap(_Section):
             ) from None
         except ValidationError as error:
             raise ColumnsInvalid(
-                "Some entries of the column mapping are not valid; see errors.", errors=field_errors(error)
+                "Some entries of the column mapping are not valid; see errors.", errors=_field_errors(error)
             ) from None
 
 
 class Column(NamedTuple):
-    index: int
+    position: int
     header: str
     mapped: bool
     """Named by the mapping, not just recognised."""
@@ -228,7 +227,7 @@ def find_columns(header: list[str], column_map: ColumnMap, line: int = 1) -> Lay
 
 
 def _recognise(layout: Layout, folded: list[str], header: list[str], wanted: set[str]) -> None:
-    taken = {column.index for column in layout.values()}
+    taken = {column.position for column in layout.values()}
     if layout.keys() & set(MANAGER_FIELDS):
         wanted |= set(MANAGER_FIELDS)  # a mapping that names the manager's column means that one alone
     for field, known in KNOWN_HEADERS.items():
@@ -246,7 +245,8 @@ def _require(layout: Layout, column_map: ColumnMap, line: int) -> None:
         raise unusable(
             line,
             "name",
-            "No column of the header holds names; name it in the mapping: [columns] name, or given_name and family_name.",
+            "No column of the header holds names; name it in the mapping: [columns] name, "
+            "or given_name and family_name.",
         )
     if "email" not in layout and column_map.defaults.email_domain is None:
         raise unusable(
@@ -259,3 +259,7 @@ def _require(layout: Layout, column_map: ColumnMap, line: int) -> None:
 
 def _fold(header: str) -> str:
     return re.sub(r"[\W_]", "", clean(header).casefold())
+
+
+def _field_errors(error: ValidationError) -> list[dict[str, str]]:
+    return [{"field": ".".join(str(part) for part in found["loc"]), "detail": found["msg"]} for found in error.errors()]

@@ -10,9 +10,12 @@ import csv
 import io
 import re
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from services.intake.import_problems import unusable
+
+if TYPE_CHECKING:
+    from _csv import Reader
 
 MAX_ROWS = 100_000
 DELIMITERS = (",", ";", "\t", "|")
@@ -57,9 +60,9 @@ def decode(data: bytes, encoding: str | None = None) -> str:
         encoding = _encoding(data)
     try:
         text = data.decode(encoding)
-    except UnicodeDecodeError as error:
+    except UnicodeError as error:
         raise unusable(
-            data.count(b"\n", 0, error.start) + 1,
+            data.count(b"\n", 0, getattr(error, "start", 0)) + 1,
             "",
             f"The text cannot be read as {encoding}; export it as UTF-8, or name its encoding in [formats].",
         ) from None
@@ -90,7 +93,7 @@ def _sniff(lines: list[str]) -> str:
     return max(DELIMITERS, key=cells)
 
 
-def _reader(lines: Iterable[str], delimiter: str) -> "csv._reader":
+def _reader(lines: Iterable[str], delimiter: str) -> "Reader":
     # Strict, because a lenient reader lets an unclosed quotation mark swallow the rest of the file.
     return csv.reader(lines, delimiter=delimiter, skipinitialspace=True, strict=True)
 
@@ -116,7 +119,8 @@ def _without_stray_spaces(lines: list[str], delimiter: str, line: int) -> list[s
     """One more try at a row that the strict reader refused: `"Doe, Jane" ,x` has a space where none may be."""
     text = re.sub(rf'"[ \t]+(?={re.escape(delimiter)}|[\r\n]|$)', '"', "".join(lines))
     try:
-        (cells,) = _reader(io.StringIO(text, newline=""), delimiter)
+        rows: list[list[str]] = list(_reader(io.StringIO(text, newline=""), delimiter))
+        [cells] = rows
     except (csv.Error, ValueError):
         raise unusable(
             line, "", 'The quotation marks of this row do not pair up; a " inside a quoted cell is written "".'

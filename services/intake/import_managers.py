@@ -42,7 +42,7 @@ def find_line(parsed: ParsedFile, directory: Sequence[PersonRecord], found: Reco
 
 
 def _resolve(parsed: ParsedFile, found: Recognition, others: list[PersonRecord]) -> tuple[list[int | None], set[int]]:
-    index = ManagerIndex()
+    index = ManagerIndex(parsed.column_map.formats.names)
     # Staff before leavers: nobody who has left hides one who has not.
     for node, draft in sorted(enumerate(parsed.drafts), key=lambda item: item[1].leaver):
         if node not in found.repeats:
@@ -56,7 +56,8 @@ def _resolve(parsed: ParsedFile, found: Recognition, others: list[PersonRecord])
         manager = index.find(draft.managers)
         if isinstance(manager, Unresolved):
             unresolved.add(node)
-            if not draft.leaver:
+            accepted = manager is Unresolved.UNKNOWN and parsed.column_map.managers.unknown == "nobody"
+            if not draft.leaver and not accepted:
                 parsed.reject(draft, next(iter(draft.managers)), manager.value)
             manager = None
         above.append(manager)

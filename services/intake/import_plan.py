@@ -97,18 +97,22 @@ def _record(
 def _managers(parsed: ParsedFile, found: Recognition, line: Line, plan: ImportPlan) -> list[int | None]:
     """The node to write as each row's manager: over people who left or whose row is left out the line climbs on."""
     drafts = parsed.drafts
-    gone = line.gone | {
+    left_out = {
         node
         for node, draft in enumerate(drafts)
-        if draft.bad and not (node in found.known and found.known[node].active)
+        if draft.bad and not draft.leaver and not (node in found.known and found.known[node].active)
     }
-    managers = climb(line.above, gone)
+    managers = climb(line.above, line.gone | left_out)
     for node, draft in enumerate(drafts):
-        if draft.leaver or draft.bad or (direct := line.above[node]) is None:
+        if draft.leaver or draft.bad or not draft.managers:
             continue
+        direct = line.above[node]
         column = parsed.header(next(iter(draft.managers), "manager"))
         ending = "the next one above was taken" if managers[node] is not None else "nobody is set as manager"
-        if direct in gone - line.gone:
+        if direct is None and node in line.lost:
+            reason = "The manager is neither in this file nor in the directory; nobody is set as manager."
+            plan.notes.append(Problem(line=draft.line, column=column, reason=reason))
+        elif direct is not None and direct in left_out:
             reason = f"The manager's row, line {drafts[direct].line}, was left out; {ending}."
             plan.notes.append(Problem(line=draft.line, column=column, reason=reason))
         elif managers[node] is None and node in line.lost:

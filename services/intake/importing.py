@@ -29,26 +29,14 @@ from services.intake.names import PersonName, join_name, parse_name
 Value = TypeVar("Value")
 
 LEAVER_WORDS = frozenset(
-    [
-        "terminated",
-        "resigned",
-        "inactive",
-        "retired",
-        "dismissed",
-        "deceased",
-        "separated",
-        "left",
-        "former",
-        "leaver",
-        "exited",
-        "offboarded",
-    ]
+    {"terminated", "resigned", "inactive", "retired", "dismissed", "deceased", "separated", "left", "former", "leaver"}
 )
 LEAVER_CODES = frozenset({"t", "term", "termd", "i", "inact"})
 NO = frozenset({"no", "n", "false", "f", "0"})
 NOBODY = frozenset({"-", "--", "n/a", "na", "none", "null", "nan", "nobody", "board", "board of directors"})
 MAX_LENGTH = {"external_id": 100, "job_title": 200, "department": 200, "location": 200}
 MAX_NAME = 200
+NAMELESS = PersonName("", "", "")
 
 
 @dataclass(slots=True)
@@ -59,7 +47,7 @@ class Draft:
     leaver: bool = False
     external_id: str | None = None
     email: str | None = None
-    name: PersonName = PersonName("", "", "")
+    name: PersonName = NAMELESS
     job_title: str | None = None
     department: str | None = None
     location: str | None = None
@@ -156,7 +144,7 @@ class _RowReader:
 
     def _cell(self, row: Row, name: str) -> str:
         column = self._layout.get(name)
-        return clean(row.cells[column.index]) if column is not None and column.index < len(row.cells) else ""
+        return clean(row.cells[column.position]) if column is not None and column.position < len(row.cells) else ""
 
     def _name(self, row: Row) -> PersonName:
         whole = self._cell(row, "name")

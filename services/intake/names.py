@@ -6,31 +6,8 @@ from enum import StrEnum
 from typing import NamedTuple
 
 PARTICLES = frozenset(
-    [
-        "al",
-        "bin",
-        "da",
-        "dal",
-        "de",
-        "del",
-        "della",
-        "den",
-        "der",
-        "di",
-        "dos",
-        "du",
-        "el",
-        "la",
-        "las",
-        "le",
-        "los",
-        "ten",
-        "ter",
-        "van",
-        "von",
-        "zu",
-    ]
-)
+    {"al", "bin", "da", "dal", "de", "del", "della", "den", "der", "di", "dos", "du", "el", "la", "las", "le", "los"}
+) | {"ten", "ter", "van", "von", "zu"}
 SUFFIXES = frozenset(["jr", "sr", "ii", "iii", "iv", "phd", "md"])
 LATIN = str.maketrans({"ß": "ss", "ø": "o", "đ": "d", "ð": "d", "ł": "l", "æ": "ae", "œ": "oe", "þ": "th", "ı": "i"})
 

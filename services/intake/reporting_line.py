@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Collection, Sequence
 from enum import Enum
 
-from services.intake.names import PersonName, exact_key, loose_key, parse_name
+from services.intake.names import NameOrder, PersonName, exact_key, loose_key, parse_name
 
 Above = Sequence[int | None]
 
@@ -25,7 +25,9 @@ class ManagerIndex:
     """Finds a node by id, e-mail address or name. Nodes added first win; the file's active rows come first, so that
     nobody who has left hides one who has not."""
 
-    def __init__(self) -> None:
+    def __init__(self, order: NameOrder = NameOrder.AUTO) -> None:
+        """`order` is how names without a comma are written in the export."""
+        self._order = order
         self._by_id: dict[str, int] = {}
         self._by_email: dict[str, int] = {}
         self._by_name: dict[str, list[tuple[int, int]]] = defaultdict(list)
@@ -65,7 +67,8 @@ class ManagerIndex:
             cell, _, in_brackets = cell[:-1].rpartition("(")
             if (node := self._by_id.get(in_brackets.strip().casefold())) is not None:
                 return node
-        return self._find_by_name(parse_name(cell.strip()))
+        found = self._find_by_name(parse_name(cell.strip(), self._order))
+        return self._find_by_name(parse_name(cell.strip())) if found is Unresolved.UNKNOWN else found
 
     def _find_by_name(self, name: PersonName) -> int | Unresolved:
         candidates = self._by_name.get(exact_key(name)) or self._by_loose_name.get(loose_key(name))

@@ -36,9 +36,7 @@ class Activities(MatchingActivities):
     @activity.defn
     async def conclude_pairs(self, request: ConcludePairs) -> PairsConcluded:
         async with self._database.transaction() as session:
-            pairs = await store_pairs.conclude_pairs(
-                session, request.organization_id, request.cycle_id, request.state
-            )
+            pairs = await store_pairs.conclude_pairs(session, request.organization_id, request.cycle_id, request.state)
         return PairsConcluded(pairs=pairs)
 
     @activity.defn

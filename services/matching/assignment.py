@@ -149,8 +149,7 @@ def _integer_program(
     for candidate, variable in zip(candidates, chosen, strict=True):
         model.add_hint(variable, candidate in kept)
     model.maximize(
-        bonus * sum(covered)
-        + cp_model.LinearExpr.weighted_sum(chosen, [candidate.points for candidate in candidates])
+        bonus * sum(covered) + cp_model.LinearExpr.weighted_sum(chosen, [candidate.points for candidate in candidates])
     )
     solver = cp_model.CpSolver()
     solver.parameters.num_workers = 1

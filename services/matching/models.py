@@ -28,7 +28,7 @@ class MatchRun(Base):
     state: Mapped[str]
     direction: Mapped[str]
     policy: Mapped[dict[str, Any]] = mapped_column(JSONB)
-    inputs: Mapped[dict[str, Any]] = mapped_column(JSONB, deferred=True)
+    inputs: Mapped[dict[str, Any]] = mapped_column(JSONB, deferred=True, deferred_raiseload=True)
     """Features of the pool, without names or addresses."""
     inputs_hash: Mapped[str]
     code_version: Mapped[str]

@@ -12,7 +12,7 @@ import structlog
 
 from services.matching import store_runs
 from services.matching.computation import Inputs, Result, canonical, compute
-from services.matching.store_runs import Standing
+from services.matching.store_standing import Standing, read_standing
 from shared.contracts.base import Service
 from shared.contracts.intake import PoolPage, PoolPerson
 from shared.contracts.matching import Proposal, ProposeMatches
@@ -37,7 +37,7 @@ async def propose(
     organization_id, cycle_id = request.organization_id, request.cycle_id
     async with database.transaction() as session:
         stored = await store_runs.find_proposal(session, organization_id, cycle_id, request.attempt)
-        standing = await store_runs.read_standing(session, organization_id, cycle_id)
+        standing = await read_standing(session, organization_id, cycle_id)
     if stored is not None:
         return stored
     people = await _read_pool(internal, organization_id, cycle_id, beat)
@@ -48,7 +48,7 @@ async def propose(
         result = await _compute(inputs, beat)
         async with database.transaction() as session:
             await store_runs.lock_runs(session, organization_id, cycle_id)
-            now = await store_runs.read_standing(session, organization_id, cycle_id)
+            now = await read_standing(session, organization_id, cycle_id)
             if (now.held, now.tried) == (standing.held, standing.tried):
                 proposal = await store_runs.store_run(session, organization_id, request.attempt, inputs, result)
                 log.info("match_run.stored", match_run_id=str(proposal.match_run_id), pairs=proposal.pairs)

@@ -1,17 +1,16 @@
-"""SQL of match runs: what a run starts from, storing it once, superseding, approving and expiring it.
+"""SQL of match runs: storing one once, superseding, approving and expiring it.
 
 Whoever adds, approves or expires runs of a cycle locks the cycle's runs first, in the order of attempts; that row lock
 decides between an approval and the end of the time for it. Functions never commit.
 """
 
-from typing import NamedTuple
 from uuid import UUID, uuid5
 
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.matching.computation import CODE_VERSION, Couple, Held, Inputs, Result
+from services.matching.computation import CODE_VERSION, Inputs, Result
 from services.matching.models import MatchRun, Pair, UnmatchedPerson
 from services.matching.resources import MatchRunDetail, MatchRunView, PairView, UnmatchedView
 from services.matching.unmatched import NOT_APPROVED, UnmatchedReason
@@ -19,9 +18,6 @@ from shared.contracts.events import MatchRunApproved, MatchRunProposed, PairOffe
 from shared.contracts.matching import MatchRunState, PairState, Proposal
 from shared.errors import Conflict, NotFound
 from shared.events import emit
-
-HOLDING = (PairState.OFFERED, PairState.ACTIVE, PairState.ON_HOLD)
-MET = (PairState.ACTIVE, PairState.ON_HOLD, PairState.ENDED, PairState.COMPLETED)
 
 
 class MatchRunNotFound(NotFound):
@@ -40,60 +36,18 @@ class NothingToApprove(Conflict):
     code = "nothing_to_approve"
 
 
-class Standing(NamedTuple):
-    """What earlier runs and cycles mean for the next run."""
-
-    held: tuple[Held, ...]
-    tried: tuple[Couple, ...]
-    past: tuple[Couple, ...]
-
-
 def match_run_id_for(cycle_id: UUID, attempt: int) -> UUID:
     return uuid5(cycle_id, f"match-run-{attempt}")
 
 
-async def read_standing(session: AsyncSession, organization_id: UUID, cycle_id: UUID) -> Standing:
-    """Places taken and couples tried in this cycle, and couples of earlier cycles."""
-    tried = await session.execute(
-        select(Pair.mentor_id, Pair.mentee_id, Pair.state)
-        .where(
-            Pair.organization_id == organization_id, Pair.cycle_id == cycle_id, Pair.state != PairState.PROPOSED
-        )
-        .order_by(Pair.id)
-    )
-    past = await session.execute(
-        select(Pair.mentor_id, Pair.mentee_id)
-        .where(Pair.organization_id == organization_id, Pair.cycle_id != cycle_id, Pair.state.in_(MET))
-        .order_by(Pair.id)
-    )
-    rows = tried.tuples().all()
-    mentors = [mentor_id for mentor_id, _, state in rows if state in HOLDING]
-    mentees = [mentee_id for _, mentee_id, state in rows if state in HOLDING]
-    return Standing(
-        held=_held(mentors, mentees),
-        tried=tuple((mentor_id, mentee_id) for mentor_id, mentee_id, _ in rows),
-        past=tuple((mentor_id, mentee_id) for mentor_id, mentee_id in past.tuples()),
-    )
-
-
-def _held(mentors: list[UUID], mentees: list[UUID]) -> tuple[Held, ...]:
-    places: dict[UUID, list[int]] = {}
-    for side, people in enumerate((mentors, mentees)):
-        for person_id in people:
-            places.setdefault(person_id, [0, 0])[side] += 1
-    return tuple(
-        Held(person_id=person_id, as_mentor=taken[0], as_mentee=taken[1])
-        for person_id, taken in sorted(places.items())
-    )
-
-
 async def lock_runs(session: AsyncSession, organization_id: UUID, cycle_id: UUID) -> list[MatchRun]:
-    """The cycle's runs, locked, in the order of attempts."""
+    """The cycle's runs, locked, in the order of attempts. `FOR NO KEY UPDATE`: a stronger lock would make changes of
+    their pairs wait wherever Postgres looks at the foreign key again, against the order of locks."""
     found = await session.scalars(
         select(MatchRun)
         .where(MatchRun.organization_id == organization_id, MatchRun.cycle_id == cycle_id)
         .order_by(MatchRun.attempt)
-        .with_for_update()
+        .with_for_update(key_share=True)
         .execution_options(populate_existing=True)
     )
     return list(found)
@@ -208,7 +162,7 @@ async def _retire(
             MatchRun.organization_id == organization_id,
             MatchRun.cycle_id == cycle_id,
             MatchRun.state == MatchRunState.PROPOSED,
-            MatchRun.id != keep if keep is not None else MatchRun.id.is_not(None),
+            *(() if keep is None else (MatchRun.id != keep,)),
         )
         .values(state=state)
         .returning(MatchRun.id)
@@ -234,7 +188,7 @@ async def _retire(
             "blocked": {},
             "detail": NOT_APPROVED,
         }
-        for run_id, person_id in dict.fromkeys((run_id, person) for run_id, *sides in gone.tuples() for person in sides)
+        for run_id, person_id in dict.fromkeys((run_id, person) for run_id, *sides in gone for person in sides)
     ]
     if rows and state is MatchRunState.EXPIRED:
         await session.execute(insert(UnmatchedPerson).on_conflict_do_nothing(), rows)
@@ -254,21 +208,19 @@ async def approve_run(session: AsyncSession, organization_id: UUID, run_id: UUID
     if run.state == MatchRunState.APPROVED:
         return MatchRunView.model_validate(run, from_attributes=True)
     _check_open(run)
-    run.state, run.approved_by = MatchRunState.APPROVED, key_id
-    run.approved_at = await session.scalar(select(func.now()))
+    now = await session.scalar(select(func.now()))
+    run.state, run.approved_by, run.approved_at = MatchRunState.APPROVED, key_id, now
     await session.flush()
     offered = await session.execute(
         update(Pair)
-        .where(
-            Pair.organization_id == organization_id, Pair.match_run_id == run_id, Pair.state == PairState.PROPOSED
-        )
+        .where(Pair.organization_id == organization_id, Pair.match_run_id == run_id, Pair.state == PairState.PROPOSED)
         .values(state=PairState.OFFERED, offered_at=func.now())
         .returning(Pair.id, Pair.mentor_id, Pair.mentee_id)
         .execution_options(synchronize_session=False)
     )
     events = [
         PairOffered(pair_id=pair_id, cycle_id=run.cycle_id, mentor_id=mentor_id, mentee_id=mentee_id)
-        for pair_id, mentor_id, mentee_id in sorted(offered.tuples())
+        for pair_id, mentor_id, mentee_id in sorted(offered)
     ]
     approved = MatchRunApproved(match_run_id=run.id, cycle_id=run.cycle_id, pairs=len(events))
     await emit(session, organization_id, *events, approved)

@@ -15,10 +15,10 @@ router = APIRouter(prefix="/v1", tags=["notifications"])
 
 @router.get("/cycles/{cycle_id}/messages")
 async def read_messages(
-    cycle_id: UUID, caller: Viewer, session: Session, after: Cursor = None, limit: Limit = 50
+    cycle_id: UUID, caller: Viewer, session: Session, cursor: Cursor = None, limit: Limit = 50
 ) -> CycleMessages:
     """How many messages of the cycle are in which state, and a page of those that failed for good."""
-    failed = await store.read_failed(session, caller.organization_id, cycle_id, decode_cursor(after), limit + 1)
+    failed = await store.read_failed(session, caller.organization_id, cycle_id, decode_cursor(cursor), limit + 1)
     page = failed[:limit]
     return CycleMessages(
         counts=await store.read_counts(session, caller.organization_id, cycle_id),

@@ -1,5 +1,6 @@
 """From a claimed message and what its batch knows to the e-mail that is sent."""
 
+import re
 from datetime import datetime
 from email import policy
 from email.errors import MessageError
@@ -20,6 +21,9 @@ from shared.contracts.intake import Contact
 from shared.contracts.matching import PairSummary
 from shared.contracts.notifications import Audience, Template
 
+# Python's generator loses the quotes of long names (CVE-2025-1795) and decodes encoded words inside them, so what could
+# read as another address is left out of the name that a header shows.
+SPECIALS = re.compile(r'[()<>\[\]:;@\\,"]|=\?|\?=')
 STAFF = (Audience.COORDINATORS, Audience.SPONSOR)
 
 
@@ -113,6 +117,6 @@ def _meetings(reader_id: UUID, batch: BatchFacts, now: datetime) -> dict[UUID, M
 
 def _address(contact: Contact) -> Address:
     try:
-        return Address(display_name=one_line(contact.name), addr_spec=contact.email)
+        return Address(display_name=one_line(SPECIALS.sub(" ", contact.name)), addr_spec=contact.email)
     except (ValueError, IndexError, MessageError):
         raise RefusedForGood("invalid_address") from None

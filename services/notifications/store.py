@@ -98,7 +98,7 @@ async def read_due(
         .order_by(MessageRow.attempts, MessageRow.due_at, MessageRow.id)
         .limit(limit)
     )
-    return [DueMessage(id, person_id) for id, person_id in found.tuples()]
+    return [DueMessage(id, person_id) for id, person_id in found]
 
 
 async def claim(session: AsyncSession, organization_id: UUID, id: UUID, now: datetime) -> ClaimedMessage | None:
@@ -182,7 +182,7 @@ async def read_delivery(session: AsyncSession, organization_id: UUID, announceme
         .where(MessageRow.organization_id == organization_id, MessageRow.announcement_id == announcement_id)
         .group_by(MessageRow.state)
     )
-    states = {state: (messages, due_at) for state, messages, due_at in found.tuples()}
+    states = {state: (messages, due_at) for state, messages, due_at in found}
     waiting, next_due_at = states.get(MessageState.WAITING, (0, None))
     return Delivery(
         sent=states.get(MessageState.SENT, (0, None))[0],
@@ -202,7 +202,7 @@ async def read_counts(session: AsyncSession, organization_id: UUID, cycle_id: UU
     )
     return [
         MessageCount(template=Template(template), state=MessageState(state), messages=messages)
-        for template, state, messages in found.tuples()
+        for template, state, messages in found
     ]
 
 

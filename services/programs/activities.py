@@ -20,9 +20,9 @@ from shared.database import Database
 
 
 class Activities(ProgramsActivities):
-    def __init__(self, database: Database, client: Client) -> None:
+    def __init__(self, database: Database, temporal: Client) -> None:
         self._database = database
-        self._client = client
+        self._temporal = temporal
 
     @activity.defn
     async def read_plan(self, request: CycleRef) -> CyclePlan:
@@ -45,9 +45,9 @@ class Activities(ProgramsActivities):
         wanted = await self._read_recurrence(request)
         while True:
             if wanted.recurs:
-                await ensure_schedule(self._client, request, wanted.time_zone)
+                await ensure_schedule(self._temporal, request, wanted.time_zone)
             else:
-                await remove_schedule(self._client, request.program_id)
+                await remove_schedule(self._temporal, request.program_id)
             applied, wanted = wanted, await self._read_recurrence(request)
             if applied == wanted:
                 return ScheduleApplied(active=applied.recurs)

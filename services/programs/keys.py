@@ -49,6 +49,19 @@ async def find_organization(session: AsyncSession, name: str) -> UUID | None:
     return await session.scalar(select(OrganizationRow.id).where(OrganizationRow.name == _clean(name, "name")))
 
 
+async def find_or_create_organization(session: AsyncSession, name: str) -> UUID:
+    """The organization of this name, new if there was none; two at once get the same one. Raises Invalid."""
+    await session.execute(
+        insert(OrganizationRow)
+        .values(id=uuid4(), name=_clean(name, "name"))
+        .on_conflict_do_nothing(index_elements=[OrganizationRow.name])
+    )
+    found = await find_organization(session, name)
+    if found is None:
+        raise OrganizationNotFound("The organization was removed in this moment; try again.")
+    return found
+
+
 async def read_organization(session: AsyncSession, organization_id: UUID) -> Organization:
     """Raises OrganizationNotFound."""
     row = await session.get(OrganizationRow, organization_id)

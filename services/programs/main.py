@@ -13,5 +13,5 @@ router.include_router(api.router)
 router.include_router(api_cycles.router)
 
 
-def create_activities(*, database: Database, client: Client) -> ProgramsActivities:
-    return Activities(database, client)
+def create_activities(*, database: Database, temporal: Client) -> ProgramsActivities:
+    return Activities(database, temporal)

@@ -73,6 +73,8 @@ class SendingHours(Contract):
 
     @model_validator(mode="after")
     def starts_before_it_ends(self) -> Self:
+        if self.start.tzinfo is not None or self.end.tzinfo is not None:
+            raise ValueError("start and end are local times, without a zone")
         if self.start >= self.end:
             raise ValueError("start must be before end")
         return self

@@ -263,7 +263,7 @@ async def _counts(session: AsyncSession, organization_id: UUID, condition: objec
             answered=given,
             pending=total - given,
         )
-        for row, total, given in found.tuples()
+        for row, total, given in found
     ]
 
 

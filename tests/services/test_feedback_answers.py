@@ -181,7 +181,7 @@ async def test_a_check_in_of_the_wrong_shape_is_refused(
     pair = cycle.pairs[0]
     refused = await participants.check_in(await cycle.open(), pair.mentor_id, met(pair) | change)
     assert_problem(refused, 422, "invalid")
-    assert fields(refused) == [field]
+    assert fields(refused)[0] == field
 
 
 @pytest.mark.parametrize("change", [{"usefulness": None}, {"would_repeat": "perhaps"}, {"comment": "n" * 2001}])

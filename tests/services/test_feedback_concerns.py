@@ -204,7 +204,7 @@ async def test_concerns_are_paged(
     headers = await access_key(Role.VIEWER)
     seen, after = [], None
     while True:
-        params = {"limit": "2"} | ({"after": after} if after else {})
+        params = {"limit": "2"} | ({"cursor": after} if after else {})
         page = (
             await participants.client.get(f"/v1/cycles/{cycle.cycle_id}/concerns", headers=headers, params=params)
         ).json()
@@ -224,7 +224,7 @@ async def test_wrong_requests_get_a_clear_answer(
         (await client.get(listed), 401, "invalid_access_key"),
         (await client.get(listed, headers=viewer, params={"state": "asleep"}), 422, "invalid"),
         (await client.get(listed, headers=viewer, params={"limit": 0}), 422, "invalid"),
-        (await client.get(listed, headers=viewer, params={"after": "?"}), 400, "bad_cursor"),
+        (await client.get(listed, headers=viewer, params={"cursor": "?"}), 400, "bad_cursor"),
         (await client.get("/v1/cycles/one/concerns", headers=viewer), 422, "invalid"),
         (await client.post(f"{one}/resolve"), 401, "invalid_access_key"),
         (await client.post(f"{one}/resolve", headers=viewer), 403, "role_too_low"),

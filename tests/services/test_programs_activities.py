@@ -41,7 +41,7 @@ async def cycle_id(db: Database, organization_id: UUID, program_id: UUID) -> UUI
 @pytest.fixture
 async def activities(db: Database) -> ProgramsActivities:
     client = await Client.connect("127.0.0.1:1", lazy=True)
-    return main.create_activities(database=db, client=client)
+    return main.create_activities(database=db, temporal=client)
 
 
 async def test_all_activities_of_the_contract_can_be_registered(activities: ProgramsActivities) -> None:

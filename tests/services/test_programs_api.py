@@ -216,6 +216,8 @@ async def test_an_access_key_works_until_it_is_revoked(db: Database) -> None:
         organization_id = await keys.create_organization(session, " Acme ")
         assert await keys.find_organization(session, "Acme") == organization_id
         assert await keys.find_organization(session, "acme ltd") is None
+        assert await keys.find_or_create_organization(session, "Acme") == organization_id
+        assert await keys.find_or_create_organization(session, "Other") != organization_id
         key = await keys.create_access_key(session, organization_id, Role.COORDINATOR, "laptop")
         caller = await authenticate(session, key)
         assert (caller.organization_id, caller.role) == (organization_id, Role.COORDINATOR)

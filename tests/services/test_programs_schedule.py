@@ -80,7 +80,7 @@ async def described(client: Client, program: ProgramRef) -> ScheduleDescription:
 async def test_a_recurring_program_has_a_schedule_on_first_mondays(
     temporal: Client, db: Database, program: ProgramRef
 ) -> None:
-    activities = main.create_activities(database=db, client=temporal)
+    activities = main.create_activities(database=db, temporal=temporal)
     assert [(await activities.apply_schedule(program)).active for _ in range(2)] == [True, True]
     found = await described(temporal, program)
     expected = next_recurrence(datetime.now(UTC), "Europe/Berlin")
@@ -98,7 +98,7 @@ async def test_a_recurring_program_has_a_schedule_on_first_mondays(
 
 
 async def test_the_schedule_follows_the_programs_time_zone(temporal: Client, db: Database, program: ProgramRef) -> None:
-    activities = main.create_activities(database=db, client=temporal)
+    activities = main.create_activities(database=db, temporal=temporal)
     await activities.apply_schedule(program)
     await change(db, program, recurs=True, time_zone="Asia/Tokyo")
     assert (await activities.apply_schedule(program)).active
@@ -110,7 +110,7 @@ async def test_the_schedule_follows_the_programs_time_zone(temporal: Client, db:
 async def test_a_program_that_stops_recurring_loses_its_schedule(
     temporal: Client, db: Database, program: ProgramRef
 ) -> None:
-    activities = main.create_activities(database=db, client=temporal)
+    activities = main.create_activities(database=db, temporal=temporal)
     await activities.apply_schedule(program)
     await change(db, program, recurs=False)
     assert [(await activities.apply_schedule(program)).active for _ in range(2)] == [False, False]

@@ -81,9 +81,9 @@ async def test_an_admin_who_never_approves_is_reminded_then_the_sponsor_is_told_
     del world.ledger.at_stage[Stage.REVIEW]
     in_review = world.stage(Stage.REVIEW)
     handle = await world.start()
-    await world.env.sleep(world.ledger.calendar.enrolment.length + DAY)
+    await world.sleep(world.ledger.calendar.enrolment.length + DAY)
     await asyncio.wait_for(in_review.wait(), 20)
-    await world.env.sleep(30 * DAY)
+    await world.sleep(30 * DAY)
     said = [(found.template, found.audience) for found in world.ledger.announced if "approval" in found.template]
     assert said == [
         (Template.APPROVAL_NEEDED, Audience.COORDINATORS),
@@ -129,9 +129,9 @@ async def test_a_cycle_paused_in_any_stage_stands_still_until_it_is_resumed(worl
     for _ in range(400):
         if reached.is_set():
             break
-        await world.env.sleep(DAY)
+        await world.sleep(DAY)
     said = len(world.ledger.announced)
-    await world.env.sleep(100 * DAY)
+    await world.sleep(100 * DAY)
     assert world.ledger.stages[-1] is stage
     assert len(world.ledger.announced) == said
     await world.resume()
@@ -141,7 +141,7 @@ async def test_a_cycle_paused_in_any_stage_stands_still_until_it_is_resumed(worl
 async def test_a_pause_before_the_start_delays_the_start(world: World) -> None:
     handle = await world.start()
     await world.pause()
-    await world.env.sleep(30 * DAY)
+    await world.sleep(30 * DAY)
     paused_stages = list(world.ledger.stages)
     await world.resume()
     assert (await handle.result()).outcome is Outcome.COMPLETED
@@ -157,9 +157,9 @@ async def test_a_pause_in_a_round_moves_its_deadline_by_the_length_of_the_pause(
     world.ledger.at_open[RoundKind.ENROLMENT, 1] = script
     handle = await world.start()
     await asyncio.wait_for(opened.wait(), 20)
-    await world.env.sleep(DAY)
+    await world.sleep(DAY)
     await world.pause()
-    await world.env.sleep(10 * DAY)
+    await world.sleep(10 * DAY)
     await world.resume()
     await handle.result()
     shift = world.ledger.extended[0].closes_at - world.ledger.opened[0].closes_at
@@ -250,7 +250,6 @@ async def test_a_concern_climbs_from_the_coordinators_to_the_sponsor_until_it_is
     world.ledger.at_open[RoundKind.CHECK_IN, 1] = raise_one
     handle = await world.start()
     await handle.result()
-    await world.env.sleep(10 * DAY)
     concern = world.client.get_workflow_handle(f"concern-{raised[0]}")
     await concern.signal("resolve")
     await concern.result()
@@ -260,7 +259,7 @@ async def test_a_concern_climbs_from_the_coordinators_to_the_sponsor_until_it_is
 
 
 async def test_a_cycle_goes_on_in_a_new_run_when_its_history_is_long(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    world: World,
 ) -> None:
     calendar = world.ledger.calendar.model_copy(update={"check_ins": 52})
     world.ledger.calendar = calendar

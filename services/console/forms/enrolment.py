@@ -3,7 +3,7 @@
 `role` (mentor | mentee | both | none), `topics_taught` (repeated), `topics_wanted_1` … `topics_wanted_5` (the most
 wanted first), `mentor_capacity`, `mentee_capacity`, `languages` (repeated), `meeting_windows` (repeated),
 `preferred_emails` and `avoided_emails` (addresses on lines of their own, or separated by commas).
-With role `none` ("not this time") nothing else is sent on.
+With role `none` ("not this time") nothing else is sent on, and of topics only those that the role is about.
 """
 
 import re
@@ -44,8 +44,8 @@ class EnrolmentPage(Questionnaire[EnrolmentForm, EnrolmentAnswer]):
         errors = [] if chosen else [FieldError("role", "Choose how you would like to take part.")]
         fields = {
             "role": chosen,
-            "topics_taught": texts(typed, "topics_taught"),
-            "topics_wanted": tuple(dict.fromkeys(filter(None, (text(typed, name) for name in WANTED)))),
+            "topics_taught": texts(typed, "topics_taught") if role != EnrolmentRole.MENTEE else (),
+            "topics_wanted": _wanted(typed) if role != EnrolmentRole.MENTOR else (),
             "mentor_capacity": text(typed, "mentor_capacity") or 1,
             "mentee_capacity": text(typed, "mentee_capacity") or 1,
             "languages": texts(typed, "languages"),
@@ -83,6 +83,16 @@ class EnrolmentPage(Questionnaire[EnrolmentForm, EnrolmentAnswer]):
             index = int(location[1]) if len(location) > 1 and location[1].isdigit() else 0
             return WANTED[min(index, len(WANTED) - 1)]
         return name if name in EnrolmentAnswer.model_fields else ""
+
+    def words_of(self, location: tuple[str, ...], detail: str) -> str:
+        """An address that is wrong is told by its place among those that were written."""
+        if len(location) > 1 and location[0].endswith("_emails") and location[1].isdigit():
+            return f"Address {int(location[1]) + 1}: {detail}"
+        return detail
+
+
+def _wanted(typed: FormData) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(filter(None, (text(typed, name) for name in WANTED))))
 
 
 def _addresses(typed: FormData, name: str, errors: list[FieldError]) -> tuple[str, ...]:

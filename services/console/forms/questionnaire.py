@@ -61,10 +61,15 @@ class Questionnaire(ABC, Generic[Form, Answer]):
 
     def errors_of(self, owner_errors: Iterable[dict[str, Any]], answer: Answer) -> tuple[FieldError, ...]:
         """The owner's field errors, beside the form's fields."""
-        return tuple(
-            FieldError(self.field_of(_location(str(found.get("field", ""))), answer), str(found.get("detail", "")))
-            for found in owner_errors
+        located = ((_location(str(found.get("field", ""))), str(found.get("detail", ""))) for found in owner_errors)
+        errors = (
+            FieldError(self.field_of(location, answer), self.words_of(location, detail)) for location, detail in located
         )
+        return tuple(dict.fromkeys(errors))
+
+    def words_of(self, location: tuple[str, ...], detail: str) -> str:
+        """The owner's words for a place in the answer, as the page tells them."""
+        return detail
 
 
 def text(typed: FormData, name: str) -> str:

@@ -1,0 +1,21 @@
+# One image, many commands: every service's API and worker, and the migrations.
+FROM python:3.11-slim AS requirements
+COPY requirements/runtime.txt /tmp/runtime.txt
+RUN python -m venv /opt/upward \
+ && /opt/upward/bin/python -m pip install --no-cache-dir --require-hashes --requirement /tmp/runtime.txt
+
+FROM python:3.11-slim
+RUN useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin upward
+COPY --from=requirements /opt/upward /opt/upward
+WORKDIR /app
+COPY alembic.ini ./
+COPY shared/ shared/
+COPY services/ services/
+COPY workflows/ workflows/
+COPY upward/ upward/
+COPY migrations/ migrations/
+ENV PATH=/opt/upward/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
+USER 10001
+EXPOSE 8080
+ENTRYPOINT ["python", "-m", "upward"]
+CMD ["--help"]

@@ -1,0 +1,13 @@
+#!/bin/sh
+# Creates the namespace once the server answers; one that exists is left as it is. Reads TEMPORAL_ADDRESS.
+set -eu
+
+for _ in $(seq 60); do
+  if temporal operator namespace describe --namespace "$TEMPORAL_NAMESPACE" >/dev/null 2>&1; then
+    exit 0
+  fi
+  temporal operator namespace create --namespace "$TEMPORAL_NAMESPACE" --retention 90d || true
+  sleep 2
+done
+echo "Temporal did not answer in two minutes." >&2
+exit 1

@@ -1,0 +1,33 @@
+"""The Temporal edge: the enrolment round's life."""
+
+from temporalio import activity
+
+from services.intake.store.people import read_active_ids
+from shared.contracts.intake import IntakeActivities
+from shared.contracts.rounds import CloseRound, ExtendRound, OpenRound, RoundClosed, RoundExtended, RoundOpened
+from shared.database import Database
+from shared.rounds import store as rounds
+
+
+class Intake(IntakeActivities):
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @activity.defn
+    async def open_round(self, request: OpenRound) -> RoundOpened:
+        """Asks every active person of the directory about the cycle itself."""
+        async with self._database.transaction() as session:
+            people = await read_active_ids(session, request.organization_id)
+            recipients = (rounds.Recipient(person_id, request.cycle_id) for person_id in people)
+            return await rounds.open_round(session, request, recipients)
+
+    @activity.defn
+    async def extend_round(self, request: ExtendRound) -> RoundExtended:
+        async with self._database.transaction() as session:
+            return await rounds.extend_round(session, request)
+
+    @activity.defn
+    async def close_round(self, request: CloseRound) -> RoundClosed:
+        async with self._database.transaction() as session:
+            closed, _ = await rounds.close_round(session, request)
+            return closed

@@ -1,0 +1,84 @@
+"""The public API of the directory."""
+
+import asyncio
+from datetime import UTC, datetime
+from typing import Annotated
+from uuid import UUID, uuid4
+
+import structlog
+from fastapi import APIRouter, Query, Request
+
+from services.intake.import_plan import plan_import
+from services.intake.importing import parse_people
+from services.intake.people import ImportReport, PeoplePage, PersonView
+from services.intake.store import people as store
+from services.intake.upload import REQUEST_BODY, read_upload
+from shared.auth import Admin, Viewer
+from shared.contracts.events import PeopleImported
+from shared.events import emit
+from shared.http.dependencies import Session
+from shared.http.paging import Cursor, Limit, decode_cursor, encode_cursor
+
+NO_NUL = r"^[^\x00]*$"
+"""Postgres has no text with the NUL character."""
+
+log = structlog.get_logger(__name__)
+router = APIRouter(prefix="/v1/people", tags=["people"])
+
+
+@router.post("/import", openapi_extra={"requestBody": REQUEST_BODY})
+async def import_people(
+    request: Request,
+    caller: Admin,
+    session: Session,
+    skip_invalid: Annotated[bool, Query(description="import the other rows when some cannot be used")] = False,
+) -> ImportReport:
+    """Imports an HR export: whole or not at all, unless `skip_invalid`. The same file again changes nothing."""
+    upload = await read_upload(request)
+    today = datetime.now(UTC).date()
+    parsed = await asyncio.to_thread(parse_people, upload.file, upload.column_map, today)
+    await store.lock_directory(session, caller.organization_id)
+    directory = await store.read_directory(session, caller.organization_id)
+    plan = await asyncio.to_thread(plan_import, parsed, directory, skip_invalid=skip_invalid)
+    await store.change_people(session, caller.organization_id, plan.changed)
+    await store.create_people(session, caller.organization_id, plan.created)
+    report = ImportReport(
+        import_id=uuid4(),
+        created=len(plan.created),
+        changed=len(plan.changed),
+        unchanged=plan.unchanged,
+        deactivated=plan.deactivated,
+        skipped_leavers=plan.skipped_leavers,
+        left_out=tuple(plan.left_out),
+        notes=tuple(plan.notes),
+    )
+    rows_left_out = len({problem.line for problem in plan.left_out})
+    counts = {"created": report.created, "changed": report.changed, "skipped": report.skipped_leavers + rows_left_out}
+    await emit(session, caller.organization_id, PeopleImported(import_id=report.import_id, **counts))
+    log.info("people.imported", import_id=str(report.import_id), **counts)
+    return report
+
+
+@router.get("")
+async def list_people(
+    caller: Viewer,
+    session: Session,
+    cursor: Cursor = None,
+    limit: Limit = 50,
+    department: Annotated[str | None, Query(max_length=200, pattern=NO_NUL)] = None,
+    active: bool | None = None,
+) -> PeoplePage:
+    people, last = await store.read_people(
+        session,
+        caller.organization_id,
+        after=decode_cursor(cursor),
+        limit=limit,
+        department=department,
+        active=active,
+    )
+    return PeoplePage(items=tuple(people), next=encode_cursor(last) if last else None)
+
+
+@router.get("/{person_id}")
+async def read_person(person_id: UUID, caller: Viewer, session: Session) -> PersonView:
+    return await store.read_person(session, caller.organization_id, person_id)

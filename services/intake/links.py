@@ -1,0 +1,26 @@
+"""Participants' links: a token of 256 random bits that lets one person answer one round while it is open."""
+
+import hashlib
+import secrets
+from datetime import timedelta
+
+from shared.errors import Gone, NotFound
+
+LIFETIME = timedelta(days=180)
+
+
+class LinkUnknown(NotFound):
+    code = "link_unknown"
+
+
+class LinkExpired(Gone):
+    code = "link_expired"
+
+
+def new_token() -> str:
+    return secrets.token_urlsafe(32)
+
+
+def hash_token(token: str) -> str:
+    """What is stored: with 256 random bits, a plain SHA-256 is enough."""
+    return hashlib.sha256(token.encode()).hexdigest()

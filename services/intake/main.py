@@ -1,0 +1,20 @@
+"""Intake: the directory, enrolments, imports and participants' links; who takes part. Wiring only."""
+
+from fastapi import APIRouter
+
+from services.intake.activities import Intake
+from services.intake.api import internal, people
+from shared.contracts.base import Service
+from shared.contracts.intake import IntakeActivities
+from shared.database import Database
+from shared.rounds.api import recipients_router
+
+router = APIRouter()
+router.include_router(people.router)
+router.include_router(internal.router)
+router.include_router(recipients_router(Service.INTAKE))
+
+
+def create_activities(*, database: Database) -> IntakeActivities:
+    """What intake's worker runs."""
+    return Intake(database)

@@ -1,0 +1,203 @@
+"""SQL of enrolments: answers to the enrolment round, and the pool that matching reads."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+from uuid import UUID, uuid4
+
+from sqlalchemy import Uuid, any_, func, literal, or_, select, union
+from sqlalchemy.dialects.postgresql import ARRAY, insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.intake.applications import Application
+from services.intake.models import Enrolment, Person
+from services.intake.store.people import page_of, read_emails
+from shared.contracts.base import PersonPage
+from shared.contracts.intake import EnrolmentAnswer, EnrolmentRole, MeetingWindow, PoolPage, PoolPerson
+from shared.contracts.rounds import CloseReason, RoundKind, RoundState
+from shared.errors import Forbidden, NotFound
+from shared.rounds.models import Round, RoundRecipient
+from shared.rounds.store import RoundIsClosed
+
+DEEPEST_LINE = 100
+
+
+class EnrolmentRound(NamedTuple):
+    id: UUID
+    cycle_id: UUID
+
+
+async def read_open_round(session: AsyncSession, organization_id: UUID, round_id: UUID) -> EnrolmentRound:
+    """The open enrolment round, unlocked. Raises NotFound, or RoundIsClosed (410)."""
+    row = (
+        await session.execute(
+            select(Round.id, Round.cycle_id, Round.state).where(
+                Round.organization_id == organization_id, Round.id == round_id, Round.kind == RoundKind.ENROLMENT
+            )
+        )
+    ).one_or_none()
+    if row is None:
+        raise NotFound("There is no such enrolment round.", code="round_not_found")
+    if row.state != RoundState.OPEN:
+        raise RoundIsClosed("This round is closed; answers are no longer taken.")
+    return EnrolmentRound(row.id, row.cycle_id)
+
+
+async def check_asked(session: AsyncSession, organization_id: UUID, round_id: UUID, person_id: UUID) -> None:
+    """Raises Forbidden for someone whom the round does not ask."""
+    asked = await session.scalar(
+        select(RoundRecipient.person_id).where(
+            RoundRecipient.organization_id == organization_id,
+            RoundRecipient.round_id == round_id,
+            RoundRecipient.person_id == person_id,
+            RoundRecipient.excused_at.is_(None),
+        )
+    )
+    if asked is None:
+        raise Forbidden("This person is not asked in this round.", code="not_asked")
+
+
+async def save_enrolment(
+    session: AsyncSession, organization_id: UUID, cycle_id: UUID, person_id: UUID, application: Application
+) -> UUID:
+    """Writes the application in place of an earlier one; returns the enrolment's id."""
+    values = application._asdict()
+    statement = insert(Enrolment).values(
+        id=uuid4(), organization_id=organization_id, cycle_id=cycle_id, person_id=person_id, **values
+    )
+    return (
+        await session.scalars(
+            statement.on_conflict_do_update(
+                index_elements=[Enrolment.cycle_id, Enrolment.person_id],
+                set_=values | {"submitted_at": func.now()},
+                where=Enrolment.organization_id == organization_id,
+            ).returning(Enrolment.id)
+        )
+    ).one()
+
+
+async def read_answer(
+    session: AsyncSession, organization_id: UUID, cycle_id: UUID, person_id: UUID
+) -> EnrolmentAnswer | None:
+    """What the person answered, in the terms of the form; None before the first answer."""
+    row = await session.scalar(
+        select(Enrolment).where(
+            Enrolment.organization_id == organization_id,
+            Enrolment.cycle_id == cycle_id,
+            Enrolment.person_id == person_id,
+        )
+    )
+    if row is None:
+        return None
+    emails = await read_emails(session, organization_id, [*row.preferred, *row.avoided])
+    return EnrolmentAnswer(
+        role=EnrolmentRole(row.role) if row.role else None,
+        topics_taught=tuple(row.topics_taught),
+        topics_wanted=tuple(row.topics_wanted),
+        mentor_capacity=row.mentor_capacity,
+        mentee_capacity=row.mentee_capacity,
+        languages=tuple(row.languages),
+        meeting_windows=tuple(MeetingWindow(window) for window in row.meeting_windows),
+        preferred_emails=tuple(emails[person] for person in row.preferred if person in emails),
+        avoided_emails=tuple(emails[person] for person in row.avoided if person in emails),
+    )
+
+
+async def read_pool(
+    session: AsyncSession, organization_id: UUID, cycle_id: UUID, after: UUID | None, limit: int
+) -> PoolPage:
+    """One page of the active people who enrolled with a role, in id order, with their reporting lines."""
+    query = (
+        select(Enrolment, Person)
+        .join(Person, Person.id == Enrolment.person_id)
+        .where(
+            Enrolment.organization_id == organization_id,
+            Person.organization_id == organization_id,
+            Enrolment.cycle_id == cycle_id,
+            Enrolment.role.is_not(None),
+            Person.active,
+        )
+    )
+    if after is not None:
+        query = query.where(Enrolment.person_id > after)
+    rows = (await session.execute(query.order_by(Enrolment.person_id).limit(limit + 1))).all()
+    lines = await _read_lines(session, organization_id, [person.id for _, person in rows[:limit]])
+    people = tuple(_pool_person(enrolment, person, lines[person.id]) for enrolment, person in rows[:limit])
+    return PoolPage(people=people, after=people[-1].person_id if len(rows) > limit else None)
+
+
+async def read_enrolled(
+    session: AsyncSession, organization_id: UUID, cycle_id: UUID, after: UUID | None, limit: int
+) -> PersonPage:
+    """One page of everyone who enrolled, or is asked to and has not answered. Who was asked still counts when the
+    cancelling of the cycle closed the round: they wait for it too."""
+    enrolled = select(Enrolment.person_id).where(
+        Enrolment.organization_id == organization_id, Enrolment.cycle_id == cycle_id, Enrolment.role.is_not(None)
+    )
+    asked = (
+        select(RoundRecipient.person_id)
+        .join(Round, Round.id == RoundRecipient.round_id)
+        .where(
+            Round.organization_id == organization_id,
+            RoundRecipient.organization_id == organization_id,
+            Round.cycle_id == cycle_id,
+            Round.kind == RoundKind.ENROLMENT,
+            or_(Round.state == RoundState.OPEN, Round.close_reason == CloseReason.CANCELLED),
+            RoundRecipient.answered_at.is_(None),
+            RoundRecipient.excused_at.is_(None),
+        )
+    )
+    if after is not None:
+        enrolled = enrolled.where(Enrolment.person_id > after)
+        asked = asked.where(RoundRecipient.person_id > after)
+    both = union(enrolled, asked).subquery()
+    found = await session.scalars(select(both.c.person_id).order_by(both.c.person_id).limit(limit + 1))
+    return page_of(found.all(), limit)
+
+
+async def _read_lines(
+    session: AsyncSession, organization_id: UUID, person_ids: Sequence[UUID]
+) -> dict[UUID, tuple[UUID, ...]]:
+    """The managers above each person, nearest first: one query, whatever the number of people."""
+    line = (
+        select(
+            Person.id.label("person_id"),
+            Person.manager_id.label("manager_id"),
+            literal(1).label("distance"),
+        )
+        .where(Person.organization_id == organization_id, Person.id == any_(literal(list(person_ids), ARRAY(Uuid()))))
+        .cte("line", recursive=True)
+    )
+    line = line.union_all(
+        select(line.c.person_id, Person.manager_id, line.c.distance + 1)
+        .join(Person, Person.id == line.c.manager_id)
+        .where(Person.organization_id == organization_id, line.c.distance < DEEPEST_LINE)
+    )
+    rows = await session.execute(
+        select(line.c.person_id, line.c.manager_id)
+        .where(line.c.manager_id.is_not(None))
+        .order_by(line.c.person_id, line.c.distance)
+    )
+    managers: dict[UUID, dict[UUID, None]] = {person_id: {} for person_id in person_ids}
+    for person_id, manager_id in rows:
+        managers[person_id][manager_id] = None
+    return {person_id: tuple(above) for person_id, above in managers.items()}
+
+
+def _pool_person(enrolment: Enrolment, person: Person, managers: tuple[UUID, ...]) -> PoolPerson:
+    return PoolPerson(
+        person_id=person.id,
+        role=EnrolmentRole(str(enrolment.role)),  # the query leaves None out
+        level=person.level,
+        department=person.department,
+        location=person.location,
+        time_zone=person.time_zone,
+        managers=managers,
+        languages=tuple(enrolment.languages) or (person.language,),
+        topics_taught=tuple(enrolment.topics_taught),
+        topics_wanted=tuple(enrolment.topics_wanted),
+        mentor_capacity=enrolment.mentor_capacity,
+        mentee_capacity=enrolment.mentee_capacity,
+        meeting_windows=tuple(MeetingWindow(window) for window in enrolment.meeting_windows),
+        preferred=tuple(enrolment.preferred),
+        avoided=tuple(enrolment.avoided),
+    )

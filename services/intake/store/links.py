@@ -1,0 +1,75 @@
+"""SQL of participants' links."""
+
+from uuid import UUID, uuid4
+
+from sqlalchemy import func, insert, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.intake.links import LIFETIME, LinkExpired, LinkUnknown, hash_token, new_token
+from services.intake.models import Link, Person
+from shared.contracts.intake import LinkGrant, MintedLink, MintedLinks, MintLinks
+from shared.contracts.rounds import RoundKind, RoundState
+from shared.rounds.models import Round
+from shared.rounds.store import RoundIsClosed
+
+
+async def mint_links(session: AsyncSession, organization_id: UUID, request: MintLinks) -> MintedLinks:
+    """A new link for each of the people that the directory has, each person once."""
+    people = (
+        await session.scalars(
+            select(Person.id)
+            .where(Person.organization_id == organization_id, Person.id.in_(request.person_ids))
+            .order_by(Person.id)
+        )
+    ).all()
+    links = tuple(MintedLink(person_id=person_id, token=new_token()) for person_id in people)
+    now = await session.scalar(select(func.now()))
+    assert now is not None
+    rows = [
+        {
+            "id": uuid4(),
+            "organization_id": organization_id,
+            "token_hash": hash_token(link.token),
+            "round_id": request.round_id,
+            "cycle_id": request.cycle_id,
+            "kind": request.kind,
+            "person_id": link.person_id,
+            "minted_at": now,
+            "expires_at": now + LIFETIME,
+        }
+        for link in links
+    ]
+    if rows:
+        await session.execute(insert(Link), rows)
+    return MintedLinks(links=links)
+
+
+async def resolve_link(session: AsyncSession, token: str) -> LinkGrant:
+    """What the link allows now. The one query that does not know its organization: the token's hash leads to it.
+
+    Raises LinkUnknown (404), LinkExpired (410) and RoundIsClosed (410).
+    """
+    row = (
+        await session.execute(
+            select(Link, Person.given_name, Round.state, Round.closes_at, (Link.expires_at <= func.now()).label("over"))
+            .join(Person, (Person.id == Link.person_id) & (Person.organization_id == Link.organization_id))
+            .outerjoin(Round, (Round.id == Link.round_id) & (Round.organization_id == Link.organization_id))
+            .where(Link.token_hash == hash_token(token))
+        )
+    ).one_or_none()
+    if row is None:
+        raise LinkUnknown("This link is not known; open the one in your most recent message.")
+    link, given_name, state, closes_at, over = row
+    if over:
+        raise LinkExpired("This link has expired.")
+    if state != RoundState.OPEN:
+        raise RoundIsClosed("This round is closed; answers are no longer taken.")
+    return LinkGrant(
+        organization_id=link.organization_id,
+        cycle_id=link.cycle_id,
+        round_id=link.round_id,
+        kind=RoundKind(link.kind),
+        person_id=link.person_id,
+        given_name=given_name,
+        closes_at=closes_at,
+    )

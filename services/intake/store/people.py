@@ -1,0 +1,170 @@
+"""SQL of the directory."""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Boolean, Date, Integer, Text, Uuid, column, func, insert, literal, select, update
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.sql.expression import TableValuedAlias
+from sqlalchemy.types import TypeEngine
+
+from services.intake.models import Person
+from services.intake.people import PersonNotFound, PersonView
+from services.intake.person import PersonRecord
+from shared.contracts.base import PersonPage
+from shared.contracts.intake import Contact
+
+AT_ONCE = 5000
+TYPES: dict[str, TypeEngine[Any]] = {"id": Uuid(), "manager_id": Uuid(), "level": Integer(), "hired_on": Date(),
+                                     "active": Boolean()}  # fmt: skip
+FIELDS = PersonRecord._fields
+COLUMNS = [getattr(Person, name) for name in FIELDS]
+
+
+async def lock_directory(session: AsyncSession, organization_id: UUID) -> None:
+    """One import of an organization at a time; held until the transaction ends."""
+    await session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"import:{organization_id}", 0))))
+
+
+async def read_directory(session: AsyncSession, organization_id: UUID) -> list[PersonRecord]:
+    """Everyone, in id order."""
+    rows = await session.execute(select(*COLUMNS).where(Person.organization_id == organization_id).order_by(Person.id))
+    return [PersonRecord(*row) for row in rows]
+
+
+async def create_people(session: AsyncSession, organization_id: UUID, people: Sequence[PersonRecord]) -> None:
+    """Set-based: one statement for thousands of people."""
+    for start in range(0, len(people), AT_ONCE):
+        given = _as_table(people[start : start + AT_ONCE])
+        values = [given.c[name] for name in FIELDS]
+        await session.execute(
+            insert(Person).from_select(
+                ["organization_id", *FIELDS], select(literal(organization_id, Uuid()), *values).select_from(given)
+            )
+        )
+
+
+async def change_people(session: AsyncSession, organization_id: UUID, people: Sequence[PersonRecord]) -> None:
+    """One statement for all, as the unique rules are checked at its end: addresses may change hands."""
+    if not people:
+        return
+    given = _as_table(people)
+    values = {name: given.c[name] for name in FIELDS if name != "id"}
+    await session.execute(
+        update(Person)
+        .where(Person.organization_id == organization_id, Person.id == given.c.id)
+        .values(**values, updated_at=func.now())
+        .execution_options(synchronize_session=False)
+    )
+
+
+def _as_table(people: Sequence[PersonRecord]) -> TableValuedAlias:
+    columns = [column(name, TYPES.get(name, Text())) for name in FIELDS]
+    rows = [
+        {name: value if isinstance(value, str | int | None) else str(value) for name, value in person._asdict().items()}
+        for person in people
+    ]
+    return func.jsonb_to_recordset(literal(rows, JSONB)).table_valued(*columns).render_derived("given", with_types=True)
+
+
+async def read_people(
+    session: AsyncSession,
+    organization_id: UUID,
+    *,
+    after: UUID | None,
+    limit: int,
+    department: str | None = None,
+    active: bool | None = None,
+) -> tuple[list[PersonView], UUID | None]:
+    """One page in id order and the last id of it, None when no page follows."""
+    query = select(Person).where(Person.organization_id == organization_id)
+    if after is not None:
+        query = query.where(Person.id > after)
+    if department is not None:
+        query = query.where(func.lower(Person.department) == department.strip().lower())
+    if active is not None:
+        query = query.where(Person.active == active)
+    rows = (await session.scalars(query.order_by(Person.id).limit(limit + 1))).all()
+    people = [_view(row) for row in rows[:limit]]
+    return people, people[-1].id if len(rows) > limit else None
+
+
+async def read_person(session: AsyncSession, organization_id: UUID, person_id: UUID) -> PersonView:
+    """Raises PersonNotFound."""
+    row = await session.scalar(select(Person).where(Person.organization_id == organization_id, Person.id == person_id))
+    if row is None:
+        raise PersonNotFound("The directory has no such person.")
+    return _view(row)
+
+
+async def read_active_ids(session: AsyncSession, organization_id: UUID) -> list[UUID]:
+    return list(
+        await session.scalars(
+            select(Person.id).where(Person.organization_id == organization_id, Person.active).order_by(Person.id)
+        )
+    )
+
+
+async def read_contacts(session: AsyncSession, organization_id: UUID, person_ids: Sequence[UUID]) -> list[Contact]:
+    """Those of the people that exist."""
+    rows = await session.scalars(
+        select(Person).where(Person.organization_id == organization_id, Person.id.in_(person_ids))
+    )
+    return [
+        Contact(
+            person_id=row.id,
+            name=row.name,
+            given_name=row.given_name,
+            email=row.email,
+            time_zone=row.time_zone,
+            language=row.language,
+            job_title=row.job_title,
+            department=row.department,
+            active=row.active,
+        )
+        for row in rows
+    ]
+
+
+async def find_by_email(session: AsyncSession, organization_id: UUID, emails: set[str]) -> dict[str, UUID]:
+    """`emails` are in lower case."""
+    if not emails:
+        return {}
+    rows = await session.execute(
+        select(Person.email, Person.id).where(Person.organization_id == organization_id, Person.email.in_(emails))
+    )
+    return dict(rows.all())
+
+
+async def read_emails(session: AsyncSession, organization_id: UUID, person_ids: Sequence[UUID]) -> dict[UUID, str]:
+    if not person_ids:
+        return {}
+    rows = await session.execute(
+        select(Person.id, Person.email).where(Person.organization_id == organization_id, Person.id.in_(person_ids))
+    )
+    return dict(rows.all())
+
+
+async def read_languages(session: AsyncSession, organization_id: UUID) -> tuple[str, ...]:
+    """The languages of the directory's active people, in alphabetical order."""
+    return tuple(
+        await session.scalars(
+            select(Person.language)
+            .where(Person.organization_id == organization_id, Person.active)
+            .distinct()
+            .order_by(Person.language)
+        )
+    )
+
+
+def page_of(found: Sequence[UUID], limit: int) -> PersonPage:
+    """A page from up to `limit + 1` ids in order."""
+    people = tuple(found[:limit])
+    return PersonPage(person_ids=people, after=people[-1] if len(found) > limit else None)
+
+
+def _view(row: Person) -> PersonView:
+    names = (*FIELDS, "created_at", "updated_at")
+    return PersonView(**{name: getattr(row, name) for name in names})

@@ -1,0 +1,109 @@
+"""Examples of contracts, made from their annotations."""
+
+import types
+import typing
+from collections.abc import Callable
+from datetime import UTC, datetime, time, timedelta
+from enum import Enum
+from typing import Annotated, Any, Union, get_args, get_origin
+from uuid import UUID
+
+from annotated_types import Ge, Gt, Le, MaxLen, MinLen
+from hypothesis import strategies as st
+from pydantic import AwareDatetime, BaseModel
+from pydantic.fields import FieldInfo
+
+from shared.contracts.programs import Calendar, LadderPlan, MatchingPolicy, RoundPlan, SendingHours
+
+Strategy = st.SearchStrategy[Any]
+SMALL = timedelta(microseconds=1)
+MOMENTS = st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
+LENGTHS = st.timedeltas(SMALL, timedelta(days=3650))
+
+
+@st.composite
+def _round_plans(draw: st.DrawFn) -> RoundPlan:
+    *reminders, length = sorted(draw(st.sets(LENGTHS, min_size=1, max_size=4)))
+    return RoundPlan(length=length, reminders=tuple(reminders))
+
+
+@st.composite
+def _sending_hours(draw: st.DrawFn) -> SendingHours:
+    start, end = sorted(draw(st.sets(st.times(), min_size=2, max_size=2)))
+    return SendingHours(start=start, end=end)
+
+
+@st.composite
+def _calendars(draw: st.DrawFn) -> Calendar:
+    check_in, survey = draw(_round_plans()), draw(_round_plans())
+    every = check_in.length + draw(LENGTHS)
+    ladder = draw(models(LadderPlan))
+    hours = draw(st.none() | _sending_hours())
+    return Calendar(check_in=check_in, check_in_every=every, survey=survey, concern=ladder, sending_hours=hours)
+
+
+@st.composite
+def _policies(draw: st.DrawFn) -> MatchingPolicy:
+    low, high = sorted((draw(st.integers(0, 100)), draw(st.integers(0, 100))))
+    return MatchingPolicy(min_level_gap=low, max_level_gap=draw(st.sampled_from([None, high])))
+
+
+def models(model: type[BaseModel]) -> Strategy:
+    """Instances of a model; those with rules across fields have a strategy of their own."""
+    special: dict[type[BaseModel], Callable[[], Strategy]] = {
+        RoundPlan: _round_plans,
+        SendingHours: _sending_hours,
+        Calendar: _calendars,
+        MatchingPolicy: _policies,
+    }
+    if model in special:
+        return special[model]()
+    fields = {name: values(field.annotation, field.metadata) for name, field in model.model_fields.items()}
+    return st.builds(model, **fields)
+
+
+def values(annotation: Any, metadata: list[Any]) -> Strategy:
+    """Values of an annotation that its constraints allow. Raises NotImplementedError for a kind it does not know."""
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if annotation is AwareDatetime or annotation is datetime:
+        return MOMENTS
+    if origin is Annotated:
+        given = (found.metadata if isinstance(found, FieldInfo) else [found] for found in arguments[1:])
+        inner = [part for parts in given for part in parts]
+        return values(arguments[0], [*metadata, *inner])
+    if origin in (Union, types.UnionType):
+        return st.one_of([values(argument, []) for argument in arguments])
+    if origin is tuple:
+        shortest = _limit(metadata, MinLen, "min_length") or 0
+        return st.lists(values(arguments[0], []), min_size=shortest, max_size=shortest + 2).map(tuple)
+    if origin is dict:
+        return st.just({"count": 1, "code": "a_code"})
+    if origin is typing.Literal:
+        return st.sampled_from(arguments)
+    return _plain(annotation, metadata)
+
+
+def _plain(annotation: Any, metadata: list[Any]) -> Strategy:
+    if annotation is str:
+        pattern = next((found.pattern for found in metadata if getattr(found, "pattern", None)), None)
+        if pattern is not None:
+            return st.from_regex(pattern, fullmatch=True).filter(lambda text: "\n" not in text)
+        shortest = _limit(metadata, MinLen, "min_length") or 0
+        return st.text(min_size=shortest, max_size=min(shortest + 20, _limit(metadata, MaxLen, "max_length") or 10_000))
+    if annotation is int:
+        return st.integers(_limit(metadata, Ge, "ge"), _limit(metadata, Le, "le"))
+    if annotation is timedelta:
+        return LENGTHS if any(isinstance(found, Gt) for found in metadata) else st.just(timedelta(0)) | LENGTHS
+    simple: dict[Any, Strategy] = {UUID: st.uuids(), bool: st.booleans(), time: st.times(), type(None): st.none()}
+    if annotation in simple:
+        return simple[annotation]
+    if isinstance(annotation, type) and issubclass(annotation, Enum):
+        return st.sampled_from(list(annotation))
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return models(annotation)
+    raise NotImplementedError(f"no examples of {annotation} yet")
+
+
+def _limit(metadata: list[Any], kind: type, name: str) -> int | None:
+    found = next((one for one in metadata if isinstance(one, kind)), None)
+    return None if found is None else int(getattr(found, name))

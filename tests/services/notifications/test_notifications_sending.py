@@ -1,0 +1,214 @@
+"""Messages leave by a real SMTP server, each once and with what it should hold."""
+
+import io
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from icalendar import Calendar as CalendarFile
+
+from services.notifications import delivery
+from services.notifications.activities import Activities
+from shared.contracts.notifications import (
+    Audience,
+    Delivery,
+    DropMessages,
+    Template,
+)
+from shared.contracts.rounds import CloseReason, CloseRound
+from shared.database import Database
+from shared.logging import configure_logging
+from shared.rounds.store import close_round
+from tests.services.notifications.conftest import deliver, messages, prepare
+from tests.services.notifications.world import Post, World
+
+
+async def test_everyone_asked_gets_one_message_with_a_link_of_their_own(
+    activities: Activities, database: Database, world: World, post: Post
+) -> None:
+    people = world.ask(*(f"p{number}@acme.example" for number in range(60)))
+    await world.open_round(database)
+    announcement = world.announcement()
+    assert await prepare(activities, announcement) == 60
+    answer = await deliver(activities, announcement)
+    assert answer == Delivery(sent=60, failed=0, waiting=0, next_due_at=None)
+    assert post.recipients() == sorted(contact.email for contact in world.contacts.values())
+    assert post.connections == 2  # one a batch
+    for email in post.received:
+        body = email.get_body(("plain",))
+        assert body is not None
+        [link] = [line for line in body.get_content().splitlines() if line.startswith("https://up.example/p/")]
+        person = world.tokens[link.rpartition("/")[2]]
+        assert world.contacts[person].email == email["To"].addresses[0].addr_spec
+        assert "(check-in 2)" in email["Subject"]
+    assert {row.state for row in (await messages(database, world)).values()} == {"sent"}
+    assert len(people) == len({email["Message-ID"] for email in post.received})
+
+
+async def test_an_email_carries_the_headers_that_name_its_scope_and_template(
+    activities: Activities, database: Database, world: World, post: Post
+) -> None:
+    [person] = world.ask("ann@acme.example")
+    await world.open_round(database)
+    for occurrence, shown in ((1, "check_in_reminder"), (2, "check_in_reminder-2")):
+        announcement = world.announcement(Template.CHECK_IN_REMINDER, occurrence=occurrence)
+        await prepare(activities, announcement)
+        await deliver(activities, announcement)
+        email = post.received[-1]
+        assert email["Upward-Template"] == shown
+        assert email["Upward-Scope"] == str(world.round_id)
+        assert email["Auto-Submitted"] == "auto-generated"
+        assert email["Date"].datetime is not None
+        assert email["From"].addresses[0].addr_spec == "programs@upward.example"
+        assert email["Message-ID"].endswith("@upward.example>")
+        assert email.get_body(("html",)) is not None
+    assert post.received[0]["Message-ID"] != post.received[1]["Message-ID"]
+    assert person in await messages(database, world)
+
+
+async def test_a_delivery_stops_after_its_working_time_and_says_what_remains(
+    activities: Activities, database: Database, world: World, post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.ask("a@acme.example", "b@acme.example")
+    await world.open_round(database)
+    announcement = world.announcement()
+    await prepare(activities, announcement)
+    monkeypatch.setattr(delivery, "WORK_SECONDS", 0.0)
+    answer = await deliver(activities, announcement)
+    assert (answer.sent, answer.waiting) == (0, 2)
+    assert answer.next_due_at is not None
+    assert answer.next_due_at <= datetime.now(UTC)
+
+
+async def test_who_has_answered_or_left_meanwhile_is_not_written_to(
+    activities: Activities, database: Database, world: World, post: Post
+) -> None:
+    answered, left, asked = world.ask("a@acme.example", "b@acme.example", "c@acme.example")
+    await world.open_round(database)
+    announcement = world.announcement(Template.CHECK_IN_REMINDER)
+    await prepare(activities, announcement)
+    world.pending.discard(answered)
+    world.contacts[left] = world.contacts[left].model_copy(update={"active": False})
+    assert await deliver(activities, announcement) == Delivery(sent=1, failed=0, waiting=0)
+    assert post.recipients() == ["c@acme.example"]
+    rows = await messages(database, world)
+    assert (rows[answered].state, rows[answered].failure_code) == ("dropped", "not_asked")
+    assert (rows[left].state, rows[left].failure_code) == ("dropped", "person_inactive")
+    assert set(world.tokens.values()) == {asked}
+
+
+async def test_nothing_is_sent_for_a_round_that_is_closed(
+    activities: Activities, database: Database, world: World, post: Post
+) -> None:
+    world.ask("a@acme.example")
+    await world.open_round(database)
+    announcement = world.announcement()
+    await prepare(activities, announcement)
+    async with database.transaction() as session:
+        request = CloseRound(
+            organization_id=world.organization_id, round_id=world.round_id, reason=CloseReason.ADVANCED
+        )
+        await close_round(session, request)
+    assert await deliver(activities, announcement) == Delivery(sent=0, failed=0, waiting=0)
+    assert post.received == []
+
+
+async def test_dropping_gives_up_what_waits_and_leaves_what_was_sent(
+    activities: Activities, database: Database, world: World
+) -> None:
+    world.ask("a@acme.example", "b@acme.example")
+    await world.open_round(database)
+    first, second = world.announcement(), world.announcement(Template.CHECK_IN_REMINDER)
+    for announcement in (first, second):
+        await prepare(activities, announcement)
+    await deliver(activities, first)
+    dropped = []
+    for announcement in (first, second, second):
+        request = DropMessages(organization_id=world.organization_id, announcement_id=announcement.id)
+        dropped.append((await activities.drop_messages(request)).dropped)
+    assert dropped == [0, 2, 0]
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ('Ann "The\r\nBcc: evil@evil.example\r\n\r\nX" Müller, <b>', "Ann The Bcc evil evil.example X Müller b"),
+        ("Smith, John " + "Jacob " * 12 + "<evil@evil.example>, PhD", None),
+        ("Jörg =?utf-8?q?=2C_=3Cevil=40evil.example=3E?=", None),
+        ("Dr. Ö. Özil", "Dr. Ö. Özil"),
+        ("", ""),
+    ],
+)
+async def test_no_name_adds_a_header_or_another_address(
+    activities: Activities, database: Database, world: World, post: Post, name: str, shown: str | None
+) -> None:
+    world.pending.add(world.add_person("ann@acme.example", name=name))
+    await world.open_round(database)
+    announcement = world.announcement()
+    await prepare(activities, announcement)
+    await deliver(activities, announcement)
+    [email] = post.received
+    assert email["Bcc"] is None
+    [address] = email["To"].addresses
+    assert address.addr_spec == "ann@acme.example"
+    assert shown is None or address.display_name == shown
+    html = email.get_body(("html",))
+    assert html is not None
+    assert "<b>" not in html.get_content()
+
+
+async def test_the_kickoff_introduces_the_pair_and_proposes_both_the_same_first_meeting(
+    activities: Activities, database: Database, world: World, post: Post
+) -> None:
+    mentor = world.add_person("mia@acme.example", name="Mia", time_zone="America/New_York", job_title="Analyst")
+    mentee = world.add_person("leo@acme.example", name="Leo", time_zone="Europe/Berlin", department="Board")
+    pair = world.pair(mentor, mentee, "ai-tools")
+    announcement = world.announcement(Template.KICKOFF, Audience.PARTICIPANTS)
+    await prepare(activities, announcement)
+    assert (await deliver(activities, announcement)).sent == 2
+    starts = set()
+    for email in post.received:
+        body = email.get_body(("plain",))
+        assert body is not None
+        text = body.get_content().replace("\r\n", "\n")
+        to = email["To"].addresses[0].addr_spec
+        partner = "Your mentee: Leo\n  Board\n  leo@acme.example" if to.startswith("mia") else "Your mentor: Mia\n"
+        assert partner in text
+        assert "Topics: AI tools" in text
+        [file] = email.iter_attachments()
+        assert (file.get_content_type(), file.get_param("method")) == ("text/calendar", "PUBLISH")
+        [event] = CalendarFile.from_ical(file.get_content()).walk("VEVENT")
+        assert event["UID"] == f"{pair.id}@upward.example"
+        starts.add(event.decoded("DTSTART"))
+    [start] = starts
+    assert start > datetime.now(UTC) + timedelta(days=1)
+    assert start.weekday() < 5
+    assert "/p/" not in "".join(email.as_string() for email in post.received)
+
+
+async def test_a_kickoff_of_a_pair_that_has_ended_is_not_sent(
+    activities: Activities, database: Database, world: World, post: Post
+) -> None:
+    world.pair(world.add_person("a@acme.example"), world.add_person("b@acme.example"))
+    announcement = world.announcement(Template.KICKOFF, Audience.PARTICIPANTS)
+    await prepare(activities, announcement)
+    world.pairs.clear()
+    assert await deliver(activities, announcement) == Delivery(sent=0, failed=0, waiting=0)
+    assert post.received == []
+
+
+async def test_neither_rows_nor_logs_hold_names_addresses_or_tokens(
+    activities: Activities, database: Database, world: World, post: Post
+) -> None:
+    world.ask("canary-ok@acme.example", "canary-refused@acme.example", "canary bad")
+    await world.open_round(database)
+    post.answers = lambda address: f"550 no {address}" if "refused" in address else None
+    stream = io.StringIO()
+    configure_logging("DEBUG", stream=stream)
+    announcement = world.announcement()
+    await prepare(activities, announcement)
+    await deliver(activities, announcement)
+    rows = [str(vars(row)) for row in (await messages(database, world)).values()]
+    told = stream.getvalue() + "".join(rows)
+    assert "message.failed" in stream.getvalue()
+    for secret in ("canary", "Name of", *world.tokens):
+        assert secret not in told

@@ -1,0 +1,210 @@
+"""What notifications talks to, for its tests: the internal reads of the other services and a real SMTP server."""
+
+import socket
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from typing import Any
+from uuid import UUID, uuid4
+
+from aiosmtpd.controller import Controller
+from fastapi import FastAPI
+
+from shared.auth import ServiceCaller
+from shared.config import Settings
+from shared.contracts.base import PersonPage
+from shared.contracts.intake import Contact, Contacts, MintedLink, MintedLinks, MintLinks, ReadContacts
+from shared.contracts.matching import PairPage, PairState, PairSummary
+from shared.contracts.notifications import Announcement, Audience, Template
+from shared.contracts.programs import (
+    Calendar,
+    CycleBrief,
+    Direction,
+    MatchingPolicy,
+    Stage,
+    Topic,
+)
+from shared.contracts.rounds import OpenRound, RecipientState, RoundKind
+from shared.database import Database
+from shared.rounds.store import Recipient, open_round
+
+
+class World:
+    """One cycle with its people, as the other services would tell of it."""
+
+    def __init__(self, organization_id: UUID) -> None:
+        self.organization_id, self.cycle_id, self.round_id = organization_id, uuid4(), uuid4()
+        self.contacts: dict[UUID, Contact] = {}
+        self.pending: set[UUID] = set()
+        self.participants: list[UUID] = []
+        self.enrolled: list[UUID] = []
+        self.unmatched: list[UUID] = []
+        self.pairs: list[PairSummary] = []
+        self.coordinators: tuple[UUID, ...] = ()
+        self.sponsor: UUID | None = None
+        self.calendar = Calendar(sending_hours=None)
+        self.tokens: dict[str, UUID] = {}
+
+    def add_person(self, email: str, **fields: Any) -> UUID:
+        person_id = uuid4()
+        name = fields.pop("name", f"Name of {email}")
+        values = {"given_name": name, "time_zone": "Europe/Berlin", "language": "en"} | fields
+        self.contacts[person_id] = Contact(person_id=person_id, name=name, email=email, **values)
+        return person_id
+
+    def ask(self, *emails: str) -> list[UUID]:
+        """Adds people whom the round asks."""
+        people = [self.add_person(email) for email in emails]
+        self.pending.update(people)
+        return people
+
+    def pair(self, mentor: UUID, mentee: UUID, *topics: str) -> PairSummary:
+        pair = PairSummary(id=uuid4(), mentor_id=mentor, mentee_id=mentee, state=PairState.ACTIVE, topics=topics)
+        self.pairs.append(pair)
+        self.participants = sorted({*self.participants, mentor, mentee})
+        return pair
+
+    def announcement(
+        self,
+        template: Template = Template.CHECK_IN_INVITATION,
+        audience: Audience = Audience.ROUND,
+        occurrence: int = 1,
+    ) -> Announcement:
+        asks = audience is Audience.ROUND
+        return Announcement(
+            organization_id=self.organization_id,
+            cycle_id=self.cycle_id,
+            scope_id=self.round_id if asks else self.cycle_id,
+            template=template,
+            audience=audience,
+            round_kind=RoundKind.CHECK_IN if asks else None,
+            occurrence=occurrence,
+        )
+
+    async def open_round(self, database: Database) -> None:
+        request = OpenRound(
+            organization_id=self.organization_id,
+            cycle_id=self.cycle_id,
+            round_id=self.round_id,
+            kind=RoundKind.CHECK_IN,
+            number=2,
+            closes_at=datetime.now(UTC) + timedelta(days=3),
+        )
+        async with database.transaction() as session:
+            await open_round(session, request, [Recipient(person, uuid4()) for person in self.pending])
+
+    def application(self, settings: Settings) -> FastAPI:
+        """The internal reads, as the services answer them."""
+        app = FastAPI()
+        app.state.settings = settings
+
+        @app.get("/internal/programs/cycles/{cycle_id}")
+        async def brief(cycle_id: UUID, caller: ServiceCaller) -> CycleBrief:
+            assert caller.organization_id == self.organization_id
+            return CycleBrief(
+                organization_id=self.organization_id,
+                organization_name="Acme",
+                program_id=uuid4(),
+                program_name="Look Up",
+                cycle_id=cycle_id,
+                period="2026-Q1",
+                stage=Stage.ACTIVE,
+                direction=Direction.REVERSE,
+                time_zone="Europe/Berlin",
+                topics=(Topic(code="ai-tools", label="AI tools"),),
+                sponsor_id=self.sponsor,
+                coordinator_ids=self.coordinators,
+                calendar=self.calendar,
+                policy=MatchingPolicy(),
+            )
+
+        @app.get("/internal/feedback/rounds/{round_id}/recipients")
+        async def recipients(
+            round_id: UUID, caller: ServiceCaller, state: RecipientState, limit: int, after: UUID | None = None
+        ) -> PersonPage:
+            assert round_id == self.round_id
+            assert state is RecipientState.PENDING
+            return page(sorted(self.pending), after, limit)
+
+        @app.get("/internal/matching/cycles/{cycle_id}/{group}")
+        async def matched(
+            cycle_id: UUID, group: str, caller: ServiceCaller, limit: int, after: UUID | None = None, state: str = ""
+        ) -> PersonPage | PairPage:
+            if group == "pairs":
+                assert state == "active"
+                return PairPage(pairs=tuple(self.pairs))
+            return page(sorted({"participants": self.participants, "unmatched": self.unmatched}[group]), after, limit)
+
+        @app.get("/internal/intake/cycles/{cycle_id}/enrolled")
+        async def enrolled(cycle_id: UUID, caller: ServiceCaller, limit: int, after: UUID | None = None) -> PersonPage:
+            return page(sorted(self.enrolled), after, limit)
+
+        @app.post("/internal/intake/contacts")
+        async def contacts(body: ReadContacts, caller: ServiceCaller) -> Contacts:
+            return Contacts(contacts=tuple(self.contacts[id] for id in body.person_ids if id in self.contacts))
+
+        @app.post("/internal/intake/links")
+        async def links(body: MintLinks, caller: ServiceCaller) -> MintedLinks:
+            assert (body.round_id, body.kind, body.cycle_id) == (self.round_id, RoundKind.CHECK_IN, self.cycle_id)
+            minted = {uuid4().hex: person for person in body.person_ids}
+            self.tokens |= minted
+            return MintedLinks(links=tuple(MintedLink(person_id=id, token=token) for token, id in minted.items()))
+
+        return app
+
+
+def page(people: list[UUID], after: UUID | None, limit: int) -> PersonPage:
+    rest = [person for person in people if after is None or person > after]
+    shown = tuple(rest[:limit])
+    return PersonPage(person_ids=shown, after=shown[-1] if len(rest) > limit else None)
+
+
+class Post:
+    """An SMTP server on loopback that keeps what it takes. `answers` decides by address: a reply that refuses, `drop`
+    for hanging up, None for taking."""
+
+    def __init__(self) -> None:
+        self.received: list[EmailMessage] = []
+        self.connections = 0
+        self.answers: Callable[[str], str | None] = lambda address: None
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port: int = probe.getsockname()[1]
+        self._controller: Controller | None = None
+
+    def start(self) -> None:
+        self._controller = Controller(self, hostname="127.0.0.1", port=self.port)
+        self._controller.start()
+
+    def stop(self) -> None:
+        if self._controller is not None:
+            self._controller.stop()
+        self._controller = None
+
+    def recipients(self) -> list[str]:
+        return sorted(email["To"].addresses[0].addr_spec for email in self.received)
+
+    async def handle_EHLO(  # noqa: N802 (the server's name)
+        self, server: Any, session: Any, envelope: Any, hostname: str, responses: list[str]
+    ) -> list[str]:
+        self.connections += 1
+        session.host_name = hostname
+        return responses
+
+    async def handle_RCPT(  # noqa: N802
+        self, server: Any, session: Any, envelope: Any, address: str, options: list[str]
+    ) -> str:
+        answer = self.answers(address)
+        if answer == "drop":
+            server.transport.abort()
+        if answer is not None and answer != "drop":
+            return answer
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802
+        email = message_from_bytes(envelope.content, policy=policy.default)
+        assert isinstance(email, EmailMessage)
+        self.received.append(email)
+        return "250 taken"

@@ -1,0 +1,110 @@
+"""A participant's page keeps to itself: no other site can read, frame or send it, and its secret is written nowhere."""
+
+import io
+import logging
+import re
+from collections.abc import AsyncIterator, Iterator
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from services.console import main
+from shared.config import Settings
+from shared.contracts.rounds import RoundKind
+from shared.database import Database
+from shared.errors import Gone
+from shared.http.application import create_application
+from shared.logging import configure_logging
+from tests.console_fakes import ENROL, PATHS, FakeServices, fields_of, token_of
+from tests.services.conftest import client_of
+
+
+@pytest.fixture
+def fakes() -> FakeServices:
+    return FakeServices()
+
+
+@pytest.fixture
+def app(db: Database, settings: Settings, fakes: FakeServices) -> FastAPI:
+    return create_application([main.router, fakes.router()], db, settings)
+
+
+@pytest.fixture
+async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+    async with client_of(app) as client:
+        yield client
+
+
+@pytest.mark.parametrize("headers", [{"sec-fetch-site": "cross-site"}, {"origin": "https://evil.example"}])
+async def test_a_form_that_another_site_sends_is_refused(
+    client: httpx.AsyncClient, fakes: FakeServices, headers: dict[str, str]
+) -> None:
+    response = await client.post(PATHS[RoundKind.ENROLMENT], data=ENROL, headers=headers)
+    assert response.status_code == 403
+    assert "did not come from our page" in response.text
+    assert fakes.calls == []
+
+
+async def test_every_answer_is_private(client: httpx.AsyncClient, fakes: FakeServices) -> None:
+    path = PATHS[RoundKind.ENROLMENT]
+    answers = [
+        await client.get(path),
+        await client.get(f"{path}/done"),
+        await client.post(path, data=ENROL),
+        await client.post(path, data={}),
+        await client.get("/p/short"),
+        await client.get("/p/short", headers={"accept": "application/json"}),
+    ]
+    for response in answers:
+        assert response.headers["referrer-policy"] == "no-referrer"
+        assert response.headers["cache-control"] == "no-store"
+        assert response.headers["x-content-type-options"] == "nosniff"
+        assert response.headers["x-frame-options"] == "DENY"
+        assert "noindex" in response.headers["x-robots-tag"]
+        policy = response.headers["content-security-policy"]
+        assert "default-src 'self'" in policy
+        assert "frame-ancestors 'none'" in policy
+        assert "unsafe" not in policy
+        assert "set-cookie" not in response.headers
+
+
+@pytest.mark.parametrize("kind", RoundKind)
+async def test_pages_need_no_inline_style_or_script_and_hold_no_token(
+    client: httpx.AsyncClient, fakes: FakeServices, kind: RoundKind
+) -> None:
+    pages = [await client.get(PATHS[kind]), await client.get(f"{PATHS[kind]}/done"), await client.post(PATHS[kind])]
+    for response in pages:
+        assert not re.search(r"<script|<style|\sstyle=|\son[a-z]+=", response.text)
+        assert token_of(kind) not in response.text
+
+
+@pytest.fixture
+def logs() -> Iterator[io.StringIO]:
+    """The project's own log pipeline, into memory."""
+    root = logging.getLogger()
+    handlers, level = root.handlers, root.level
+    stream = io.StringIO()
+    configure_logging("DEBUG", stream=stream)
+    yield stream
+    root.handlers = handlers
+    root.setLevel(level)
+
+
+async def test_no_token_reaches_the_logs(client: httpx.AsyncClient, fakes: FakeServices, logs: io.StringIO) -> None:
+    for kind in RoundKind:
+        await client.get(PATHS[kind])
+        await client.get(f"{PATHS[kind]}/")
+        await client.get(f"{PATHS[kind]}/done")
+        await client.post(PATHS[kind], data=fields_of(fakes)[kind])
+        await client.post(PATHS[kind], data={})
+        await client.put(PATHS[kind])
+    fakes.broken = True
+    await client.post(PATHS[RoundKind.ENROLMENT], data=ENROL)
+    fakes.links[token_of(RoundKind.SURVEY)] = Gone("closed", code="round_closed")
+    await client.get(PATHS[RoundKind.SURVEY])
+    written = logs.getvalue()
+    assert '"route": "/p/{token}"' in written
+    assert "service.unavailable" in written
+    assert "secret-of-the" not in written
+    assert fakes.me.given_name not in written

@@ -1,0 +1,217 @@
+"""The directory over HTTP: imports that happen whole or not at all, and reading people."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from sqlalchemy import event, select
+
+from services.intake import main, upload
+from services.intake.models import Person
+from shared.auth import Role
+from shared.database import Database
+from tests.services.conftest import client_of
+from tests.services.intake_examples import add_people, person, staged
+from upward.sample import generate
+
+Key = Callable[..., Awaitable[dict[str, str]]]
+SAMPLE = (generate.FOLDER / "people.csv").read_bytes()
+HEADER = "id,name,email,manager,level\n"
+
+
+@pytest.fixture
+async def client(application: Callable[..., FastAPI], access_key: Key) -> AsyncIterator[httpx.AsyncClient]:
+    async with client_of(application(main)) as client:
+        client.headers.update(await access_key(Role.ADMIN))
+        yield client
+
+
+async def send(client: httpx.AsyncClient, text: str | bytes, toml: str | None = None, **params: Any) -> httpx.Response:
+    data = text.encode() if isinstance(text, str) else text
+    files = {"file": ("people.csv", data, "text/csv")}
+    if toml is not None:
+        files["columns"] = ("columns.toml", toml.encode(), "application/toml")
+    return await client.post("/v1/people/import", files=files, params=params)
+
+
+async def count(db: Database, organization_id: UUID) -> int:
+    async with db.transaction() as session:
+        return len((await session.scalars(select(Person.id).where(Person.organization_id == organization_id))).all())
+
+
+async def test_the_sample_imports_once_and_then_changes_nothing(
+    client: httpx.AsyncClient, db: Database, organization_id: UUID
+) -> None:
+    first = (await send(client, SAMPLE)).json()
+    second = (await send(client, SAMPLE)).json()
+
+    assert (first["created"], first["unchanged"], first["left_out"], first["notes"]) == (120, 0, [], [])
+    assert (second["created"], second["changed"], second["unchanged"]) == (0, 0, 120)
+    events = await staged(db, organization_id)
+    assert [kind for kind, _ in events] == ["people.imported"] * 2
+    assert events[0][1] == {"import_id": first["import_id"], "created": 120, "changed": 0, "skipped": 0}
+
+
+async def test_an_import_takes_a_handful_of_statements_whatever_its_size(
+    client: httpx.AsyncClient, db: Database
+) -> None:
+    await send(client, SAMPLE)
+    statements: list[str] = []
+    engine = db.engine.sync_engine
+
+    def note(*args: Any) -> None:
+        statements.append(args[2])
+
+    event.listen(engine, "before_cursor_execute", note)
+    try:
+        changed = await send(client, SAMPLE.replace(b",Berlin,", b",Hamburg,"))
+    finally:
+        event.remove(engine, "before_cursor_execute", note)
+
+    assert changed.json()["changed"] > 10
+    assert len(statements) < 10
+
+
+async def test_one_bad_row_and_nothing_is_imported(
+    client: httpx.AsyncClient, db: Database, organization_id: UUID
+) -> None:
+    answer = await send(client, HEADER + "1,Ann Lee,ann@x.example,,2\n2,Bob Ray,secret-address,1,1\n")
+
+    assert answer.status_code == 422
+    assert answer.headers["content-type"] == "application/problem+json"
+    problem = answer.json()
+    assert problem["code"] == "import_invalid"
+    assert problem["errors"] == [{"line": 3, "column": "email", "reason": "This cell is not an e-mail address."}]
+    assert problem["total"] == 1
+    assert "secret-address" not in answer.text
+    assert await count(db, organization_id) == 0
+    assert await staged(db, organization_id) == []
+
+
+async def test_skip_invalid_imports_the_rest_and_says_what_it_left_out(
+    client: httpx.AsyncClient, db: Database, organization_id: UUID
+) -> None:
+    text = HEADER + "1,Ann Lee,ann@x.example,,3\n2,Bob Ray,nonsense,1,2\n3,Cy Orr,cy@x.example,2,1\n"
+    report = (await send(client, text, skip_invalid=True)).json()
+
+    assert report["created"] == 2
+    assert [problem["line"] for problem in report["left_out"]] == [3]
+    assert [note["line"] for note in report["notes"]] == [4]
+    assert (await staged(db, organization_id))[0][1]["skipped"] == 1
+
+
+async def test_people_change_leave_and_exchange_addresses(client: httpx.AsyncClient) -> None:
+    header = "id,name,email,status\n"
+    await send(client, header + "1,A A,a@x.example,\n2,B B,b@x.example,\n3,C C,c@x.example,\n4,D D,d@x.example,\n")
+    report = (await send(client, header + "1,A A,b@x.example,\n2,B B,a@x.example,\n3,C C,,Resigned\n")).json()
+    people = {found["external_id"]: found for found in (await client.get("/v1/people")).json()["items"]}
+
+    assert (report["changed"], report["deactivated"], report["skipped_leavers"]) == (3, 1, 1)
+    assert (people["1"]["email"], people["2"]["email"]) == ("b@x.example", "a@x.example")
+    assert (people["3"]["active"], people["4"]["active"]) == (False, True)
+
+
+async def test_a_mapping_travels_with_the_file(client: httpx.AsyncClient) -> None:
+    export = (generate.FOLDER / "hris-export.csv").read_bytes()
+    toml = (generate.FOLDER / "columns.toml").read_text()
+    report = (await send(client, export, toml)).json()
+
+    assert (report["created"], report["skipped_leavers"]) == (35, 5)
+
+
+async def test_the_file_may_be_sent_alone(client: httpx.AsyncClient) -> None:
+    answer = await client.post("/v1/people/import", content=SAMPLE, headers={"content-type": "text/csv; charset=utf-8"})
+
+    assert answer.json()["created"] == 120
+
+
+async def test_organizations_do_not_see_each_others_people(
+    client: httpx.AsyncClient, db: Database, access_key: Key
+) -> None:
+    other = uuid4()
+    stranger = person("ann@x.example")
+    await add_people(db, other, stranger)
+    report = (await send(client, HEADER + "1,Ann Lee,ann@x.example,,2\n")).json()
+
+    assert report["created"] == 1
+    assert (await client.get(f"/v1/people/{stranger.id}")).status_code == 404
+    assert stranger.id not in [found["id"] for found in (await client.get("/v1/people")).json()["items"]]
+
+
+@pytest.mark.parametrize("role", [Role.VIEWER, Role.COORDINATOR])
+async def test_only_admins_import(client: httpx.AsyncClient, access_key: Key, role: Role) -> None:
+    client.headers.update(await access_key(role))
+
+    assert (await send(client, SAMPLE)).status_code == 403
+    assert (await client.get("/v1/people")).status_code == 200
+
+
+async def test_without_a_key_nothing_is_told(client: httpx.AsyncClient) -> None:
+    client.headers.pop("authorization")
+
+    for answer in (
+        await send(client, SAMPLE),
+        await client.get("/v1/people"),
+        await client.get(f"/v1/people/{uuid4()}"),
+    ):
+        assert answer.status_code == 401
+
+
+async def test_wrong_uploads_are_answered_with_what_to_do(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refused(answer: httpx.Response) -> tuple[int, str]:
+        assert answer.headers["content-type"] == "application/problem+json"
+        return answer.status_code, answer.json()["code"]
+
+    url = "/v1/people/import"
+    assert await refused(await client.post(url, json={})) == (415, "unsupported_media_type")
+    assert await refused(await client.post(url)) == (415, "unsupported_media_type")
+    assert await refused(await client.post(url, files={"other": b"x"})) == (400, "file_missing")
+    broken = {"content-type": "multipart/form-data"}
+    assert await refused(await client.post(url, content=b"x", headers=broken)) == (400, "bad_form")
+    many = [("file", b"name\n") for _ in range(5)]
+    assert await refused(await client.post(url, files=many)) == (400, "bad_form")
+    assert await refused(await send(client, b"")) == (422, "import_invalid")
+    assert await refused(await send(client, "name,email\n")) == (422, "import_invalid")
+    assert await refused(await send(client, SAMPLE, "nonsense")) == (422, "columns_invalid")
+    assert await refused(await send(client, SAMPLE, '[columns]\nname = "Who"')) == (422, "import_invalid")
+    assert await refused(await send(client, SAMPLE, skip_invalid="perhaps")) == (422, "invalid")
+    monkeypatch.setattr(upload, "MAX_BYTES", 1000)
+    assert await refused(await send(client, SAMPLE)) == (413, "file_too_large")
+    plain = {"content-type": "text/csv"}
+    assert await refused(await client.post(url, content=SAMPLE, headers=plain)) == (413, "file_too_large")
+
+
+async def test_people_are_listed_by_page_and_department(client: httpx.AsyncClient) -> None:
+    await send(client, SAMPLE)
+    found: list[str] = []
+    cursor: str | None = ""
+    while cursor is not None:
+        page = (await client.get("/v1/people", params={"limit": 50} | ({"cursor": cursor} if cursor else {}))).json()
+        found += [one["id"] for one in page["items"]]
+        cursor = page["next"]
+
+    assert found == sorted(set(found))
+    assert len(found) == 120
+    finance = (await client.get("/v1/people", params={"department": "finance", "limit": 200})).json()["items"]
+    assert {one["department"] for one in finance} == {"Finance"}
+    assert (await client.get("/v1/people", params={"active": False})).json()["items"] == []
+
+
+async def test_one_person_is_read_with_what_the_directory_holds(client: httpx.AsyncClient) -> None:
+    await send(client, SAMPLE)
+    listed = (await client.get("/v1/people", params={"limit": 1})).json()["items"][0]
+
+    assert (await client.get(f"/v1/people/{listed['id']}")).json() == listed
+
+
+async def test_wrong_reads_are_answered_clearly(client: httpx.AsyncClient) -> None:
+    assert (await client.get(f"/v1/people/{uuid4()}")).json()["code"] == "person_not_found"
+    assert (await client.get("/v1/people/nobody")).status_code == 422
+    assert (await client.get("/v1/people", params={"cursor": "?"})).json()["code"] == "bad_cursor"
+    assert (await client.get("/v1/people", params={"limit": 0})).status_code == 422
+    assert (await client.get("/v1/people", params={"department": "\0"})).status_code == 422

@@ -1,0 +1,148 @@
+"""Small rules of the console: words for every code, times, the progress line, keys and the cross-site wall."""
+
+import base64
+from datetime import UTC, datetime
+from enum import StrEnum
+
+import pytest
+from starlette.requests import Request
+
+from services.console import wording
+from services.console.api_cycles import access_key_of
+from services.console.cycles import LINE, progress
+from services.console.failures import failure_of
+from services.console.submission import CrossSite, refuse_cross_site
+from shared.contracts.feedback import Obstacle
+from shared.contracts.intake import MeetingWindow
+from shared.contracts.matching import PairState
+from shared.contracts.programs import Direction, Outcome, Stage
+from shared.contracts.rounds import CloseReason, RoundKind
+from shared.errors import Conflict, DomainError, Gone, Unauthorized
+
+AT = datetime(2027, 3, 5, 16, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("codes", "words"),
+    [
+        (Obstacle, wording.OBSTACLES),
+        (MeetingWindow, wording.WINDOWS),
+        (PairState, wording.PAIRS),
+        (Direction, wording.DIRECTIONS),
+        (Outcome, wording.OUTCOMES),
+        (Stage, wording.STAGES),
+        (CloseReason, wording.CLOSINGS),
+        (RoundKind, wording.ROUNDS),
+    ],
+)
+def test_every_code_has_words(codes: type[StrEnum], words: dict[StrEnum, str]) -> None:
+    assert set(words) == set(codes)
+
+
+def test_a_moment_is_told_in_the_readers_time_zone() -> None:
+    assert wording.moment(AT, "Europe/Berlin") == "Friday 5 March 2027, 17:00 (Europe/Berlin)"
+    assert wording.moment(AT, "Asia/Tokyo") == "Saturday 6 March 2027, 01:00 (Asia/Tokyo)"
+    assert wording.short_moment(AT, "Europe/Berlin") == "5 Mar 2027, 17:00"
+
+
+@pytest.mark.parametrize("zone", ["Mars/Base", "", "../etc/passwd"])
+def test_a_moment_in_an_unknown_time_zone_is_told_in_utc(zone: str) -> None:
+    assert wording.moment(AT, zone) == "Friday 5 March 2027, 16:00 (UTC)"
+    assert wording.short_moment(AT, zone) == "5 Mar 2027, 16:00"
+
+
+def test_a_language_is_told_by_its_own_name_or_its_code() -> None:
+    names = [wording.language(code) for code in ("de", "pt-BR", "tlh")]
+    assert names == ["Deutsch (German)", "Português (Portuguese), BR", "tlh"]
+
+
+def test_the_progress_line_splits_at_the_stage() -> None:
+    states = {step.stage: step.state for step in progress(Stage.REVIEW)}
+    assert states[Stage.MATCHING] == "done"
+    assert states[Stage.REVIEW] == "current"
+    assert states[Stage.KICKOFF] == "ahead"
+
+
+def test_every_stage_of_a_completed_cycle_is_done_and_none_of_a_cancelled_one() -> None:
+    assert {step.state for step in progress(Stage.COMPLETED)} == {"done"}
+    assert {step.state for step in progress(Stage.CANCELLED)} == {"ahead"}
+    assert len(LINE) == len(Stage) - 1
+
+
+def _basic(text: str) -> str:
+    return "Basic " + base64.b64encode(text.encode()).decode()
+
+
+@pytest.mark.parametrize(
+    ("header", "key"),
+    [
+        (_basic("anyone:upw_key"), "upw_key"),
+        (_basic(":upw_key"), "upw_key"),
+        ("bearer upw_key", "upw_key"),
+        (_basic("upw_key"), ""),
+        ("Basic %%%", ""),
+        ("Basic " + base64.b64encode(b"\xff\xfe").decode(), ""),
+        ("Digest x", ""),
+        ("", ""),
+    ],
+)
+def test_the_key_is_the_password_or_the_bearer(header: str, key: str) -> None:
+    assert access_key_of(header) == key
+
+
+def _post(**headers: str) -> Request:
+    raw = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
+    return Request({"type": "http", "method": "POST", "path": "/", "headers": raw, "query_string": b""})
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"origin": "null"},
+        {"origin": "null", "sec_fetch_site": "same-origin"},
+        {"origin": "https://upward.acme.example", "host": "10.0.0.1:8080"},
+        {"origin": "http://10.0.0.1:8080", "host": "10.0.0.1:8080"},
+        {"sec_fetch_site": "none"},
+    ],
+)
+def test_a_form_from_its_own_page_is_taken(headers: dict[str, str]) -> None:
+    refuse_cross_site(_post(**headers), "https://upward.acme.example")
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"sec_fetch_site": "cross-site"},
+        {"sec_fetch_site": "same-site", "origin": "null"},
+        {"origin": "https://evil.example", "host": "upward.acme.example"},
+        {"origin": "https://upward.acme.example.evil.example", "host": "upward.acme.example"},
+    ],
+)
+def test_a_form_from_another_site_is_refused(headers: dict[str, str]) -> None:
+    with pytest.raises(CrossSite):
+        refuse_cross_site(_post(**headers), "https://upward.acme.example")
+
+
+class Odd(DomainError):
+    status = 418
+    code = "teapot"
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "heading"),
+    [
+        (Gone("d", code="round_closed"), 410, "This round has closed"),
+        (Gone("d", code="link_expired"), 410, "This link is no longer valid"),
+        (Conflict("d", code="pair_settled"), 409, "This pair is already settled"),
+        (Odd("d"), 418, "This did not work"),
+    ],
+)
+def test_a_failure_is_told_in_words_for_its_code_or_status(error: DomainError, status: int, heading: str) -> None:
+    failure = failure_of(error)
+    assert (failure.status, failure.heading) == (status, heading)
+
+
+def test_only_a_missing_key_makes_the_browser_ask_for_one() -> None:
+    assert failure_of(Unauthorized("d")).headers["www-authenticate"].startswith('Basic realm="Upward"')
+    assert not failure_of(Gone("d")).headers

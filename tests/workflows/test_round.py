@@ -1,0 +1,73 @@
+"""Rounds, announcements and recurrence by themselves."""
+
+from datetime import timedelta
+from uuid import uuid4
+
+from shared.contracts.notifications import Announcement, Audience, Delivery, Template
+from shared.contracts.programs import ProgramRef, RoundPlan
+from shared.contracts.rounds import CloseReason, RoundKind
+from shared.temporal import WORKFLOWS_QUEUE
+from tests.fakes import DAY
+from tests.workflows.conftest import World
+from workflows.announcement import AnnouncementWorkflow
+from workflows.recurrence import RecurrenceWorkflow, ScheduleWorkflow
+from workflows.round import Asking, RoundWorkflow
+
+
+def asking(world: World, **changes: object) -> Asking:
+    given = {
+        "organization_id": world.ledger.organization_id,
+        "cycle_id": world.ledger.cycle_id,
+        "kind": RoundKind.CHECK_IN,
+        "number": 1,
+        "plan": RoundPlan(length=10 * DAY, reminders=(2 * DAY, 5 * DAY)),
+    }
+    return Asking.model_validate(given | changes)
+
+
+async def run_round(world: World, asked: Asking) -> None:
+    await world.client.execute_workflow(RoundWorkflow.run, asked, id=f"round-{uuid4()}", task_queue=WORKFLOWS_QUEUE)
+
+
+async def test_a_round_that_asks_nobody_closes_at_once_and_says_nothing(world: World) -> None:
+    world.ledger.recipients[RoundKind.CHECK_IN] = 0
+    await run_round(world, asking(world))
+    assert world.ledger.closed[0].reason is CloseReason.ANSWERED
+    assert world.ledger.announced == []
+
+
+async def test_a_reminder_after_an_imposed_deadline_is_not_sent(world: World) -> None:
+    closes_at = await world.env.get_current_time() + 3 * DAY
+    await run_round(world, asking(world, closes_at=closes_at))
+    assert [found.occurrence for found in world.ledger.announced] == [1, 1]
+    assert world.ledger.templates() == [Template.CHECK_IN_INVITATION, Template.CHECK_IN_REMINDER]
+    assert world.ledger.opened[0].closes_at == closes_at
+
+
+async def test_an_announcement_sleeps_until_its_next_message_is_due(world: World) -> None:
+    due_at = await world.env.get_current_time() + timedelta(hours=14)
+    world.ledger.deliveries = [Delivery(sent=1, failed=0, waiting=3, next_due_at=due_at)]
+    announcement = Announcement(
+        organization_id=world.ledger.organization_id,
+        cycle_id=world.ledger.cycle_id,
+        scope_id=world.ledger.cycle_id,
+        template=Template.KICKOFF,
+        audience=Audience.PARTICIPANTS,
+    )
+    await world.client.execute_workflow(
+        AnnouncementWorkflow.run, announcement, id=f"announcement-{announcement.id}", task_queue=WORKFLOWS_QUEUE
+    )
+    assert world.ledger.delivered == [announcement.id]
+    assert await world.env.get_current_time() >= due_at
+
+
+async def test_a_recurrence_asks_for_the_cycle_of_the_period_it_fires_in(world: World) -> None:
+    program = ProgramRef(organization_id=world.ledger.organization_id, program_id=uuid4())
+    await world.client.execute_workflow(
+        RecurrenceWorkflow.run, program, id=f"recurrence-{program.program_id}", task_queue=WORKFLOWS_QUEUE
+    )
+    await world.client.execute_workflow(
+        ScheduleWorkflow.run, program, id=f"schedule-{program.program_id}-1", task_queue=WORKFLOWS_QUEUE
+    )
+    assert [found.program_id for found in world.ledger.periods] == [program.program_id]
+    assert world.ledger.schedules == [program]
