@@ -50,13 +50,18 @@ def create_worker(
         workflows=workflows,
         activities=activities,
         interceptors=[ExpectedFailures()],
-        workflow_runner=SandboxedWorkflowRunner(
-            restrictions=SandboxRestrictions.default.with_passthrough_modules("shared.contracts", "pydantic")
-        ),
+        workflow_runner=sandbox_runner(),
         max_concurrent_activities=20,
         # A cancellation reaches an activity with a heartbeat; by default one may be held back for most of a minute.
         max_heartbeat_throttle_interval=timedelta(seconds=2),
         graceful_shutdown_timeout=GRACE,
+    )
+
+
+def sandbox_runner() -> SandboxedWorkflowRunner:
+    """The sandbox that workflows run in, also when histories are replayed."""
+    return SandboxedWorkflowRunner(
+        restrictions=SandboxRestrictions.default.with_passthrough_modules("shared.contracts", "pydantic")
     )
 
 

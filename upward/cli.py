@@ -90,6 +90,7 @@ def create_key(
     """Make an access key and print it; it is not shown again."""
     from upward.running import create_access_key
 
+    configure_logging("WARNING", "console")  # the key alone is printed, so that a script can take it
     print(asyncio.run(create_access_key(organization, role, label, folder)))
 
 

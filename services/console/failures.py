@@ -22,9 +22,13 @@ BY_CODE = {
         "This pair is already settled",
         "It was decided in the meantime, so your answer does not change it any more. There is nothing more to do.",
     ),
+    "no_longer_asked": (
+        "There is nothing left to answer",
+        "What you were asked about is settled; a pair may have ended. There is nothing more to do.",
+    ),
     "not_asked": (
         "There is nothing to answer here",
-        "You are not asked in this round any more; a pair may have ended. There is nothing more to do.",
+        "You are not asked in this round. There is nothing more to do.",
     ),
     "cross_site": (
         "This answer did not come from our page",

@@ -139,6 +139,8 @@ async def read_brief(session: AsyncSession, organization_id: UUID, cycle_id: UUI
             "cycle_id": cycle.id,
             "period": cycle.period,
             "stage": cycle.stage,
+            "paused": cycle.paused,
+            "outcome": cycle.outcome,
             "direction": cycle.direction,
             "time_zone": program.time_zone,
             "topics": cycle.topics,

@@ -36,6 +36,10 @@ class RoundIsClosed(Gone):
     code = "round_closed"
 
 
+class NoLongerAsked(Gone):
+    code = "no_longer_asked"
+
+
 class Recipient(NamedTuple):
     person_id: UUID
     subject_id: UUID
@@ -137,20 +141,24 @@ async def lock_open_round(session: AsyncSession, organization_id: UUID, round_id
 
 
 async def asked_subjects(session: AsyncSession, round_: Round, person_id: UUID) -> list[UUID]:
-    """What this person is asked about in the round. Raises Forbidden for someone who is not asked."""
-    found = await session.scalars(
-        select(RoundRecipient.subject_id)
-        .where(
-            RoundRecipient.organization_id == round_.organization_id,
-            RoundRecipient.round_id == round_.id,
-            RoundRecipient.person_id == person_id,
-            RoundRecipient.excused_at.is_(None),
+    """What this person is asked about in the round. Raises Forbidden for someone who was never asked, and
+    NoLongerAsked (410) when every question lost its subject."""
+    rows = (
+        await session.execute(
+            select(RoundRecipient.subject_id, RoundRecipient.excused_at)
+            .where(
+                RoundRecipient.organization_id == round_.organization_id,
+                RoundRecipient.round_id == round_.id,
+                RoundRecipient.person_id == person_id,
+            )
+            .order_by(RoundRecipient.subject_id)
         )
-        .order_by(RoundRecipient.subject_id)
-    )
-    subjects = list(found)
-    if not subjects:
+    ).all()
+    if not rows:
         raise Forbidden("This person is not asked in this round.", code="not_asked")
+    subjects = [subject_id for subject_id, excused_at in rows if excused_at is None]
+    if not subjects:
+        raise NoLongerAsked("What this round asked about is settled; nothing is left to answer.")
     return subjects
 
 

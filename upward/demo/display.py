@@ -45,20 +45,36 @@ class Display:
         self._live.update(Group(_stages(cycle), _rounds(cycle)))
 
     def matches(self, run: dict[str, Any], names: dict[str, str]) -> None:
-        """The first pairs of a match run, with their reasons, and who was not matched and why."""
-        table = Table("Mentor", "Mentee", "Score", "Why", title="Some of the proposed pairs", title_justify="left")
-        for pair in run["pairs"][:6]:
+        """The first pairs of a match run with their reasons, and some who were not matched and why."""
+        table = Table("Mentor", "Mentee", "Score", "Why", title=f"Match run {run['attempt']}", title_justify="left")
+        for pair in run["pairs"][:5]:
             mentor, mentee = names[pair["mentor_id"]], names[pair["mentee_id"]]
-            table.add_row(mentor, mentee, str(pair["score"]), "; ".join(pair["reasons"][:2]))
+            table.add_row(mentor, mentee, str(pair["score"]), " ".join(pair["reasons"][:2]))
         self.console.print(table)
-        for person in run["unmatched"][:3]:
-            self.say(f"Not matched: {names[person['person_id']]}: {person['detail']}")
+        if run["attempt"] == 1:
+            for person in run["unmatched"][:3]:
+                self.say(f"Not matched: {names[person['person_id']]}. {person['detail']}")
 
-    def report(self, document: dict[str, Any]) -> None:
-        table = Table("What came of it", "", title="Closing report", title_justify="left")
-        for name, value in _flat(document):
-            table.add_row(name, value)
-        self.console.print(table)
+    def report(self, report: dict[str, Any]) -> None:
+        """The closing report; groups under five people show as a dash."""
+        self.console.print(f"\n[bold]Closing report[/]: {report['outcome']}")
+        funnel = report["funnel"]
+        people = Table("People enrolled", "matched", "active", "completed", "Pairs ended early")
+        counts = [funnel[f"people_{step}"] for step in ("enrolled", "matched", "active", "completed")]
+        people.add_row(*map(str, counts), str(funnel["pairs_ended"]))
+        rates = Table("Round", "Asked", "Answered", "Rate")
+        for found in report["rounds"]:
+            rates.add_row(_name(found), _figure(found["recipients"]), _figure(found["answered"]), _share(found["rate"]))
+        useful = Table("Usefulness, 1 to 5", "Mentors", "Mentees")
+        for title, kind in (("in check-ins", "check_ins"), ("in the survey", "survey")):
+            sides = report["usefulness"][kind]
+            useful.add_row(title, _figure(sides["mentor"]["mean"]), _figure(sides["mentee"]["mean"]))
+        topics = Table("Topic", "Pairs", "People")
+        for topic in report["topics"]:
+            topics.add_row(topic["topic"], _figure(topic["pairs"]), _figure(topic["people"]))
+        self.console.print(people, rates, useful, topics)
+        would_repeat, met = _share(report["would_repeat"]["share"]), _share(report["meetings_held"]["share"])
+        self.console.print(f"Would take part again: {would_repeat}. Check-ins that say the pair met: {met}.")
 
 
 def _name(found: dict[str, Any]) -> str:
@@ -81,17 +97,11 @@ def _rounds(cycle: dict[str, Any]) -> Table:
     return table
 
 
-def _flat(value: Any, name: str = "") -> list[tuple[str, str]]:
-    if isinstance(value, dict):
-        if value.get("suppressed") is True:
-            return [(name, "not shown: fewer than five people")]
-        label = value.get("kind") or value.get("topic") or value.get("side")
-        rows = []
-        for key, inner in value.items():
-            rows += _flat(inner, f"{name} {key}".strip() if label is None else f"{name} {key}")
-        return rows
-    if isinstance(value, list):
-        return [row for place, inner in enumerate(value, 1) for row in _flat(inner, f"{name} {place}")]
-    if isinstance(value, float):
-        return [(name, f"{value:.2f}")]
-    return [(name, str(value))]
+def _figure(value: float | None) -> str:
+    if value is None:
+        return "–"
+    return f"{value:.1f}" if isinstance(value, float) else str(value)
+
+
+def _share(value: float | None) -> str:
+    return "–" if value is None else f"{value:.0%}"

@@ -13,6 +13,7 @@ from upward.demo.program import TOPICS
 
 CODES = [topic["code"] for topic in TOPICS]
 WINDOWS = ["mon-am", "tue-am", "tue-pm", "wed-am", "thu-am", "thu-pm", "fri-am"]
+CLOSED = 410
 PROMPT, REMINDED, SILENT = "prompt", "reminded", "silent"
 
 
@@ -45,7 +46,10 @@ class Participants:
         """Answers by the template of the letter that brought them."""
         self.refused: list[str] = []
         """Answers that the system did not take: template and status."""
+        self.moot = 0
+        """Letters whose question was settled by the time their reader came to it."""
         self.decliner: str | None = None
+        """The one who declined an offer."""
         self.unhappy: str | None = None
 
     def receive(self, letter: Letter) -> None:
@@ -75,13 +79,18 @@ class Participants:
         assert letter.link is not None
         await asyncio.sleep(_chance(letter.to, letter.scope) * 2)
         page = await self._client.get(letter.link)
-        if page.status_code != 200:
-            self.refused.append(f"{letter.template} {page.status_code}")
+        if page.status_code == CLOSED:
+            self.moot += 1
             return
-        form = self._fill(letter, PageFields(page.text))
-        answer = await self._client.post(letter.link, data=form)
+        form = self._fill(letter, PageFields(page.text)) if page.status_code == 200 else {}
+        if page.status_code == 200 and not form:
+            self.moot += 1  # the partner declined, or the pair has ended
+            return
+        answer = await self._client.post(letter.link, data=form) if form else page
         if answer.status_code in (200, 303):
             self.answered[letter.template] = self.answered.get(letter.template, 0) + 1
+        elif answer.status_code == CLOSED:
+            self.moot += 1
         else:
             self.refused.append(f"{letter.template} {answer.status_code}")
 
@@ -108,9 +117,8 @@ class Participants:
         return form | {"role": "mentor", "topics_taught": topics[:3], "mentor_capacity": "1"}
 
     def _decide(self, email: str, fields: PageFields) -> dict[str, Any]:
-        if self.decliner is None:
-            self.decliner = email
-        decision = "decline" if self.decliner == email else "accept"
+        decision = "decline" if self.decliner is None else "accept"
+        self.decliner = self.decliner or email
         return {f"decision_{pair_id}": decision for pair_id in fields.ids_after("decision_")}
 
     def _check_in(self, email: str, fields: PageFields) -> dict[str, Any]:

@@ -152,7 +152,7 @@ class Story:
             "pairs completed": any(pair["state"] == "completed" for pair in pairs),
             "the matches were approved": self._approved >= 1,
             "a calendar entry came with the kickoff": any(letter.has_calendar for letter in letters),
-            "no answer was refused": not self._participants.refused,
+            f"every answer taken (refused: {self._participants.refused})": not self._participants.refused,
             "nobody got a message twice": len({letter.message_id for letter in letters}) == len(letters),
         }
         self._display.say(f"{len(letters)} e-mails arrived by SMTP; {sum(answered.values())} answers by their links.")
