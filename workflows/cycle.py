@@ -149,20 +149,23 @@ class CycleWorkflow(SteeredCycle):
         attempt, number, handled = 1, 1, 0
         pending: UUID | None = None
 
+        def approved() -> bool:
+            return pending is not None and pending in self.state.approved
+
         def news() -> bool:
-            replaced = pending is not None and pending in self.state.approved
-            return self.hurried() or self.declines > handled or replaced or (pending is None and self.all_rounds_over())
+            settled = pending is None and self.all_rounds_over()
+            return self.hurried() or approved() or self.declines > handled or settled
 
         while not await self.clock.reach(ends_at, unless=news) and not self.hurried():
-            if self.declines > handled:
+            if approved():
+                pending, number = None, number + 1
+                await self.start_round(RoundKind.ACCEPTANCE, number, self.plan.calendar.acceptance, ends_at)
+            elif self.declines > handled:
                 handled, attempt = self.declines, attempt + 1
                 proposal = await self._propose(attempt)
                 pending = proposal.match_run_id if proposal.pairs else None
                 if pending is not None:
-                    await self.announce(Template.APPROVAL_NEEDED, Audience.COORDINATORS, scope_id=proposal.match_run_id)
-            elif pending is not None:
-                pending, number = None, number + 1
-                await self.start_round(RoundKind.ACCEPTANCE, number, self.plan.calendar.acceptance, ends_at)
+                    await self.announce(Template.APPROVAL_NEEDED, Audience.COORDINATORS, scope_id=pending)
             else:
                 return
 

@@ -121,6 +121,7 @@ async def test_a_cycle_paused_in_any_stage_stands_still_until_it_is_resumed(worl
     async def script() -> None:
         if before is not None:
             await before()
+        await world.quiet()
         await world.pause()
 
     world.ledger.at_stage[stage] = script
@@ -267,3 +268,17 @@ async def test_a_cycle_goes_on_in_a_new_run_when_its_history_is_long(
     assert state.check_ins == 52
     assert state.outcome is Outcome.COMPLETED
     assert len([opened for opened in world.ledger.opened if opened.kind is RoundKind.CHECK_IN]) == 52
+
+
+async def test_an_approval_that_comes_with_another_decline_is_still_offered(world: World) -> None:
+    world.ledger.proposals = [2, 1, 1]
+    world.ledger.at_open[RoundKind.ACCEPTANCE, 1] = world.decline
+
+    async def approve_while_another_declines() -> None:
+        await world.decline()
+        await world.approve()
+
+    world.ledger.at_proposal[2] = approve_while_another_declines
+    await (await world.start()).result()
+    assert [opened.number for opened in world.ledger.opened if opened.kind is RoundKind.ACCEPTANCE] == [1, 2]
+    assert [request.attempt for request in world.ledger.proposed] == [1, 2, 3]

@@ -1,0 +1,187 @@
+"""Records the histories that `test_replay.py` replays: `python -m tests.workflows.record_histories`.
+
+Each scenario runs on a real development server with the in-memory services and a calendar of seconds. Of every kind of
+workflow that took part, the most eventful history is kept, one event a line: ids, codes, counts and times only.
+"""
+
+import asyncio
+import json
+import re
+import tempfile
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from temporalio.client import Client, WorkflowHistory
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.testing import WorkflowEnvironment
+
+from shared.contracts.notifications import Delivery
+from shared.contracts.programs import Calendar, LadderPlan, Outcome, ProgramRef, RoundPlan, Stage
+from shared.contracts.rounds import RoundKind
+from shared.temporal import WORKFLOWS_QUEUE
+from tests.temporal_server import temporal_server
+from tests.workflows.conftest import World, world_in
+from workflows.recurrence import RecurrenceWorkflow, ScheduleWorkflow
+
+FOLDER = Path(__file__).parent / "histories"
+IDENTITY = "worker@test"
+WORKFLOW_ID = re.compile(r"[a-z]+-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}(-\d+)?")
+"""A kind of workflow, an id and at most a sequence."""
+
+
+def seconds(count: float) -> timedelta:
+    return timedelta(seconds=count)
+
+
+CALENDAR = Calendar(
+    enrolment=RoundPlan(length=seconds(2.5), reminders=(seconds(0.5), seconds(1))),
+    acceptance=RoundPlan(length=seconds(3), reminders=(seconds(1),)),
+    check_in=RoundPlan(length=seconds(1.5), reminders=(seconds(0.5),)),
+    check_ins=2,
+    check_in_every=seconds(2),
+    survey=RoundPlan(length=seconds(1.5), reminders=(seconds(0.5),)),
+    approval=LadderPlan(remind_every=seconds(0.6), escalate_after=seconds(1)),
+    concern=LadderPlan(remind_every=seconds(0.6), escalate_after=seconds(1)),
+    sending_hours=None,
+)
+
+
+async def full(world: World) -> list[str]:
+    """From the request to the report: a message that waits, everybody answers before the deadline, a late approval, a
+    decline and its replacement, a concern that reaches the sponsor; and the two workflows of a program that recurs."""
+    ledger = world.ledger
+    ledger.proposals = [2, 1]
+    del ledger.at_stage[Stage.REVIEW]
+    in_review, concerns = world.stage(Stage.REVIEW), []
+    opened = asyncio.Event()
+
+    async def leave_one_for_later() -> None:
+        due_at = datetime.now(UTC) + seconds(1)
+        ledger.deliveries.append(Delivery(sent=3, failed=0, waiting=1, next_due_at=due_at))
+        opened.set()
+
+    ledger.at_open[RoundKind.ENROLMENT, 1] = leave_one_for_later
+    ledger.at_open[RoundKind.ACCEPTANCE, 1] = world.decline
+    ledger.at_proposal[2] = world.approve
+
+    async def raise_concern() -> None:
+        concerns.append(await world.raise_concern())
+
+    ledger.at_open[RoundKind.CHECK_IN, 1] = raise_concern
+    cycle = await world.start()
+    await opened.wait()
+    await world.sleep(seconds(1.5))
+    await world.everyone_answers()
+    await in_review.wait()
+    await world.sleep(seconds(1.5))
+    await world.approve()
+    assert (await cycle.result()).outcome is Outcome.COMPLETED
+    await world.client.get_workflow_handle(f"concern-{concerns[0]}").signal("resolve")
+    program = ProgramRef(organization_id=ledger.organization_id, program_id=uuid4())
+    recurring = [f"recurrence-{program.program_id}", f"schedule-{program.program_id}-7"]
+    await world.client.execute_workflow(RecurrenceWorkflow.run, program, id=recurring[0], task_queue=WORKFLOWS_QUEUE)
+    await world.client.execute_workflow(ScheduleWorkflow.run, program, id=recurring[1], task_queue=WORKFLOWS_QUEUE)
+    return [*(f"concern-{concern}" for concern in concerns), *recurring]
+
+
+async def cancelled(world: World) -> list[str]:
+    """Called off in the middle of a check-in, with messages that wait and a concern that is open."""
+    ledger, opened, concerns = world.ledger, asyncio.Event(), []
+
+    async def raise_concern() -> None:
+        later = datetime.now(UTC) + seconds(3600)
+        ledger.deliveries += [Delivery(sent=0, failed=0, waiting=4, next_due_at=later)] * 2
+        concerns.append(await world.raise_concern())
+        opened.set()
+
+    ledger.at_open[RoundKind.CHECK_IN, 1] = raise_concern
+    cycle = await world.start()
+    await opened.wait()
+    await world.sleep(seconds(0.4))
+    await world.cancel()
+    assert (await cycle.result()).outcome is Outcome.CANCELLED
+    await world.client.get_workflow_handle(f"concern-{concerns[0]}").signal("resolve")
+    return [f"concern-{concern}" for concern in concerns]
+
+
+async def paused(world: World) -> list[str]:
+    """Paused in a check-in, with messages that wait and a concern that is open; resumed, it completes."""
+    ledger, opened, concerns = world.ledger, asyncio.Event(), []
+
+    async def raise_concern() -> None:
+        later = datetime.now(UTC) + seconds(1)
+        ledger.deliveries += [Delivery(sent=0, failed=0, waiting=4, next_due_at=later)] * 2
+        concerns.append(await world.raise_concern())
+        opened.set()
+
+    ledger.at_open[RoundKind.CHECK_IN, 1] = raise_concern
+    cycle = await world.start()
+    await opened.wait()
+    await world.sleep(seconds(0.4))
+    await world.pause()
+    await world.sleep(seconds(1))
+    await world.resume()
+    assert (await cycle.result()).outcome is Outcome.COMPLETED
+    await world.client.get_workflow_handle(f"concern-{concerns[0]}").signal("resolve")
+    return [f"concern-{concern}" for concern in concerns]
+
+
+SCENARIOS: dict[str, Callable[[World], Awaitable[list[str]]]] = {
+    "full": full,
+    "cancelled": cancelled,
+    "paused": paused,
+}
+
+
+async def record(world: World, scenario: Callable[[World], Awaitable[list[str]]]) -> dict[str, WorkflowHistory]:
+    """Plays the scenario; answers the most eventful history of each kind of workflow."""
+    world.ledger.calendar = CALENDAR
+    others = await scenario(world)
+    ids = [f"cycle-{world.ledger.cycle_id}", *others]
+    ids += [f"round-{opened.round_id}" for opened in world.ledger.opened]
+    ids += [f"announcement-{announced.id}" for announced in world.ledger.announced]
+    kept: dict[str, WorkflowHistory] = {}
+    for workflow_id in dict.fromkeys(ids):
+        handle = world.client.get_workflow_handle(workflow_id)
+        await handle.result()
+        history = await handle.fetch_history()
+        kind = workflow_id.partition("-")[0]
+        kept[kind] = max(kept.get(kind, history), history, key=eventfulness)
+    return kept
+
+
+def eventfulness(history: WorkflowHistory) -> tuple[int, int, int]:
+    """How many signals it heard of different names, how many kinds of events there are, how many events."""
+    signals = {event.workflow_execution_signaled_event_attributes.signal_name for event in history.events}
+    return len(signals), len({event.event_type for event in history.events}), len(history.events)
+
+
+def write(path: Path, history: WorkflowHistory) -> None:
+    """Readable, and small in a diff: one event a line."""
+    document: dict[str, Any] = history.to_json_dict()
+    events = ",\n".join(json.dumps(event, separators=(",", ":")) for event in document["events"])
+    path.write_text(f'{{"workflowId":"{history.workflow_id}","events":[\n{events}\n]}}\n')
+
+
+def read(path: Path) -> WorkflowHistory:
+    document = json.loads(path.read_text())
+    return WorkflowHistory.from_json(document.pop("workflowId"), document)
+
+
+async def main() -> None:
+    with tempfile.TemporaryDirectory(prefix="upward-histories-") as folder, temporal_server(Path(folder)) as server:
+        client = await Client.connect(server.address, data_converter=pydantic_data_converter, identity=IDENTITY)
+        for name, scenario in SCENARIOS.items():
+            async with world_in(WorkflowEnvironment.from_client(client)) as world:
+                histories = await record(world, scenario)
+            (FOLDER / name).mkdir(parents=True, exist_ok=True)
+            for kind, history in histories.items():
+                write(FOLDER / name / f"{kind}.json", history)
+                print(f"{name}/{kind}.json: {len(history.events)} events")
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

@@ -1,0 +1,184 @@
+"""Which events move which workflows: the whole table, and that whoever is told can hear it."""
+
+import inspect
+import typing
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from pydantic import AwareDatetime, ValidationError
+from temporalio import workflow
+
+from shared.contracts.events import (
+    CATALOGUE,
+    ConcernRaised,
+    ConcernResolved,
+    CycleAdvanceRequested,
+    CycleCancellationRequested,
+    CyclePaused,
+    CycleRequested,
+    CycleResumed,
+    EventData,
+    EventRecord,
+    MatchRunApproved,
+    PairDeclined,
+    ProgramScheduleChanged,
+    RoundAnswered,
+)
+from shared.contracts.feedback import ConcernReason
+from shared.contracts.matching import EndReason
+from shared.contracts.programs import ProgramRef, Stage
+from shared.contracts.rounds import RoundKind
+from workflows.concern import ConcernWorkflow
+from workflows.cycle import CycleWorkflow
+from workflows.reactions import REACTIONS, Reaction, Signal, Start, reaction_to
+from workflows.registry import WORKFLOWS
+from workflows.round import RoundWorkflow
+from workflows.steering import Advance, ConcernHeard, CycleState, Heard, RunApproved
+
+ORGANIZATION, CYCLE, OTHER = uuid4(), uuid4(), uuid4()
+SEQUENCE = 7
+HEARD = Heard(sequence=SEQUENCE)
+TO_CYCLE = f"cycle-{CYCLE}"
+TABLE: list[tuple[EventData, Reaction]] = [
+    (
+        CycleRequested(cycle_id=CYCLE, program_id=OTHER),
+        Start("CycleWorkflow", TO_CYCLE, CycleState(organization_id=ORGANIZATION, cycle_id=CYCLE)),
+    ),
+    (
+        ProgramScheduleChanged(program_id=OTHER),
+        Start("ScheduleWorkflow", f"schedule-{OTHER}-7", ProgramRef(organization_id=ORGANIZATION, program_id=OTHER)),
+    ),
+    (CyclePaused(cycle_id=CYCLE), Signal(TO_CYCLE, "pause", HEARD)),
+    (CycleResumed(cycle_id=CYCLE), Signal(TO_CYCLE, "resume", HEARD)),
+    (CycleCancellationRequested(cycle_id=CYCLE), Signal(TO_CYCLE, "cancel", HEARD)),
+    (
+        CycleAdvanceRequested(cycle_id=CYCLE, stage=Stage.INTAKE, round_id=OTHER),
+        Signal(TO_CYCLE, "advance", Advance(sequence=SEQUENCE, stage=Stage.INTAKE, round_id=OTHER)),
+    ),
+    (
+        CycleAdvanceRequested(cycle_id=CYCLE, stage=Stage.SCHEDULED),
+        Signal(TO_CYCLE, "advance", Advance(sequence=SEQUENCE, stage=Stage.SCHEDULED)),
+    ),
+    (
+        MatchRunApproved(match_run_id=OTHER, cycle_id=CYCLE, pairs=3),
+        Signal(TO_CYCLE, "approve", RunApproved(sequence=SEQUENCE, match_run_id=OTHER)),
+    ),
+    (PairDeclined(pair_id=OTHER, cycle_id=CYCLE, reason=EndReason.DECLINED), Signal(TO_CYCLE, "decline", HEARD)),
+    (
+        ConcernRaised(concern_id=OTHER, cycle_id=CYCLE, pair_id=uuid4(), reason=ConcernReason.NOT_A_FIT),
+        Signal(TO_CYCLE, "raise_concern", ConcernHeard(sequence=SEQUENCE, concern_id=OTHER)),
+    ),
+    (ConcernResolved(concern_id=OTHER, cycle_id=CYCLE), Signal(f"concern-{OTHER}", "resolve")),
+    (
+        RoundAnswered(round_id=OTHER, cycle_id=CYCLE, kind=RoundKind.ENROLMENT),
+        Signal(f"round-{OTHER}", "everyone_answered"),
+    ),
+]
+HEARERS: dict[str, type] = {"cycle": CycleWorkflow, "round": RoundWorkflow, "concern": ConcernWorkflow}
+
+
+def record(type: str, data: dict[str, Any], subject: str = "cycle/1") -> EventRecord:
+    return EventRecord(
+        id=uuid4(),
+        organization_id=ORGANIZATION,
+        sequence=SEQUENCE,
+        type=type,
+        version=1,
+        subject=subject,
+        time=datetime(2026, 1, 5, tzinfo=UTC),
+        data=data,
+    )
+
+
+def recorded(event: EventData) -> EventRecord:
+    return record(event.type, event.model_dump(mode="json"), event.subject)
+
+
+def argument_types(method: Any) -> list[type]:
+    """The types of a workflow method's arguments, without self."""
+    hints = typing.get_type_hints(method)
+    return [hints[name] for name in list(inspect.signature(method).parameters)[1:]]
+
+
+def of_type(event_and_reaction: tuple[EventData, Reaction]) -> str:
+    return event_and_reaction[0].type
+
+
+@pytest.mark.parametrize("row", TABLE, ids=of_type)
+def test_an_event_moves_the_workflow_that_the_table_names(row: tuple[EventData, Reaction]) -> None:
+    event, expected = row
+    assert reaction_to(recorded(event)) == expected
+
+
+def test_the_table_here_holds_every_event_that_moves_a_workflow() -> None:
+    assert {type(event) for event, _ in TABLE} == set(REACTIONS)
+
+
+@pytest.mark.parametrize("reason", [reason for reason in EndReason if reason is not EndReason.DECLINED])
+def test_a_pair_that_was_not_declined_by_a_person_is_no_news_to_the_cycle(reason: EndReason) -> None:
+    assert reaction_to(recorded(PairDeclined(pair_id=OTHER, cycle_id=CYCLE, reason=reason))) is None
+
+
+def test_every_other_event_moves_nothing() -> None:
+    others = [event for event in CATALOGUE.values() if event not in REACTIONS]
+    assert len(others) > 10
+    for event in others:
+        values: dict[type, Any] = {UUID: OTHER, int: 1, str: "code", AwareDatetime: datetime(2026, 1, 5, tzinfo=UTC)}
+        fields = {name: example(info.annotation, values) for name, info in event.model_fields.items()}
+        assert reaction_to(recorded(event.model_validate(fields))) is None, event.type
+
+
+def example(annotation: Any, values: dict[type, Any]) -> Any:
+    """One value of a field of an event: an enumeration's first member, or the value given for its type."""
+    if annotation in values:
+        return values[annotation]
+    return next(iter(annotation))
+
+
+def test_an_event_of_an_unknown_type_is_refused() -> None:
+    with pytest.raises(KeyError):
+        reaction_to(record("cycle.invented", {"cycle_id": str(CYCLE)}))
+
+
+@pytest.mark.parametrize("row", TABLE, ids=of_type)
+def test_an_event_whose_data_do_not_fit_its_type_is_refused(row: tuple[EventData, Reaction]) -> None:
+    first = next(iter(type(row[0]).model_fields))
+    with pytest.raises(ValidationError):
+        reaction_to(record(row[0].type, {first: "not an id"}))
+
+
+@pytest.mark.parametrize("row", [row for row in TABLE if isinstance(row[1], Start)], ids=of_type)
+def test_a_workflow_that_is_started_exists_and_takes_the_argument(row: tuple[EventData, Reaction]) -> None:
+    start = row[1]
+    assert isinstance(start, Start)
+    classes = {definition(found).name: found for found in WORKFLOWS}
+    assert argument_types(definition(classes[start.workflow]).run_fn) == [type(start.argument)]
+
+
+@pytest.mark.parametrize("row", [row for row in TABLE if isinstance(row[1], Signal)], ids=of_type)
+def test_a_signal_is_known_to_its_workflow_and_carries_the_argument_that_it_takes(
+    row: tuple[EventData, Reaction],
+) -> None:
+    signal = row[1]
+    assert isinstance(signal, Signal)
+    hearer = HEARERS[signal.workflow_id.partition("-")[0]]
+    handler = definition(hearer).signals[signal.name].fn
+    assert argument_types(handler) == ([] if signal.argument is None else [type(signal.argument)])
+
+
+@pytest.mark.parametrize("row", TABLE, ids=of_type)
+def test_a_signal_of_a_cycle_carries_the_sequence_that_makes_a_repeat_known(row: tuple[EventData, Reaction]) -> None:
+    if isinstance(row[1], Signal) and row[1].workflow_id == TO_CYCLE:
+        assert isinstance(row[1].argument, Heard)
+        assert row[1].argument.sequence == SEQUENCE
+
+
+def test_every_signal_that_a_cycle_hears_comes_from_the_table() -> None:
+    told = {reaction.name for _, reaction in TABLE if isinstance(reaction, Signal) and reaction.workflow_id == TO_CYCLE}
+    assert told == set(definition(CycleWorkflow).signals)
+
+
+def definition(found: type) -> workflow._Definition:
+    return workflow._Definition.must_from_class(found)
