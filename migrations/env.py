@@ -32,9 +32,12 @@ def database_url() -> str:
 
 
 def run(connection: Connection) -> None:
+    # Waiting for the turn of another migration may take as long as that one; the short limits are for tables.
+    connection.execute(text("set lock_timeout = 0"))
+    connection.execute(text("set statement_timeout = 0"))
+    connection.execute(text("select pg_advisory_lock(:key)"), {"key": LOCK})
     connection.execute(text("set lock_timeout = '5s'"))
     connection.execute(text("set statement_timeout = '10min'"))
-    connection.execute(text("select pg_advisory_lock(:key)"), {"key": LOCK})
     connection.commit()
     context.configure(
         connection=connection,

@@ -19,7 +19,7 @@ from temporalio.worker import (
 )
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
-from shared.errors import DomainError
+from shared.errors import DomainError, Unauthorized
 
 log = structlog.get_logger(__name__)
 WORKFLOWS_QUEUE = "workflows"
@@ -72,8 +72,8 @@ def activity_methods(instance: object) -> list[Callable[..., Any]]:
 
 
 class ExpectedFailures(Interceptor):
-    """A DomainError leaves an activity as a non-retryable ApplicationError whose type is its code; of any other
-    failure only the kind leaves, as a database's or a server's message can quote a row."""
+    """A DomainError leaves an activity as a non-retryable ApplicationError whose type is its code (Unauthorized may be
+    retried); of any other failure only the kind leaves, as a database's or a server's message can quote a row."""
 
     def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:
         return _ActivityEdge(next)
@@ -85,6 +85,10 @@ class _ActivityEdge(ActivityInboundInterceptor):
         with bound_contextvars(activity=info.activity_type, workflow_id=info.workflow_id, attempt=info.attempt):
             try:
                 return await super().execute_activity(input)
+            except Unauthorized as error:
+                # One service refused another's credential, as while it is being changed: nothing about this work.
+                log.error("credential.refused")
+                raise ApplicationError(error.detail, type=error.code) from None
             except DomainError as error:
                 raise ApplicationError(error.detail, type=error.code, non_retryable=True) from None
             except ApplicationError:

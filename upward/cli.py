@@ -1,16 +1,25 @@
 """The command line: the embedded stack, the demo, and the parts that production runs one by one."""
 
 import asyncio
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from pydantic import ValidationError
+from pydantic_settings import SettingsError
 from rich.console import Console
+from sqlalchemy.exc import OperationalError
 
 from shared.auth import Role
 from shared.config import Settings
 from shared.contracts.base import Service
+from shared.errors import DomainError
+from shared.http.problems import field_errors
 from shared.logging import configure_logging
+from upward.failures import Mendable
+from upward.failures import CannotRun
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Reverse-mentoring programs that run themselves.")
 keys = typer.Typer(no_args_is_help=True, help="Access keys of organizations.")
@@ -31,13 +40,18 @@ def up(
     from upward.running import run_until_stopped
 
     configure_logging(log_level, "console")
-    asyncio.run(run_until_stopped(folder, port))
+    with _plain_failures():
+        asyncio.run(run_until_stopped(folder, port))
 
 
 @app.command()
 def demo(
-    people: Annotated[Path | None, typer.Option(help="Your own HRIS export (CSV) instead of the sample.")] = None,
-    columns: Annotated[Path | None, typer.Option(help="Which columns of the export mean what (TOML).")] = None,
+    people: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="Your own HRIS export (CSV) instead of the sample.")
+    ] = None,
+    columns: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="Which columns of the export mean what (TOML).")
+    ] = None,
     skip_invalid: Annotated[bool, typer.Option(help="Leave out rows that cannot be used.")] = False,
     folder: Folder = DEFAULT_FOLDER,
     log_level: Annotated[str, typer.Option(help="DEBUG, INFO, WARNING or ERROR.")] = "ERROR",
@@ -46,7 +60,8 @@ def demo(
     from upward.demo.story import run_demo
 
     configure_logging(log_level, "console")
-    raise typer.Exit(asyncio.run(run_demo(folder, people, columns, skip_invalid)))
+    with _plain_failures():
+        raise typer.Exit(asyncio.run(run_demo(folder, people, columns, skip_invalid)))
 
 
 @app.command()
@@ -54,8 +69,8 @@ def serve(services: Annotated[list[Service], typer.Argument(help="Services to se
     """Serve the HTTP side of one or more services (production)."""
     from upward.process import serve as serve_services
 
-    settings = _production()
-    asyncio.run(serve_services(settings, services))
+    with _plain_failures():
+        asyncio.run(serve_services(_production(), services))
 
 
 @app.command()
@@ -65,7 +80,8 @@ def worker(queues: Annotated[list[str], typer.Argument(help=f"Of: {', '.join(WOR
 
     if unknown := [queue for queue in queues if queue not in WORKERS]:
         raise typer.BadParameter(f"{', '.join(unknown)}: choose of {', '.join(WORKERS)}.")
-    asyncio.run(work(_production(), queues))
+    with _plain_failures():
+        asyncio.run(work(_production(), queues))
 
 
 @app.command()
@@ -73,9 +89,10 @@ def migrate() -> None:
     """Bring the database to the newest version."""
     from upward.migration import migrate as run
 
-    settings = Settings()
-    configure_logging(settings.log_level, settings.log_format)
-    run(settings.database_url)
+    with _plain_failures():
+        settings = Settings()
+        configure_logging(settings.log_level, settings.log_format)
+        run(settings.database_url)
 
 
 @keys.command("create")
@@ -91,7 +108,26 @@ def create_key(
     from upward.running import create_access_key
 
     configure_logging("WARNING", "console")  # the key alone is printed, so that a script can take it
-    print(asyncio.run(create_access_key(organization, role, label, folder)))
+    with _plain_failures():
+        print(asyncio.run(create_access_key(organization, role, label, folder)))
+
+
+@contextlib.contextmanager
+def _plain_failures() -> Iterator[None]:
+    """What the caller can mend is said in a line, without a traceback, and ends with exit code 1."""
+    try:
+        yield
+        return
+    except (CannotRun, DomainError, SettingsError) as failure:
+        message = str(failure)
+    except ValidationError as failure:
+        message = "; ".join(f"{found['field']}: {found['detail']}" for found in field_errors(failure))
+    except OperationalError as failure:
+        if getattr(failure.orig, "sqlstate", None):
+            raise  # the server answered: no matter of the address
+        message = "The database cannot be reached, or refuses the sign-in: look at UPWARD_DATABASE_URL."
+    Console(stderr=True, highlight=False, soft_wrap=True).print(message, markup=False)
+    raise typer.Exit(1)
 
 
 def _production() -> Settings:

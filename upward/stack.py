@@ -13,9 +13,9 @@ from pydantic import SecretStr
 from shared.config import Settings
 from shared.contracts.base import Service
 from upward.composition import QUEUES, Resources
-from upward.embedded import EmbeddedPostgres, EmbeddedTemporal, MailCatcher, free_port
+from upward.embedded import EmbeddedPostgres, EmbeddedTemporal, MailCatcher, hold
 from upward.migration import migrate
-from upward.process import assemble, run_relay, run_worker, serve_http
+from upward.process import assemble, listen, run_relay, run_worker, serve_http
 
 
 @dataclass(frozen=True)
@@ -35,13 +35,17 @@ async def running_stack(
 ) -> AsyncIterator[Stack]:
     """Starts Postgres, Temporal, the mail catcher, every service and every worker; stops them in reverse order.
 
-    `stop` is set when the block ends, or by the caller to end it."""
+    `stop` is set when the block ends, by the caller to end it, or when a part fails, whose failure is then raised at
+    the end. Raises CannotListen, FolderInUse before anything is started."""
     stop = stop or asyncio.Event()
     folder = folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)
     postgres, temporal = EmbeddedPostgres(folder / "postgres"), EmbeddedTemporal(folder / "temporal")
     mail = MailCatcher(folder / "mail")
     async with contextlib.AsyncExitStack() as cleanup:
+        cleanup.enter_context(hold(folder))
+        address = cleanup.enter_context(listen("127.0.0.1", port or 0))
+        url = f"http://127.0.0.1:{address.getsockname()[1]}"
         cleanup.callback(postgres.stop)
         cleanup.callback(temporal.stop)
         cleanup.callback(mail.stop)
@@ -49,8 +53,6 @@ async def running_stack(
         database_url = await asyncio.to_thread(postgres.start)
         temporal.start()
         mail.start()
-        port = port or free_port()
-        url = f"http://127.0.0.1:{port}"
         settings = Settings(
             database_url=database_url,
             public_url=url,
@@ -60,25 +62,29 @@ async def running_stack(
         )
         await asyncio.to_thread(migrate, settings.database_url)
         app, resources = await cleanup.enter_async_context(assemble(settings, list(Service), temporal.address))
-        tasks = [asyncio.create_task(serve_http(app, "127.0.0.1", port, stop))]
+        tasks = [asyncio.create_task(serve_http(app, address, stop))]
         tasks += [asyncio.create_task(run_worker(queue, resources, stop)) for queue in QUEUES]
         tasks.append(asyncio.create_task(run_relay(resources, stop)))
+        for task in tasks:
+            task.add_done_callback(lambda _: stop.set())
         cleanup.push_async_callback(_end, tasks, stop)
-        await _wait_until_ready(url, tasks)
+        await _wait_until_ready(url, stop)
         yield Stack(url, settings, resources, temporal, mail)
 
 
 async def _end(tasks: list[asyncio.Task[None]], stop: asyncio.Event) -> None:
+    """Lets every part finish what it has in hand; raises the failure of one that ended by itself."""
     stop.set()
-    await asyncio.gather(*tasks, return_exceptions=True)
+    for ended in await asyncio.gather(*tasks, return_exceptions=True):
+        if isinstance(ended, BaseException):
+            raise ended
 
 
-async def _wait_until_ready(url: str, tasks: list[asyncio.Task[None]]) -> None:
+async def _wait_until_ready(url: str, stop: asyncio.Event) -> None:
     async with httpx.AsyncClient() as client:
         for _ in range(300):
-            for task in tasks:
-                if task.done():
-                    task.result()
+            if stop.is_set():
+                return
             with contextlib.suppress(httpx.HTTPError):
                 if (await client.get(f"{url}/readyz")).status_code == 200:
                     return

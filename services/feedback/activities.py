@@ -27,7 +27,11 @@ class Activities(FeedbackActivities):
     async def open_round(self, request: OpenRound) -> RoundOpened:
         pairs = await read_pairs(self._internal, request.organization_id, request.cycle_id, [PairState.ACTIVE])
         async with self._database.transaction() as session:
-            return await store.open_round(session, request, pairs)
+            await store.open_round(session, request, pairs)
+        # A pair that ended between the reading and the opening found no round to be excused from.
+        ended = await read_pairs(self._internal, request.organization_id, request.cycle_id, [PairState.ENDED])
+        async with self._database.transaction() as session:
+            return await store.excuse_pairs(session, request, ended)
 
     @activity.defn
     async def extend_round(self, request: ExtendRound) -> RoundExtended:

@@ -15,8 +15,9 @@ from shared.contracts.matching import PairSummary
 from shared.contracts.rounds import OpenRound, RoundKind, RoundOpened, RoundState
 from shared.errors import NotFound
 from shared.rounds.models import Round, RoundRecipient
-from shared.rounds.store import Recipient, RoundIsClosed, asked_subjects
+from shared.rounds.store import Recipient, RoundIsClosed, asked_subjects, excuse
 from shared.rounds.store import open_round as open_shared_round
+from shared.rounds.store import read_round as read_counts
 
 Sides = dict[UUID, str]
 """The part (`mentor` or `mentee`) that a person plays in each pair."""
@@ -29,20 +30,11 @@ class FirstAnswer(NamedTuple):
     pair_id: UUID
 
 
-async def open_round(session: AsyncSession, request: OpenRound, pairs: Sequence[PairSummary]) -> RoundOpened:
+async def open_round(session: AsyncSession, request: OpenRound, pairs: Sequence[PairSummary]) -> None:
     """Opens the round for both sides of every pair, once; a repeat leaves whom it asks as they are."""
     recipients = [Recipient(person, pair.id) for pair in pairs for person in (pair.mentor_id, pair.mentee_id)]
-    opened = await open_shared_round(session, request, recipients)
-    asked = set(
-        await session.scalars(
-            select(RoundRecipient.subject_id)
-            .where(
-                RoundRecipient.organization_id == request.organization_id,
-                RoundRecipient.round_id == request.round_id,
-            )
-            .distinct()
-        )
-    )
+    await open_shared_round(session, request, recipients)
+    asked = await _asked_pairs(session, request)
     rows = [
         {
             "round_id": request.round_id,
@@ -56,7 +48,14 @@ async def open_round(session: AsyncSession, request: OpenRound, pairs: Sequence[
     ]
     if rows:
         await session.execute(insert(AskedPair).on_conflict_do_nothing(), rows)
-    return opened
+
+
+async def excuse_pairs(session: AsyncSession, request: OpenRound, pairs: Sequence[PairSummary]) -> RoundOpened:
+    """Stops asking about these pairs; what the round asks then."""
+    for pair_id in sorted({pair.id for pair in pairs} & await _asked_pairs(session, request)):
+        await excuse(session, request.organization_id, pair_id)
+    found = await read_counts(session, request.organization_id, request.round_id)
+    return RoundOpened(recipients=found.recipients, closes_at=found.closes_at)
 
 
 async def read_questions(
@@ -174,6 +173,20 @@ async def read_round(
     if round_ is None or (kind is not None and round_.kind != kind):
         raise NotFound("There is no such round.", code="round_not_found")
     return round_
+
+
+async def _asked_pairs(session: AsyncSession, request: OpenRound) -> set[UUID]:
+    """The pairs that the round asks about, without those that it no longer does."""
+    found = await session.scalars(
+        select(RoundRecipient.subject_id)
+        .where(
+            RoundRecipient.organization_id == request.organization_id,
+            RoundRecipient.round_id == request.round_id,
+            RoundRecipient.excused_at.is_(None),
+        )
+        .distinct()
+    )
+    return set(found)
 
 
 async def _answered(

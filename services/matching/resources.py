@@ -3,7 +3,7 @@
 from typing import Any, Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from services.matching.unmatched import UnmatchedReason
 from shared.contracts.base import Contract
@@ -80,7 +80,9 @@ class PairList(Contract):
     next: str | None = None
 
 
-class EndPair(Contract):
-    """Why an admin ends a pair; the other end reasons belong to the cycle itself."""
+class EndPair(BaseModel):
+    """Why an admin ends a pair; the other end reasons belong to the cycle itself. An unknown field is refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     reason: Literal[EndReason.NOT_A_FIT, EndReason.NO_TIME, EndReason.LEFT_COMPANY, EndReason.OTHER]

@@ -111,6 +111,9 @@ class Courier:
             if (reason := batch.reason_not_to_send(message.person_id)) is not None:
                 await store.mark_dropped(session, message, reason)
                 return Handled.DONE
+            if (moment := _sending_moment(batch, message.person_id, now)) > now:
+                await store.reschedule(session, message, moment)  # a pause or an outage ended outside sending hours
+                return Handled.DONE
             try:
                 composed = compose(message, batch, self._settings, now)
                 await server.send(composed.email, composed.recipient)
@@ -136,9 +139,7 @@ class Courier:
         if pause is None:
             await store.mark_failed(session, message, "undeliverable")
             return
-        brief, contact = batch.delivery.brief, batch.contacts[message.person_id]
-        zone = zone_of(contact.time_zone, brief.time_zone)
-        await store.postpone(session, message, next_sending_moment(now + pause, brief.calendar.sending_hours, zone))
+        await store.postpone(session, message, _sending_moment(batch, message.person_id, now + pause))
 
     async def _read_due(self) -> list[DueMessage]:
         async with self._database.transaction() as session:
@@ -158,6 +159,12 @@ class Courier:
     async def _drop_all(self) -> None:
         async with self._database.transaction() as session:
             await store.drop_waiting(session, self._organization_id, self._announcement_id, "round_closed")
+
+
+def _sending_moment(batch: BatchFacts, person_id: UUID, earliest: datetime) -> datetime:
+    """When, from `earliest` on, the person may be written to."""
+    brief, contact = batch.delivery.brief, batch.contacts[person_id]
+    return next_sending_moment(earliest, brief.calendar.sending_hours, zone_of(contact.time_zone, brief.time_zone))
 
 
 @asynccontextmanager

@@ -155,6 +155,11 @@ async def postpone(session: AsyncSession, message: ClaimedMessage, due_at: datet
     await _set(session, message, due_at=due_at, attempts=MessageRow.attempts + 1, deferrals=MessageRow.deferrals + 1)
 
 
+async def reschedule(session: AsyncSession, message: ClaimedMessage, due_at: datetime) -> None:
+    """The message waits for its reader's sending hours; nothing was tried."""
+    await _set(session, message, due_at=due_at)
+
+
 async def count_attempt(session: AsyncSession, message: ClaimedMessage) -> None:
     """The connection broke over this message: the others go first now."""
     await _set(session, message, attempts=MessageRow.attempts + 1)

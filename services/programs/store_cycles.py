@@ -32,6 +32,8 @@ from shared.rounds.store import read_rounds
 
 log = structlog.get_logger(__name__)
 FINAL = (Stage.COMPLETED, Stage.CANCELLED)
+ORDER = tuple(Stage)
+"""A cycle only goes forward."""
 
 
 class CycleNotFound(NotFound):
@@ -153,9 +155,10 @@ async def read_brief(session: AsyncSession, organization_id: UUID, cycle_id: UUI
 
 
 async def record_stage(session: AsyncSession, request: RecordStage) -> StageRecorded:
-    """Sets the stage, unless the cycle has ended; emits what changed. Raises CycleNotFound."""
+    """Sets the stage, unless the cycle has ended or is further on: an attempt that was given up may come late. Emits
+    what changed. Raises CycleNotFound."""
     row = await lock_cycle(session, request.organization_id, request.cycle_id)
-    if row.stage in FINAL or row.stage == request.stage:
+    if row.stage in FINAL or ORDER.index(request.stage) <= ORDER.index(Stage(row.stage)):
         return StageRecorded(stage=Stage(row.stage))
     now = datetime.now(UTC)
     row.stage = request.stage.value

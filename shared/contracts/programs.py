@@ -90,7 +90,7 @@ class Calendar(Contract):
     check_in_every: Duration = timedelta(days=14)
     survey: RoundPlan = RoundPlan(length=timedelta(days=7), reminders=(timedelta(days=3),))
     approval: LadderPlan = LadderPlan(remind_every=timedelta(days=2), escalate_after=timedelta(days=5))
-    concern: LadderPlan = LadderPlan(remind_every=timedelta(days=7), escalate_after=timedelta(days=3))
+    concern: LadderPlan = LadderPlan(remind_every=timedelta(days=1), escalate_after=timedelta(days=3))
     sending_hours: SendingHours | None = SendingHours()
     """None sends at any hour."""
 

@@ -22,11 +22,14 @@ EXPECTED: dict[int, type[DomainError]] = {
     410: Gone,
     422: Invalid,
 }
+UNSERVED = NotFound.code
+"""The code of an address that no route serves; every NotFound of a service has a code of its own."""
 
 
 class Internal:
-    """Calls a service's internal API. A problem that the service answers is raised as the same DomainError; a
-    server that is away or answers 5xx raises `httpx.HTTPError`, which activities leave to Temporal's retries."""
+    """Calls a service's internal API. A problem that the service answers is raised as the same DomainError; a server
+    that is away, answers 5xx or serves no such address raises `httpx.HTTPError`, which activities leave to Temporal's
+    retries."""
 
     def __init__(self, settings: Settings, app: Any = None, *, timeout: float = 30) -> None:
         """`app` is the ASGI application of this process; services without a URL of their own are called in it."""
@@ -97,15 +100,21 @@ class Internal:
                 "content-type": "application/json",
             },
         )
-        if response.status_code in EXPECTED:
-            raise _problem(response)
+        if (expected := _expected(response)) is not None:
+            raise expected
         response.raise_for_status()
         return answer.model_validate_json(response.content)
 
 
-def _problem(response: httpx.Response) -> DomainError:
-    document = response.json() if "json" in response.headers.get("content-type", "") else {}
+def _expected(response: httpx.Response) -> DomainError | None:
+    """The failure that the service itself answered. None for everything else: an address that is not served, as while
+    a new version is rolled out, and what a proxy answers in the service's place pass, and are tried again."""
+    if response.status_code not in EXPECTED or "json" not in response.headers.get("content-type", ""):
+        return None
+    document = response.json()
+    if not isinstance(document, dict) or document.get("code") in (None, UNSERVED):
+        return None
     extra = {"errors": document["errors"]} if "errors" in document else {}
     return EXPECTED[response.status_code](
-        str(document.get("detail", "The service refused.")), code=document.get("code"), **extra
+        str(document.get("detail", "The service refused.")), code=str(document["code"]), **extra
     )

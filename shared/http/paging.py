@@ -20,9 +20,11 @@ def decode_cursor(cursor: str | None) -> UUID | None:
     """Raises BadRequest for a cursor that this API did not give out."""
     if cursor is None:
         return None
+    refused = BadRequest("This cursor is not one that the API gave out; start without one.", code="bad_cursor")
     try:
-        return UUID(bytes=base64.urlsafe_b64decode(cursor + "=="))
+        found = UUID(bytes=base64.urlsafe_b64decode(cursor + "=="))
     except ValueError as error:
-        raise BadRequest(
-            "This cursor is not one that the API gave out; start without one.", code="bad_cursor"
-        ) from error
+        raise refused from error
+    if encode_cursor(found) != cursor:  # the decoder skips what does not belong to its alphabet
+        raise refused
+    return found

@@ -8,6 +8,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from shared.errors import DomainError, Invalid
 
@@ -63,8 +64,24 @@ def install_problem_handlers(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     async def framework(request: Request, error: HTTPException) -> JSONResponse:
         code = TITLES.get(error.status_code, "error").lower().replace(" ", "_")
-        return problem(error.status_code, code, str(error.detail), headers=error.headers)
+        detail, headers = str(error.detail), {name.lower(): value for name, value in (error.headers or {}).items()}
+        if error.status_code == 404:
+            detail = "There is nothing at this address; /docs lists those that exist."
+        elif error.status_code == 405:
+            headers["allow"] = ", ".join(_methods_taken(request))
+            detail = f"This address takes {headers['allow']} only."
+        return problem(error.status_code, code, detail, headers=headers)
 
     @app.exception_handler(Exception)
     async def unexpected(request: Request, error: Exception) -> JSONResponse:
         return problem(500, "internal_error")
+
+
+def _methods_taken(request: Request) -> list[str]:
+    """Every method that some route takes at the request's address; the framework names those of one route only."""
+    routes = request.app.router.routes
+    return [
+        method
+        for method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+        if any(route.matches({**request.scope, "method": method})[0] is Match.FULL for route in routes)
+    ]

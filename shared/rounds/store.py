@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import func, select, update
+from sqlalchemy import exists, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -163,8 +163,9 @@ async def asked_subjects(session: AsyncSession, round_: Round, person_id: UUID) 
 
 
 async def mark_answered(session: AsyncSession, round_: Round, person_id: UUID, subject_ids: Sequence[UUID]) -> None:
-    """Records that answers came in (`round_` is locked). Emits `round.answered` when they were the last."""
-    await session.execute(
+    """Records that answers came in (`round_` is locked). Emits `round.answered` when they were the last, once: an
+    answer that is changed afterwards was no pending one."""
+    answered = await session.scalars(
         update(RoundRecipient)
         .where(
             RoundRecipient.organization_id == round_.organization_id,
@@ -172,10 +173,13 @@ async def mark_answered(session: AsyncSession, round_: Round, person_id: UUID, s
             RoundRecipient.person_id == person_id,
             RoundRecipient.subject_id.in_(subject_ids),
             RoundRecipient.answered_at.is_(None),
+            RoundRecipient.excused_at.is_(None),
         )
         .values(answered_at=func.now())
+        .returning(RoundRecipient.subject_id)
     )
-    await _tell_if_all_answered(session, round_)
+    if answered.all():
+        await _tell_if_all_answered(session, round_)
 
 
 async def excuse(session: AsyncSession, organization_id: UUID, subject_id: UUID) -> None:
@@ -190,6 +194,7 @@ async def excuse(session: AsyncSession, organization_id: UUID, subject_id: UUID)
                     RoundRecipient.organization_id == organization_id,
                     RoundRecipient.subject_id == subject_id,
                     RoundRecipient.answered_at.is_(None),
+                    RoundRecipient.excused_at.is_(None),
                 )
             ),
         )
@@ -197,17 +202,20 @@ async def excuse(session: AsyncSession, organization_id: UUID, subject_id: UUID)
         .with_for_update()
     )
     for round_ in rounds.all():
-        await session.execute(
+        excused = await session.scalars(
             update(RoundRecipient)
             .where(
                 RoundRecipient.organization_id == organization_id,
                 RoundRecipient.round_id == round_.id,
                 RoundRecipient.subject_id == subject_id,
                 RoundRecipient.answered_at.is_(None),
+                RoundRecipient.excused_at.is_(None),
             )
             .values(excused_at=func.now())
+            .returning(RoundRecipient.person_id)
         )
-        await _tell_if_all_answered(session, round_)
+        if excused.all():
+            await _tell_if_all_answered(session, round_)
 
 
 async def read_recipients(
@@ -288,17 +296,13 @@ async def _lock(session: AsyncSession, organization_id: UUID, round_id: UUID) ->
 
 
 async def _tell_if_all_answered(session: AsyncSession, round_: Round) -> None:
-    pending = await session.scalar(
-        select(func.count())
-        .select_from(RoundRecipient)
-        .where(
-            RoundRecipient.organization_id == round_.organization_id,
-            RoundRecipient.round_id == round_.id,
-            RoundRecipient.answered_at.is_(None),
-            RoundRecipient.excused_at.is_(None),
-        )
+    pending = exists().where(
+        RoundRecipient.organization_id == round_.organization_id,
+        RoundRecipient.round_id == round_.id,
+        RoundRecipient.answered_at.is_(None),
+        RoundRecipient.excused_at.is_(None),
     )
-    if pending == 0:
+    if not await session.scalar(select(pending)):
         kind = RoundKind(round_.kind)
         await emit(
             session,

@@ -1,18 +1,20 @@
 """Forms and answers of check-in and survey rounds."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from uuid import UUID, uuid4
 
 import httpx
 import pytest
 from fastapi import FastAPI
 from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
 
 import services.feedback.main as feedback
+from services.feedback import store
 from services.feedback.models import AskedPair, CheckIn, SurveyResponse
 from shared.config import Settings
-from shared.contracts.matching import PairState
-from shared.contracts.rounds import RoundKind
+from shared.contracts.matching import PairState, PairSummary
+from shared.contracts.rounds import OpenRound, RoundKind
 from shared.database import Database
 from tests.services.conftest import client_of
 from tests.services.feedback_cycle import FeedbackCycle, Participants, make_pair, met, not_met, surveyed
@@ -226,7 +228,24 @@ async def test_a_pair_that_ended_is_not_asked_about_any_more(cycle: FeedbackCycl
     round_id = await cycle.open()
     pair = cycle.pairs[0]
     await cycle.end_pair(pair)
-    assert_problem(await participants.check_in(round_id, pair.mentor_id, met(pair)), 403, "not_asked")
+    assert_problem(await participants.check_in(round_id, pair.mentor_id, met(pair)), 410, "no_longer_asked")
+
+
+async def test_a_pair_that_ends_while_the_round_opens_is_not_asked_about(
+    cycle: FeedbackCycle, participants: Participants, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pair = cycle.pairs[0]
+    open_round = store.open_round
+
+    async def end_first(session: AsyncSession, request: OpenRound, pairs: Sequence[PairSummary]) -> None:
+        cycle.pairs[0] = pair.model_copy(update={"state": PairState.ENDED})
+        await cycle.end_pair(pair)  # no round yet that asks about it
+        await open_round(session, request, pairs)
+
+    monkeypatch.setattr(store, "open_round", end_first)
+    round_id = await cycle.open()
+    assert_problem(await participants.check_in(round_id, pair.mentor_id, met(pair)), 410, "no_longer_asked")
+    assert (await cycle.close(round_id)).recipients == 2 * (len(cycle.pairs) - 1)
 
 
 async def test_another_organization_finds_no_round(cycle: FeedbackCycle, participants: Participants) -> None:

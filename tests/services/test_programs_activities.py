@@ -67,6 +67,16 @@ async def test_a_stage_is_recorded_and_told_once(
     assert told == [("cycle.stage_changed", {"cycle_id": str(cycle_id), "stage": "intake"})]
 
 
+async def test_an_attempt_that_comes_late_does_not_set_the_stage_back(
+    activities: ProgramsActivities, db: Database, organization_id: UUID, cycle_id: UUID
+) -> None:
+    for stage in (Stage.INTAKE, Stage.MATCHING):
+        await activities.record_stage(RecordStage(organization_id=organization_id, cycle_id=cycle_id, stage=stage))
+    late = RecordStage(organization_id=organization_id, cycle_id=cycle_id, stage=Stage.INTAKE)
+    assert (await activities.record_stage(late)).stage is Stage.MATCHING
+    assert [data["stage"] for _, data in (await staged(db, organization_id))[1:]] == ["intake", "matching"]
+
+
 @pytest.mark.parametrize(
     ("stage", "outcome", "event", "recorded"),
     [

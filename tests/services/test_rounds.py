@@ -70,6 +70,23 @@ async def test_the_last_answer_tells_that_everyone_has_answered(session: AsyncSe
     assert (await events(session, organization_id))[-1] == "round.answered"
 
 
+async def test_an_answer_that_is_changed_after_the_last_one_tells_nothing_twice(
+    session: AsyncSession, organization_id: UUID
+) -> None:
+    round_ = await opened(session, organization_id)
+    for person in (ANNA, BEN, BEN, ANNA):
+        await mark_answered(session, round_, person, [PAIR])
+    await excuse(session, organization_id, PAIR)
+    assert (await events(session, organization_id)).count("round.answered") == 1
+
+
+async def test_excusing_twice_tells_nothing_twice(session: AsyncSession, organization_id: UUID) -> None:
+    await opened(session, organization_id)
+    await excuse(session, organization_id, PAIR)
+    await excuse(session, organization_id, PAIR)
+    assert (await events(session, organization_id)).count("round.answered") == 1
+
+
 async def test_excusing_the_last_question_tells_that_everyone_has_answered(
     session: AsyncSession, organization_id: UUID
 ) -> None:

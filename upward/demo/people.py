@@ -13,7 +13,7 @@ from upward.demo.program import TOPICS
 
 CODES = [topic["code"] for topic in TOPICS]
 WINDOWS = ["mon-am", "tue-am", "tue-pm", "wed-am", "thu-am", "thu-pm", "fri-am"]
-CLOSED = 410
+CLOSED, SETTLED = 410, 409
 PROMPT, REMINDED, SILENT = "prompt", "reminded", "silent"
 
 
@@ -89,7 +89,7 @@ class Participants:
         answer = await self._client.post(letter.link, data=form) if form else page
         if answer.status_code in (200, 303):
             self.answered[letter.template] = self.answered.get(letter.template, 0) + 1
-        elif answer.status_code == CLOSED:
+        elif answer.status_code in (CLOSED, SETTLED):
             self.moot += 1
         else:
             self.refused.append(f"{letter.template} {answer.status_code}")

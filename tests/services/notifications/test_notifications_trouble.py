@@ -1,7 +1,8 @@
 """Refusals, lost connections, deaths and doubles: nothing is lost, and the one window is the documented one."""
 
 import asyncio
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import select
@@ -9,6 +10,7 @@ from sqlalchemy import select
 from services.notifications import delivery, store
 from services.notifications.activities import Activities
 from services.notifications.mail_server import MailServerAway
+from shared.contracts.programs import Calendar, SendingHours
 from shared.database import Database
 from shared.events import StagedEvent
 from tests.services.notifications.conftest import deliver, make_due, messages, prepare
@@ -62,6 +64,25 @@ async def test_a_temporary_refusal_waits_longer_each_time_and_gives_up_after_twe
     answer = await deliver(activities, announcement)
     row = (await messages(database, world))[person]
     assert (answer.failed, row.failure_code, row.attempts) == (1, "undeliverable", 12)
+
+
+async def test_a_message_that_is_late_waits_for_the_next_sending_hours(
+    activities: Activities, database: Database, world: World, post: Post
+) -> None:
+    """Such as after a pause or an outage that ends at night."""
+    [person] = world.ask("a@acme.example")
+    await world.open_round(database)
+    announcement = world.announcement()
+    await prepare(activities, announcement)
+    morning = datetime.now(ZoneInfo("Europe/Berlin")).hour < 12
+    hours = SendingHours(start=time(18), end=time(19)) if morning else SendingHours(start=time(5), end=time(6))
+    world.calendar = Calendar(sending_hours=hours)
+    answer = await deliver(activities, announcement)
+    assert (answer.sent, answer.waiting, post.received) == (0, 1, [])
+    assert answer.next_due_at is not None
+    assert answer.next_due_at.astimezone(ZoneInfo("Europe/Berlin")).time() == hours.start
+    row = (await messages(database, world))[person]
+    assert (row.attempts, row.deferrals) == (0, 0)
 
 
 async def test_a_greylisted_message_arrives_at_the_next_try(

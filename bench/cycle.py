@@ -1,0 +1,245 @@
+"""What a cycle costs: `python bench/cycle.py --pairs N [--json]`.
+
+Runs one whole cycle of N pairs and six check-in rounds on the embedded stack, then the naive form (a workflow a pair,
+`bench/naive.py`) on the same Temporal server, and counts the billable actions of both by the same rules, which
+`bench/actions.py` gives with their source.
+
+What is real: the API, every service, every workflow and worker, Postgres, Temporal, and SMTP, by which about ten
+messages a person are delivered. What is shortened: people answer all at once, as soon as a round's invitations are
+delivered, by set-based SQL instead of a page each (`bench/answers.py`); nobody needs a reminder and no concern is
+raised, so these, which cost some actions a round and some a concern, are not in the count. A check-in starts every
+`--check-in-seconds`, which must be enough to deliver the messages of one round; without it, a first cycle in which
+nobody enrols measures how long that takes.
+
+`actions` counts all workflows of the cycle, with heartbeats; `history_events_max` is the longest history among them.
+`wall_s` is from the trigger until the last announcement is over and is mostly e-mail and the time between check-ins, so
+it does not compare with `naive_wall_s`, the time of bare timers and activities without any e-mail. The naive form costs
+the same a pair whatever the number of pairs; `--naive-pairs` runs fewer of them.
+"""
+
+import argparse
+import asyncio
+import json
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Awaitable
+from dataclasses import dataclass, field
+from pathlib import Path
+from uuid import UUID
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from rich.console import Console
+from rich.table import Table
+from sqlalchemy import select
+from temporalio.client import Client, WorkflowExecution, WorkflowExecutionStatus
+
+from bench.actions import Requests, count_actions
+from bench.answers import answer_all
+from bench.company import CHECK_INS, Company
+from bench.naive import run_naive
+from services.intake.store.people import create_people
+from services.notifications.store import read_delivery
+from services.programs.keys import create_access_key, create_organization
+from services.programs.store_cycles import read_brief
+from shared.auth import Role
+from shared.contracts.notifications import Announcement, Audience
+from shared.contracts.programs import Outcome, Stage
+from shared.contracts.rounds import CloseReason, RoundKind, RoundState
+from shared.logging import configure_logging
+from shared.rounds.models import Round
+from shared.temporal import connect
+from upward.demo.admin import AdminClient
+from upward.embedded import free_port
+from upward.stack import Stack, running_stack
+from workflows.round import INVITATIONS
+
+POLL_SECONDS = 0.25
+
+
+@dataclass
+class Cost:
+    """What some workflows cost together."""
+
+    actions: Counter[str] = field(default_factory=Counter)
+    workflows: Counter[str] = field(default_factory=Counter)
+    longest: int = 0
+    """Events in the longest history."""
+    seconds: float = 0
+
+    @property
+    def total(self) -> int:
+        return self.actions.total()
+
+
+class Bench:
+    """The bench's organization on a running stack."""
+
+    def __init__(self, stack: Stack, pairs: int) -> None:
+        self._stack, self._pairs, self._company = stack, pairs, Company(pairs)
+        self._database = stack.resources.database
+
+    async def prepare(self) -> None:
+        async with self._database.transaction() as session:
+            self._organization_id = await create_organization(session, "Bench")
+            self._key = await create_access_key(session, self._organization_id, Role.ADMIN, "bench")
+            await create_people(session, self._organization_id, self._company.people)
+
+    async def run(self, check_in_seconds: int, *, nobody_enrols: bool = False) -> float:
+        """One cycle to its end; answers how many seconds its first invitations took. Raises SystemExit when the cycle
+        did not go as the bench means it, as its numbers would mislead."""
+        self._roles = {} if nobody_enrols else self._company.roles
+        self._answered: dict[UUID, float] = {}
+        self._admin = AdminClient(self._stack.url, self._key)
+        begun = time.monotonic()
+        try:
+            program = await self._admin.create_program(self._company.program(check_in_seconds))
+            cycle = await self._admin.trigger_cycle(program["id"])
+            await self._play(UUID(cycle["id"]))
+        finally:
+            await self._admin.close()
+        return min(self._answered.values()) - begun
+
+    async def _play(self, cycle_id: UUID) -> None:
+        while True:
+            async with self._database.transaction() as session:
+                brief = await read_brief(session, self._organization_id, cycle_id)
+                found = (await session.scalars(select(Round).where(Round.cycle_id == cycle_id))).all()
+            if late := [r for r in found if r.state == RoundState.CLOSED and r.close_reason != CloseReason.ANSWERED]:
+                raise SystemExit(f"{late[0].kind} {late[0].number} closed unanswered: raise --check-in-seconds.")
+            if brief.stage is Stage.COMPLETED:
+                return await self._check(str(cycle_id), brief.outcome, len(found))
+            if brief.stage is Stage.REVIEW:
+                await self._approve(str(cycle_id))
+            for asked in found:
+                if asked.id not in self._answered and await self._invited(asked):
+                    self._answered[asked.id] = time.monotonic()
+                    async with self._database.transaction() as session:
+                        await answer_all(session, self._organization_id, asked.id, self._roles)
+            await asyncio.sleep(POLL_SECONDS)
+
+    async def _check(self, cycle_id: str, outcome: Outcome | None, rounds: int) -> None:
+        pairs = len(await self._admin.pairs(cycle_id))
+        meant = (Outcome.COMPLETED, self._pairs, CHECK_INS + 3)
+        if self._roles and (outcome, pairs, rounds) != meant:
+            raise SystemExit(f"The cycle ended as {outcome} with {pairs} pairs and {rounds} rounds.")
+
+    async def _approve(self, cycle_id: str) -> None:
+        for run in await self._admin.match_runs(cycle_id):
+            if run["state"] == "proposed":
+                await self._admin.approve(run["id"])
+
+    async def _invited(self, asked: Round) -> bool:
+        """The round is open and its invitations are delivered."""
+        invitation = Announcement(
+            organization_id=asked.organization_id,
+            cycle_id=asked.cycle_id,
+            scope_id=asked.id,
+            template=INVITATIONS[RoundKind(asked.kind)][0],
+            audience=Audience.ROUND,
+        )
+        async with self._database.transaction() as session:
+            delivery = await read_delivery(session, asked.organization_id, invitation.id)
+        return asked.state == RoundState.OPEN and delivery.sent > 0 and delivery.waiting == 0
+
+
+async def measure(client: Client, requests: Requests, work: Awaitable[object]) -> Cost:
+    """Does the work, waits until every workflow is over, and counts what those that ran since cost."""
+    known = {run.run_id for run in await _all_over(client)}
+    before, begun = await requests.count(), time.monotonic()
+    await work
+    runs = [run for run in await _all_over(client) if run.run_id not in known]
+    cost = Cost(seconds=time.monotonic() - begun, actions=await requests.count() - before)
+    gate = asyncio.Semaphore(10)
+
+    async def count(run: WorkflowExecution) -> None:
+        async with gate:
+            history = await client.get_workflow_handle(run.id, run_id=run.run_id).fetch_history()
+        cost.actions += count_actions(history.events)
+        cost.workflows[run.workflow_type] += 1
+        cost.longest = max(cost.longest, len(history.events))
+
+    await asyncio.gather(*(count(run) for run in runs))
+    return cost
+
+
+async def _all_over(client: Client) -> list[WorkflowExecution]:
+    """Every run, once none is open in two listings that agree: listings lag a little behind."""
+    last: set[str] | None = None
+    while True:
+        runs = [run async for run in client.list_workflows()]
+        over = all(run.status is not WorkflowExecutionStatus.RUNNING for run in runs)
+        if over and last == {run.run_id for run in runs}:
+            return runs
+        last = {run.run_id for run in runs} if over else None
+        await asyncio.sleep(1)
+
+
+async def run_bench(pairs: int, naive_pairs: int, check_in_seconds: int | None) -> tuple[Cost, Cost, int]:
+    """What the cycle cost, what the naive form cost, and how many messages the cycle delivered."""
+    requests = Requests(free_port())
+    with tempfile.TemporaryDirectory(prefix="upward-bench-") as folder:
+        async with running_stack(Path(folder)) as stack:
+            client = await connect(stack.temporal.address, lazy=False)
+            bench = Bench(stack, pairs)
+            await bench.prepare()
+            if check_in_seconds is None:
+                check_in_seconds = round(4 + 2 * await bench.run(1, nobody_enrols=True))
+            before = _delivered(stack)
+            real = await measure(client, requests, bench.run(check_in_seconds))
+            messages = _delivered(stack) - before
+            naive = await measure(client, requests, run_naive(client, naive_pairs, CHECK_INS))
+            return real, naive, messages
+
+
+def _delivered(stack: Stack) -> int:
+    return sum(1 for _ in stack.mail.folder.glob("*.eml"))
+
+
+def show(pairs: int, naive_pairs: int, real: Cost, naive: Cost, messages: int) -> None:
+    """The same for people, with what the actions are made of."""
+    table = Table("", "Upward", "A workflow a pair", title=f"One cycle of {pairs} pairs, {CHECK_INS} check-ins")
+    table.add_row("pairs", str(pairs), str(naive_pairs))
+    table.add_row("[bold]actions a pair", f"[bold]{real.total / pairs:.3f}", f"[bold]{naive.total / naive_pairs:.3f}")
+    table.add_row("actions", str(real.total), str(naive.total))
+    for kind in sorted(real.actions | naive.actions, key=lambda kind: -real.actions[kind]):
+        table.add_row(f"  {kind}", str(real.actions[kind]), str(naive.actions[kind]))
+    table.add_row("workflow runs", str(real.workflows.total()), str(naive.workflows.total()))
+    for name in sorted(real.workflows | naive.workflows):
+        table.add_row(f"  {name}", str(real.workflows[name]), str(naive.workflows[name]))
+    table.add_row("longest history, events", str(real.longest), str(naive.longest))
+    table.add_row("messages delivered", str(messages), "0")
+    table.add_row("seconds", f"{real.seconds:.0f}", f"{naive.seconds:.0f}")
+    Console().print(table)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="What a cycle costs in billable Temporal actions.")
+    parser.add_argument("--pairs", type=int, default=100)
+    parser.add_argument("--json", action="store_true", help="print one JSON line")
+    parser.add_argument("--check-in-seconds", type=int, help="time between check-ins (default: measured)")
+    parser.add_argument("--naive-pairs", type=int, help="pairs of the naive form (default: as many)")
+    given = parser.parse_args()
+    if given.pairs < 1 or (given.naive_pairs is not None and given.naive_pairs < 1):
+        parser.error("at least one pair is needed")
+    configure_logging("ERROR", "console")
+    pairs, naive_pairs = given.pairs, given.naive_pairs or given.pairs
+    real, naive, messages = asyncio.run(run_bench(pairs, naive_pairs, given.check_in_seconds))
+    if not given.json:
+        return show(pairs, naive_pairs, real, naive, messages)
+    found = {
+        "pairs": pairs,
+        "actions": real.total,
+        "actions_per_pair": round(real.total / pairs, 4),
+        "naive_actions_per_pair": round(naive.total / naive_pairs, 4),
+        "history_events_max": real.longest,
+        "wall_s": round(real.seconds, 1),
+        "naive_wall_s": round(naive.seconds, 1),
+    }
+    return print(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main()

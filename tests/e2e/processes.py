@@ -1,0 +1,91 @@
+"""Upward's processes as a user starts them, and what is left of them afterwards."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import psutil
+
+ROOT = Path(__file__).parents[2]
+PATIENCE_SECONDS = 120
+SIGNED_IN = "UPWARD_"
+
+
+def environment(**settings: str) -> dict[str, str]:
+    """This process's environment without any setting of Upward's, and these; lines are not wrapped."""
+    own = {name: value for name, value in os.environ.items() if not name.startswith((SIGNED_IN, "TEMPORAL_"))}
+    own.pop("DATABASE_URL", None)
+    return own | {"COLUMNS": "300"} | settings
+
+
+def upward(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    """Runs one command to its end."""
+    return subprocess.run(
+        [sys.executable, "-m", "upward", *arguments],
+        cwd=ROOT,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
+        env=environment(**settings),
+    )
+
+
+class Running:
+    """A command that goes on until it is told to end, in a process group of its own as a terminal would start it."""
+
+    def __init__(self, log: Path, *arguments: str, **settings: str) -> None:
+        self.name = " ".join(arguments)
+        self._log = log
+        with log.open("wb") as output:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "upward", *arguments],
+                cwd=ROOT,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+                env=environment(**settings),
+            )
+
+    @property
+    def output(self) -> str:
+        return self._log.read_text()
+
+    async def until_ready(self, url: str) -> None:
+        async with httpx.AsyncClient() as client, asyncio.timeout(PATIENCE_SECONDS):
+            while True:
+                assert self._process.poll() is None, f"{self.name} ended:\n{self.output}"
+                try:
+                    if (await client.get(f"{url}/readyz")).status_code == 200:
+                        return
+                except httpx.TransportError:
+                    pass
+                await asyncio.sleep(0.2)
+
+    def is_running(self) -> bool:
+        return self._process.poll() is None
+
+    def interrupt(self) -> int:
+        """Ctrl-C: the terminal signals the whole group. Answers the exit code."""
+        os.killpg(self._process.pid, signal.SIGINT)
+        return self._process.wait(PATIENCE_SECONDS)
+
+    def terminate(self) -> int:
+        """What a container's host sends. Answers the exit code."""
+        if self.is_running():
+            self._process.terminate()
+        return self._process.wait(PATIENCE_SECONDS)
+
+
+def processes_of(folder: Path) -> list[str]:
+    """Every process whose command line names the folder."""
+    found = []
+    for process in psutil.process_iter(["cmdline"]):
+        if any(str(folder) in part for part in process.info["cmdline"] or ()):
+            found.append(" ".join(process.info["cmdline"]))
+    return found

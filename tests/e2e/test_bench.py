@@ -1,0 +1,32 @@
+"""The bench runs a whole cycle and the naive form beside it. What it measures is read, not asserted."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_the_bench_prints_one_json_line_with_its_measures() -> None:
+    # From another folder, as nothing may depend on where the command is given.
+    command = [sys.executable, str(ROOT / "bench" / "cycle.py"), "--pairs", "20", "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=400, cwd=ROOT.parent)
+
+    assert done.returncode == 0, done.stderr
+    (line,) = done.stdout.splitlines()
+    found = json.loads(line)
+    assert list(found) == [
+        "pairs",
+        "actions",
+        "actions_per_pair",
+        "naive_actions_per_pair",
+        "history_events_max",
+        "wall_s",
+        "naive_wall_s",
+    ]
+    assert found["pairs"] == 20
+    assert isinstance(found["actions"], int)
+    assert isinstance(found["actions_per_pair"], float)
+    assert isinstance(found["naive_actions_per_pair"], float)
+    assert isinstance(found["history_events_max"], int)

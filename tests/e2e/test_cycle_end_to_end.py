@@ -1,0 +1,181 @@
+"""What an admin and the participants see of a running cycle, with every part real: one stack, many short cycles."""
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import httpx
+import pytest
+
+from tests.e2e.company import Company, company, open_round, round_of
+from upward.stack import Stack, running_stack
+
+
+@pytest.fixture(scope="module")
+async def stack() -> AsyncIterator[Stack]:
+    with tempfile.TemporaryDirectory(prefix="upward-cycles-", ignore_cleanup_errors=True) as folder:
+        Path(folder).chmod(0o755)
+        async with running_stack(Path(folder)) as stack:
+            yield stack
+
+
+@pytest.fixture
+async def acme(stack: Stack) -> AsyncIterator[Company]:
+    async with company(stack.url, stack.resources.database, stack.mail.folder) as found:
+        yield found
+
+
+class Ended(NamedTuple):
+    """A company whose cycle has completed, and the pair of it that the admin ended during the first check-in."""
+
+    company: Company
+    cycle: dict[str, Any]
+    pair: dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+async def ended(stack: Stack) -> AsyncIterator[Ended]:
+    async with company(stack.url, stack.resources.database, stack.mail.folder) as acme:
+        cycle_id = await acme.start_cycle(check_ins=2)
+        await acme.play(cycle_id, lambda cycle: open_round(cycle, "check_in"))
+        pair = (await acme.admin.pairs(cycle_id))[0]
+        await acme.admin.end_pair(pair["id"])
+        yield Ended(acme, await acme.play(cycle_id, lambda cycle: cycle["stage"] == "completed"), pair)
+
+
+async def test_a_pause_stops_sending_and_moves_the_deadline_by_its_length(acme: Company) -> None:
+    cycle_id = await acme.start_cycle(enrolment={"length": "PT9S", "reminders": ["PT6S"]})
+    await acme.until_letters("enrolment_invitation", 7)
+    before = round_of(await acme.admin.cycle(cycle_id), "enrolment")
+    assert (await acme.steer(cycle_id, "pause"))["paused"] is True
+    await asyncio.sleep(7)  # longer than the reminder was away
+    assert acme.letters("enrolment_reminder") == []
+    paused = await acme.admin.cycle(cycle_id)
+    assert (paused["stage"], paused["paused"], round_of(paused, "enrolment")["state"]) == ("intake", True, "open")
+    assert (await acme.steer(cycle_id, "resume"))["paused"] is False
+    assert len(await acme.until_letters("enrolment_reminder", 7)) == 7
+    moved = round_of(await acme.admin.cycle(cycle_id), "enrolment")
+    assert await _lasted(acme, "cycle.resumed", "cycle.paused") > 6
+    assert _moment(moved["closes_at"]) > _moment(before["closes_at"])
+
+    async def closed() -> dict[str, Any] | None:
+        found = round_of(await acme.admin.cycle(cycle_id), "enrolment")
+        return found if found["state"] == "closed" else None
+
+    after = await acme.until(closed)
+    assert after["close_reason"] == "deadline"
+    assert after["closes_at"] == moved["closes_at"]
+    assert _moment(after["closed_at"]) >= _moment(after["closes_at"])
+
+
+async def test_cancelling_ends_the_pairs_and_tells_everyone_enrolled_once(acme: Company) -> None:
+    cycle_id = await acme.start_cycle(check_in={"length": "PT60S"}, check_in_every="PT60S")
+    cycle = await acme.play(cycle_id, lambda cycle: cycle["stage"] == "active")
+    assert [pair["state"] for pair in await acme.admin.pairs(cycle_id)].count("active") == 3
+    for _ in range(2):
+        await acme.steer(cycle_id, "cancel")
+    cycle = await acme.play(cycle_id, lambda cycle: cycle["stage"] == "cancelled")
+    assert cycle["outcome"] == "cancelled"
+    assert {one["state"] for one in cycle["rounds"]} == {"closed"}
+    ended = {(pair["state"], pair["end_reason"]) for pair in await acme.admin.pairs(cycle_id)}
+    assert ended == {("ended", "cycle_cancelled")}
+    await acme.until_letters("cycle_cancelled", 6)
+    told = sorted(letter.to.split("@")[0] for letter in acme.letters("cycle_cancelled"))
+    assert told == ["junior4", "junior5", "junior6", "senior1", "senior2", "senior3"]
+    asked = [event for event in await acme.events() if "cancellation_requested" in event["type"]]
+    assert len(asked) == 1
+    assert (await acme.admin.report(cycle_id))["outcome"] == "cancelled"
+
+
+async def test_advancing_closes_the_running_round_and_no_other(acme: Company) -> None:
+    cycle_id = await acme.start_cycle()
+    letters = await acme.until_letters("enrolment_invitation", 7)
+    await acme.answer(letter for letter in letters if not letter.to.startswith(("head", "senior3")))
+    for _ in range(2):
+        await acme.steer(cycle_id, "advance")
+
+    async def proposed() -> list[dict[str, Any]]:
+        return await acme.admin.match_runs(cycle_id)
+
+    run = (await acme.until(proposed))[0]
+    assert (run["enrolled"], run["pairs_count"]) == (5, 2)
+    cycle = await acme.play(cycle_id, lambda cycle: open_round(cycle, "acceptance"))
+    enrolment = round_of(cycle, "enrolment")
+    assert (enrolment["close_reason"], enrolment["answered"], enrolment["pending"]) == ("advanced", 5, 2)
+
+
+async def test_a_pair_that_ended_is_asked_no_more(ended: Ended) -> None:
+    acme, cycle, pair = ended
+    second, survey = round_of(cycle, "check_in", 2), round_of(cycle, "survey")
+    assert (second["recipients"], survey["recipients"]) == (4, 4)
+    outside = {acme.people[pair["mentor_id"]]["email"], acme.people[pair["mentee_id"]]["email"]}
+    asked = {letter.to for letter in acme.letters() if letter.scope in (second["id"], survey["id"])}
+    assert len(asked) == 4
+    assert not asked & outside
+    states = sorted(found["state"] for found in await acme.admin.pairs(cycle["id"]))
+    assert states == ["completed", "completed", "ended"]
+
+
+async def test_opening_a_link_never_acts_and_a_closed_round_takes_no_answer(acme: Company) -> None:
+    cycle_id = await acme.start_cycle()
+    letters = await acme.until_letters("enrolment_invitation", 7)
+    link = next(letter.link for letter in letters if letter.to.startswith("senior1"))
+    assert link is not None
+    before = await acme.admin.cycle(cycle_id)
+    for method in ("GET", "HEAD", "GET"):
+        assert (await acme.http.request(method, link)).status_code == 200
+    for query in ("?role=mentor", "?role=none&submit=1"):
+        assert (await acme.http.get(link + query)).status_code == 200
+    assert await acme.admin.cycle(cycle_id) == before
+    assert (await acme.http.post(link, data={"role": "none"})).status_code == 303
+    assert round_of(await acme.admin.cycle(cycle_id), "enrolment")["answered"] == 1
+    await acme.steer(cycle_id, "advance")
+    await acme.play(cycle_id, lambda cycle: not open_round(cycle, "enrolment"))
+    for answer in (await acme.http.get(link), await acme.http.post(link, data={"role": "none"})):
+        assert answer.status_code == 410
+        assert "closed" in answer.text
+
+
+async def test_the_api_serves_and_takes_triggers_while_temporal_is_away(stack: Stack, acme: Company) -> None:
+    program_id = await acme.add_program()
+    stack.temporal.stop()
+    try:
+        async with httpx.AsyncClient(base_url=stack.url) as client:
+            assert (await client.get("/readyz")).status_code == 200
+        cycle = await acme.admin.trigger_cycle(program_id)
+        await asyncio.sleep(1)  # the dispatcher finds nobody
+        assert (await acme.admin.cycle(cycle["id"]))["stage"] == "scheduled"
+    finally:
+        stack.temporal.start()
+    assert len(await acme.until_letters("enrolment_invitation", 7)) == 7
+    runs = [run async for run in stack.resources.temporal.list_workflows(f"WorkflowId = 'cycle-{cycle['id']}'")]
+    assert len(runs) == 1
+    assert (await acme.admin.cycle(cycle["id"]))["stage"] == "intake"
+
+
+async def test_the_feed_counts_an_organizations_events_from_one_without_a_gap(ended: Ended) -> None:
+    async def completed() -> list[dict[str, Any]] | None:
+        events = await ended.company.events(page=7)
+        return events if any(event["type"].startswith("app.upward.cycle.completed") for event in events) else None
+
+    events = await ended.company.until(completed)
+    assert [int(event["sequence"]) for event in events] == list(range(1, len(events) + 1))
+    assert len({event["id"] for event in events}) == len(events)
+    kinds = [event["type"].removeprefix("app.upward.").removesuffix(".v1") for event in events]
+    told = [kind for kind in kinds if kind in ("cycle.requested", "match_run.approved", "cycle.completed")]
+    assert told == ["cycle.requested", "match_run.approved", "cycle.completed"]
+    assert kinds.count("round.opened") == kinds.count("round.closed") == 5
+    assert (kinds.count("pair.activated"), kinds.count("pair.ended"), kinds.count("pair.completed")) == (3, 1, 2)
+
+
+def _moment(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+async def _lasted(acme: Company, end: str, start: str) -> float:
+    """Seconds between two events of the feed."""
+    times = {event["type"].removeprefix("app.upward.")[:-3]: event["time"] for event in await acme.events()}
+    return (_moment(times[end]) - _moment(times[start])).total_seconds()

@@ -1,0 +1,134 @@
+"""`upward demo`, as its reader starts it: on the sample company, and on a company's own export."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from upward.demo.mailbox import read_letter
+from upward.demo.story import LIMIT_SECONDS
+
+ROOT = Path(__file__).parents[2]
+SAMPLE = ROOT / "upward" / "sample"
+BAD_ROWS = (
+    '"Unusual, Ursula",20001,Analyst,TX,31/31/2020,,Active,Sales,Freya Park\n'
+    '"Orphan, Otto",20002,Analyst,TX,1/5/2021,,Active,Sales,Nobody Known\n'
+)
+
+
+class Demo:
+    """One run in a folder of its own."""
+
+    def __init__(self, folder: Path, *arguments: str) -> None:
+        self.folder = folder
+        self._output = folder.parent / f"{folder.name}.txt"
+        command = [sys.executable, "-m", "upward", "demo", "--folder", str(folder), *arguments]
+        with self._output.open("wb") as output:
+            self._process = subprocess.Popen(
+                command,
+                cwd=ROOT,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                env=os.environ | {"COLUMNS": "160"},
+            )
+
+    def end(self) -> int:
+        return self._process.wait(LIMIT_SECONDS * 4)
+
+    def stop(self) -> None:
+        self._process.terminate()
+        self._process.wait(60)
+
+    @property
+    def output(self) -> str:
+        return self._output.read_text()
+
+
+@pytest.fixture(scope="module")
+def folder() -> Iterator[Path]:
+    """Short, as it becomes part of a socket's path, and open to the user that Postgres runs as."""
+    with tempfile.TemporaryDirectory(prefix="upward-demo-", ignore_cleanup_errors=True) as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+@pytest.fixture(scope="module")
+def export_with_bad_rows(folder: Path) -> Path:
+    path = folder / "export.csv"
+    shutil.copy(SAMPLE / "hris-export.csv", path)
+    with path.open("a", encoding="utf-8") as rows:
+        rows.write(BAD_ROWS)
+    return path
+
+
+@pytest.fixture(scope="module", autouse=True)
+def sample_demo(folder: Path) -> Iterator[Demo]:
+    demo = Demo(folder / "sample")
+    yield demo
+    demo.stop()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def export_demo(folder: Path, export_with_bad_rows: Path) -> Iterator[Demo]:
+    """Started together with the other: both mostly wait."""
+    columns = ("--columns", str(SAMPLE / "columns.toml"))
+    demo = Demo(folder / "export", "--people", str(export_with_bad_rows), *columns, "--skip-invalid")
+    yield demo
+    demo.stop()
+
+
+def bad_lines(path: Path) -> list[int]:
+    lines = path.read_text(encoding="utf-8-sig").splitlines()
+    return [number for number, line in enumerate(lines, start=1) if "20001" in line or "20002" in line]
+
+
+def test_an_export_with_rows_that_cannot_be_used_is_refused_with_line_column_and_reason(
+    folder: Path, export_with_bad_rows: Path
+) -> None:
+    demo = Demo(folder / "bad", "--people", str(export_with_bad_rows), "--columns", str(SAMPLE / "columns.toml"))
+    assert demo.end() == 1
+    first, second = bad_lines(export_with_bad_rows)
+    assert re.search(rf"line {first}, DateofHire: \S+", demo.output), demo.output
+    assert re.search(rf"line {second}, ManagerName: \S+", demo.output), demo.output
+    assert "--skip-invalid" in demo.output
+    assert "Ursula" not in demo.output
+
+
+@pytest.mark.parametrize("name", ["people", "columns"])
+def test_a_file_that_does_not_exist_is_named(folder: Path, name: str) -> None:
+    demo = Demo(folder / "missing", f"--{name}", "no-such-file")
+    assert demo.end() == 2
+    assert "no-such-file" in demo.output
+    assert "Traceback" not in demo.output
+    assert not demo.folder.exists()
+
+
+def test_the_demo_runs_a_whole_cycle_on_the_sample_company(sample_demo: Demo) -> None:
+    assert sample_demo.end() == 0, sample_demo.output
+    for stage in ("intake", "matching", "review", "kickoff", "active", "closing", "completed"):
+        assert f"Stage {stage}" in sample_demo.output
+    assert "Closing report: completed" in sample_demo.output
+    letters = [read_letter(path) for path in (sample_demo.folder / "mail").glob("*.eml")]
+    templates = {letter.template for letter in letters}
+    for kind in ("enrolment", "acceptance", "check_in", "survey"):
+        assert {f"{kind}_invitation", f"{kind}_reminder"} <= templates
+    assert any(letter.has_calendar for letter in letters)
+    assert len({letter.message_id for letter in letters}) == len(letters)
+
+
+def test_the_demo_runs_on_an_export_of_ones_own_and_says_which_rows_it_left_out(
+    export_demo: Demo, export_with_bad_rows: Path
+) -> None:
+    assert export_demo.end() == 0, export_demo.output
+    first, second = bad_lines(export_with_bad_rows)
+    assert f"Left out line {first}, DateofHire: " in export_demo.output
+    assert f"Left out line {second}, ManagerName: " in export_demo.output
+    assert "Imported 35 people; 5 leavers skipped." in export_demo.output
+    assert "Closing report: completed" in export_demo.output

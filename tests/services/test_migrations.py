@@ -1,0 +1,138 @@
+"""The migrations against a real Postgres: from nothing to what the code declares, back, and again."""
+
+import asyncio
+import os
+import sys
+from collections.abc import Iterator
+from uuid import uuid4
+
+import pytest
+from alembic import command
+from alembic.script import ScriptDirectory
+from sqlalchemy import URL, Engine, create_engine, event, make_url, text
+
+from shared.database import SCHEMAS, psycopg_url
+from tests.architecture.test_compose import EMBEDDED_ONLY
+from upward.migration import ROOT, alembic_config, migrate
+
+LOCK = "select pg_advisory_lock(7303014001)"
+"""As `migrations/env.py` takes it."""
+WAITS = """
+select exists (
+    select from pg_locks join pg_database on pg_database.oid = pg_locks.database
+    where locktype = 'advisory' and not granted and datname = current_database()
+)
+"""
+
+
+@pytest.fixture
+def empty(postgres_url: str) -> Iterator[URL]:
+    """An empty database of its own."""
+    server = make_url(psycopg_url(postgres_url))
+    name = f"migrations_{uuid4().hex}"
+    admin = create_engine(server, isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        connection.execute(text(f"create database {name}"))
+    yield server.set(database=name)
+    with admin.connect() as connection:
+        connection.execute(text(f"drop database {name} with (force)"))
+    admin.dispose()
+
+
+@pytest.fixture
+def url(empty: URL) -> str:
+    return empty.render_as_string(hide_password=False)
+
+
+@pytest.fixture
+def engine(empty: URL) -> Iterator[Engine]:
+    engine = create_engine(empty)
+    yield engine
+    engine.dispose()
+
+
+def schemas(engine: Engine) -> set[str]:
+    with engine.connect() as connection:
+        return set(connection.scalars(text("select nspname from pg_namespace"))) & set(SCHEMAS)
+
+
+async def migrating(url: str) -> asyncio.subprocess.Process:
+    """`upward migrate` as production runs it: without the packages of the embedded stack."""
+    absent = "".join(f"sys.modules[{name!r}] = None; " for name in EMBEDDED_ONLY)
+    return await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", f"import sys; {absent}from upward.cli import app; app(['migrate'])"),
+        cwd=ROOT,
+        env=os.environ | {"UPWARD_DATABASE_URL": url},
+        stderr=asyncio.subprocess.PIPE,
+    )
+
+
+async def succeeds(process: asyncio.subprocess.Process) -> None:
+    _, problems = await process.communicate()
+    assert process.returncode == 0, problems.decode()
+
+
+def test_the_history_is_one_line() -> None:
+    script = ScriptDirectory.from_config(alembic_config("postgresql://nowhere/none"))
+    revisions = list(script.walk_revisions())
+    assert len(script.get_heads()) == len(script.get_bases()) == 1
+    assert [revision for revision in revisions if revision.is_branch_point or revision.is_merge_point] == []
+
+
+def test_an_empty_database_becomes_exactly_what_the_code_declares(url: str, engine: Engine) -> None:
+    migrate(url)
+    migrate(url)  # and migrating again changes nothing
+    command.check(alembic_config(url))
+    assert schemas(engine) == set(SCHEMAS)
+
+
+def test_alembic_check_would_see_a_difference(url: str, engine: Engine) -> None:
+    migrate(url)
+    with engine.begin() as connection:
+        connection.execute(text("alter table intake.person drop column job_title"))
+    with pytest.raises(Exception, match="job_title"):
+        command.check(alembic_config(url))
+
+
+def test_the_way_back_to_nothing_and_up_again_is_open(url: str, engine: Engine) -> None:
+    migrate(url)
+    command.downgrade(alembic_config(url), "base")
+    assert schemas(engine) == set()
+    migrate(url)
+    command.check(alembic_config(url))
+
+
+async def test_several_migrations_at_once_are_safe(url: str) -> None:
+    await asyncio.gather(*[succeeds(await migrating(url)) for _ in range(2)])
+    command.check(alembic_config(url))
+
+
+async def test_a_migration_waits_for_another_that_is_under_way(url: str, engine: Engine) -> None:
+    with engine.connect() as other, engine.connect() as observer:
+        other.execute(text(LOCK))
+        second = await migrating(url)
+        while not observer.scalar(text(WAITS)):
+            observer.rollback()
+            assert second.returncode is None, "it did not wait"
+            await asyncio.sleep(0.05)
+        assert schemas(engine) == set()
+        other.invalidate()
+    await succeeds(second)
+
+
+def test_the_short_limits_are_for_tables_and_not_for_the_turn_of_another_migration(url: str) -> None:
+    statements: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        statements.append(statement)
+
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        migrate(url)
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+    turn = next(place for place, statement in enumerate(statements) if "pg_advisory_lock" in statement)
+    first_table = next(place for place, statement in enumerate(statements) if "CREATE TABLE" in statement)
+    for limit in ("lock_timeout", "statement_timeout"):
+        assert f"set {limit} = 0" in statements[:turn], "the database's own limit could be short"
+        assert [one for one in statements[turn:first_table] if one.startswith(f"set {limit} = '")]

@@ -1,0 +1,49 @@
+"""All services in one application, and an organization that has one of everything."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from uuid import UUID
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from shared.auth import Role
+from shared.config import Settings
+from shared.contracts.base import Service
+from shared.database import Database
+from shared.http.application import create_application
+from tests.services.conftest import client_of
+from tests.services.wrong_input.attempts import Attempts, Headers
+from tests.services.wrong_input.public_routes import add_world
+from upward.composition import routers
+
+KeyMaker = Callable[..., Awaitable[Headers]]
+
+
+@pytest.fixture(scope="module")
+def composed(database: Database, settings: Settings) -> FastAPI:
+    return create_application(routers(list(Service)), database, settings)
+
+
+@pytest.fixture
+async def http(composed: FastAPI, db: Database) -> AsyncIterator[httpx.AsyncClient]:
+    """All services in one application, over the test's rolled-back database."""
+    whole, composed.state.database = composed.state.database, db
+    async with client_of(composed) as client:
+        yield client
+    composed.state.database = whole
+
+
+@pytest.fixture
+async def ids(db: Database, organization_id: UUID) -> dict[str, UUID]:
+    return await add_world(db, organization_id)
+
+
+@pytest.fixture
+async def admin(access_key: KeyMaker) -> Headers:
+    return await access_key(Role.ADMIN)
+
+
+@pytest.fixture
+def attempts(http: httpx.AsyncClient, ids: dict[str, UUID], admin: Headers) -> Attempts:
+    return Attempts(http, ids, admin)

@@ -1,0 +1,166 @@
+"""Every public route as an attacker of wrong input sees it, and an organization that has one of everything."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+from uuid import UUID, uuid4
+
+from fastapi import FastAPI
+
+from services.feedback.models import Concern, StoredReport
+from services.feedback.report import compile_report
+from services.matching.models import MatchRun, Pair
+from services.programs.models import CycleRow, ProgramRow
+from shared.auth import Role
+from shared.contracts.feedback import ConcernReason
+from shared.contracts.matching import MatchingSummary, MatchRunState, PairState
+from shared.contracts.programs import Calendar, Direction, MatchingPolicy, Outcome, Stage
+from shared.database import Database
+from tests.services.intake_examples import add_people, person
+from tests.services.programs_examples import PROGRAM, add_organization
+
+IMPORT = "/v1/people/import"
+PLACEHOLDER = re.compile(r"\{(\w+)\}")
+CSV = b"name,email,level\nAda Example,ada@example.org,3\n"
+
+
+class Row(NamedTuple):
+    """One public route: who may call it, a body that it takes, and the headers that it insists on."""
+
+    method: str
+    path: str
+    role: Role = Role.VIEWER
+    body: Mapping[str, Any] | None = None
+    optional_body: bool = False
+    once: bool = False
+    """Takes an Idempotency-Key."""
+    if_match: bool = False
+    lists: bool = False
+    """A list below an id: empty when the id is not known to the service that keeps the list."""
+
+    @property
+    def ids(self) -> list[str]:
+        return PLACEHOLDER.findall(self.path)
+
+    def address(self, ids: Mapping[str, object]) -> str:
+        return PLACEHOLDER.sub(lambda found: str(ids[found[1]]), self.path)
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path}"
+
+
+ROWS = (
+    Row("GET", "/v1/organization"),
+    Row("POST", "/v1/programs", Role.ADMIN, PROGRAM, once=True),
+    Row("GET", "/v1/programs"),
+    Row("GET", "/v1/programs/{program_id}"),
+    Row("PUT", "/v1/programs/{program_id}", Role.ADMIN, PROGRAM, if_match=True),
+    Row("POST", "/v1/programs/{program_id}/cycles", Role.ADMIN, {"period": "pilot"}, optional_body=True, once=True),
+    Row("GET", "/v1/programs/{program_id}/cycles"),
+    Row("GET", "/v1/cycles/{cycle_id}"),
+    Row("POST", "/v1/cycles/{cycle_id}/pause", Role.COORDINATOR),
+    Row("POST", "/v1/cycles/{cycle_id}/resume", Role.COORDINATOR),
+    Row("POST", "/v1/cycles/{cycle_id}/advance", Role.COORDINATOR),
+    Row("POST", "/v1/cycles/{cycle_id}/cancel", Role.ADMIN),
+    Row("POST", IMPORT, Role.ADMIN),
+    Row("GET", "/v1/people"),
+    Row("GET", "/v1/people/{person_id}"),
+    Row("GET", "/v1/cycles/{cycle_id}/match-runs", lists=True),
+    Row("GET", "/v1/match-runs/{match_run_id}"),
+    Row("POST", "/v1/match-runs/{match_run_id}/approve", Role.COORDINATOR),
+    Row("GET", "/v1/cycles/{cycle_id}/pairs", lists=True),
+    Row("GET", "/v1/pairs/{pair_id}"),
+    Row("POST", "/v1/pairs/{pair_id}/end", Role.COORDINATOR, {"reason": "no_time"}),
+    Row("GET", "/v1/cycles/{cycle_id}/concerns", lists=True),
+    Row("POST", "/v1/concerns/{concern_id}/resolve", Role.COORDINATOR),
+    Row("GET", "/v1/cycles/{cycle_id}/report"),
+    Row("GET", "/v1/cycles/{cycle_id}/messages", lists=True),
+    Row("GET", "/v1/events"),
+)
+
+
+def routes_of(app: FastAPI) -> set[tuple[str, str]]:
+    """Method and path template of everything that the application answers, its documentation apart."""
+    return {
+        (method, path)
+        for methods, path in _walk(app.routes)
+        for method in methods - {"HEAD"}
+        if not path.startswith(("/docs", "/openapi"))
+    }
+
+
+def _walk(routes: Iterable[Any]) -> Iterator[tuple[set[str], str]]:
+    for route in routes:
+        if getattr(route, "methods", None):
+            yield set(route.methods), route.path
+        elif (inner := getattr(route, "original_router", None)) is not None:
+            yield from _walk(inner.routes)
+        else:
+            raise AssertionError(f"a route that this walk does not know: {route!r}")
+
+
+async def add_world(db: Database, organization_id: UUID) -> dict[str, UUID]:
+    """One of everything that has an id; answers the ids by the names that the paths give them."""
+    await add_organization(db, organization_id)
+    mentor, mentee = person("ada@example.org"), person("grace@example.org", level=4)
+    await add_people(db, organization_id, mentor, mentee)
+    program, cycle, run, pair, concern = (uuid4() for _ in range(5))
+    plan: dict[str, Any] = {
+        "direction": Direction.REVERSE,
+        "topics": [],
+        "calendar": Calendar().model_dump(mode="json"),
+        "policy": MatchingPolicy().model_dump(mode="json"),
+    }
+    of_cycle: dict[str, Any] = {"organization_id": organization_id, "cycle_id": cycle}
+    both: dict[str, Any] = {"mentor_id": mentor.id, "mentee_id": mentee.id}
+    async with db.transaction() as session:
+        session.add(
+            ProgramRow(
+                id=program, organization_id=organization_id, name="Digital Upward", time_zone="UTC",
+                sponsor_id=None, coordinator_ids=[], recurs=False, **plan,
+            )
+        )  # fmt: skip
+        await session.flush()
+        session.add(
+            CycleRow(
+                id=cycle, organization_id=organization_id, program_id=program, period="2026-Q1",
+                stage=Stage.ACTIVE, starts_at=datetime.now(UTC), **plan,
+            )
+        )  # fmt: skip
+        session.add(
+            MatchRun(
+                **of_cycle, id=run, attempt=1, state=MatchRunState.PROPOSED, direction=Direction.REVERSE, policy={},
+                inputs={}, inputs_hash="", code_version="1", seed="", optimal=True, enrolled=2, mentors=1, mentees=1,
+                pairs_count=1, unmatched_count=0,
+            )
+        )  # fmt: skip
+        await session.flush()
+        session.add(
+            Pair(
+                **of_cycle, **both, id=pair, match_run_id=run, state=PairState.ACTIVE, score=1, contributions={},
+                reasons=[], topics=[], activated_at=datetime.now(UTC),
+            )
+        )  # fmt: skip
+        session.add(
+            Concern(
+                **of_cycle, id=concern, round_id=uuid4(), pair_id=pair, person_id=mentor.id,
+                reason=ConcernReason.NOT_A_FIT, state="open",
+            )
+        )  # fmt: skip
+        session.add(StoredReport(**of_cycle, outcome=Outcome.COMPLETED, document=_report()))
+    return {
+        "program_id": program,
+        "cycle_id": cycle,
+        "person_id": mentor.id,
+        "match_run_id": run,
+        "pair_id": pair,
+        "concern_id": concern,
+    }
+
+
+def _report() -> dict[str, Any]:
+    counts = ("enrolled", "mentors", "mentees", "matched", "active", "completed")
+    pairs = ("pairs_offered", "pairs_active", "pairs_completed", "pairs_ended")
+    summary = MatchingSummary(**dict.fromkeys((*counts, *pairs), 0))
+    return compile_report(Outcome.COMPLETED, summary, [], [], [], []).model_dump(mode="json")

@@ -1,0 +1,188 @@
+"""Wrong callers, wrong ids and wrong addresses get a clear 4xx as problem+json, whatever the route.
+
+A new route without a row in `public_routes` fails the first test. Each test holds one rule, goes through all routes
+that it concerns and reports every one that breaks the rule.
+"""
+
+from collections.abc import Awaitable, Callable
+from uuid import uuid4
+
+import httpx
+from fastapi import FastAPI
+
+from shared.auth import Role, new_key
+from shared.database import Database
+from tests.services.wrong_input.attempts import JSON, Attempts, Headers
+from tests.services.wrong_input.public_routes import IMPORT, ROWS, Row, add_world, routes_of
+
+KeyMaker = Callable[..., Awaitable[Headers]]
+HUGE = 10**40
+OUTSIDE = {"/livez", "/readyz"}
+"""Routes that everybody may read."""
+PAGES = ("/p/", "/console/")
+
+
+def test_every_route_is_public_with_a_row_or_internal_or_a_page(composed: FastAPI) -> None:
+    public = {
+        (method, path)
+        for method, path in routes_of(composed)
+        if path not in OUTSIDE and not path.startswith(("/internal/", *PAGES))
+    }
+    assert public == {(row.method, row.path) for row in ROWS}
+
+
+async def test_the_calls_that_the_wrong_ones_differ_from_are_right(attempts: Attempts) -> None:
+    for row in sorted(ROWS, key=lambda row: row.path.endswith("cancel")):
+        answer = await attempts.call(row)
+        allowed = {200, 201, 202} | ({409} if row.path.endswith("advance") else set())
+        if answer.status_code not in allowed:
+            attempts.broken.append(f"{row}: {answer.status_code} {answer.text}")
+    assert attempts.broken == []
+
+
+async def test_a_call_without_a_key_that_is_valid_is_401(attempts: Attempts) -> None:
+    strange = ("", "Bearer", "Bearer upw_abc", f"Bearer {new_key().key}", "Basic dXB3Ong=", "Bearer upw_é")
+    for row in ROWS:
+        for authorization in strange:
+            answer = await attempts.call(row, {"authorization": authorization} if authorization else {})
+            attempts.expect(f"{row} with {authorization!r}", answer, 401, "invalid_access_key")
+            assert answer.headers["www-authenticate"] == "Bearer"
+    attempts.done()
+
+
+async def test_a_key_whose_role_is_too_low_is_403(attempts: Attempts, access_key: KeyMaker) -> None:
+    keys = {role: await access_key(role) for role in Role}
+    for row in ROWS:
+        for role in Role:
+            if not role.covers(row.role):
+                answer = await attempts.call(row, keys[role])
+                attempts.expect(f"{row} as {role}", answer, 403, "role_too_low")
+    attempts.done()
+
+
+async def test_only_reading_is_open_to_viewers(attempts: Attempts) -> None:
+    assert {row.method for row in ROWS if row.role is Role.VIEWER} == {"GET"}
+
+
+async def test_an_unknown_id_is_404_and_a_list_below_it_empty(attempts: Attempts) -> None:
+    unknown = {name: uuid4() for name in attempts.ids}
+    for row in ROWS:
+        if not row.ids:
+            continue
+        answer = await attempts.call(row, ids=unknown)
+        if row.lists:
+            document = answer.json()
+            assert answer.status_code == 200, (row, answer.text)
+            assert not [name for name in ("items", "counts", "failed") if document.get(name)], row
+        else:
+            attempts.expect(row, answer, 404)
+    attempts.done()
+
+
+async def test_another_organizations_ids_are_unknown_ids(
+    attempts: Attempts, http: httpx.AsyncClient, db: Database, access_key: KeyMaker, admin: Headers
+) -> None:
+    other = uuid4()
+    theirs = await add_world(db, other)
+    intruder = await access_key(Role.OWNER, other)
+    before = {row: (await attempts.call(row)).json() for row in ROWS if row.method == "GET"}
+    for row in ROWS:
+        if not row.ids:
+            continue
+        answer = await attempts.call(row, intruder)
+        if row.lists:
+            nothing = await attempts.call(row, intruder, ids={name: uuid4() for name in theirs})
+            assert answer.json() == nothing.json(), row
+        else:
+            attempts.expect(row, answer, 404)
+    for name, mine in attempts.ids.items():
+        listed = [await attempts.call(row, intruder, ids=theirs) for row in ROWS if row.method == "GET"]
+        assert not any(str(mine) in answer.text for answer in listed), name
+    assert {row: (await attempts.call(row)).json() for row in before} == before, "the intruder changed something"
+    attempts.done()
+
+
+async def test_an_id_that_is_none_is_422_and_names_its_place(attempts: Attempts) -> None:
+    for row in ROWS:
+        for name in row.ids:
+            for value in ("1", "not-an-id", "%00", "%F0%9F%92%A9", str(HUGE), f"{uuid4()}0"):
+                answer = await attempts.call(row, ids={**attempts.ids, name: value})
+                attempts.expect(f"{row} with {value}", answer, 422, "invalid")
+                if answer.status_code == 422:
+                    assert f"path.{name}" in [error["field"] for error in answer.json()["errors"]], row
+    attempts.done()
+
+
+async def test_an_unknown_address_is_404_and_a_wrong_method_405_with_those_that_it_takes(
+    attempts: Attempts, composed: FastAPI
+) -> None:
+    for path in ("/", "/v1", "/v1/", "/v2/programs", "/v1/nothing", "/%00", "/internal", "/v1/%2e%2e"):
+        attempts.expect(path, await attempts.http.get(path, headers=attempts.headers), 404)
+    taken = {IMPORT: {"GET"}}  # which reads the person of that id, and finds that it is none
+    for method, path in routes_of(composed):
+        taken.setdefault(path, set()).add(method)
+    for path, methods in taken.items():
+        address = Row("", path).address(dict.fromkeys(("name", "token"), "x") | dict.fromkeys(_names(path), uuid4()))
+        for method in {"GET", "POST", "PUT", "PATCH", "DELETE"} - methods:
+            answer = await attempts.http.request(method, address, headers=attempts.headers)
+            attempts.expect(f"{method} {path}", answer, 405, "method_not_allowed")
+            assert set(answer.headers.get("allow", "").split(", ")) - {"HEAD"} == methods, (method, path)
+    attempts.done()
+
+
+async def test_internal_addresses_are_for_services_only(
+    attempts: Attempts, composed: FastAPI, access_key: KeyMaker, internal_headers: Headers
+) -> None:
+    """Neither an access key of any role nor the credential without an organization opens them."""
+    owner = await access_key(Role.OWNER)
+    credential = {"authorization": internal_headers["authorization"]}
+    organization = {"upward-organization": internal_headers["upward-organization"]}
+    refused = {
+        "nothing": {},
+        "the organization alone": organization,
+        "a key": owner,
+        "a key and the organization": owner | organization,
+        "a wrong credential": {"authorization": "Bearer x"} | organization,
+        "an empty credential": {"authorization": "Bearer "} | organization,
+        "no organization": credential,
+    }
+    internal = sorted(route for route in routes_of(composed) if route[1].startswith("/internal/"))
+    assert len(internal) > 15
+    for method, path in internal:
+        address = Row(method, path).address(dict.fromkeys(_names(path), uuid4()))
+        for name, headers in refused.items():
+            answer = await attempts.http.request(method, address, headers=headers, json={})
+            attempts.expect(f"{method} {path} with {name}", answer, 401, "service_only")
+        wrong = credential | {"upward-organization": "x"}
+        attempts.expect(path, await attempts.http.request(method, address, headers=wrong, json={}), 422, "invalid")
+        if method == "POST":
+            answer = await attempts.http.post(address, headers=internal_headers | JSON, content=b"{")
+            attempts.expect(path, answer, 422, "invalid")
+    attempts.done()
+
+
+async def test_pages_answer_problems_to_callers_that_ask_for_json(
+    attempts: Attempts, composed: FastAPI, admin: Headers
+) -> None:
+    wanted = {"accept": "application/json"}
+    for token in ("x", "A" * 43, "x" * 600, "%00", "%F0%9F%92%A9", "a%20b"):
+        for method, path in (("GET", f"/p/{token}"), ("POST", f"/p/{token}"), ("GET", f"/p/{token}/done")):
+            answer = await attempts.http.request(
+                method, path, headers=wanted, data={"role": "none"} if method == "POST" else None
+            )
+            attempts.expect(f"{method} {path[:20]}", answer, 404)
+    attempts.expect("file", await attempts.http.get("/console/static/none", headers=wanted), 404)
+    cycle = f"/console/cycles/{attempts.ids['cycle_id']}"
+    attempts.expect("no key", await attempts.http.get(cycle, headers=wanted), 401)
+    for path in (f"/console/cycles/{uuid4()}", "/console/cycles/x"):
+        attempts.expect(path, await attempts.http.get(path, headers=admin | wanted), 404)
+    attempts.expect("json", await attempts.http.post(f"/p/{'A' * 43}", headers=wanted, json={}), 415)
+    tried = {path for _, path in routes_of(composed) if path.startswith(PAGES)}
+    assert {path.rstrip("/") for path in tried} == {
+        "/p/{token}", "/p/{token}/done", "/console/static/{name}", "/console/cycles/{cycle_id}",
+    }  # fmt: skip
+    attempts.done()
+
+
+def _names(path: str) -> list[str]:
+    return Row("", path).ids

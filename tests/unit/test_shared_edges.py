@@ -1,0 +1,96 @@
+"""What leaves a service at its edges: which failures are final and which are tried again, and nothing private."""
+
+from uuid import uuid4
+
+import httpx
+import pytest
+from fastapi import FastAPI, Response
+from fastapi.responses import HTMLResponse, JSONResponse
+from pydantic import SecretStr
+from temporalio import activity
+from temporalio.exceptions import ApplicationError
+from temporalio.testing import ActivityEnvironment
+from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput
+
+from shared.config import Settings
+from shared.contracts.base import PersonPage, Service
+from shared.errors import Conflict, NotFound, Unauthorized
+from shared.http.internal import Internal
+from shared.http.problems import install_problem_handlers, problem
+from shared.temporal import ExpectedFailures
+
+
+class Failing(ActivityInboundInterceptor):
+    """An activity that fails."""
+
+    def __init__(self, failure: Exception) -> None:
+        self._failure = failure
+
+    async def execute_activity(self, input: ExecuteActivityInput) -> object:
+        raise self._failure
+
+
+async def leaves_as(failure: Exception) -> ApplicationError:
+    edge = ExpectedFailures().intercept_activity(Failing(failure))
+
+    async def work() -> None:
+        await edge.execute_activity(ExecuteActivityInput(fn=lambda: None, args=[], executor=None, headers={}))
+
+    with pytest.raises(ApplicationError) as raised:
+        await ActivityEnvironment().run(activity.defn(work))
+    return raised.value
+
+
+async def test_an_expected_failure_leaves_an_activity_with_its_code_and_is_final() -> None:
+    error = await leaves_as(Conflict("It exists.", code="period_exists"))
+    assert (error.type, error.non_retryable) == ("period_exists", True)
+
+
+async def test_a_refused_service_credential_is_waited_out() -> None:
+    error = await leaves_as(Unauthorized("This address is for Upward's own services.", code="service_only"))
+    assert (error.type, error.non_retryable) == ("service_only", False)
+
+
+async def test_of_any_other_failure_only_the_kind_leaves() -> None:
+    error = await leaves_as(ValueError("anna@company.example is taken"))
+    assert (error.type, error.non_retryable) == ("ValueError", False)
+    assert "anna" not in str(error)
+    assert error.__cause__ is None
+
+
+async def ask(app: FastAPI) -> None:
+    internal = Internal(Settings(service_token=SecretStr("a" * 32)), app)
+    try:
+        await internal.get(Service.MATCHING, "/page", PersonPage, uuid4())
+    finally:
+        await internal.close()
+
+
+def answering(answer: Response) -> FastAPI:
+    app = FastAPI()
+
+    @app.get("/internal/matching/page")
+    async def read_page() -> Response:
+        return answer
+
+    return app
+
+
+async def test_a_problem_of_the_service_is_raised_as_the_same_failure() -> None:
+    with pytest.raises(NotFound) as raised:
+        await ask(answering(problem(404, "cycle_not_found", "There is no such cycle.")))
+    assert (raised.value.code, raised.value.detail) == ("cycle_not_found", "There is no such cycle.")
+
+
+async def test_an_address_that_is_not_served_is_a_passing_fault() -> None:
+    app = FastAPI()
+    install_problem_handlers(app)
+    with pytest.raises(httpx.HTTPStatusError):
+        await ask(app)
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 409, 410])
+async def test_what_a_proxy_answers_in_the_services_place_is_a_passing_fault(status: int) -> None:
+    for answer in (HTMLResponse("<h1>No</h1>", status), JSONResponse({"message": "no"}, status)):
+        with pytest.raises(httpx.HTTPStatusError):
+            await ask(answering(answer))

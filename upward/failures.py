@@ -1,0 +1,5 @@
+"""Failures that the one who typed the command can mend."""
+
+
+class Mendable(Exception):
+    """Its text says what to do; it is shown in a line, without a traceback."""
