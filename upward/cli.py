@@ -18,7 +18,6 @@ from shared.contracts.base import Service
 from shared.errors import DomainError
 from shared.http.problems import field_errors
 from shared.logging import configure_logging
-from upward.failures import Mendable
 from upward.failures import CannotRun
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Reverse-mentoring programs that run themselves.")
@@ -26,6 +25,9 @@ keys = typer.Typer(no_args_is_help=True, help="Access keys of organizations.")
 app.add_typer(keys, name="keys")
 
 Folder = Annotated[Path, typer.Option(help="Where the embedded stack keeps its data and e-mails.")]
+KeyFolder = Annotated[
+    Path | None, typer.Option("--folder", help="Use the embedded stack of this folder instead of UPWARD_DATABASE_URL.")
+]
 DEFAULT_FOLDER = Path(".upward")
 WORKERS = ("workflows", "programs", "intake", "matching", "feedback", "notifications", "events")
 
@@ -100,9 +102,7 @@ def create_key(
     organization: Annotated[str, typer.Option(help="The organization's name; made when there is none of it.")],
     role: Annotated[Role, typer.Option(help="What the key may do.")] = Role.ADMIN,
     label: Annotated[str, typer.Option(help="What the key is for.")] = "command line",
-    folder: Annotated[
-        Path | None, typer.Option(help="Use the embedded stack of this folder instead of UPWARD_DATABASE_URL.")
-    ] = None,
+    folder: KeyFolder = None,
 ) -> None:
     """Make an access key and print it; it is not shown again."""
     from upward.running import create_access_key
@@ -110,6 +110,21 @@ def create_key(
     configure_logging("WARNING", "console")  # the key alone is printed, so that a script can take it
     with _plain_failures():
         print(asyncio.run(create_access_key(organization, role, label, folder)))
+
+
+@keys.command("revoke")
+def revoke_key(
+    key_id: Annotated[str, typer.Argument(help="The key's id: what stands between the underscores of upw_…_….")],
+    organization: Annotated[str, typer.Option(help="The organization that the key belongs to.")],
+    folder: KeyFolder = None,
+) -> None:
+    """Refuse an access key from now on."""
+    from upward.running import revoke_access_key
+
+    configure_logging("WARNING", "console")
+    with _plain_failures():
+        asyncio.run(revoke_access_key(organization, key_id, folder))
+        print(f"The key {key_id} is refused from now on.")
 
 
 @contextlib.contextmanager

@@ -23,8 +23,6 @@ import psutil
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-from upward.failures import Mendable
-
 from upward.failures import CannotRun
 
 if "XDG_RUNTIME_DIR" not in os.environ:

@@ -1,5 +1,5 @@
 """Failures that the one who typed the command can mend."""
 
 
-class Mendable(Exception):
+class CannotRun(Exception):
     """Its text says what to do; it is shown in a line, without a traceback."""

@@ -18,7 +18,6 @@ from shared.database import Database
 from shared.http.application import create_application
 from shared.temporal import connect
 from upward.composition import Resources, queue_worker, routers
-from upward.failures import Mendable
 from upward.failures import CannotRun
 
 log = structlog.get_logger(__name__)

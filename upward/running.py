@@ -1,17 +1,21 @@
 """`upward up` and `upward keys`: the embedded stack kept running, and keys for it or for production."""
 
 import asyncio
+import contextlib
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 from rich.console import Console
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.programs.keys import create_access_key as store_key
-from services.programs.keys import find_or_create_organization
+from services.programs.keys import find_or_create_organization, find_organization
+from services.programs.keys import revoke_access_key as revoke_key
 from shared.auth import Role
 from shared.config import Settings
 from shared.database import Database
+from shared.errors import NotFound
 from upward.failures import CannotRun
-from upward.failures import Mendable
 from upward.migration import migrate
 
 console = Console(stderr=True)
@@ -39,8 +43,27 @@ class NoSuchStack(CannotRun):
 
 async def create_access_key(organization: str, role: Role, label: str, folder: Path | None) -> str:
     """A new key, in the embedded stack's database or the configured one. Raises NoSuchStack, DomainError."""
+    async with _transaction(folder) as session:
+        organization_id = await find_or_create_organization(session, organization)
+        return await store_key(session, organization_id, role, label)
+
+
+async def revoke_access_key(organization: str, key_id: str, folder: Path | None) -> None:
+    """From now on the key is refused. Raises NoSuchStack, DomainError."""
+    async with _transaction(folder) as session:
+        organization_id = await find_organization(session, organization)
+        if organization_id is None:
+            raise NotFound("There is no organization of this name.", code="organization_not_found")
+        await revoke_key(session, organization_id, key_id)
+
+
+@contextlib.asynccontextmanager
+async def _transaction(folder: Path | None) -> AsyncIterator[AsyncSession]:
+    """One transaction in the embedded stack's database, started for it where it does not run, or the configured one."""
     if folder is None:
-        return await _store_key(Settings().database_url, organization, role, label)
+        async with _one_transaction(Settings().database_url) as session:
+            yield session
+        return
     from upward.embedded import EmbeddedPostgres
 
     postgres = EmbeddedPostgres(folder.resolve() / "postgres")
@@ -50,17 +73,18 @@ async def create_access_key(organization: str, role: Role, label: str, folder: P
     url = await asyncio.to_thread(postgres.start)
     try:
         await asyncio.to_thread(migrate, url)
-        return await _store_key(url, organization, role, label)
+        async with _one_transaction(url) as session:
+            yield session
     finally:
         if not was_running:
             await asyncio.to_thread(postgres.stop)
 
 
-async def _store_key(url: str, organization: str, role: Role, label: str) -> str:
+@contextlib.asynccontextmanager
+async def _one_transaction(url: str) -> AsyncIterator[AsyncSession]:
     database = Database(url, pool_size=1)
     try:
         async with database.transaction() as session:
-            organization_id = await find_or_create_organization(session, organization)
-            return await store_key(session, organization_id, role, label)
+            yield session
     finally:
         await database.close()

@@ -81,6 +81,8 @@ class AnnouncementWorkflow:
         if not delivering.done():
             delivering.cancel()
             await workflow.wait([delivering])
+            if not delivering.cancelled():
+                delivering.exception()  # seen: a delivery that was called off has not failed
             return None
         return delivering.result()
 

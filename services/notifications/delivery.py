@@ -41,7 +41,8 @@ from shared.rounds.store import read_round
 log = structlog.get_logger(__name__)
 BATCH = 50
 WORK_SECONDS = 25.0
-HEARTBEAT_SECONDS = 5.0
+HEARTBEAT_PART = 1 / 6
+"""Of the heartbeat timeout: the time between heartbeats."""
 PAUSE_SECONDS = 0.5
 Result = TypeVar("Result")
 
@@ -96,7 +97,6 @@ class Courier:
             for message in due:
                 if not self._may_go_on():
                     return True
-                _heartbeat()
                 handled = await _finished(self._deliver_one(server, batch, message.id))
                 progress = progress or handled is Handled.DONE
         return progress
@@ -169,23 +169,20 @@ def _sending_moment(batch: BatchFacts, person_id: UUID, earliest: datetime) -> d
 
 @asynccontextmanager
 async def _heartbeats() -> AsyncIterator[None]:
-    """Heartbeats also while one slow server answer is waited for (each has its own time limit)."""
+    """Heartbeats whatever is waited for, such as one slow server answer (each has its own time limit). They are what a
+    long delivery costs: each is a billable action. A pause reaches the delivery with the next one."""
 
     async def beat() -> None:
-        while True:
-            _heartbeat()
-            await asyncio.sleep(HEARTBEAT_SECONDS)
+        timeout = activity.info().heartbeat_timeout if activity.in_activity() else None
+        while timeout is not None:
+            await asyncio.sleep(timeout.total_seconds() * HEARTBEAT_PART)
+            activity.heartbeat()
 
     beating = asyncio.create_task(beat())
     try:
         yield
     finally:
         beating.cancel()
-
-
-def _heartbeat() -> None:
-    if activity.in_activity():
-        activity.heartbeat()
 
 
 async def _finished(work: Coroutine[Any, Any, Result]) -> Result:

@@ -1,4 +1,4 @@
-"""Quarterly recurrence on a real Temporal: the schedule that a program asks for, and the one cycle a quarter that it starts."""
+"""Quarterly recurrence on a real Temporal: the schedule that a program asks for, and the one cycle a quarter of it."""
 
 import tempfile
 from collections.abc import AsyncIterator
@@ -39,8 +39,9 @@ async def description(stack: Stack, program_id: str) -> ScheduleDescription | No
     try:
         return await schedule_of(stack, program_id).describe()
     except RPCError as error:
-        assert error.status is RPCStatusCode.NOT_FOUND
-        return None
+        if error.status is RPCStatusCode.NOT_FOUND:
+            return None
+        raise
 
 
 async def replace(acme: Company, program_id: str, **changes: Any) -> None:

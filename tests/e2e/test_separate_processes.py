@@ -1,4 +1,7 @@
-"""Production's shape: every API and every worker a process of its own, as in docker-compose.yml, talking over TCP."""
+"""Production's shape: every API and every worker a process of its own, as in docker-compose.yml, talking over TCP.
+
+The processes have only what the image has: what `requirements/runtime.txt` does not list cannot be imported in them.
+"""
 
 import asyncio
 import json
@@ -6,6 +9,7 @@ import re
 import tempfile
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import AsyncExitStack
+from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,13 +22,32 @@ from starlette.routing import Route, compile_path
 
 from shared.contracts.base import Service
 from tests.e2e.company import Company, at_company
-from tests.e2e.processes import Running, upward
+from tests.e2e.processes import ROOT, Running, upward
 from upward.cli import WORKERS
 from upward.composition import ROUTERS
 from upward.embedded import EmbeddedPostgres, EmbeddedTemporal, MailCatcher, free_port
 from upward.process import listen, serve_http
 
 TOKEN = "a-service-token-of-the-tests-only-0123456789"
+
+
+def hide_what_the_image_lacks(folder: Path) -> None:
+    """Python runs this module of the folder first when the folder is on its path."""
+    listed = re.findall(r"^([\w.-]+)==", (ROOT / "requirements" / "runtime.txt").read_text(), re.MULTILINE)
+    image = {_plain(name) for name in listed}
+    hidden = [
+        module
+        for module, distributions in packages_distributions().items()
+        if module.isidentifier() and not image & {_plain(name) for name in distributions}
+    ]
+    assert {"aiosmtpd", "psutil", "pytest"} <= set(hidden)
+    assert not {"fastapi", "temporalio", "ortools"} & set(hidden)
+    folder.mkdir()
+    (folder / "sitecustomize.py").write_text(f"import sys\nsys.modules.update(dict.fromkeys({sorted(hidden)}))\n")
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 class Production(NamedTuple):
@@ -82,7 +105,9 @@ async def production() -> AsyncIterator[Production]:
         proxy = f"http://127.0.0.1:{address.getsockname()[1]}"
         ports = {service: free_port() for service in Service}
         urls = {service: f"http://127.0.0.1:{port}" for service, port in ports.items()}
+        hide_what_the_image_lacks(folder / "image")
         settings = {
+            "PYTHONPATH": str(folder / "image"),
             "UPWARD_DATABASE_URL": database_url,
             "UPWARD_DATABASE_POOL_SIZE": "3",
             "UPWARD_SERVICE_TOKEN": TOKEN,

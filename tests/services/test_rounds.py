@@ -144,7 +144,8 @@ async def test_pages_of_recipients_hold_each_person_once(session: AsyncSession, 
     people = sorted(uuid4() for _ in range(5))
     asked = [Recipient(person, subject) for person in people for subject in (PAIR, uuid4())]
     await open_round(session, request, asked)
-    seen, after = [], None
+    seen: list[UUID] = []
+    after: UUID | None = None
     while True:
         page = await read_recipients(
             session, organization_id, request.round_id, RecipientState.PENDING, after=after, limit=2

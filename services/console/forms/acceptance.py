@@ -8,7 +8,7 @@ from uuid import UUID
 from pydantic import ValidationError
 from starlette.datastructures import FormData
 
-from services.console.forms.questionnaire import FieldError, Questionnaire, Refused, pair_ids, text
+from services.console.forms.questionnaire import TOO_MANY_PAIRS, FieldError, Questionnaire, Refused, pair_ids, text
 from shared.contracts.base import Service
 from shared.contracts.matching import AcceptanceAnswer, AcceptanceDecision, AcceptanceForm
 
@@ -39,7 +39,7 @@ class AcceptancePage(Questionnaire[AcceptanceForm, AcceptanceAnswer]):
         try:
             return AcceptanceAnswer(decisions=tuple(decided))
         except ValidationError:
-            raise Refused([FieldError("", "Answer for at most 20 pairs at once.")]) from None
+            raise Refused([FieldError("", TOO_MANY_PAIRS)]) from None
 
     def prefill(self, form: AcceptanceForm) -> FormData:
         return FormData(

@@ -9,7 +9,16 @@ from uuid import UUID
 from pydantic import ValidationError
 from starlette.datastructures import FormData
 
-from services.console.forms.questionnaire import FieldError, Questionnaire, Refused, pair_ids, refusals, text
+from services.console.forms.questionnaire import (
+    TOO_MANY_PAIRS,
+    FieldError,
+    Questionnaire,
+    Refused,
+    entries_of,
+    entry_field,
+    refusals,
+    text,
+)
 from shared.contracts.base import Service
 from shared.contracts.feedback import CheckInAnswer, CheckInEntry, CheckInForm, Obstacle
 
@@ -29,23 +38,11 @@ class CheckInPage(Questionnaire[CheckInForm, CheckInAnswer]):
     form_type = CheckInForm
 
     def parse(self, typed: FormData) -> CheckInAnswer:
-        entries = []
-        errors: list[FieldError] = []
-        left: list[FieldError] = []
-        for pair_id in pair_ids(typed, *PREFIXES):
-            if not _said_anything(typed, pair_id):
-                left.append(FieldError(f"met_{pair_id}", MESSAGES["met"]))
-                continue
-            try:
-                entries.append(_entry(typed, pair_id))
-            except Refused as refused:
-                errors += refused.errors
-        if errors or not entries:
-            raise Refused(errors or left or [FieldError("", "Answer for at least one pair.")])
+        entries = entries_of(typed, PREFIXES, _entry, _untouched)
         try:
-            return CheckInAnswer(entries=tuple(entries))
+            return CheckInAnswer(entries=entries)
         except ValidationError:
-            raise Refused([FieldError("", "Answer for at most 20 pairs at once.")]) from None
+            raise Refused([FieldError("", TOO_MANY_PAIRS)]) from None
 
     def prefill(self, form: CheckInForm) -> FormData:
         return FormData()
@@ -57,18 +54,12 @@ class CheckInPage(Questionnaire[CheckInForm, CheckInAnswer]):
         return entry_field(location, [entry.pair_id for entry in answer.entries], PREFIXES)
 
 
-def entry_field(location: tuple[str, ...], pairs: list[UUID], prefixes: tuple[str, ...]) -> str:
-    """The field of `("entries", "<index>", "<name>")`; of a place without a field, the pair's first field."""
-    if len(location) < 2 or location[0] != "entries" or not location[1].isdigit() or int(location[1]) >= len(pairs):
-        return ""
-    name = f"{location[2]}_" if len(location) > 2 else ""
-    return f"{name if name in prefixes else prefixes[0]}{pairs[int(location[1])]}"
-
-
-def _said_anything(typed: FormData, pair_id: UUID) -> bool:
+def _untouched(typed: FormData, pair_id: UUID) -> list[FieldError]:
     obstacle = text(typed, f"obstacle_{pair_id}")
     said = any(text(typed, f"{prefix}{pair_id}") for prefix in ("met_", "usefulness_", "note_"))
-    return said or obstacle not in ("", Obstacle.NONE.value)
+    if said or obstacle not in ("", Obstacle.NONE.value):
+        return []
+    return [FieldError(f"met_{pair_id}", MESSAGES["met"])]
 
 
 def _entry(typed: FormData, pair_id: UUID) -> CheckInEntry:

@@ -6,7 +6,7 @@ its field errors come back through `field_of` to the fields they are about.
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 from uuid import UUID
 
@@ -17,6 +17,8 @@ from shared.contracts.base import Contract, Service
 
 Form = TypeVar("Form", bound=Contract)
 Answer = TypeVar("Answer", bound=Contract)
+Entry = TypeVar("Entry", bound=Contract)
+TOO_MANY_PAIRS = "Answer for at most 20 pairs at once."
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
 
@@ -99,6 +101,41 @@ def pair_ids(typed: FormData, *prefixes: str) -> Iterator[UUID]:
             if pair_id not in seen:
                 seen.add(pair_id)
                 yield pair_id
+
+
+def entries_of(
+    typed: FormData,
+    prefixes: Iterable[str],
+    read: Callable[[FormData, UUID], Entry],
+    untouched: Callable[[FormData, UUID], Sequence[FieldError]],
+) -> tuple[Entry, ...]:
+    """An entry for each pair of which something was said; the others are left for later.
+
+    `untouched` tells what is missing of a pair of which nothing was said, and nothing for another. Raises Refused when
+    an entry is wrong or there is none at all.
+    """
+    entries: list[Entry] = []
+    errors: list[FieldError] = []
+    left: list[FieldError] = []
+    for pair_id in pair_ids(typed, *prefixes):
+        if missing := untouched(typed, pair_id):
+            left += missing
+            continue
+        try:
+            entries.append(read(typed, pair_id))
+        except Refused as refused:
+            errors += refused.errors
+    if errors or not entries:
+        raise Refused(errors or left or [FieldError("", "Answer for at least one pair.")])
+    return tuple(entries)
+
+
+def entry_field(location: tuple[str, ...], pairs: list[UUID], prefixes: tuple[str, ...]) -> str:
+    """The field of `("entries", "<index>", "<name>")`; of a place without a field, the pair's first field."""
+    if len(location) < 2 or location[0] != "entries" or not location[1].isdigit() or int(location[1]) >= len(pairs):
+        return ""
+    name = f"{location[2]}_" if len(location) > 2 else ""
+    return f"{name if name in prefixes else prefixes[0]}{pairs[int(location[1])]}"
 
 
 def refusals(error: ValidationError, field_of: dict[str, str], messages: dict[str, str]) -> list[FieldError]:

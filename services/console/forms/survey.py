@@ -9,8 +9,16 @@ from uuid import UUID
 from pydantic import ValidationError
 from starlette.datastructures import FormData
 
-from services.console.forms.check_in import entry_field
-from services.console.forms.questionnaire import FieldError, Questionnaire, Refused, pair_ids, refusals, text
+from services.console.forms.questionnaire import (
+    TOO_MANY_PAIRS,
+    FieldError,
+    Questionnaire,
+    Refused,
+    entries_of,
+    entry_field,
+    refusals,
+    text,
+)
 from shared.contracts.base import Service
 from shared.contracts.feedback import SurveyAnswer, SurveyEntry, SurveyForm
 
@@ -29,23 +37,11 @@ class SurveyPage(Questionnaire[SurveyForm, SurveyAnswer]):
     form_type = SurveyForm
 
     def parse(self, typed: FormData) -> SurveyAnswer:
-        entries = []
-        errors: list[FieldError] = []
-        left: list[FieldError] = []
-        for pair_id in pair_ids(typed, *PREFIXES):
-            if not any(text(typed, f"{prefix}{pair_id}") for prefix in PREFIXES):
-                left += _missing(pair_id, *PREFIXES[:2])
-                continue
-            try:
-                entries.append(_entry(typed, pair_id))
-            except Refused as refused:
-                errors += refused.errors
-        if errors or not entries:
-            raise Refused(errors or left or [FieldError("", "Answer for at least one pair.")])
+        entries = entries_of(typed, PREFIXES, _entry, _untouched)
         try:
-            return SurveyAnswer(entries=tuple(entries))
+            return SurveyAnswer(entries=entries)
         except ValidationError:
-            raise Refused([FieldError("", "Answer for at most 20 pairs at once.")]) from None
+            raise Refused([FieldError("", TOO_MANY_PAIRS)]) from None
 
     def prefill(self, form: SurveyForm) -> FormData:
         return FormData()
@@ -55,6 +51,11 @@ class SurveyPage(Questionnaire[SurveyForm, SurveyAnswer]):
 
     def field_of(self, location: tuple[str, ...], answer: SurveyAnswer) -> str:
         return entry_field(location, [entry.pair_id for entry in answer.entries], PREFIXES)
+
+
+def _untouched(typed: FormData, pair_id: UUID) -> list[FieldError]:
+    said = any(text(typed, f"{prefix}{pair_id}") for prefix in PREFIXES)
+    return [] if said else _missing(pair_id, *PREFIXES[:2])
 
 
 def _entry(typed: FormData, pair_id: UUID) -> SurveyEntry:
