@@ -1,7 +1,9 @@
 """The edge to Temporal: client, worker and the interceptor that turns expected failures into typed ones."""
 
+import logging
 from collections.abc import Callable, Sequence
 from datetime import timedelta
+from functools import lru_cache
 from typing import Any
 
 import structlog
@@ -11,6 +13,7 @@ from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.envconfig import ClientConfig
 from temporalio.exceptions import ApplicationError
+from temporalio.runtime import LogForwardingConfig, LoggingConfig, Runtime, TelemetryConfig, TelemetryFilter
 from temporalio.worker import (
     ActivityInboundInterceptor,
     ExecuteActivityInput,
@@ -26,6 +29,14 @@ WORKFLOWS_QUEUE = "workflows"
 GRACE = timedelta(seconds=10)
 
 
+@lru_cache
+def _runtime() -> Runtime:
+    """The SDK's core, whose own log records join the one pipeline instead of going to stdout."""
+    forwarding = LogForwardingConfig(logger=logging.getLogger("temporalio.core"))
+    levels = TelemetryFilter(core_level="WARN", other_level="ERROR")
+    return Runtime(telemetry=TelemetryConfig(logging=LoggingConfig(filter=levels, forwarding=forwarding)))
+
+
 async def connect(address: str | None = None, *, lazy: bool = True) -> Client:
     """A client; a lazy one connects on first use, as APIs start without Temporal, but cannot carry a worker.
     `TEMPORAL_*` variables and profiles apply (temporalio.envconfig)."""
@@ -33,7 +44,7 @@ async def connect(address: str | None = None, *, lazy: bool = True) -> Client:
     config.setdefault("target_host", "127.0.0.1:7233")
     if address is not None:
         config["target_host"] = address
-    return await Client.connect(**config, data_converter=pydantic_data_converter, lazy=lazy)
+    return await Client.connect(**config, data_converter=pydantic_data_converter, runtime=_runtime(), lazy=lazy)
 
 
 def create_worker(

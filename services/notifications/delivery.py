@@ -103,7 +103,7 @@ class Courier:
 
     async def _deliver_one(self, server: MailServer, batch: BatchFacts, id: UUID) -> Handled:
         now = datetime.now(UTC)
-        lost = False
+        failure: Exception | None = None
         async with self._database.transaction() as session:
             message = await store.claim(session, self._organization_id, id, now)
             if message is None:
@@ -122,16 +122,18 @@ class Courier:
                 await store.mark_failed(session, message, refusal.code)
             except PutOff:
                 await self._postpone(session, message, batch, now)
-            except ConnectionLost:
-                lost = True
+            except MailServerAway:
+                raise
+            except Exception as error:  # a broken connection, or what this message alone brings out
+                failure = MailServerAway("connection_lost") if isinstance(error, ConnectionLost) else error
                 if now - batch.delivery.announced_at > LONGEST_WAIT:
                     await store.mark_failed(session, message, "undeliverable")
                 else:
                     await store.count_attempt(session, message)
             else:
                 await store.mark_sent(session, message, datetime.now(UTC))
-        if lost:
-            raise MailServerAway("connection_lost")
+        if failure is not None:
+            raise failure
         return Handled.DONE
 
     async def _postpone(self, session: AsyncSession, message: ClaimedMessage, batch: BatchFacts, now: datetime) -> None:

@@ -161,7 +161,7 @@ async def reschedule(session: AsyncSession, message: ClaimedMessage, due_at: dat
 
 
 async def count_attempt(session: AsyncSession, message: ClaimedMessage) -> None:
-    """The connection broke over this message: the others go first now."""
+    """Sending broke over this message: the others go first now."""
     await _set(session, message, attempts=MessageRow.attempts + 1)
 
 

@@ -10,7 +10,7 @@ import structlog
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 from sqlalchemy import text
-from structlog.contextvars import bind_contextvars, clear_contextvars
+from structlog.contextvars import bound_contextvars
 
 from shared.config import Settings
 from shared.database import Database
@@ -62,23 +62,23 @@ def _add_health(app: FastAPI, database: Database) -> None:
 
 
 async def _observe(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
-    clear_contextvars()
-    bind_contextvars(request_id=str(uuid4()))
-    started = time.perf_counter()
-    try:
-        response = await call_next(request)
-    except Exception as error:
-        # Only the kind of failure: the message of a database error can quote a row.
-        log.error("request.failed", route=_route(request), error=type(error).__name__, where=_where(error))
-        return problem(500, "internal_error")
-    log.info(
-        "request.answered",
-        method=request.method,
-        route=_route(request),
-        status=response.status_code,
-        ms=round((time.perf_counter() - started) * 1000, 1),
-    )
-    return response
+    # Bound for this request alone: inside one process, a service that calls another keeps its own ids.
+    with bound_contextvars(request_id=str(uuid4())):
+        started = time.perf_counter()
+        try:
+            response = await call_next(request)
+        except Exception as error:
+            # Only the kind of failure: the message of a database error can quote a row.
+            log.error("request.failed", route=_route(request), error=type(error).__name__, where=_where(error))
+            return problem(500, "internal_error")
+        log.info(
+            "request.answered",
+            method=request.method,
+            route=_route(request),
+            status=response.status_code,
+            ms=round((time.perf_counter() - started) * 1000, 1),
+        )
+        return response
 
 
 def _route(request: Request) -> str:

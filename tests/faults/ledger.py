@@ -62,7 +62,7 @@ async def settled(database: Database) -> None:
     """Waits until nothing is left to be sent or told."""
     waiting = "select id from notifications.message where state = 'waiting'"
     staged = "select event_id from events.staged_event"
-    while await _rows(database, f"{waiting} union all {staged}"):  # noqa: ASYNC110 (another process does it)
+    while await _rows(database, f"{waiting} union all {staged}"):
         await asyncio.sleep(0.2)
 
 

@@ -4,9 +4,10 @@ from uuid import uuid4
 
 import httpx
 import pytest
-from fastapi import FastAPI, Response
+from fastapi import APIRouter, FastAPI, Response
 from fastapi.responses import HTMLResponse, JSONResponse
 from pydantic import SecretStr
+from structlog.contextvars import bound_contextvars, get_contextvars
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
@@ -14,7 +15,9 @@ from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput
 
 from shared.config import Settings
 from shared.contracts.base import PersonPage, Service
+from shared.database import Database
 from shared.errors import Conflict, NotFound, Unauthorized
+from shared.http.application import create_application
 from shared.http.internal import Internal
 from shared.http.problems import install_problem_handlers, problem
 from shared.temporal import ExpectedFailures
@@ -94,3 +97,22 @@ async def test_what_a_proxy_answers_in_the_services_place_is_a_passing_fault(sta
     for answer in (HTMLResponse("<h1>No</h1>", status), JSONResponse({"message": "no"}, status)):
         with pytest.raises(httpx.HTTPStatusError):
             await ask(answering(answer))
+
+
+async def test_a_call_inside_the_process_leaves_the_callers_log_context_alone() -> None:
+    """Of a request that reads from another service, and of an activity."""
+    settings, router = Settings(service_token=SecretStr("a" * 32)), APIRouter()
+    seen: list[dict[str, str]] = []
+
+    @router.get("/internal/matching/page")
+    async def read_page() -> PersonPage:
+        seen.append(get_contextvars())
+        return PersonPage(person_ids=())
+
+    app = create_application([router], Database("postgresql://nobody@127.0.0.1:1/none"), settings)
+    with bound_contextvars(activity="propose_matches", request_id="the caller's"):
+        before = get_contextvars()
+        await app.state.internal.get(Service.MATCHING, "/page", PersonPage, uuid4())
+        assert get_contextvars() == before
+    await app.state.internal.close()
+    assert seen[0]["request_id"] != "the caller's"

@@ -15,8 +15,8 @@ TOPICS: list[dict[str, Any]] = [
 ]
 
 CALENDAR: dict[str, Any] = {
-    "enrolment": {"length": "PT14S", "reminders": ["PT6S"]},
-    "acceptance": {"length": "PT16S", "reminders": ["PT6S"]},
+    "enrolment": {"length": "PT18S", "reminders": ["PT8S"]},
+    "acceptance": {"length": "PT15S", "reminders": ["PT6S"]},
     "check_in": {"length": "PT7S", "reminders": ["PT3S"]},
     "check_ins": 3,
     "check_in_every": "PT8S",

@@ -2,14 +2,17 @@
 
 import asyncio
 from datetime import UTC, datetime, time, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import select
 
-from services.notifications import delivery, store
+from services.notifications import composing, delivery, store
 from services.notifications.activities import Activities
 from services.notifications.mail_server import MailServerAway
+from services.notifications.messages import ClaimedMessage
+from shared.contracts.notifications import Delivery
 from shared.contracts.programs import Calendar, SendingHours
 from shared.database import Database
 from shared.events import StagedEvent
@@ -83,6 +86,30 @@ async def test_a_message_that_is_late_waits_for_the_next_sending_hours(
     assert answer.next_due_at.astimezone(ZoneInfo("Europe/Berlin")).time() == hours.start
     row = (await messages(database, world))[person]
     assert (row.attempts, row.deferrals) == (0, 0)
+
+
+async def test_a_message_that_cannot_be_written_holds_nobody_else_up_and_is_given_up_in_the_end(
+    activities: Activities, database: Database, world: World, post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    people = world.ask(*(f"{name}@acme.example" for name in "abc"))
+    await world.open_round(database)
+    announcement = world.announcement()
+    await prepare(activities, announcement)
+
+    def compose(message: ClaimedMessage, *others: Any) -> composing.Composed:
+        if message.person_id == people[1]:
+            raise KeyError("what a bug raises")
+        return composing.compose(message, *others)
+
+    monkeypatch.setattr(delivery, "compose", compose)
+    for _ in range(2):  # the second time the others go first
+        with pytest.raises(KeyError):
+            await deliver(activities, announcement)
+    assert post.recipients() == ["a@acme.example", "c@acme.example"]
+    monkeypatch.setattr(delivery, "LONGEST_WAIT", timedelta(0))
+    with pytest.raises(KeyError):
+        await deliver(activities, announcement)
+    assert await deliver(activities, announcement) == Delivery(sent=2, failed=1, waiting=0)
 
 
 async def test_a_greylisted_message_arrives_at_the_next_try(
