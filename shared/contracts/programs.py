@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Annotated, Self
 from uuid import UUID
 
-from pydantic import AwareDatetime, Field, model_validator
+from pydantic import AwareDatetime, Field, WithJsonSchema, model_validator
 from temporalio import activity
 
 from shared.contracts.base import Contract, Duration
@@ -65,11 +65,16 @@ class LadderPlan(Contract):
     escalate_after: Duration
 
 
+LOCAL_TIME = r"^([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]{1,6})?)?$"
+LocalTime = Annotated[time, WithJsonSchema({"type": "string", "pattern": LOCAL_TIME, "examples": ["08:00"]})]
+"""Not JSON Schema's format `time`, which has an offset."""
+
+
 class SendingHours(Contract):
     """Local hours in which messages are sent, Monday to Friday, in the recipient's time zone."""
 
-    start: time = time(8)
-    end: time = time(18)
+    start: LocalTime = time(8)
+    end: LocalTime = time(18)
 
     @model_validator(mode="after")
     def starts_before_it_ends(self) -> Self:

@@ -15,7 +15,7 @@ from structlog.contextvars import bound_contextvars
 from shared.config import Settings
 from shared.database import Database
 from shared.http.internal import Internal
-from shared.http.problems import install_problem_handlers, problem
+from shared.http.problems import DESCRIBED, install_problem_handlers, problem
 
 log = structlog.get_logger(__name__)
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
@@ -32,6 +32,7 @@ def create_application(
         lifespan=lifespan,
         docs_url="/docs",
         redoc_url=None,
+        responses=DESCRIBED,
     )
     app.state.database = database
     app.state.settings = settings

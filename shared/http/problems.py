@@ -6,7 +6,7 @@ import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from pydantic import ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
@@ -30,6 +30,28 @@ TITLES = {
     500: "Internal error",
     503: "Not available",
 }
+
+
+class Problem(BaseModel):
+    """Why a request was refused (RFC 9457)."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str = Field(description="`urn:upward:problem:` and the code")
+    title: str = Field(description="what the status means")
+    status: int
+    code: str = Field(description="stable; what a program may branch on")
+    detail: str = Field(default="", description="what to do, for a human")
+    errors: list[dict[str, Any]] = Field(default=[], description="with 422: the fields, or the lines and columns")
+
+
+DESCRIBED: dict[int | str, dict[str, Any]] = {
+    "4XX": {
+        "description": "The request was refused.",
+        "content": {"application/problem+json": {"schema": Problem.model_json_schema()}},
+    }
+}
+"""What the API's description says of every refusal."""
 
 
 def problem(status: int, code: str, detail: str | None = None, **extra: Any) -> JSONResponse:

@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, UniqueConstraint, func
+from sqlalchemy import ForeignKey, Index, UniqueConstraint, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.database import Base
@@ -36,6 +36,12 @@ class RoundRecipient(Base):
     __table_args__ = (
         Index("ix_recipient_person_id", "organization_id", "person_id"),
         Index("ix_recipient_subject_id", "organization_id", "subject_id"),
+        Index(
+            "ix_recipient_pending",
+            "round_id",
+            "person_id",
+            postgresql_where=text("answered_at is null and excused_at is null"),
+        ),
         {"schema": "rounds"},
     )
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import exists, func, select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -296,13 +296,18 @@ async def _lock(session: AsyncSession, organization_id: UUID, round_id: UUID) ->
 
 
 async def _tell_if_all_answered(session: AsyncSession, round_: Round) -> None:
-    pending = exists().where(
-        RoundRecipient.organization_id == round_.organization_id,
-        RoundRecipient.round_id == round_.id,
-        RoundRecipient.answered_at.is_(None),
-        RoundRecipient.excused_at.is_(None),
+    one_pending = (
+        select(RoundRecipient.person_id)
+        .where(
+            RoundRecipient.organization_id == round_.organization_id,
+            RoundRecipient.round_id == round_.id,
+            RoundRecipient.answered_at.is_(None),
+            RoundRecipient.excused_at.is_(None),
+        )
+        .order_by(RoundRecipient.person_id)  # so that the index of pending ones is read, and not the whole table
+        .limit(1)
     )
-    if not await session.scalar(select(pending)):
+    if await session.scalar(one_pending) is None:
         kind = RoundKind(round_.kind)
         await emit(
             session,

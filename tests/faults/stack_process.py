@@ -21,7 +21,7 @@ from upward.embedded import EmbeddedPostgres, free_port
 PATIENCE_SECONDS = 90
 OTHER_SESSIONS = """select count(*) from pg_stat_activity
     where backend_type = 'client backend' and pid <> pg_backend_pid()"""
-MARKED = "select message_id from notifications.message where state = 'sent'"
+FINAL = "select message_id from notifications.message where state <> 'waiting'"
 ONE_AT_A_TIME = threading.Lock()
 """The Postgres package's own lock is between processes, not threads."""
 ROOT = Path(__file__).parents[2]
@@ -34,7 +34,7 @@ class Kill:
     points: frozenset[str]
     """The kill point that struck; none when the kill came from outside."""
     in_the_window: frozenset[str]
-    """Messages that the mail server had taken while their rows did not say so."""
+    """Messages that the mail server had taken while their rows still waited."""
 
 
 class StackProcess:
@@ -129,7 +129,9 @@ class StackProcess:
         return [read_letter(path) for path in (self.folder / "mail").glob("*.eml")]
 
     def log(self) -> str:
-        return (self.folder / "up.log").read_text()[-4000:]
+        """The end of what the stack and its Temporal wrote."""
+        logs = (self.folder / "up.log", self.folder / "temporal" / "server.log")
+        return "\n".join(log.read_text()[-2500:] for log in logs if log.exists())
 
     async def _taken_but_unmarked(self) -> set[str]:
         database = await asyncio.to_thread(self.database)
@@ -139,7 +141,7 @@ class StackProcess:
                 while await connection.scalar(text(OTHER_SESSIONS)):
                     await connection.rollback()
                     await asyncio.sleep(0.05)
-                rows = await connection.scalars(text(MARKED))
+                rows = await connection.scalars(text(FINAL))
                 return {letter.message_id for letter in self.letters()} - set(rows)
         finally:
             await database.close()
