@@ -39,6 +39,7 @@ class Company:
         self.admin = AdminClient(url, key)
         self.http = httpx.AsyncClient(timeout=30)
         self._mail = mail
+        self._read: dict[str, Letter] = {}
         self._answered: set[str] = set()
         self.people: dict[str, Found] = {}
         """Everybody by id."""
@@ -86,8 +87,10 @@ class Company:
 
     def letters(self, template: str = "", to: str = "") -> list[Letter]:
         """What has arrived, of this template and for this address if told."""
-        letters = [read_letter(path) for path in sorted(self._mail.glob("*.eml"))]
-        mine = [letter for letter in letters if letter.to.endswith(f"@{self.domain}")]
+        for path in sorted(self._mail.glob("*.eml")):
+            if path.name not in self._read:
+                self._read[path.name] = read_letter(path)
+        mine = [letter for letter in self._read.values() if letter.to.endswith(f"@{self.domain}")]
         return [letter for letter in mine if template in ("", letter.template) and to in ("", letter.to)]
 
     async def answer(self, letters: Iterable[Letter]) -> None:

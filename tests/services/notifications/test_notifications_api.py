@@ -15,7 +15,7 @@ from shared.database import Database
 from tests.services.conftest import client_of
 
 Keys = Callable[..., Awaitable[dict[str, str]]]
-CYCLE = uuid4()
+CYCLE = UUID(int=18)
 
 
 async def store_messages(db: Database, organization_id: UUID, *, failed: int, waiting: int) -> None:
