@@ -33,6 +33,7 @@ if "XDG_RUNTIME_DIR" not in os.environ:
 
 START_SECONDS = 60
 GONE_SECONDS = 5
+TRIES = 3
 
 
 def free_port() -> int:
@@ -137,6 +138,8 @@ class EmbeddedTemporal:
     def __init__(self, folder: Path, port: int | None = None) -> None:
         self._folder = folder
         self.port = port or free_port()
+        self._may_move = port is None
+        """Nobody knows the address yet."""
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -148,8 +151,20 @@ class EmbeddedTemporal:
         return self._process.pid if self._process else None
 
     def start(self) -> None:
+        """Starts the server on its port; the first time on another one when that has been taken meanwhile. Raises
+        RuntimeError."""
         self._folder.mkdir(parents=True, exist_ok=True)
         self._end_orphan()
+        for _ in range(TRIES):
+            self._launch()
+            if self._answers():
+                self._may_move = False
+                return
+            if self._may_move:
+                self.port = free_port()
+        raise RuntimeError(f"Temporal ended at once; see {self._folder / 'server.log'}")
+
+    def _launch(self) -> None:
         command = [
             str(Path(sys.executable).parent / "temporal"),
             "server",
@@ -169,7 +184,6 @@ class EmbeddedTemporal:
                 process_group=0,  # Ctrl-C is for this process, which stops its servers in order
             )
         (self._folder / "pid").write_text(str(self._process.pid))
-        self._wait_until_it_answers()
 
     def stop(self) -> None:
         if self._process is not None:
@@ -181,14 +195,16 @@ class EmbeddedTemporal:
                 self._process.wait()
             self._process = None
 
-    def _wait_until_it_answers(self) -> None:
+    def _answers(self) -> bool:
+        """Waits until it does. False when it ended instead: its ports are chosen before it binds them, so that another
+        program can come first."""
         assert self._process is not None
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
             if self._process.poll() is not None:
-                raise RuntimeError(f"Temporal ended at once; see {self._folder / 'server.log'}")
+                return False
             with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), timeout=1):
-                return
+                return True
             time.sleep(0.1)
         raise RuntimeError(f"Temporal did not answer on port {self.port} within {START_SECONDS} s")
 

@@ -10,7 +10,7 @@ with workflow.unsafe.imports_passed_through():
     from shared.contracts.programs import CycleRef, LadderPlan
 
 from workflows.clock import PausableClock
-from workflows.kin import announce, tell
+from workflows.kin import Kin, announce
 from workflows.ladder import Rung, climb
 from workflows.options import FEEDBACK
 
@@ -33,13 +33,13 @@ class ConcernWorkflow:
     def __init__(self) -> None:
         self._clock = PausableClock()
         self._resolved = False
-        self._announcements: list[str] = []
+        self._announcements = Kin(self._clock)
 
     @workflow.run
     async def run(self, concern: Concern) -> None:
         self._concern = concern
         await climb(concern.ladder, self._clock, self._is_resolved, self._say)
-        await tell(self._announcements, "stop")
+        await self._announcements.stop()
         await workflow.wait_condition(workflow.all_handlers_finished)
 
     @workflow.signal
@@ -49,12 +49,12 @@ class ConcernWorkflow:
     @workflow.signal
     async def pause(self) -> None:
         self._clock.pause()
-        self._announcements = await tell(self._announcements, "pause")
+        await self._announcements.follow()
 
     @workflow.signal
     async def resume(self) -> None:
         self._clock.resume()
-        self._announcements = await tell(self._announcements, "resume")
+        await self._announcements.follow()
 
     async def _say(self, rung: Rung, occurrence: int) -> None:
         to_sponsor = rung is Rung.ESCALATED
@@ -78,7 +78,7 @@ class ConcernWorkflow:
             audience=Audience.SPONSOR if to_sponsor else Audience.COORDINATORS,
             occurrence=occurrence,
         )
-        self._announcements.append(await announce(announcement))
+        await self._announcements.add(await announce(announcement))
 
     def _is_resolved(self) -> bool:
         return self._resolved

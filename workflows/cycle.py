@@ -58,7 +58,7 @@ class CycleWorkflow(SteeredCycle):
             Stage.CLOSING: self.survey_and_report,
         }
         while (step := steps.get(self.state.stage)) is not None:
-            following = await step()
+            following = self.state.stage if self.called_off() else await step()
             if self.called_off():
                 following = await self.call_off()
             await self.enter(following)
@@ -146,19 +146,21 @@ class CycleWorkflow(SteeredCycle):
         return Stage.CANCELLED
 
     async def _replace_declined(self, ends_at: datetime) -> None:
-        attempt, number, handled = 1, 1, 0
+        attempt, number, handled, asked = 1, 1, 0, len(self.state.approved)
         pending: UUID | None = None
 
         def approved() -> bool:
-            return pending is not None and pending in self.state.approved
+            return len(self.state.approved) > asked
 
         def news() -> bool:
-            settled = pending is None and self.all_rounds_over()
+            settled = (pending is None or pending in self.state.approved) and self.all_rounds_over()
             return self.hurried() or approved() or self.declines > handled or settled
 
         while not await self.clock.reach(ends_at, unless=news) and not self.hurried():
-            if approved():
-                pending, number = None, number + 1
+            if self.clock.paused:
+                await self.clock.run(unless=self.hurried)
+            elif approved():
+                asked, number = len(self.state.approved), number + 1
                 await self.start_round(RoundKind.ACCEPTANCE, number, self.plan.calendar.acceptance, ends_at)
             elif self.declines > handled:
                 handled, attempt = self.declines, attempt + 1

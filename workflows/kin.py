@@ -1,4 +1,5 @@
-"""Talking to the other workflows of a cycle: starting announcements, signalling those that may be over."""
+"""Talking to the other workflows of a cycle: starting announcements, passing pauses on, signalling those that may be
+over."""
 
 from collections.abc import Iterable
 from uuid import UUID
@@ -11,6 +12,46 @@ with workflow.unsafe.imports_passed_through():
     from shared.contracts.notifications import Announcement
 
 from workflows.announcement import AnnouncementWorkflow
+from workflows.clock import PausableClock
+
+
+class Kin:
+    """The workflows that stand still with a clock, and what each was told last.
+
+    They are told one after the other, each what it does not know yet: nobody hears of a pause's end before its
+    beginning, and one that starts while others are told is told too."""
+
+    def __init__(self, clock: PausableClock, workflow_ids: Iterable[str] = ()) -> None:
+        self._clock = clock
+        self._paused = dict.fromkeys(workflow_ids, False)
+        self._telling = False
+
+    async def add(self, workflow_id: str) -> None:
+        self._paused[workflow_id] = False
+        await self.follow()
+
+    async def follow(self) -> None:
+        """Passes on that the clock stands still or runs again. Whoever is over is forgotten."""
+        if self._telling:
+            return
+        self._telling = True
+        try:
+            while (late := self._late()) is not None:
+                paused = self._clock.paused
+                if await tell([late], "pause" if paused else "resume"):
+                    self._paused[late] = paused
+                else:
+                    del self._paused[late]
+        finally:
+            self._telling = False
+
+    async def stop(self) -> None:
+        await tell(list(self._paused), "stop")
+
+    def _late(self) -> str | None:
+        """The youngest first: the older are more likely to be over."""
+        known = reversed(self._paused.items())
+        return next((found for found, paused in known if paused is not self._clock.paused), None)
 
 
 async def announce(announcement: Announcement) -> str:

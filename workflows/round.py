@@ -24,7 +24,7 @@ with workflow.unsafe.imports_passed_through():
     )
 
 from workflows.clock import PausableClock
-from workflows.kin import announce, tell
+from workflows.kin import Kin, announce
 from workflows.options import ROUND_OWNERS
 
 INVITATIONS = {
@@ -56,9 +56,10 @@ class RoundWorkflow:
     def __init__(self) -> None:
         self._clock = PausableClock()
         self._closing: CloseReason | None = None
-        self._announcements: list[str] = []
+        self._announcements = Kin(self._clock)
+        self._is_open = False
         self._closes_at: datetime | None = None
-        """In active time; known once the round is open."""
+        """In active time."""
 
     @workflow.run
     async def run(self, asking: Asking) -> RoundClosed:
@@ -73,7 +74,7 @@ class RoundWorkflow:
                 await self._invite(occurrence)
         if await self._clock.reach(self._closes_at, unless=self._is_closing):
             self._closing = CloseReason.DEADLINE
-        await tell(self._announcements, "stop")
+        await self._announcements.stop()
         closed = await self._close()
         await workflow.wait_condition(workflow.all_handlers_finished)
         return closed
@@ -89,25 +90,18 @@ class RoundWorkflow:
     @workflow.signal
     async def pause(self) -> None:
         self._clock.pause()
-        self._announcements = await tell(self._announcements, "pause")
+        await self._announcements.follow()
 
     @workflow.signal
     async def resume(self) -> None:
         self._clock.resume()
-        self._announcements = await tell(self._announcements, "resume")
-        if self._closes_at is not None and self._closing is None:
-            await workflow.execute_activity_method(
-                RoundActivities.extend_round,
-                ExtendRound(
-                    organization_id=self._asking.organization_id,
-                    round_id=self._round_id,
-                    closes_at=self._clock.on_the_wall(self._closes_at),
-                ),
-                **ROUND_OWNERS[OWNERS[self._asking.kind]],
-            )
+        await self._announcements.follow()
+        if self._is_open and self._closing is None:
+            await self._extend()
 
     async def _open(self) -> None:
         assert self._closes_at is not None
+        closes_at = self._clock.on_the_wall(self._closes_at)
         opened = await workflow.execute_activity_method(
             RoundActivities.open_round,
             OpenRound(
@@ -116,12 +110,27 @@ class RoundWorkflow:
                 round_id=self._round_id,
                 kind=self._asking.kind,
                 number=self._asking.number,
+                closes_at=closes_at,
+            ),
+            **ROUND_OWNERS[OWNERS[self._asking.kind]],
+        )
+        self._is_open = True
+        if opened.recipients == 0:
+            self._closing = self._closing or CloseReason.ANSWERED  # nobody is asked, so nobody is missing
+        elif self._closing is None and self._clock.on_the_wall(self._closes_at) != closes_at:
+            await self._extend()  # a pause came and went while the round was being opened
+
+    async def _extend(self) -> None:
+        assert self._closes_at is not None
+        await workflow.execute_activity_method(
+            RoundActivities.extend_round,
+            ExtendRound(
+                organization_id=self._asking.organization_id,
+                round_id=self._round_id,
                 closes_at=self._clock.on_the_wall(self._closes_at),
             ),
             **ROUND_OWNERS[OWNERS[self._asking.kind]],
         )
-        if opened.recipients == 0:
-            self._closing = CloseReason.ANSWERED  # nobody is asked, so nobody is missing
 
     async def _invite(self, occurrence: int) -> None:
         """Invites everyone asked (occurrence 0) or reminds those who have not answered."""
@@ -138,7 +147,7 @@ class RoundWorkflow:
             round_kind=self._asking.kind,
             occurrence=max(occurrence, 1),
         )
-        self._announcements.append(await announce(announcement))
+        await self._announcements.add(await announce(announcement))
 
     async def _close(self) -> RoundClosed:
         assert self._closing is not None

@@ -27,7 +27,7 @@ with workflow.unsafe.imports_passed_through():
 
 from workflows.clock import PausableClock
 from workflows.concern import Concern, ConcernWorkflow
-from workflows.kin import announce, concern_workflow_id, round_workflow_id, tell
+from workflows.kin import Kin, announce, concern_workflow_id, round_workflow_id, tell
 from workflows.options import PROGRAMS
 from workflows.round import Asking, Closing, RoundWorkflow
 
@@ -77,6 +77,7 @@ class SteeredCycle:
         self.clock = PausableClock()
         self.declines = 0
         """Offers that a person declined since this run began."""
+        self._kin = Kin(self.clock, (*state.concerns, *state.announcements))
         self._cancelled = False
         self._advanced = False
         self._rounds: dict[UUID, ChildWorkflowHandle[Any, RoundClosed]] = {}
@@ -87,13 +88,13 @@ class SteeredCycle:
     async def pause(self, heard: Heard) -> None:
         if self._is_new(heard):
             self.clock.pause()
-            await self._tell_kin("pause")
+            await self._kin.follow()
 
     @workflow.signal
     async def resume(self, heard: Heard) -> None:
         if self._is_new(heard):
             self.clock.resume()
-            await self._tell_kin("resume")
+            await self._kin.follow()
 
     @workflow.signal
     async def cancel(self, heard: Heard) -> None:
@@ -131,8 +132,7 @@ class SteeredCycle:
             ConcernWorkflow.run, concern, id=workflow_id, parent_close_policy=ParentClosePolicy.ABANDON
         )
         self.note(concerns=(*self.state.concerns, workflow_id))
-        if self.clock.paused:
-            await tell([workflow_id], "pause")
+        await self._kin.add(workflow_id)
 
     def _is_new(self, heard: Heard) -> bool:
         new = heard.sequence > self.state.heard
@@ -170,6 +170,8 @@ class SteeredCycle:
     async def enter(self, stage: Stage) -> None:
         """Records the stage; a paused cycle stands still before and after. A long history then starts afresh."""
         await self.clock.run(unless=self.called_off)
+        if self.called_off() and stage is not Stage.CANCELLED:
+            return
         self._advanced = False
         if stage is not self.state.stage:
             request = RecordStage(**self.cycle, stage=stage, outcome=self.state.outcome)
@@ -198,8 +200,10 @@ class SteeredCycle:
         self._rounds[round_id] = handle
         if self.called_off():
             await self.close_rounds(CloseReason.CANCELLED)
-        elif self.clock.paused:
-            await tell([round_workflow_id(round_id)], "pause")
+        elif self._advanced:
+            await self.close_rounds(CloseReason.ADVANCED)
+        else:
+            await self._kin.add(round_workflow_id(round_id))
         return handle
 
     async def ask(self, kind: RoundKind, number: int, plan: RoundPlan) -> RoundClosed:
@@ -234,13 +238,10 @@ class SteeredCycle:
         )
         workflow_id = await announce(announcement)
         self.note(announcements=(*self.state.announcements, workflow_id))
+        if not self.called_off():  # the end of a paused cycle is told at once
+            await self._kin.add(workflow_id)
 
     async def silence(self) -> None:
         """Drops what has not been sent yet of all that the cycle itself announced."""
         await tell(self.state.announcements, "stop")
         self.note(announcements=())
-
-    async def _tell_kin(self, signal: str) -> None:
-        await tell([round_workflow_id(round_id) for round_id in self._rounds], signal)
-        self.note(concerns=tuple(await tell(self.state.concerns, signal)))
-        self.note(announcements=tuple(await tell(self.state.announcements, signal)))

@@ -14,7 +14,8 @@ SNAKE = re.compile(r"^[a-z][a-z0-9]*(_[a-z0-9]+)*$")
 def errors() -> list[type[DomainError]]:
     for package in ("shared", "services"):
         list(import_all(package))
-    return [DomainError, *(found for found in subclasses(DomainError) if issubclass(found, DomainError))]
+    ours = [found for found in subclasses(DomainError) if found.__module__.startswith(("shared.", "services."))]
+    return [DomainError, *(found for found in ours if issubclass(found, DomainError))]
 
 
 def codes_given_where_raised() -> list[tuple[str, str, str]]:

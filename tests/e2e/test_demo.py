@@ -6,6 +6,7 @@ One after the other, as each needs the machine: its weeks are seconds.
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -48,8 +49,10 @@ class Demo:
         """Waits for the end; answers the exit code."""
         try:
             return self._process.wait(LIMIT_SECONDS * 2)
-        finally:
-            self._process.kill()
+        except subprocess.TimeoutExpired:
+            self._process.send_signal(signal.SIGINT)
+            self._process.wait(60)
+            raise
 
     @property
     def output(self) -> str:

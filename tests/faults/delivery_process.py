@@ -3,7 +3,8 @@
 A step is a boundary of the process: a statement or a commit about to be sent to Postgres or just answered by it, a
 command about to be sent to the mail server, just written or just answered. Each line of standard input orders the
 delivery of some announcements by a process that kills itself at its step `die_at` (0: never); each is answered by one
-line: whether it died and the names of the steps that it took. They are forked from this process, which has imported everything.
+line: whether it died and the names of the steps that it took. They are forked from
+this process, which has imported everything.
 """
 
 import asyncio

@@ -103,7 +103,7 @@ async def play_on(company: Company, mailbox: Mailbox, cycle: dict[str, Any], wat
                 await watch(played.cycle)
             if played.cycle["stage"] in ("review", "kickoff"):
                 await _approve(company.admin, cycle["id"])
-            await asyncio.sleep(0.2)
+            await asyncio.sleep(0.4)
     return played
 
 

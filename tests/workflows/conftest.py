@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from temporalio.client import WorkflowHandle
@@ -77,9 +77,10 @@ class World:
     async def cancel(self) -> None:
         await self.signal("cancel")
 
-    async def approve(self) -> None:
-        """Approves the newest match run."""
-        await self.signal("approve", RunApproved(sequence=self._next(), match_run_id=self.ledger.run_ids[-1]))
+    async def approve(self, match_run_id: UUID | None = None) -> None:
+        """Approves this match run, or the newest one."""
+        run_id = match_run_id or self.ledger.run_ids[-1]
+        await self.signal("approve", RunApproved(sequence=self._next(), match_run_id=run_id))
 
     async def decline(self) -> None:
         await self.signal("decline")

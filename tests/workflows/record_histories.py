@@ -112,7 +112,7 @@ async def paused(world: World) -> list[str]:
     ledger, opened, concerns = world.ledger, asyncio.Event(), []
 
     async def raise_concern() -> None:
-        later = datetime.now(UTC) + seconds(1)
+        later = datetime.now(UTC) + seconds(3600)
         ledger.deliveries += [Delivery(sent=0, failed=0, waiting=4, next_due_at=later)] * 2
         concerns.append(await world.raise_concern())
         opened.set()

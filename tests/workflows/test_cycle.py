@@ -282,3 +282,64 @@ async def test_an_approval_that_comes_with_another_decline_is_still_offered(worl
     await (await world.start()).result()
     assert [opened.number for opened in world.ledger.opened if opened.kind is RoundKind.ACCEPTANCE] == [1, 2]
     assert [request.attempt for request in world.ledger.proposed] == [1, 2, 3]
+
+
+async def test_an_approval_that_comes_while_the_next_replacements_are_computed_is_still_offered(world: World) -> None:
+    world.ledger.proposals = [2, 1, 0]
+    world.ledger.at_open[RoundKind.ACCEPTANCE, 1] = world.decline
+    world.ledger.at_proposal[2] = world.decline
+
+    async def approve_the_one_before() -> None:
+        await world.approve(world.ledger.run_ids[1])
+
+    world.ledger.at_proposal[3] = approve_the_one_before
+    await (await world.start()).result()
+    assert [request.attempt for request in world.ledger.proposed] == [1, 2, 3]
+    assert [opened.number for opened in world.ledger.opened if opened.kind is RoundKind.ACCEPTANCE] == [1, 2]
+
+
+async def test_a_decline_in_a_pause_is_matched_again_after_it(world: World) -> None:
+    world.ledger.proposals = [2, 1]
+
+    async def decline_in_a_pause() -> None:
+        await world.pause()
+        await world.decline()
+
+    world.ledger.at_open[RoundKind.ACCEPTANCE, 1] = decline_in_a_pause
+    world.ledger.at_proposal[2] = world.approve
+    reached = world.stage(Stage.KICKOFF)
+    handle = await world.start()
+    for _ in range(400):
+        if reached.is_set():
+            break
+        await world.sleep(DAY)
+    await world.sleep(30 * DAY)
+    assert [request.attempt for request in world.ledger.proposed] == [1]
+    await world.resume()
+    await handle.result()
+    first, second = [opened for opened in world.ledger.opened if opened.kind is RoundKind.ACCEPTANCE]
+    assert second.closes_at - first.closes_at > 29 * DAY
+
+
+async def test_a_cycle_that_is_cancelled_between_two_stages_does_nothing_of_the_second(world: World) -> None:
+    """Nobody was invited, so a round that were opened and closed would only make people of the whole directory hear
+    of the end of something that they never heard of."""
+    world.ledger.at_stage[Stage.INTAKE] = world.cancel
+    state = await (await world.start()).result()
+    assert state.outcome is Outcome.CANCELLED
+    assert world.ledger.opened == []
+
+
+async def test_a_cycle_that_is_cancelled_in_a_pause_before_the_matching_tells_nobody_that_they_are_unmatched(
+    world: World,
+) -> None:
+    world.ledger.proposals = [0]
+
+    async def pause_and_cancel() -> None:
+        await world.pause()
+        await world.cancel()
+
+    world.ledger.at_stage[Stage.MATCHING] = pause_and_cancel
+    await (await world.start()).result()
+    assert world.ledger.proposed == []
+    assert Template.UNMATCHED not in world.ledger.templates()

@@ -1,5 +1,6 @@
 """Rounds, announcements and recurrence by themselves."""
 
+import asyncio
 from datetime import timedelta
 from uuid import uuid4
 
@@ -71,3 +72,20 @@ async def test_a_recurrence_asks_for_the_cycle_of_the_period_it_fires_in(world: 
     )
     assert [found.program_id for found in world.ledger.periods] == [program.program_id]
     assert world.ledger.schedules == [program]
+
+
+async def test_a_pause_that_ends_before_the_round_is_open_moves_its_deadline_once_it_is(world: World) -> None:
+    asked = asking(world)
+    round_ = world.client.get_workflow_handle(f"round-{uuid4()}")
+
+    async def pause_while_the_database_is_away() -> None:
+        await round_.signal("pause")
+        await round_.signal("resume")
+        await asyncio.sleep(0.5)  # long enough for a call that came too early
+        world.ledger.opened.clear()
+        raise RuntimeError("the database is away")
+
+    world.ledger.at_open[RoundKind.CHECK_IN, 1] = pause_while_the_database_is_away
+    await world.client.execute_workflow(RoundWorkflow.run, asked, id=round_.id, task_queue=WORKFLOWS_QUEUE)
+    [opened], [extended] = world.ledger.opened, world.ledger.extended
+    assert extended.closes_at > opened.closes_at

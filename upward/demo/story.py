@@ -76,6 +76,8 @@ class Story:
             await asyncio.sleep(0.1)
             await self._follow_events()
         await self._participants.settled()
+        if cycle["stage"] not in FINAL:
+            return [f"the end of the cycle within {LIMIT_SECONDS} s: it is in the stage {cycle['stage']}"]
         return await self._conclude(cycle_id, cycle)
 
     async def _begin(self, people: Path, columns: Path | None, skip_invalid: bool) -> str:
