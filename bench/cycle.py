@@ -187,6 +187,7 @@ async def run_bench(pairs: int, naive_pairs: int, check_in_seconds: int | None) 
             await bench.prepare()
             if check_in_seconds is None:
                 check_in_seconds = round(4 + 2 * await bench.run(1, nobody_enrols=True))
+                await _all_over(client)
             before = _delivered(stack)
             real = await measure(client, requests, bench.run(check_in_seconds))
             messages = _delivered(stack) - before

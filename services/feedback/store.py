@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
 from sqlalchemy import func, select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import distinct_on, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.feedback.entries import usefulness_of
@@ -70,6 +70,7 @@ async def read_questions(
         raise RoundIsClosed("This round is closed; answers are no longer taken.")
     pair_ids = await asked_subjects(session, round_, person_id)
     answered = await _answered(session, round_, kind, person_id, pair_ids)
+    notes = await _partner_notes(session, organization_id, person_id, pair_ids)
     found = await session.scalars(
         select(AskedPair)
         .where(
@@ -85,6 +86,7 @@ async def read_questions(
             side=_side(pair, person_id),
             partner_id=pair.mentee_id if pair.mentor_id == person_id else pair.mentor_id,
             answered=pair.pair_id in answered,
+            partner_note=notes.get(pair.pair_id, ""),
         )
         for pair in found
     )
@@ -187,6 +189,24 @@ async def _asked_pairs(session: AsyncSession, request: OpenRound) -> set[UUID]:
         .distinct()
     )
     return set(found)
+
+
+async def _partner_notes(
+    session: AsyncSession, organization_id: UUID, person_id: UUID, pair_ids: Collection[UUID]
+) -> dict[UUID, str]:
+    """The newest note that the other side of each pair left; a note is for the pair alone."""
+    found = await session.execute(
+        select(CheckIn.pair_id, CheckIn.note)
+        .ext(distinct_on(CheckIn.pair_id))
+        .where(
+            CheckIn.organization_id == organization_id,
+            CheckIn.pair_id.in_(pair_ids),
+            CheckIn.person_id != person_id,
+            CheckIn.note != "",
+        )
+        .order_by(CheckIn.pair_id, CheckIn.answered_at.desc())
+    )
+    return {row.pair_id: row.note for row in found}
 
 
 async def _answered(

@@ -67,6 +67,8 @@ class PairQuestion(Contract):
     side: str
     partner_id: UUID
     answered: bool = False
+    partner_note: str = ""
+    """What the partner noted for the two of them last (internal HTTP only)."""
 
 
 class CheckInForm(Contract):

@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 
 from upward.cli import app
 from upward.demo.mailbox import read_letter
-from upward.demo.story import LIMIT_SECONDS
+from upward.demo.story import GIVES_UP_SECONDS
 
 ROOT = Path(__file__).parents[2]
 SAMPLE = ROOT / "upward" / "sample"
@@ -48,7 +48,7 @@ class Demo:
     def end(self) -> int:
         """Waits for the end; answers the exit code."""
         try:
-            return self._process.wait(LIMIT_SECONDS * 2)
+            return self._process.wait(GIVES_UP_SECONDS + 60)
         except subprocess.TimeoutExpired:
             self._process.send_signal(signal.SIGINT)
             self._process.wait(60)

@@ -12,6 +12,7 @@ from temporalio.client import Client, WorkflowExecutionStatus
 from shared.database import Database
 from tests.faults.company import Answered
 
+PATIENCE_SECONDS = 120
 ROWS = {
     "enrolment": """select coalesce(role, 'none') as role from intake.enrolment
         where cycle_id = :cycle and person_id = :person""",
@@ -59,11 +60,12 @@ def _entry(answer: Answered, pair: str) -> dict[str, Any]:
 
 
 async def settled(database: Database) -> None:
-    """Waits until nothing is left to be sent or told."""
+    """Waits until nothing is left to be sent or told. Raises TimeoutError."""
     waiting = "select id from notifications.message where state = 'waiting'"
     staged = "select event_id from events.staged_event"
-    while await _rows(database, f"{waiting} union all {staged}"):
-        await asyncio.sleep(0.2)
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while await _rows(database, f"{waiting} union all {staged}"):
+            await asyncio.sleep(0.2)
 
 
 async def message_states(database: Database, organization_id: UUID) -> Counter[str]:
@@ -93,12 +95,13 @@ def told_more_than_once(log: list[dict[str, Any]]) -> list[str]:
 
 
 async def cycle_workflows(address: str) -> dict[str, list[WorkflowExecutionStatus | None]]:
-    """The executions of every CycleWorkflow by workflow id, once none is running."""
+    """The executions of every CycleWorkflow by workflow id, once none is running. Raises TimeoutError."""
     client = await Client.connect(address)
-    while True:
-        found: dict[str, list[WorkflowExecutionStatus | None]] = {}
-        async for execution in client.list_workflows("WorkflowType = 'CycleWorkflow'"):
-            found.setdefault(execution.id, []).append(execution.status)
-        if not any(WorkflowExecutionStatus.RUNNING in states for states in found.values()):
-            return found
-        await asyncio.sleep(0.2)
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while True:
+            found: dict[str, list[WorkflowExecutionStatus | None]] = {}
+            async for execution in client.list_workflows("WorkflowType = 'CycleWorkflow'"):
+                found.setdefault(execution.id, []).append(execution.status)
+            if not any(WorkflowExecutionStatus.RUNNING in states for states in found.values()):
+                return found
+            await asyncio.sleep(0.2)

@@ -27,6 +27,7 @@ from shared.config import Settings
 from shared.contracts.notifications import PrepareMessages
 from shared.database import Database
 from shared.http.internal import Internal
+from tests.faults.ledger import PATIENCE_SECONDS
 from tests.faults.stack_process import OTHER_SESSIONS, ROOT
 from tests.services.notifications.world import World
 from upward.demo.mailbox import read_letter
@@ -87,7 +88,7 @@ class Deliveries:
     async def _deliver(self, announcements: list[dict[str, Any]], *, die_at: int) -> dict[str, Any]:
         """Waits until both servers have dealt with all that the process, dead or not, sent them."""
         answer = await asyncio.to_thread(_ask, self._process, {"announcements": announcements, "die_at": die_at})
-        async with self._database.engine.connect() as connection:
+        async with asyncio.timeout(PATIENCE_SECONDS), self._database.engine.connect() as connection:
             while await connection.scalar(text(OTHER_SESSIONS)) or _connections(self._mail.port):
                 await connection.rollback()
                 await asyncio.sleep(0.01)

@@ -61,5 +61,6 @@ def _new_key() -> dict[str, str]:
 
 
 async def _until_started(company: Company, cycle: str) -> None:
-    while (await company.admin.cycle(cycle))["stage"] == "scheduled":
-        await asyncio.sleep(0.1)
+    async with asyncio.timeout(ledger.PATIENCE_SECONDS):
+        while (await company.admin.cycle(cycle))["stage"] == "scheduled":
+            await asyncio.sleep(0.1)

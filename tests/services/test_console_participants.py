@@ -200,7 +200,7 @@ async def test_the_acceptance_says_what_can_still_be_changed(client: httpx.Async
 
 
 async def test_the_check_in_says_for_whom_the_note_is(client: httpx.AsyncClient) -> None:
-    assert "This note is for the two of you alone." in (await client.get(PATHS[RoundKind.CHECK_IN])).text
+    assert "Your partner reads it with the next check-in." in (await client.get(PATHS[RoundKind.CHECK_IN])).text
 
 
 @pytest.mark.parametrize("kind", RoundKind)

@@ -81,9 +81,11 @@ async def test_a_form_shows_every_pair_of_the_reader_with_side_and_partner(
     assert {question["pair_id"]: question for question in form["pairs"]} == {
         str(first.id): {
             "pair_id": str(first.id), "side": "mentor", "partner_id": str(first.mentee_id), "answered": True,
+            "partner_note": "",
         },
         str(second.id): {
             "pair_id": str(second.id), "side": "mentee", "partner_id": str(second.mentor_id), "answered": False,
+            "partner_note": "",
         },
     }  # fmt: skip
 
@@ -271,3 +273,21 @@ async def test_only_active_pairs_are_asked(cycle: FeedbackCycle, participants: P
     round_id = await cycle.open()
     form = await participants.form("check-ins", round_id, cycle.pairs[-1].mentor_id)
     assert_problem(form, 403, "not_asked")
+
+
+async def test_a_note_is_read_by_the_partner_with_the_next_check_in_and_by_nobody_else(
+    cycle: FeedbackCycle, participants: Participants
+) -> None:
+    pair, other = cycle.pairs[0], cycle.pairs[1]
+    first = await cycle.open(number=1)
+    noted = met(pair) | {"note": "Try the new tool until next time."}
+    await participants.check_in(first, pair.mentor_id, noted)
+    second = await cycle.open(number=2)
+
+    async def notes(person: UUID) -> list[str]:
+        form = (await participants.form("check-ins", second, person)).json()
+        return [question["partner_note"] for question in form["pairs"]]
+
+    assert await notes(pair.mentee_id) == [noted["note"]]
+    assert await notes(pair.mentor_id) == [""]
+    assert await notes(other.mentee_id) == [""]
