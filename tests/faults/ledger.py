@@ -68,9 +68,10 @@ async def settled(database: Database) -> None:
             await asyncio.sleep(0.2)
 
 
-async def message_states(database: Database, organization_id: UUID) -> Counter[str]:
-    query = "select state from notifications.message where organization_id = :id"
-    return Counter(row["state"] for row in await _rows(database, query, id=organization_id))
+async def message_states(database: Database, organization_id: UUID) -> dict[str, str]:
+    """The state of every message by its Message-ID."""
+    query = "select message_id, state from notifications.message where organization_id = :id"
+    return {row["message_id"]: row["state"] for row in await _rows(database, query, id=organization_id)}
 
 
 async def cycle_rows(database: Database, organization_id: UUID) -> list[UUID]:

@@ -60,7 +60,11 @@ async def test_no_message_is_lost_and_none_has_two_message_ids(
         ids.setdefault((letter.scope, letter.to, letter.template), set()).add(letter.message_id)
     assert all(len(found) == 1 for found in ids.values())
     states = await ledger.message_states(stack.resources.database, played[0].organization_id)
-    assert (states["sent"], states["failed"]) == (len(ids), 0)
+    assert set(states.values()) <= {"sent", "dropped"}
+    arrived = {letter.message_id for letter in played[1]}
+    assert {message_id for message_id, state in states.items() if state == "sent"} <= arrived
+    # Taken by the server as Postgres went, and of no use when it was due again: its reader had answered.
+    assert len(arrived) - list(states.values()).count("sent") <= len(AWAY)
 
 
 async def test_a_message_comes_twice_only_when_it_was_in_hand_as_a_server_went(
