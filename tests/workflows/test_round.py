@@ -7,7 +7,6 @@ from uuid import uuid4
 from shared.contracts.notifications import Announcement, Audience, Delivery, Template
 from shared.contracts.programs import ProgramRef, RoundPlan
 from shared.contracts.rounds import CloseReason, RoundKind
-from shared.temporal import WORKFLOWS_QUEUE
 from tests.fakes import DAY
 from tests.workflows.conftest import World
 from workflows.announcement import AnnouncementWorkflow
@@ -27,7 +26,7 @@ def asking(world: World, **changes: object) -> Asking:
 
 
 async def run_round(world: World, asked: Asking) -> None:
-    await world.client.execute_workflow(RoundWorkflow.run, asked, id=f"round-{uuid4()}", task_queue=WORKFLOWS_QUEUE)
+    await world.execute(RoundWorkflow.run, asked, f"round-{uuid4()}")
 
 
 async def test_a_round_that_asks_nobody_closes_at_once_and_says_nothing(world: World) -> None:
@@ -55,21 +54,15 @@ async def test_an_announcement_sleeps_until_its_next_message_is_due(world: World
         template=Template.KICKOFF,
         audience=Audience.PARTICIPANTS,
     )
-    await world.client.execute_workflow(
-        AnnouncementWorkflow.run, announcement, id=f"announcement-{announcement.id}", task_queue=WORKFLOWS_QUEUE
-    )
+    await world.execute(AnnouncementWorkflow.run, announcement, f"announcement-{announcement.id}")
     assert world.ledger.delivered == [announcement.id]
     assert await world.env.get_current_time() >= due_at
 
 
 async def test_a_recurrence_asks_for_the_cycle_of_the_period_it_fires_in(world: World) -> None:
     program = ProgramRef(organization_id=world.ledger.organization_id, program_id=uuid4())
-    await world.client.execute_workflow(
-        RecurrenceWorkflow.run, program, id=f"recurrence-{program.program_id}", task_queue=WORKFLOWS_QUEUE
-    )
-    await world.client.execute_workflow(
-        ScheduleWorkflow.run, program, id=f"schedule-{program.program_id}-1", task_queue=WORKFLOWS_QUEUE
-    )
+    await world.execute(RecurrenceWorkflow.run, program, f"recurrence-{program.program_id}")
+    await world.execute(ScheduleWorkflow.run, program, f"schedule-{program.program_id}-1")
     assert [found.program_id for found in world.ledger.periods] == [program.program_id]
     assert world.ledger.schedules == [program]
 
@@ -86,6 +79,6 @@ async def test_a_pause_that_ends_before_the_round_is_open_moves_its_deadline_onc
         raise RuntimeError("the database is away")
 
     world.ledger.at_open[RoundKind.CHECK_IN, 1] = pause_while_the_database_is_away
-    await world.client.execute_workflow(RoundWorkflow.run, asked, id=round_.id, task_queue=WORKFLOWS_QUEUE)
+    await world.execute(RoundWorkflow.run, asked, round_.id)
     [opened], [extended] = world.ledger.opened, world.ledger.extended
     assert extended.closes_at > opened.closes_at
