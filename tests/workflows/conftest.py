@@ -36,7 +36,7 @@ class TaskLost(Exception):
 
 
 class Running:
-    """A workflow on the test server. Waiting for its result ends when the server has lost a task."""
+    """A workflow on the test server. Waiting for its result ends when the server is stuck."""
 
     def __init__(self, world: "World", handle: WorkflowHandle[Any, Any]) -> None:
         self._world, self._handle = world, handle
@@ -179,7 +179,7 @@ async def world() -> AsyncIterator[World]:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_protocol(item: Any, nextitem: Any) -> bool | None:
-    """Runs a test again, with a new server, if and only if the test server lost a task of it."""
+    """Runs a test again, with a new server, when it was given up because the test server is stuck; after three tries it has failed."""
     if "world" not in getattr(item, "fixturenames", ()):
         return None
     for left in (2, 1, 0):
