@@ -179,7 +179,7 @@ async def world() -> AsyncIterator[World]:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_protocol(item: Any, nextitem: Any) -> bool | None:
-    """Runs a test again, with a new server, when it was given up because the test server is stuck; after three tries it has failed."""
+    """Runs a test again, with a new server, when the test server was stuck; after three tries it has failed."""
     if "world" not in getattr(item, "fixturenames", ()):
         return None
     for left in (2, 1, 0):
