@@ -13,7 +13,7 @@ up: $(VENV)/.embedded  ## the embedded stack until Ctrl-C
 test: $(VENV)/.test lint  ## everything: lint, then every test
 	$(BIN)/python tests/browser.py
 	$(BIN)/python -m pytest tests/workflows  # alone: the time-skipping server loses tasks on a crowded machine
-	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore tests/workflows
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --durations 15 --ignore tests/workflows
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .
