@@ -27,6 +27,7 @@ fix: $(VENV)/.test
 
 bench: $(VENV)/.test
 	$(BIN)/python bench/cycle.py --pairs 1000 --json
+	$(BIN)/python bench/matching.py --sizes 500,2000,10000 --json
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

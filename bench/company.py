@@ -1,4 +1,4 @@
-"""The bench's company: as many juniors as seniors, one coordinator, a program of six check-ins."""
+"""The bench's company: as many juniors as seniors, one coordinator, a program."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,7 +7,6 @@ from uuid import UUID, uuid4
 from services.intake.person import PersonRecord
 from shared.contracts.intake import EnrolmentRole
 
-CHECK_INS = 6
 CELL = 50
 """Pairs a department. Levels and the largest gap let a junior be matched inside the department only, so that matching,
 which is not what this bench measures, stays small however large the company is."""
@@ -19,7 +18,8 @@ Roles = Mapping[UUID, EnrolmentRole]
 class Company:
     """`2 * pairs` people who take part, and a coordinator who does not."""
 
-    def __init__(self, pairs: int) -> None:
+    def __init__(self, pairs: int, check_ins: int) -> None:
+        self.check_ins = check_ins
         self.coordinator = _person("coordinator", "Office", 0)
         self.people = [self.coordinator]
         self.roles: dict[UUID, EnrolmentRole] = {}
@@ -43,7 +43,7 @@ class Company:
                 "enrolment": patient,
                 "acceptance": patient,
                 "check_in": {"length": check_in},
-                "check_ins": CHECK_INS,
+                "check_ins": self.check_ins,
                 "check_in_every": check_in,
                 "survey": patient,
                 "approval": ladder,

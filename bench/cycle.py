@@ -1,8 +1,8 @@
 """What a cycle costs: `python bench/cycle.py --pairs N [--json]`.
 
-Runs one whole cycle of N pairs and six check-in rounds on the embedded stack, then the naive form (a workflow a pair,
-`bench/naive.py`) on the same Temporal server, and counts the billable actions of both by the same rules, which
-`bench/actions.py` gives with their source.
+Runs one whole cycle of N pairs and six check-in rounds (or `--check-ins`) on the embedded stack, then the naive form (a
+workflow a pair, `bench/naive.py`) on the same Temporal server, and counts the billable actions of both by the same
+rules, which `bench/actions.py` gives with their source.
 
 What is real: the API, every service, every workflow and worker, Postgres, Temporal, and SMTP, by which about ten
 messages a person are delivered. What is shortened: people answer all at once, as soon as a round's invitations are
@@ -38,7 +38,7 @@ from temporalio.client import Client, WorkflowExecution, WorkflowExecutionStatus
 
 from bench.actions import Requests, count_actions
 from bench.answers import answer_all
-from bench.company import CHECK_INS, Company
+from bench.company import Company
 from bench.naive import run_naive
 from services.intake.store.people import create_people
 from services.notifications.store import read_delivery
@@ -77,8 +77,8 @@ class Cost:
 class Bench:
     """The bench's organization on a running stack."""
 
-    def __init__(self, stack: Stack, pairs: int) -> None:
-        self._stack, self._pairs, self._company = stack, pairs, Company(pairs)
+    def __init__(self, stack: Stack, pairs: int, check_ins: int) -> None:
+        self._stack, self._pairs, self._company = stack, pairs, Company(pairs, check_ins)
         self._database = stack.resources.database
 
     async def prepare(self) -> None:
@@ -122,7 +122,7 @@ class Bench:
 
     async def _check(self, cycle_id: str, outcome: Outcome | None, rounds: int) -> None:
         pairs = len(await self._admin.pairs(cycle_id))
-        meant = (Outcome.COMPLETED, self._pairs, CHECK_INS + 3)
+        meant = (Outcome.COMPLETED, self._pairs, self._company.check_ins + 3)
         if self._roles and (outcome, pairs, rounds) != meant:
             raise SystemExit(f"The cycle ended as {outcome} with {pairs} pairs and {rounds} rounds.")
 
@@ -177,21 +177,23 @@ async def _all_over(client: Client) -> list[WorkflowExecution]:
         await asyncio.sleep(1)
 
 
-async def run_bench(pairs: int, naive_pairs: int, check_in_seconds: int | None) -> tuple[Cost, Cost, int]:
+async def run_bench(
+    pairs: int, naive_pairs: int, check_ins: int, check_in_seconds: int | None
+) -> tuple[Cost, Cost, int]:
     """What the cycle cost, what the naive form cost, and how many messages the cycle delivered."""
     requests = Requests(free_port())
     with tempfile.TemporaryDirectory(prefix="upward-bench-") as folder:
         async with running_stack(Path(folder)) as stack:
             client = await connect(stack.temporal.address, lazy=False)
-            bench = Bench(stack, pairs)
+            bench = Bench(stack, pairs, check_ins)
             await bench.prepare()
             if check_in_seconds is None:
-                check_in_seconds = round(4 + 2 * await bench.run(1, nobody_enrols=True))
+                check_in_seconds = round(10 + 2 * await bench.run(1, nobody_enrols=True))
                 await _all_over(client)
             before = _delivered(stack)
             real = await measure(client, requests, bench.run(check_in_seconds))
             messages = _delivered(stack) - before
-            naive = await measure(client, requests, run_naive(client, naive_pairs, CHECK_INS))
+            naive = await measure(client, requests, run_naive(client, naive_pairs, check_ins))
             return real, naive, messages
 
 
@@ -199,9 +201,9 @@ def _delivered(stack: Stack) -> int:
     return sum(1 for _ in stack.mail.folder.glob("*.eml"))
 
 
-def show(pairs: int, naive_pairs: int, real: Cost, naive: Cost, messages: int) -> None:
+def show(pairs: int, naive_pairs: int, check_ins: int, real: Cost, naive: Cost, messages: int) -> None:
     """The same for people, with what the actions are made of."""
-    table = Table("", "Upward", "A workflow a pair", title=f"One cycle of {pairs} pairs, {CHECK_INS} check-ins")
+    table = Table("", "Upward", "A workflow a pair", title=f"One cycle of {pairs} pairs, {check_ins} check-ins")
     table.add_row("pairs", str(pairs), str(naive_pairs))
     table.add_row("[bold]actions a pair", f"[bold]{real.total / pairs:.3f}", f"[bold]{naive.total / naive_pairs:.3f}")
     table.add_row("actions", str(real.total), str(naive.total))
@@ -219,17 +221,18 @@ def show(pairs: int, naive_pairs: int, real: Cost, naive: Cost, messages: int) -
 def main() -> None:
     parser = argparse.ArgumentParser(description="What a cycle costs in billable Temporal actions.")
     parser.add_argument("--pairs", type=int, default=100)
+    parser.add_argument("--check-ins", type=int, default=6)
     parser.add_argument("--json", action="store_true", help="print one JSON line")
     parser.add_argument("--check-in-seconds", type=int, help="time between check-ins (default: measured)")
     parser.add_argument("--naive-pairs", type=int, help="pairs of the naive form (default: as many)")
     given = parser.parse_args()
-    if given.pairs < 1 or (given.naive_pairs is not None and given.naive_pairs < 1):
-        parser.error("at least one pair is needed")
+    if given.pairs < 1 or (given.naive_pairs is not None and given.naive_pairs < 1) or given.check_ins < 1:
+        parser.error("at least one pair and one check-in are needed")
     configure_logging("ERROR", "console")
     pairs, naive_pairs = given.pairs, given.naive_pairs or given.pairs
-    real, naive, messages = asyncio.run(run_bench(pairs, naive_pairs, given.check_in_seconds))
+    real, naive, messages = asyncio.run(run_bench(pairs, naive_pairs, given.check_ins, given.check_in_seconds))
     if not given.json:
-        return show(pairs, naive_pairs, real, naive, messages)
+        return show(pairs, naive_pairs, given.check_ins, real, naive, messages)
     found = {
         "pairs": pairs,
         "actions": real.total,

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Iterator
+from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -15,6 +16,7 @@ from sqlalchemy.exc import OperationalError
 from shared.auth import Role
 from shared.config import Settings
 from shared.contracts.base import Service
+from shared.contracts.programs import Direction
 from shared.errors import DomainError
 from shared.http.problems import field_errors
 from shared.logging import configure_logging
@@ -64,6 +66,34 @@ def demo(
     configure_logging(log_level, "console")
     with _plain_failures():
         raise typer.Exit(asyncio.run(run_demo(folder, people, columns, skip_invalid)))
+
+
+@app.command()
+def match(
+    people: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="HRIS export of everybody (CSV).")],
+    enrolments: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="Who takes part, and as what (CSV).")],
+    out: Annotated[Path, typer.Option(help="Folder for pairs.csv, unmatched.csv and result.json.")],
+    policy: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="Constraints and weights (JSON).")
+    ] = None,
+    columns: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="Which columns of the files mean what (TOML).")
+    ] = None,
+    direction: Annotated[Direction, typer.Option(help="Who is the senior one.")] = Direction.REVERSE,
+    starts_on: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Day on which the pairs begin; today by default.")
+    ] = None,
+    seed: Annotated[str | None, typer.Option(help="Breaks ties; by default it follows from the files.")] = None,
+    skip_invalid: Annotated[bool, typer.Option("--skip-invalid", help="Leave out rows that cannot be used.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Write into a folder that is not empty.")] = False,
+) -> None:
+    """Match people from files: no server, no database."""
+    from upward.matching.command import Request, run_match
+
+    day = starts_on.date() if starts_on else date.today()  # noqa: DTZ011 - of whoever types this
+    request = Request(people, enrolments, out, day, policy, columns, direction, skip_invalid, force, seed)
+    with _plain_failures():
+        run_match(request, Console(highlight=False))
 
 
 @app.command()

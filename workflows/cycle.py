@@ -152,8 +152,13 @@ class CycleWorkflow(SteeredCycle):
         def approved() -> bool:
             return len(self.state.approved) > asked
 
+        def waits_for_approval() -> bool:
+            """Steering gives a run of the same attempt another id."""
+            decided = pending in self.state.approved or attempt in self.state.approved_attempts
+            return pending is not None and not decided
+
         def news() -> bool:
-            settled = (pending is None or pending in self.state.approved) and self.all_rounds_over()
+            settled = not waits_for_approval() and self.all_rounds_over()
             return self.hurried() or approved() or self.declines > handled or settled
 
         while not await self.clock.reach(ends_at, unless=news) and not self.hurried():

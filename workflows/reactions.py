@@ -75,7 +75,7 @@ def _advance_requested(event: EventRecord, data: CycleAdvanceRequested) -> React
 
 
 def _run_approved(event: EventRecord, data: MatchRunApproved) -> Reaction:
-    approved = RunApproved(sequence=event.sequence, match_run_id=data.match_run_id)
+    approved = RunApproved(sequence=event.sequence, match_run_id=data.match_run_id, attempt=data.attempt)
     return Signal(cycle_workflow_id(data.cycle_id), "approve", approved)
 
 

@@ -43,6 +43,8 @@ class CycleState(CycleRef):
     heard: int = 0
     """The sequence of the last event that this cycle heard of."""
     approved: tuple[UUID, ...] = ()
+    approved_attempts: tuple[int, ...] = ()
+    """Those of which a revision is approved; whichever it is, the attempt waits no longer."""
     check_ins: int = 0
     last_check_in_took: timedelta = timedelta(0)
     concerns: tuple[str, ...] = ()
@@ -61,6 +63,8 @@ class Advance(Heard):
 
 class RunApproved(Heard):
     match_run_id: UUID
+    attempt: int = 0
+    """0 when the event did not tell it."""
 
 
 class ConcernHeard(Heard):
@@ -114,7 +118,10 @@ class SteeredCycle:
     @workflow.signal
     def approve(self, heard: RunApproved) -> None:
         if self._is_new(heard):
-            self.note(approved=(*self.state.approved, heard.match_run_id))
+            self.note(
+                approved=(*self.state.approved, heard.match_run_id),
+                approved_attempts=(*self.state.approved_attempts, heard.attempt),
+            )
 
     @workflow.signal
     def decline(self, heard: Heard) -> None:

@@ -4,7 +4,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from shared.contracts.feedback import Obstacle
-from shared.contracts.intake import MeetingWindow
+from shared.contracts.intake import MeetingWindow, TeachingLevel
 from shared.contracts.matching import PairState
 from shared.contracts.programs import Direction, Outcome, Stage
 from shared.contracts.rounds import CloseReason, RoundKind
@@ -16,6 +16,12 @@ WINDOWS = {
     for window, (day, half) in ((window, window.value.split("-")) for window in MeetingWindow)
 }
 USEFULNESS = {"1": "Not at all", "2": "A little", "3": "Somewhat", "4": "Useful", "5": "Very useful"}
+TEACHING = {
+    TeachingLevel.EXPERT: "In depth",
+    TeachingLevel.GOOD: "Well",
+    TeachingLevel.BASICS: "The basics",
+}
+"""The first is what counts where nothing is chosen."""
 OBSTACLES = {
     Obstacle.NONE: "Nothing got in the way",
     Obstacle.NO_TIME: "No time",

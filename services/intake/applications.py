@@ -8,7 +8,7 @@ from typing import NamedTuple, TypeVar
 from uuid import UUID
 
 from services.intake.cells import EMAIL, BadCell, parse_language
-from shared.contracts.intake import EnrolmentAnswer, EnrolmentRole, MeetingWindow
+from shared.contracts.intake import EnrolmentAnswer, EnrolmentRole, MeetingWindow, TeachingLevel
 from shared.contracts.programs import Topic
 from shared.errors import Invalid
 
@@ -24,6 +24,8 @@ class Application(NamedTuple):
 
     role: EnrolmentRole | None
     topics_taught: list[str]
+    taught_levels: dict[str, TeachingLevel]
+    """By code; only what was said."""
     topics_wanted: list[str]
     mentor_capacity: int
     mentee_capacity: int
@@ -48,10 +50,12 @@ def check_application(
     Who declines says nothing else: the other fields are dropped unread.
     """
     if answer.role is None:
-        return Application(None, [], [], 1, 1, [], [], [], [])
+        return Application(None, [], {}, [], 1, 1, [], [], [], [])
     errors: list[dict[str, str]] = []
-    taught = _fold_topics("topics_taught", answer.topics_taught, topics, errors)
-    wanted = _fold_topics("topics_wanted", answer.topics_wanted, topics, errors)
+    codes = _codes(topics)
+    taught = _fold_topics("topics_taught", answer.topics_taught, codes, errors)
+    levels = _fold_levels(answer.taught_levels, codes, taught, errors)
+    wanted = _fold_topics("topics_wanted", answer.topics_wanted, codes, errors)
     languages = _fold_languages(answer.languages, errors)
     preferred = _find_people("preferred_emails", answer.preferred_emails, people, person_id, errors)
     avoided = _find_people("avoided_emails", answer.avoided_emails, people, person_id, errors)
@@ -66,6 +70,7 @@ def check_application(
     return Application(
         answer.role,
         taught,
+        levels,
         wanted,
         answer.mentor_capacity,
         answer.mentee_capacity,
@@ -81,15 +86,34 @@ def fold(text: str) -> str:
     return " ".join(text.casefold().replace("-", " ").replace("_", " ").split())
 
 
-def _fold_topics(field: str, given: Sequence[str], topics: Sequence[Topic], errors: list[dict[str, str]]) -> list[str]:
+def _codes(topics: Sequence[Topic]) -> dict[str, str]:
+    """The topic's code by every folded spelling: codes win over labels, labels over aliases."""
     codes: dict[str, str] = {}
-    # Codes win over labels, labels over aliases.
     spellings = [(topic.code, topic.code) for topic in topics]
     spellings += [(topic.label, topic.code) for topic in topics]
     spellings += [(alias, topic.code) for topic in topics for alias in topic.aliases]
     for spelling, code in spellings:
         codes.setdefault(fold(spelling), code)
+    return codes
+
+
+def _fold_topics(field: str, given: Sequence[str], codes: Mapping[str, str], errors: list[dict[str, str]]) -> list[str]:
     return _each(field, given, lambda text: codes.get(fold(text)), "The program has no such topic.", errors)
+
+
+def _fold_levels(
+    given: Mapping[str, TeachingLevel], codes: Mapping[str, str], taught: Sequence[str], errors: list[dict[str, str]]
+) -> dict[str, TeachingLevel]:
+    """One level for a topic, by code; each topic is one of `taught`."""
+    levels: dict[str, TeachingLevel] = {}
+    for position, (text, level) in enumerate(given.items()):
+        code = codes.get(fold(text))
+        if code is None or code not in taught:
+            detail = "A level is given for topics that are taught, and for no other."
+            errors.append({"field": f"taught_levels.{position}", "detail": detail})
+        elif levels.setdefault(code, level) is not level:
+            errors.append({"field": f"taught_levels.{position}", "detail": "This topic has another level already."})
+    return levels
 
 
 def _fold_languages(given: Sequence[str], errors: list[dict[str, str]]) -> list[str]:

@@ -3,8 +3,8 @@
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, Text, UniqueConstraint, Uuid, func
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy import ForeignKey, Index, Text, UniqueConstraint, Uuid, func, text
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.database import Base
@@ -61,12 +61,15 @@ class Enrolment(Base):
     person_id: Mapped[UUID] = mapped_column(ForeignKey("intake.person.id"))
     role: Mapped[str | None]
     topics_taught: Mapped[list[str]] = mapped_column(ARRAY(Text))
+    taught_levels: Mapped[dict[str, int]] = mapped_column(JSONB, server_default=text("'{}'"))
+    """How well topics are taught, 1 to 3, by code; 3 where nothing is said."""
     topics_wanted: Mapped[list[str]] = mapped_column(ARRAY(Text))
     mentor_capacity: Mapped[int]
     mentee_capacity: Mapped[int]
     languages: Mapped[list[str]] = mapped_column(ARRAY(Text))
     meeting_windows: Mapped[list[str]] = mapped_column(ARRAY(Text))
     preferred: Mapped[list[UUID]] = mapped_column(ARRAY(Uuid()))
+    """Most wished for first."""
     avoided: Mapped[list[UUID]] = mapped_column(ARRAY(Uuid()))
     submitted_at: Mapped[datetime] = mapped_column(server_default=func.now())
 

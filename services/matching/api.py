@@ -3,13 +3,14 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Response
 
-from services.matching import store_pairs, store_runs
+from services.matching import store_approval, store_pairs, store_results
 from services.matching.resources import EndPair, MatchRunDetail, MatchRunList, MatchRunView, PairList, PairView
 from shared.auth import Coordinator, Viewer
 from shared.contracts.matching import PairState
 from shared.http.dependencies import Session
+from shared.http.etags import etag
 from shared.http.paging import Cursor, Limit, decode_cursor, encode_cursor
 
 router = APIRouter(prefix="/v1", tags=["matching"])
@@ -17,20 +18,23 @@ router = APIRouter(prefix="/v1", tags=["matching"])
 
 @router.get("/cycles/{cycle_id}/match-runs")
 async def list_match_runs(cycle_id: UUID, caller: Viewer, session: Session) -> MatchRunList:
-    """The cycle's match runs, first attempt first. There is one an attempt, so a single page holds them all."""
-    return MatchRunList(items=await store_runs.read_runs(session, caller.organization_id, cycle_id))
+    """The cycle's match runs, first attempt first: one an attempt and steering, so a single page holds them all."""
+    return MatchRunList(items=await store_results.read_runs(session, caller.organization_id, cycle_id))
 
 
 @router.get("/match-runs/{match_run_id}")
-async def read_match_run(match_run_id: UUID, caller: Viewer, session: Session) -> MatchRunDetail:
-    """One match run: its pairs with score, contributions and reasons, and why everybody else is unmatched."""
-    return await store_runs.read_run(session, caller.organization_id, match_run_id)
+async def read_match_run(match_run_id: UUID, caller: Viewer, session: Session, response: Response) -> MatchRunDetail:
+    """One match run: its pairs with score, contributions, reasons and alternatives, why everybody else is unmatched,
+    and which topics lack teachers."""
+    run = await store_results.read_run(session, caller.organization_id, match_run_id)
+    response.headers["etag"] = etag(store_results.version_of(run.attempt, run.revision, run.state))
+    return run
 
 
 @router.post("/match-runs/{match_run_id}/approve")
 async def approve_match_run(match_run_id: UUID, caller: Coordinator, session: Session) -> MatchRunView:
     """Approves the run: its pairs are offered to their people. Approving again answers the same."""
-    return await store_runs.approve_run(session, caller.organization_id, match_run_id, caller.key_id)
+    return await store_approval.approve_run(session, caller.organization_id, match_run_id, caller.key_id)
 
 
 @router.get("/cycles/{cycle_id}/pairs")

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from services.matching import api, api_internal
+from services.matching import api, api_internal, api_steering
 from services.matching.activities import Activities
 from shared.contracts.base import Service
 from shared.database import Database
@@ -11,6 +11,7 @@ from shared.rounds.api import recipients_router
 
 router = APIRouter()
 router.include_router(api.router)
+router.include_router(api_steering.router)
 router.include_router(api_internal.router)
 router.include_router(recipients_router(Service.MATCHING))
 

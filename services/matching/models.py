@@ -12,28 +12,43 @@ from shared.database import Base
 
 
 class MatchRun(Base):
-    """One stored computation. `inputs`, `policy`, `direction` and `seed` are all that a replay needs."""
+    """One stored computation, never changed but for its state: steering adds a revision of the same attempt. `inputs`,
+    `policy`, `direction`, `steering` and `seed` are all that a replay needs."""
 
     __tablename__ = "match_run"
     __table_args__ = (
-        UniqueConstraint("cycle_id", "attempt"),
+        UniqueConstraint("cycle_id", "attempt", "revision"),
         Index("ix_match_run_organization_id_cycle_id", "organization_id", "cycle_id"),
+        Index("ix_match_run_organization_id_program_id", "organization_id", "program_id"),
         {"schema": "matching"},
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     organization_id: Mapped[UUID]
+    program_id: Mapped[UUID | None]
+    """None only for runs of old whose cycle was not found."""
     cycle_id: Mapped[UUID]
     attempt: Mapped[int]
+    revision: Mapped[int] = mapped_column(server_default="1")
+    """1 is what the cycle proposed; each steering adds one."""
     state: Mapped[str]
     direction: Mapped[str]
     policy: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    """The program's. The steering may hold another one, which then counts."""
+    steering: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default="{}")
+    steered_by: Mapped[str | None]
+    """Id of the access key that steered."""
     inputs: Mapped[dict[str, Any]] = mapped_column(JSONB, deferred=True, deferred_raiseload=True)
     """Features of the pool, without names or addresses."""
     inputs_hash: Mapped[str]
+    result_hash: Mapped[str | None]
+    """None for runs that older code stored; `total` and `bound` too."""
     code_version: Mapped[str]
     seed: Mapped[str]
-    optimal: Mapped[bool]
+    certified: Mapped[bool]
+    total: Mapped[dict[str, int] | None] = mapped_column(JSONB(none_as_null=True))
+    bound: Mapped[dict[str, int] | None] = mapped_column(JSONB(none_as_null=True))
+    supply: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, server_default="[]")
     enrolled: Mapped[int]
     mentors: Mapped[int]
     mentees: Mapped[int]
@@ -74,6 +89,10 @@ class Pair(Base):
     contributions: Mapped[dict[str, int]] = mapped_column(JSONB)
     reasons: Mapped[list[str]] = mapped_column(JSONB)
     topics: Mapped[list[str]] = mapped_column(JSONB)
+    origin: Mapped[str] = mapped_column(server_default="matched")
+    alternatives: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, server_default="[]")
+    override_reason: Mapped[str | None]
+    """Why an admin paired them against a hard constraint: free text, which never leaves for events or logs."""
     round_id: Mapped[UUID | None]
     """The acceptance round that asks about it."""
     proposed_at: Mapped[datetime] = mapped_column(server_default=func.now())
@@ -100,4 +119,5 @@ class UnmatchedPerson(Base):
     reason: Mapped[str]
     candidates: Mapped[int]
     blocked: Mapped[dict[str, int]] = mapped_column(JSONB)
+    change: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     detail: Mapped[str]

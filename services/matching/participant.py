@@ -1,25 +1,28 @@
 """A person of the pool, prepared for matching: sets instead of lists, free places instead of capacities, hours in UTC.
 
-Eligibility and scoring look at every possible couple, so everything that depends on one person alone is computed
-here, once a person. Pure: no database, no network, no clock.
+Everything that depends on one person alone is computed here, once a person. Pure: no database, no network, no clock.
 """
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
-from functools import lru_cache
+from functools import cache, lru_cache
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from shared.contracts.intake import EnrolmentRole, MeetingWindow, PoolPerson
+from shared.contracts.intake import EnrolmentRole, MeetingWindow, PoolPerson, TeachingLevel
 
 SLOTS_A_WEEK = 7 * 24 * 2
 """Half hours, because some time zones are half an hour apart."""
-REFERENCE_WEEK = datetime(2025, 1, 6, tzinfo=UTC)
-"""A Monday. Windows are compared in the standard time of one fixed week, so that a replay gives the same result."""
 STARTS = {"am": 8, "pm": 13}
 SLOTS_A_WINDOW = 8
 """Mornings are 8 to 12, afternoons 13 to 17, local time."""
 DAYS = ("mon", "tue", "wed", "thu", "fri")
+WISH_UNITS = 250
+"""Units that a person's wanted topics share; a unit counts as many points as the topic is taught quarters well."""
+TAUGHT_QUARTERS = {TeachingLevel.BASICS: 2, TeachingLevel.GOOD: 3, TeachingLevel.EXPERT: 4}
+"""How much of a wish each level of teaching fulfils, in quarters."""
+MOST_WISHES = 5
+"""People one can wish for, in order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,69 +36,97 @@ class Participant:
     mentee_places: int
     paired: bool
     """Already in an offered or live pair of this cycle (runs that replace declined pairs)."""
+    waited: bool
+    """Found no partner in an earlier cycle."""
+    dropped: bool
+    """Taken out of the run by an admin."""
     level: int
     department: str
-    managers: frozenset[UUID]
+    location: str
+    managers: tuple[UUID, ...]
+    """The reporting line above, nearest first."""
     languages: frozenset[str]
-    taught: frozenset[str]
-    wanted: dict[str, float]
-    """Share of each wanted topic, most wanted first; the shares add up to 1."""
+    taught: dict[str, int]
+    """Quarters of a wish that each taught topic fulfils, 2 to 4."""
+    wanted: dict[str, int]
+    """Units of `WISH_UNITS` that each wanted topic has, most wanted first."""
     slots: int
     """Half hours of the week in UTC in which the person can meet, as a bit mask."""
-    preferred: frozenset[UUID]
+    preferred: tuple[UUID, ...]
+    """Most wished for first."""
     avoided: frozenset[UUID]
 
 
-def prepare(person: PoolPerson, *, as_mentor: int = 0, as_mentee: int = 0) -> Participant:
-    """The person with the places left after `as_mentor` and `as_mentee` offered or live pairs of this cycle."""
+def prepare(
+    person: PoolPerson,
+    week: datetime,
+    *,
+    as_mentor: int = 0,
+    as_mentee: int = 0,
+    waited: bool = False,
+    dropped: bool = False,
+) -> Participant:
+    """The person with the places left after `as_mentor` and `as_mentee` offered or live pairs of this cycle. `week` is
+    the Monday of the week whose clock times count."""
     is_mentor = person.role in (EnrolmentRole.MENTOR, EnrolmentRole.BOTH)
     is_mentee = person.role in (EnrolmentRole.MENTEE, EnrolmentRole.BOTH)
     return Participant(
         person_id=person.person_id,
         is_mentor=is_mentor,
         is_mentee=is_mentee,
-        mentor_places=max(person.mentor_capacity - as_mentor, 0) if is_mentor else 0,
-        mentee_places=max(person.mentee_capacity - as_mentee, 0) if is_mentee else 0,
+        mentor_places=max(person.mentor_capacity - as_mentor, 0) if is_mentor and not dropped else 0,
+        mentee_places=max(person.mentee_capacity - as_mentee, 0) if is_mentee and not dropped else 0,
         paired=as_mentor + as_mentee > 0,
+        waited=waited,
+        dropped=dropped,
         level=person.level,
         department=person.department.strip().casefold(),
-        managers=frozenset(person.managers),
+        location=person.location.strip().casefold(),
+        managers=person.managers,
         languages=frozenset(language.split("-")[0].casefold() for language in person.languages),
-        taught=frozenset(person.topics_taught),
-        wanted=wish_shares(person.topics_wanted),
-        slots=weekly_slots(person.meeting_windows, person.time_zone),
-        preferred=frozenset(person.preferred),
+        taught={
+            topic: TAUGHT_QUARTERS[person.taught_levels.get(topic, TeachingLevel.EXPERT)]
+            for topic in person.topics_taught
+        },
+        wanted=wish_units(person.topics_wanted),
+        slots=weekly_slots(person.meeting_windows, person.time_zone, week),
+        preferred=tuple(dict.fromkeys(person.preferred))[:MOST_WISHES],
         avoided=frozenset(person.avoided),
     )
 
 
-def wish_shares(topics: tuple[str, ...]) -> dict[str, float]:
-    """How much of the wish each topic is: the second counts half of the first, the third a third, and so on."""
+def wish_units(topics: tuple[str, ...]) -> dict[str, int]:
+    """How much of the wish each topic is, in units that add up to WISH_UNITS: the second counts half of the first, the
+    third a third, and so on; what rounding leaves goes to the first."""
     unique = list(dict.fromkeys(topics))
     total = sum(1 / rank for rank in range(1, len(unique) + 1))
-    return {topic: 1 / rank / total for rank, topic in enumerate(unique, start=1)}
+    units = {topic: int(WISH_UNITS / rank / total) for rank, topic in enumerate(unique, start=1)}
+    if unique:
+        units[unique[0]] += WISH_UNITS - sum(units.values())
+    return units
 
 
-def weekly_slots(windows: tuple[MeetingWindow, ...], time_zone: str) -> int:
-    """The meeting windows as half hours of the week in UTC. Someone who named none can meet in all of them."""
-    offset = _offset_slots(time_zone)
+def weekly_slots(windows: tuple[MeetingWindow, ...], time_zone: str, week: datetime) -> int:
+    """The meeting windows as half hours of the week in UTC, at the clock times of the week of `week` (a Monday).
+    Someone who named none can meet in all of them."""
+    offset = _offset_slots(time_zone, week)
     mask = 0
     for window in windows or tuple(MeetingWindow):
-        day, half = window.value.split("-")
-        start = (DAYS.index(day) * 24 + STARTS[half]) * 2 - offset
-        for slot in range(start, start + SLOTS_A_WINDOW):
-            mask |= 1 << (slot % SLOTS_A_WEEK)
+        mask |= _window_slots(window, offset)
     return mask
 
 
-def common_hours(one: Participant, other: Participant) -> float:
-    """Hours a week in which both can meet."""
-    return (one.slots & other.slots).bit_count() / 2
+@cache
+def _window_slots(window: MeetingWindow, offset: int) -> int:
+    day, half = window.value.split("-")
+    start = (DAYS.index(day) * 24 + STARTS[half]) * 2 - offset
+    return sum(1 << (slot % SLOTS_A_WEEK) for slot in range(start, start + SLOTS_A_WINDOW))
 
 
 @lru_cache(maxsize=1024)
-def _offset_slots(time_zone: str) -> int:
-    offset = REFERENCE_WEEK.astimezone(_zone(time_zone)).utcoffset()
+def _offset_slots(time_zone: str, week: datetime) -> int:
+    """Half hours east of UTC, in the middle of that week."""
+    offset = week.astimezone(_zone(time_zone)).utcoffset()
     return round(offset.total_seconds() / 1800) if offset is not None else 0
 
 

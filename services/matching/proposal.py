@@ -4,15 +4,18 @@ While the solver works, an admin may approve an earlier run and people may answe
 only if the places and couples it started from are still the same; otherwise it is computed again.
 """
 
-import asyncio
 from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from uuid import UUID
 
 import structlog
 
 from services.matching import store_runs
-from services.matching.computation import Inputs, Result, canonical, compute
-from services.matching.store_standing import Standing, read_standing
+from services.matching.computation import Inputs
+from services.matching.solving import apart, solve
+from services.matching.store_standing import Heritage, Standing, read_heritage, read_standing
+from services.matching.stored_inputs import ordered
 from shared.contracts.base import Service
 from shared.contracts.intake import PoolPage, PoolPerson
 from shared.contracts.matching import Proposal, ProposeMatches
@@ -21,7 +24,6 @@ from shared.database import Database
 from shared.http.internal import Internal
 
 log = structlog.get_logger(__name__)
-BEAT_SECONDS = 3
 TRIES = 3
 
 
@@ -37,39 +39,54 @@ async def propose(
     organization_id, cycle_id = request.organization_id, request.cycle_id
     async with database.transaction() as session:
         stored = await store_runs.find_proposal(session, organization_id, cycle_id, request.attempt)
-        standing = await read_standing(session, organization_id, cycle_id)
     if stored is not None:
         return stored
     people = await _read_pool(internal, organization_id, cycle_id, beat)
     brief = await internal.get(Service.PROGRAMS, f"/cycles/{cycle_id}", CycleBrief, organization_id)
-    labels = {topic.code: topic.label for topic in brief.topics}
+    async with database.transaction() as session:
+        standing = await read_standing(session, organization_id, cycle_id)
+        heritage = await read_heritage(session, organization_id, brief.program_id, cycle_id)
     for _ in range(TRIES):
-        inputs = _inputs(request, labels, people, standing)
-        result = await _compute(inputs, beat)
+        inputs = await apart(partial(_inputs, request, brief, people, standing, heritage))
+        result = await solve(inputs, beat)
         async with database.transaction() as session:
             await store_runs.lock_runs(session, organization_id, cycle_id)
             now = await read_standing(session, organization_id, cycle_id)
-            if (now.held, now.tried) == (standing.held, standing.tried):
-                proposal = await store_runs.store_run(session, organization_id, request.attempt, inputs, result)
+            if now == standing:
+                proposal = await store_runs.store_run(
+                    session, organization_id, brief.program_id, request.attempt, inputs, result
+                )
                 log.info("match_run.stored", match_run_id=str(proposal.match_run_id), pairs=proposal.pairs)
                 return proposal
         standing = now
     raise PoolKeepsChanging
 
 
+def monday(now: datetime) -> date:
+    """The Monday (UTC) of the week, whose clock times count for meeting windows."""
+    day = now.astimezone(UTC).date()
+    return day - timedelta(days=day.weekday())
+
+
 def _inputs(
-    request: ProposeMatches, labels: dict[str, str], people: tuple[PoolPerson, ...], standing: Standing
+    request: ProposeMatches,
+    brief: CycleBrief,
+    people: tuple[PoolPerson, ...],
+    standing: Standing,
+    heritage: Heritage,
 ) -> Inputs:
-    return canonical(
+    return ordered(
         Inputs(
             cycle_id=request.cycle_id,
             direction=request.direction,
             policy=request.policy,
-            labels=labels,
+            labels={topic.code: topic.label for topic in brief.topics},
             people=people,
+            week=monday(datetime.now(UTC)),
             held=standing.held,
-            past=standing.past,
+            past=heritage.past,
             tried=standing.tried,
+            waited=heritage.waited,
         )
     )
 
@@ -86,11 +103,3 @@ async def _read_pool(
         beat()
         if (after := page.after) is None:
             return tuple(people)
-
-
-async def _compute(inputs: Inputs, beat: Callable[[], None]) -> Result:
-    computing = asyncio.create_task(asyncio.to_thread(compute, inputs))
-    while not computing.done():
-        beat()
-        await asyncio.wait({computing}, timeout=BEAT_SECONDS)
-    return computing.result()

@@ -1,14 +1,45 @@
-"""What the public API answers: match runs, pairs and unmatched people, by id and code, never by name."""
+"""What the public API answers about match runs, pairs and unmatched people: ids and codes, never names."""
 
 from typing import Any, Literal
 from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
+from services.matching.computation import Inputs
+from services.matching.eligibility import Constraint
+from services.matching.explanations import Origin
+from services.matching.steering import Steering
 from services.matching.unmatched import UnmatchedReason
 from shared.contracts.base import Contract
+from shared.contracts.intake import TopicSupply
 from shared.contracts.matching import EndReason, MatchRunState, PairState
-from shared.contracts.programs import Direction
+from shared.contracts.programs import Direction, MatchingPolicy
+
+
+class TotalView(Contract):
+    """What the objective counts: people newly in a pair (always 0 under `quality_first`), then points."""
+
+    people: int
+    points: int
+
+
+class AlternativeView(Contract):
+    """Another partner for one side of a pair, and why it was not chosen."""
+
+    side: Literal["mentor", "mentee"]
+    """Whose alternative it is."""
+    person_id: UUID
+    """The other possible partner."""
+    points: int
+    partners: tuple[UUID, ...]
+    """With whom that partner is instead."""
+    people: int
+    """Forcing it would leave so many people more without a pair,"""
+    costs: int
+    """or, when it would leave none, lower the total by so many points."""
+    exact: bool = False
+    """Whether it would be just so much (small pools), or at least so much."""
+    detail: str
 
 
 class PairView(Contract):
@@ -23,6 +54,11 @@ class PairView(Contract):
     contributions: dict[str, int]
     reasons: tuple[str, ...]
     topics: tuple[str, ...]
+    origin: Origin
+    """Whether it was computed, pinned by an admin, or made by an admin's hand."""
+    override_reason: str | None
+    """Why an admin made it against a hard constraint."""
+    alternatives: tuple[AlternativeView, ...]
     round_id: UUID | None
     proposed_at: AwareDatetime
     offered_at: AwareDatetime | None
@@ -34,45 +70,82 @@ class PairView(Contract):
     end_reason: EndReason | None
 
 
+class ChangeView(Contract):
+    """The smallest change that would have given a candidate: one constraint, lifted alone."""
+
+    constraint: Constraint
+    candidates: int
+    """Couples that it alone rules out."""
+    free: int
+    """Those whose other side has a place left."""
+    detail: str
+
+
 class UnmatchedView(Contract):
     person_id: UUID
     reason: UnmatchedReason
     candidates: int
     blocked: dict[str, int]
+    change: ChangeView | None
     detail: str
 
 
 class MatchRunView(Contract):
     id: UUID
+    program_id: UUID | None
     cycle_id: UUID
     attempt: int
+    revision: int
+    """1 is what the cycle proposed; each steering by an admin makes the next."""
     state: MatchRunState
     direction: Direction
     policy: dict[str, Any]
+    """The policy that counted: the steering's where it has one, else the program's."""
     inputs_hash: str
     code_version: str
     seed: str
-    optimal: bool
-    """False when the solver's limit came before the proof."""
+    certified: bool
+    """Proven to be the best there is: `total` reaches `bound`."""
+    total: TotalView | None
+    """Of what was chosen: pins and pairs by hand are not. None for runs that an older version stored."""
+    bound: TotalView | None
+    """What no choice can exceed."""
     enrolled: int
     mentors: int
     mentees: int
     pairs_count: int
     unmatched_count: int
     created_at: AwareDatetime
+    steered_by: str | None
+    """Id of the access key that steered."""
     approved_at: AwareDatetime | None
     approved_by: str | None
 
 
 class MatchRunDetail(MatchRunView):
+    steering: Steering
+    """What admins decided so far. Whoever changes it sends the whole document."""
     pairs: tuple[PairView, ...]
     """Empty once a run was superseded or expired: what it proposed is gone."""
     unmatched: tuple[UnmatchedView, ...]
+    supply: tuple[TopicSupply, ...]
+    """Topics wanted and taught in the pool, the most lacking first."""
 
 
 class MatchRunList(Contract):
     items: tuple[MatchRunView, ...]
     next: str | None = None
+
+
+class MatchRunInputs(Contract):
+    """Everything that the result of a run depends on: ids and features of people, no names."""
+
+    match_run_id: UUID
+    inputs_hash: str
+    code_version: str
+    policy: MatchingPolicy
+    """The policy that counted."""
+    inputs: Inputs
 
 
 class PairList(Contract):

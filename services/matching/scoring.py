@@ -1,99 +1,146 @@
-"""How good an eligible couple is: each preference gives 0 to 1, times its weight, in whole points.
+"""How good an eligible couple is: each preference gives 0 to POINTS, times its weight.
 
-Points are thousandths of the weight (weight 10 gives 0 to 10,000), whole numbers, so that totals are exact and two
-machines agree on the best assignment. Pure: no database, no network, no clock.
+Points are whole numbers, so that totals are exact, contributions add up, and two machines agree on the best
+assignment. Like the constraints, every preference answers for whole arrays of couples. Pure.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable
+from dataclasses import dataclass
 from enum import StrEnum
 
-from services.matching.eligibility import Rules, level_gap
-from services.matching.participant import Participant, common_hours
-from shared.contracts.programs import Direction
+import numpy as np
+
+from services.matching.eligibility import SLOTS_AN_HOUR, Rules, common_slots, level_gap
+from services.matching.participant import MOST_WISHES
+from services.matching.pool import Ints, Pool, Trait
+from shared.contracts.programs import Direction, LocationPreference, Objective, Weights
 
 POINTS = 1000
-MAX_POINTS = 5 * 10 * POINTS
-"""Five preferences, weights up to 10."""
-ENOUGH_HOURS = 4
+"""Points of a fully met preference of weight 1."""
+ENOUGH_SLOTS = 4 * SLOTS_AN_HOUR
 """A half day a week in common is enough to meet; more gives no more points."""
+POINTS_A_SLOT = POINTS // ENOUGH_SLOTS
 
 
 class Preference(StrEnum):
+    """The values are the names of the policy's weights."""
+
     TOPICS = "topics"
     CROSS_FUNCTIONAL = "cross_functional"
     MEETING_WINDOWS = "meeting_windows"
     WISHES = "wishes"
     LEVEL_GAP = "level_gap"
+    LOCATION = "location"
+    WAITED = "waited"
 
 
-def points(mentor: Participant, mentee: Participant, rules: Rules) -> int:
-    """The couple's score: the sum of its contributions, 0 to MAX_POINTS."""
-    return sum(contributions(mentor, mentee, rules).values())
+@dataclass(frozen=True, slots=True)
+class TraitValue:
+    """A preference that looks at one trait of the two people alone, in points before the weight."""
+
+    preference: Preference
+    trait: Trait
+    value: Callable[[Pool, Rules, Ints, Ints], Ints]
 
 
-def contributions(mentor: Participant, mentee: Participant, rules: Rules) -> dict[Preference, int]:
-    """Points by preference."""
-    weights = rules.policy.weights
-    return {
-        Preference.TOPICS: weights.topics * _points(_topics(mentor, mentee, rules.direction)),
-        Preference.CROSS_FUNCTIONAL: weights.cross_functional * _points(mentor.department != mentee.department),
-        Preference.MEETING_WINDOWS: weights.meeting_windows
-        * _points(min(common_hours(mentor, mentee) / ENOUGH_HOURS, 1)),
-        Preference.WISHES: weights.wishes * _points(_wishes(mentor, mentee)),
-        Preference.LEVEL_GAP: weights.level_gap * _points(_nearness(mentor, mentee, rules)),
-    }
+def weight(rules: Rules, preference: Preference) -> int:
+    found: int = getattr(rules.policy.weights, preference.value)
+    return found
 
 
-def shared_topics(mentor: Participant, mentee: Participant, direction: Direction) -> tuple[str, ...]:
-    """Topics that one side teaches and the other wants, the mentee's wishes first."""
-    found = [topic for topic in mentee.wanted if topic in mentor.taught]
-    if direction is Direction.MUTUAL:
-        found += [topic for topic in mentor.wanted if topic in mentee.taught]
-    return tuple(dict.fromkeys(found))
+def most_points(weights: Weights) -> int:
+    """The score of a couple that meets every preference fully."""
+    points: int = POINTS * sum(getattr(weights, preference.value) for preference in Preference)
+    return points
+
+
+def floor_points(rules: Rules) -> int:
+    """The smallest score that a pair may have. Under `quality_first` a pair that meets no preference adds nothing, and
+    is none."""
+    if rules.policy.objective is Objective.COVERAGE_FIRST:
+        return 0
+    return max(-(-most_points(rules.policy.weights) * rules.policy.floor // 100), 1)
+
+
+def contributions(pool: Pool, rules: Rules, mentors: Ints, mentees: Ints) -> dict[Preference, Ints]:
+    """Points by preference; their sum is the score. `mentors` and `mentees` have the same shape."""
+    values = {
+        Preference.TOPICS: topics(pool, rules, mentors, mentees),
+        Preference.WISHES: wishes(pool, mentors, mentees),
+        Preference.WAITED: POINTS // 2 * (pool.waited[mentors] + pool.waited[mentees]),
+    } | {found.preference: found.value(pool, rules, mentors, mentees) for found in TRAIT_VALUES}
+    return {preference: weight(rules, preference) * values[preference] for preference in Preference}
+
+
+def points(pool: Pool, rules: Rules, mentors: Ints, mentees: Ints) -> Ints:
+    """The scores of couples, 0 to `most_points`."""
+    return np.asarray(np.sum(list(contributions(pool, rules, mentors, mentees).values()), axis=0))
+
+
+def topics(pool: Pool, rules: Rules, mentors: Ints, mentees: Ints) -> Ints:
+    """Taught well × wanted much, over all topics; in a mutual pair the weaker direction counts."""
+    forth = np.einsum("...t,...t->...", pool.taught[mentors], pool.wanted[mentees])
+    if rules.direction is not Direction.MUTUAL:
+        return np.asarray(forth)
+    back = np.einsum("...t,...t->...", pool.taught[mentees], pool.wanted[mentors])
+    return np.asarray(np.minimum(forth, back))
+
+
+def wishes(pool: Pool, mentors: Ints, mentees: Ints) -> Ints:
+    """Half for each side's wish: all of it for the first, a fifth less for each rank after it."""
+    ways = (zip(mentors.ravel(), mentees.ravel(), strict=True), zip(mentees.ravel(), mentors.ravel(), strict=True))
+    found = [[_wish_points(pool.wishes.get((int(one), int(other)))) for one, other in way] for way in ways]
+    return np.asarray(np.asarray(found, dtype=np.int64).sum(axis=0)).reshape(mentors.shape)
+
+
+def wish_points_by_couple(pool: Pool) -> dict[tuple[int, int], int]:
+    """The points of every couple (mentor, mentee) in which somebody wished for the other."""
+    found: dict[tuple[int, int], int] = {}
+    for (one, other), rank in pool.wishes.items():
+        for couple in ((one, other), (other, one)):
+            found[couple] = found.get(couple, 0) + _wish_points(rank)
+    return found
 
 
 def target_gap(rules: Rules) -> float:
-    """The level gap that scores best: the middle of the policy's range, one above the smallest if it has no end."""
-    smallest, largest = rules.policy.min_level_gap, rules.policy.max_level_gap
-    return smallest + 1 if largest is None else (smallest + largest) / 2
+    """The level gap that scores best: the policy's own, or the middle of its range, or one above the smallest."""
+    policy = rules.policy
+    if policy.target_level_gap is not None:
+        return policy.target_level_gap
+    if policy.max_level_gap is None:
+        return policy.min_level_gap + 1
+    return (policy.min_level_gap + policy.max_level_gap) / 2
 
 
-def reasons(mentor: Participant, mentee: Participant, rules: Rules, labels: Mapping[str, str]) -> tuple[str, ...]:
-    """Short sentences that say why this couple fits, for the two people and the admin. `labels` name topic codes."""
-    found = []
-    forth = [labels.get(topic, topic) for topic in mentee.wanted if topic in mentor.taught]
-    back = [labels.get(topic, topic) for topic in mentor.wanted if topic in mentee.taught]
-    if forth:
-        found.append(f"The mentor teaches what the mentee wants to learn: {', '.join(forth)}.")
-    if back and rules.direction is Direction.MUTUAL:
-        found.append(f"The mentee teaches what the mentor wants to learn: {', '.join(back)}.")
-    if mentor.department != mentee.department:
-        found.append("They work in different departments.")
-    if hours := common_hours(mentor, mentee):
-        found.append(f"Their meeting windows have {hours:g} {'hour' if hours == 1 else 'hours'} a week in common.")
-    if _wishes(mentor, mentee):
-        found.append("At least one of them wished for the other.")
-    gap = abs(level_gap(mentor, mentee, rules.direction))
-    if gap:
-        found.append(f"They are {gap} {'level' if gap == 1 else 'levels'} apart.")
-    return tuple(found)
+def _wish_points(rank: int | None) -> int:
+    return 0 if rank is None else POINTS // 2 * (MOST_WISHES + 1 - rank) // MOST_WISHES
 
 
-def _topics(mentor: Participant, mentee: Participant, direction: Direction) -> float:
-    """The share of the mentee's wishes that the mentor teaches; in a mutual pair the weaker direction counts."""
-    forth = sum(share for topic, share in mentee.wanted.items() if topic in mentor.taught)
-    if direction is not Direction.MUTUAL:
-        return forth
-    return min(forth, sum(share for topic, share in mentor.wanted.items() if topic in mentee.taught))
+def _cross_functional(pool: Pool, rules: Rules, mentors: Ints, mentees: Ints) -> Ints:
+    departments, named = pool.traits[Trait.DEPARTMENT].of, pool.has_department
+    different = departments[mentors] != departments[mentees]
+    return np.asarray(POINTS * (different & named[mentors] & named[mentees]))
 
 
-def _wishes(mentor: Participant, mentee: Participant) -> float:
-    return ((mentee.person_id in mentor.preferred) + (mentor.person_id in mentee.preferred)) / 2
+def _location(pool: Pool, rules: Rules, mentors: Ints, mentees: Ints) -> Ints:
+    locations, named = pool.traits[Trait.LOCATION].of, pool.has_location
+    same = locations[mentors] == locations[mentees]
+    wanted = same if rules.policy.location is LocationPreference.SAME else ~same
+    return np.asarray(POINTS * (wanted & named[mentors] & named[mentees]))
 
 
-def _nearness(mentor: Participant, mentee: Participant, rules: Rules) -> float:
-    return 1 / (1 + abs(level_gap(mentor, mentee, rules.direction) - target_gap(rules)))
+def _nearness(pool: Pool, rules: Rules, mentors: Ints, mentees: Ints) -> Ints:
+    away = np.abs(level_gap(pool, rules.direction, mentors, mentees) - target_gap(rules))
+    return np.asarray(np.rint(POINTS / (1 + away)), dtype=np.int64)
 
 
-def _points(value: float) -> int:
-    return round(POINTS * value)
+def _meeting_windows(pool: Pool, rules: Rules, mentors: Ints, mentees: Ints) -> Ints:
+    return POINTS_A_SLOT * np.minimum(common_slots(pool, mentors, mentees), ENOUGH_SLOTS)
+
+
+TRAIT_VALUES = (
+    TraitValue(Preference.CROSS_FUNCTIONAL, Trait.DEPARTMENT, _cross_functional),
+    TraitValue(Preference.MEETING_WINDOWS, Trait.SLOTS, _meeting_windows),
+    TraitValue(Preference.LEVEL_GAP, Trait.LEVEL, _nearness),
+    TraitValue(Preference.LOCATION, Trait.LOCATION, _location),
+)

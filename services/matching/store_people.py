@@ -67,7 +67,7 @@ async def read_summary(session: AsyncSession, organization_id: UUID, cycle_id: U
                 MatchRun.id, MatchRun.state, MatchRun.enrolled, MatchRun.mentors, MatchRun.mentees, MatchRun.pairs_count
             )
             .where(MatchRun.organization_id == organization_id, MatchRun.cycle_id == cycle_id)
-            .order_by(MatchRun.attempt.desc())
+            .order_by(MatchRun.attempt.desc(), MatchRun.revision.desc())
             .limit(1)
         )
     ).first()

@@ -8,10 +8,10 @@ from fastapi.responses import JSONResponse
 
 from services.programs import keys, store
 from services.programs.definition import ProgramDefinition
-from services.programs.etags import check_present, etag
 from services.programs.resources import Organization, Program, ProgramPage
 from shared.auth import Admin, Viewer
 from shared.http.dependencies import Session
+from shared.http.etags import check_present, etag
 from shared.http.idempotency import Answer, IdempotencyKey, answer_once
 from shared.http.paging import Cursor, Limit
 

@@ -9,13 +9,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.programs.calendar import next_recurrence
 from services.programs.definition import ProgramDefinition
-from services.programs.etags import check_match
 from services.programs.models import ProgramRow
 from services.programs.resources import Program, ProgramPage
 from shared.contracts.events import ProgramScheduleChanged
 from shared.contracts.programs import ProgramRef
 from shared.errors import BadRequest, NotFound
 from shared.events import emit
+from shared.http.etags import check_match
 from shared.http.paging import decode_cursor, encode_cursor
 
 

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 class Contract(BaseModel):
     """A value that crosses a room's wall: frozen; unknown fields are ignored so that contracts may grow."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", use_attribute_docstrings=True)
 
 
 class Service(StrEnum):

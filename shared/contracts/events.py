@@ -148,6 +148,9 @@ class MatchRunProposed(EventData):
     cycle_id: UUID
     pairs: int
     unmatched: int
+    attempt: int = 1
+    revision: int = 1
+    """From 2 on an admin steered the run; it takes the place of the revision before."""
 
 
 class MatchRunApproved(EventData):
@@ -155,6 +158,8 @@ class MatchRunApproved(EventData):
     match_run_id: UUID
     cycle_id: UUID
     pairs: int
+    attempt: int = 0
+    """0 in events of before attempts were told."""
 
 
 class PairOffered(EventData):

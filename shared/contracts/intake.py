@@ -1,10 +1,10 @@
 """People, enrolments and participants' links: who takes part."""
 
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import AwareDatetime, Field
+from pydantic import AwareDatetime, Field, computed_field
 
 from shared.contracts.base import Contract
 from shared.contracts.programs import Topic
@@ -15,6 +15,14 @@ class EnrolmentRole(StrEnum):
     MENTOR = "mentor"
     MENTEE = "mentee"
     BOTH = "both"
+
+
+class TeachingLevel(IntEnum):
+    """How well someone can teach a topic."""
+
+    BASICS = 1
+    GOOD = 2
+    EXPERT = 3
 
 
 class MeetingWindow(StrEnum):
@@ -46,13 +54,38 @@ class PoolPerson(Contract):
     languages: tuple[str, ...] = ()
     topics_taught: tuple[str, ...] = ()
     """Topic codes; aliases are already folded."""
+    taught_levels: dict[str, TeachingLevel] = {}
+    """How well each topic is taught, by code; a topic that is missing counts as `EXPERT`."""
     topics_wanted: tuple[str, ...] = ()
     """Topic codes, most wanted first."""
     mentor_capacity: int = 1
     mentee_capacity: int = 1
     meeting_windows: tuple[MeetingWindow, ...] = ()
     preferred: tuple[UUID, ...] = ()
+    """Most wished for first."""
     avoided: tuple[UUID, ...] = ()
+
+
+class TopicSupply(Contract):
+    """Supply of and demand for one topic."""
+
+    topic: str
+    """The topic's code."""
+    label: str
+    teachers: int
+    """People who teach it."""
+    places: int
+    """People whom its teachers can mentor, together. A teacher's places count for each of their topics."""
+    wanted_by: int
+    """People who want to learn it, at any rank."""
+    first_choice_of: int
+    """People who want it most of all."""
+
+    @computed_field  # type: ignore[prop-decorator]  # mypy knows no decorated properties
+    @property
+    def gap(self) -> int:
+        """People who want it and for whom its teachers have no place."""
+        return max(self.wanted_by - self.places, 0)
 
 
 class PoolPage(Contract):
@@ -124,13 +157,17 @@ class EnrolmentAnswer(Contract):
     role: EnrolmentRole | None
     topics_taught: Annotated[tuple[str, ...], Field(max_length=20)] = ()
     """Topic codes, labels or aliases of the program."""
+    taught_levels: Annotated[dict[str, TeachingLevel], Field(max_length=20)] = {}
+    """How well each of `topics_taught` is taught, by code, label or alias; 3 where nothing is said."""
     topics_wanted: Annotated[tuple[str, ...], Field(max_length=20)] = ()
+    """Most wanted first."""
     mentor_capacity: Annotated[int, Field(ge=1, le=5)] = 1
     mentee_capacity: Annotated[int, Field(ge=1, le=5)] = 1
     languages: Annotated[tuple[str, ...], Field(max_length=10)] = ()
     """BCP 47 codes; empty means the directory's language."""
     meeting_windows: tuple[MeetingWindow, ...] = ()
     preferred_emails: Annotated[tuple[str, ...], Field(max_length=5)] = ()
+    """Most wished for first."""
     avoided_emails: Annotated[tuple[str, ...], Field(max_length=20)] = ()
 
 

@@ -106,30 +106,93 @@ class Calendar(Contract):
         return self
 
 
-class Weights(Contract):
-    """How much each preference counts, 0 (not at all) to 10."""
+Weight = Annotated[int, Field(ge=0, le=10)]
+"""How much a preference counts: 0 not at all, 10 most. No weight makes a preference a constraint."""
 
-    topics: Annotated[int, Field(ge=0, le=10)] = 10
-    cross_functional: Annotated[int, Field(ge=0, le=10)] = 3
-    meeting_windows: Annotated[int, Field(ge=0, le=10)] = 3
-    wishes: Annotated[int, Field(ge=0, le=10)] = 5
-    level_gap: Annotated[int, Field(ge=0, le=10)] = 2
+
+class Weights(Contract):
+    """How much each preference counts."""
+
+    topics: Weight = 10
+    """The mentor teaches well what the mentee wants most; in mutual programs the weaker direction counts."""
+    cross_functional: Weight = 3
+    """They work in different departments."""
+    meeting_windows: Weight = 3
+    """Hours a week in which both can meet; from four on it is fully met."""
+    wishes: Weight = 5
+    """One asked for the other: half for each side's wish, most for the first of five ranks."""
+    level_gap: Weight = 2
+    """Nearness to the target level gap."""
+    location: Weight = 0
+    """The same location, or a different one, as `location` of the policy says."""
+    waited: Weight = 1
+    """Half for each of the two who found no partner in an earlier cycle."""
+
+
+class Objective(StrEnum):
+    COVERAGE_FIRST = "coverage_first"
+    """As many people as possible in a pair, then the highest total of points."""
+    QUALITY_FIRST = "quality_first"
+    """The highest total of points among the pairs that reach the policy's floor."""
+
+
+class LocationPreference(StrEnum):
+    SAME = "same"
+    DIFFERENT = "different"
+
+
+LevelGap = Annotated[int, Field(ge=0, le=100)]
 
 
 class MatchingPolicy(Contract):
     """Hard constraints and preferences of a program. Level gaps are levels of the senior above the junior side."""
 
-    min_level_gap: Annotated[int, Field(ge=0, le=100)] = 1
-    max_level_gap: Annotated[int, Field(ge=0, le=100)] | None = None
+    objective: Objective = Objective.COVERAGE_FIRST
+    """`coverage_first`: as many people as possible in a pair, then the highest total of points. `quality_first`: the
+    highest total of points among the pairs that reach `floor`."""
+    floor: Annotated[int, Field(ge=0, le=100)] = 0
+    """Smallest score of a pair under `quality_first`, in percent of the best that the weights allow."""
+    min_level_gap: LevelGap = 1
+    """Levels that the senior must stand above the junior side at least; in mutual programs whoever is senior."""
+    max_level_gap: LevelGap | None = None
+    """Levels that the senior may stand above the junior side at most; null: any number."""
+    target_level_gap: LevelGap | None = None
+    """The gap that scores best; null: the middle of the range, or one above the smallest if the range has no end."""
+    reporting_line: bool = True
+    """Nobody meets someone on their own reporting line, at any depth."""
+    same_manager: bool = True
+    """Nobody meets someone who has the same direct manager."""
     different_department: bool = False
+    """Nobody meets someone of their own department."""
     common_language: bool = True
+    """The two share a language."""
+    min_common_hours: Annotated[float, Field(ge=0, le=40, multiple_of=0.5)] = 0
+    """Hours a week in which both can meet, across time zones, at least."""
     repeat_past_pairs: bool = False
+    """People who were a pair in an earlier cycle may be one again."""
+    repeat_after_cycles: Annotated[int, Field(ge=1, le=100)] | None = None
+    """Past pairs may meet again once so many cycles of the program lie between; null: never."""
+    location: LocationPreference = LocationPreference.SAME
+    """Which location the weight `location` rewards: the `same` or a `different` one."""
     weights: Weights = Weights()
 
     @model_validator(mode="after")
     def gap_is_a_range(self) -> Self:
         if self.max_level_gap is not None and self.max_level_gap < self.min_level_gap:
             raise ValueError("max_level_gap must not be below min_level_gap")
+        if self.target_level_gap is not None:
+            if self.target_level_gap < self.min_level_gap:
+                raise ValueError("target_level_gap must not be below min_level_gap")
+            if self.max_level_gap is not None and self.target_level_gap > self.max_level_gap:
+                raise ValueError("target_level_gap must not be above max_level_gap")
+        return self
+
+    @model_validator(mode="after")
+    def settings_belong_together(self) -> Self:
+        if self.floor and self.objective is not Objective.QUALITY_FIRST:
+            raise ValueError("floor needs the objective quality_first")
+        if self.repeat_past_pairs and self.repeat_after_cycles is not None:
+            raise ValueError("repeat_after_cycles needs repeat_past_pairs to be false")
         return self
 
 

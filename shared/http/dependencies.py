@@ -7,12 +7,18 @@ from fastapi import Depends, Request
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.config import Settings
+from shared.database import Database
 from shared.http.internal import Internal
 
 
 async def _session(request: Request) -> AsyncIterator[AsyncSession]:
     async with request.app.state.database.transaction() as session:
         yield session
+
+
+def _database(request: Request) -> Database:
+    database: Database = request.app.state.database
+    return database
 
 
 def _internal(request: Request) -> Internal:
@@ -27,5 +33,7 @@ def _settings(request: Request) -> Settings:
 
 # scope="function": the transaction ends before the response is sent, not after (FastAPI's default).
 Session = Annotated[AsyncSession, Depends(_session, scope="function")]
+# For handlers that ask another service first, or compute for long: no connection is held while they wait for it.
+AppDatabase = Annotated[Database, Depends(_database)]
 InternalClient = Annotated[Internal, Depends(_internal)]
 AppSettings = Annotated[Settings, Depends(_settings)]

@@ -13,7 +13,16 @@ from hypothesis import strategies as st
 from pydantic import AwareDatetime, BaseModel
 from pydantic.fields import FieldInfo
 
-from shared.contracts.programs import Calendar, LadderPlan, MatchingPolicy, RoundPlan, SendingHours
+from shared.contracts.programs import (
+    Calendar,
+    LadderPlan,
+    LocationPreference,
+    MatchingPolicy,
+    Objective,
+    RoundPlan,
+    SendingHours,
+    Weights,
+)
 
 Strategy = st.SearchStrategy[Any]
 SMALL = timedelta(microseconds=1)
@@ -44,8 +53,20 @@ def _calendars(draw: st.DrawFn) -> Calendar:
 
 @st.composite
 def _policies(draw: st.DrawFn) -> MatchingPolicy:
-    low, high = sorted((draw(st.integers(0, 100)), draw(st.integers(0, 100))))
-    return MatchingPolicy(min_level_gap=low, max_level_gap=draw(st.sampled_from([None, high])))
+    low, target, high = sorted(draw(st.lists(st.integers(0, 100), min_size=3, max_size=3)))
+    objective, repeats = draw(st.sampled_from(Objective)), draw(st.booleans())
+    return MatchingPolicy(
+        objective=objective,
+        floor=draw(st.integers(0, 100)) if objective is Objective.QUALITY_FIRST else 0,
+        min_level_gap=low,
+        target_level_gap=draw(st.sampled_from([None, target])),
+        max_level_gap=draw(st.sampled_from([None, high])),
+        min_common_hours=draw(st.integers(0, 80)) / 2,
+        repeat_past_pairs=repeats,
+        repeat_after_cycles=None if repeats else draw(st.none() | st.integers(1, 100)),
+        location=draw(st.sampled_from(LocationPreference)),
+        weights=draw(models(Weights)),
+    )
 
 
 def models(model: type[BaseModel]) -> Strategy:
@@ -77,7 +98,9 @@ def values(annotation: Any, metadata: list[Any]) -> Strategy:
         shortest = _limit(metadata, MinLen, "min_length") or 0
         return st.lists(values(arguments[0], []), min_size=shortest, max_size=shortest + 2).map(tuple)
     if origin is dict:
-        return st.just({"count": 1, "code": "a_code"})
+        if arguments[1] is Any:
+            return st.just({"count": 1, "code": "a_code"})
+        return st.dictionaries(values(arguments[0], []), values(arguments[1], []), max_size=2)
     if origin is typing.Literal:
         return st.sampled_from(arguments)
     return _plain(annotation, metadata)

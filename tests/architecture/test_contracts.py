@@ -62,7 +62,7 @@ def texts_of(annotation: Any) -> bool:
         return texts_of(get_args(annotation)[0])
     if get_args(annotation):
         return any(texts_of(argument) for argument in get_args(annotation) if argument is not Ellipsis)
-    plain = (UUID, int, bool, AwareDatetime, timedelta, time, type(None))
+    plain = (UUID, int, float, bool, AwareDatetime, timedelta, time, type(None))
     is_model = isinstance(annotation, type) and issubclass(annotation, BaseModel | Enum)
     return not is_model and annotation not in plain
 

@@ -36,6 +36,8 @@ HANDS_ON = {
     "services.feedback.pairs",
     "services.intake.upload",
     "services.matching.proposal",
+    "services.matching.revising",
+    "services.matching.solving",
     "services.notifications.delivery",
     "services.notifications.preparing",
     "services.programs.keys",

@@ -173,7 +173,9 @@ def test_an_enrolment_is_filled_by_its_labels_and_confirmed(page: Page, site: Si
     _fits(page)
     _shoot(page, f"enrolment-{size}")
     page.get_by_label("As both").check()
-    page.get_by_label("Generative AI").check()
+    page.get_by_label("Generative AI", exact=True).check()
+    expect(page.get_by_label("How well could you teach Gaming culture?")).to_be_hidden()
+    page.get_by_label("How well could you teach Generative AI?").select_option("Well")
     page.get_by_label("Choice 1").select_option(label="Gaming culture")
     page.get_by_label("How many people could you mentor?").select_option("2")
     page.get_by_label("Português (Portuguese), BR").check()
@@ -187,6 +189,7 @@ def test_an_enrolment_is_filled_by_its_labels_and_confirmed(page: Page, site: Si
     assert answer.model_dump(mode="json") == {
         "role": "both",
         "topics_taught": ["generative-ai"],
+        "taught_levels": {"generative-ai": 2},
         "topics_wanted": ["gaming"],
         "mentor_capacity": 2,
         "mentee_capacity": 1,
@@ -263,9 +266,9 @@ def test_an_offer_shows_the_partner_and_the_reasons(page: Page, site: Site, size
 @pytest.mark.parametrize(("role", "hidden"), [("As a mentor", "Choice 1"), ("As a mentee", "Gaming culture")])
 def test_what_does_not_belong_to_the_chosen_part_steps_aside(page: Page, site: Site, role: str, hidden: str) -> None:
     page.goto(site.link(RoundKind.ENROLMENT))
-    expect(page.get_by_label(hidden)).to_be_visible()
+    expect(page.get_by_label(hidden, exact=True)).to_be_visible()
     page.get_by_label(role).check()
-    expect(page.get_by_label(hidden)).to_be_hidden()
+    expect(page.get_by_label(hidden, exact=True)).to_be_hidden()
 
 
 def test_an_objection_of_the_owner_keeps_what_was_typed(page: Page, site: Site) -> None:

@@ -16,7 +16,8 @@ from tests.faults.company import Answered, answers, fill, program, write_people
 from upward.demo.admin import AdminClient
 from upward.demo.mailbox import Letter, Mailbox
 
-PATIENCE_SECONDS = 400
+PATIENCE_SECONDS = 540
+"""Less than pytest's faulthandler_timeout, which could not tell how far the cycle came."""
 FINAL = ("completed", "cancelled")
 Watch = Callable[[dict[str, Any]], Awaitable[None]]
 
@@ -56,6 +57,14 @@ class Played:
     refused: list[tuple[str, int]] = field(default_factory=list)
     """Answers that came too late: template and status."""
 
+    def __str__(self) -> str:
+        """How far the cycle had come when it was last seen."""
+        lines = [f"Stage {self.cycle['stage']}, {len(self.answered)} answers taken, refused {self.refused}"]
+        for found in self.cycle.get("rounds", ()):
+            answers = f"{found['answered']} of {found['recipients']} answered"
+            lines.append(f"  {found['kind']} {found['number']} {found['state']}, {answers}")
+        return "\n".join(lines)
+
 
 @dataclass(frozen=True)
 class Company:
@@ -83,12 +92,20 @@ async def found_company(url: str, database: Database, folder: Path) -> Company:
 
 async def play_cycle(company: Company, mailbox: Mailbox, watch: Watch | None = None) -> Played:
     """Triggers a cycle, answers every letter, approves what is proposed, until the cycle is over. `watch` is called
-    with the cycle at every look."""
+    with the cycle at every look. Raises TimeoutError with how far it came."""
     return await play_on(company, mailbox, await company.admin.trigger_cycle(company.program_id), watch)
 
 
 async def play_on(company: Company, mailbox: Mailbox, cycle: dict[str, Any], watch: Watch | None = None) -> Played:
     played = Played(company.organization_id, cycle)
+    try:
+        await _play(company, mailbox, played, watch)
+    except TimeoutError:
+        raise TimeoutError(f"The cycle is not over after {PATIENCE_SECONDS} s.\n{played}") from None
+    return played
+
+
+async def _play(company: Company, mailbox: Mailbox, played: Played, watch: Watch | None) -> None:
     async with (
         asyncio.timeout(PATIENCE_SECONDS),
         httpx.AsyncClient(transport=Patient(), timeout=20) as client,
@@ -98,13 +115,12 @@ async def play_on(company: Company, mailbox: Mailbox, cycle: dict[str, Any], wat
             for letter in mailbox.new_letters():
                 if letter.link and letter.to.endswith(company.domain) and answers(letter):
                     replies.create_task(_answer(client, letter, played))
-            played.cycle = await company.admin.cycle(cycle["id"])
+            played.cycle = await company.admin.cycle(played.cycle["id"])
             if watch is not None:
                 await watch(played.cycle)
             if played.cycle["stage"] in ("review", "kickoff"):
-                await _approve(company.admin, cycle["id"])
+                await _approve(company.admin, played.cycle["id"])
             await asyncio.sleep(0.4)
-    return played
 
 
 async def _answer(client: httpx.AsyncClient, letter: Letter, played: Played) -> None:

@@ -109,7 +109,7 @@ POINTS: dict[str, KillPoint] = {
         "services.intake.store.enrolments:save_enrolment", Moment.COMMITTED
     ),
     "matches_stored": KillPoint("services.matching.store_runs:store_run", Moment.COMMITTED),
-    "approval_committed_response_unsent": KillPoint("services.matching.store_runs:approve_run", Moment.COMMITTED),
+    "approval_committed_response_unsent": KillPoint("services.matching.store_approval:approve_run", Moment.COMMITTED),
     "decision_committed_response_unsent": KillPoint("services.matching.store_offers:answer", Moment.COMMITTED),
     "active_stage_recorded": KillPoint(
         "services.programs.store_cycles:record_stage", Moment.COMMITTED, _stage(Stage.ACTIVE)

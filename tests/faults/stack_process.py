@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from tests.faults.kill_points import kill_postgres, struck
 from upward.demo.mailbox import Letter, read_letter
 from upward.embedded import EmbeddedPostgres, free_port
 
-PATIENCE_SECONDS = 90
+PATIENCE_SECONDS = 120
 OTHER_SESSIONS = """select count(*) from pg_stat_activity
     where backend_type = 'client backend' and pid <> pg_backend_pid()"""
 FINAL = "select message_id from notifications.message where state <> 'waiting'"
@@ -35,6 +36,8 @@ class Kill:
     """The kill point that struck; none when the kill came from outside."""
     in_the_window: frozenset[str]
     """Messages that the mail server had taken while their rows still waited."""
+    seconds: int
+    """From the first start of the stack to this death."""
 
 
 class StackProcess:
@@ -45,6 +48,7 @@ class StackProcess:
         self.folder, self.port = folder, free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.kills: list[Kill] = []
+        self._begun = time.monotonic()
         if points:
             self._command = ["-m", "tests.faults.launcher", str(folder), str(self.port), *points]
         else:
@@ -58,7 +62,8 @@ class StackProcess:
                 [sys.executable, *self._command], cwd=ROOT, stdout=log, stderr=log, start_new_session=True
             )
         async with httpx.AsyncClient() as client:
-            for _ in range(PATIENCE_SECONDS * 5):
+            deadline = time.monotonic() + PATIENCE_SECONDS
+            while time.monotonic() < deadline:
                 if self._process.poll() is not None:
                     assert self.was_killed, f"the stack ended by itself:\n{self.log()}"
                     return
@@ -78,7 +83,8 @@ class StackProcess:
                 assert self.was_killed, f"the stack ended by itself:\n{self.log()}"
                 before = {point for kill in self.kills for point in kill.points}
                 points = frozenset(struck(self.folder).keys() - before)
-                self.kills.append(Kill(points, frozenset(await self._taken_but_unmarked())))
+                seconds = round(time.monotonic() - self._begun)
+                self.kills.append(Kill(points, frozenset(await self._taken_but_unmarked()), seconds))
                 await self.start()
             await asyncio.sleep(0.05)
 
@@ -127,6 +133,12 @@ class StackProcess:
     def letters(self) -> list[Letter]:
         """Every message that the mail server has taken."""
         return [read_letter(path) for path in (self.folder / "mail").glob("*.eml")]
+
+    def story(self) -> str:
+        """Its deaths, and the end of what it wrote."""
+        deaths = [f"  after {kill.seconds} s: {', '.join(kill.points) or 'from outside'}" for kill in self.kills]
+        state = "up" if self._process is not None and self._process.poll() is None else "down"
+        return "\n".join([f"The stack is {state} and was killed {len(deaths)} times:", *deaths, self.log()])
 
     def log(self) -> str:
         """The end of what the stack and its Temporal wrote."""

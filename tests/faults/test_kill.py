@@ -72,7 +72,7 @@ async def runs(faults_folder: Path) -> dict[str, Run]:
     runs: dict[str, Run] = {}
     for name, run in zip(CYCLES, ended, strict=True):
         if isinstance(run, BaseException):
-            pytest.fail(f"{name}: {''.join(traceback.format_exception(run))[-8000:]}", pytrace=False)
+            pytest.fail(f"{name}: {''.join(traceback.format_exception(run))[-12000:]}", pytrace=False)
         runs[name] = run
     return runs
 
@@ -88,13 +88,14 @@ async def _run(folder: Path, points: tuple[str, ...]) -> Run:
         await stack.start()
         keeping = asyncio.create_task(stack.keep_alive())
         playing = asyncio.create_task(_play(stack, from_outside=not points))
-        await asyncio.wait([keeping, playing], return_when=asyncio.FIRST_COMPLETED)
-        if keeping.done():
-            playing.cancel()
-            keeping.result()
-        played = await playing
-        run = await _examine(stack, points, played)
-        keeping.cancel()
+        try:
+            await asyncio.wait([keeping, playing], return_when=asyncio.FIRST_COMPLETED)
+            if keeping.done():
+                playing.cancel()
+                keeping.result()
+            run = await _examine(stack, points, await playing)
+        finally:
+            keeping.cancel()  # or it would start again what is ended below
         run.exit_code = await stack.stop()
     finally:
         left = stack.end_what_is_left()
@@ -118,6 +119,8 @@ async def _play(stack: StackProcess, *, from_outside: bool) -> Played:
 
     try:
         return await play_cycle(company, Mailbox(stack.folder / "mail"), kill_in_quiet_moments)
+    except TimeoutError as error:
+        raise AssertionError(f"{error}\n{stack.story()}") from None
     finally:
         await company.admin.close()
 

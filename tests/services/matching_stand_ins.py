@@ -38,6 +38,7 @@ class Matching:
     def __init__(self, db: Database, settings: Settings, organization_id: UUID, pool: Sequence[PoolPerson]) -> None:
         self.db = db
         self.organization_id = organization_id
+        self.program_id = uuid4()
         self.cycle_id = uuid4()
         self.pool = list(pool)
         self.pool_reads = 0
@@ -79,7 +80,7 @@ class Matching:
             return CycleBrief(
                 organization_id=self.organization_id,
                 organization_name="Acme",
-                program_id=uuid4(),
+                program_id=self.program_id,
                 program_name="Upward",
                 cycle_id=cycle_id,
                 period="2025-Q1",

@@ -55,7 +55,7 @@ async def test_an_event_is_a_cloudevent(
         "subject": f"match_run/{run.match_run_id}",
         "datacontenttype": "application/json",
         "sequence": "0000000000000000001",
-        "data": {"match_run_id": str(run.match_run_id), "cycle_id": str(run.cycle_id), "pairs": 3},
+        "data": run.model_dump(mode="json"),
     }
 
 

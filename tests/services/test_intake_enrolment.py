@@ -76,6 +76,7 @@ async def test_an_answer_is_stored_in_the_programs_terms_and_told(
     client: httpx.AsyncClient, db: Database, organization_id: UUID, asked: OpenRound
 ) -> None:
     body = MENTOR | {
+        "taught_levels": {"Artificial Intelligence": 2},
         "languages": ["de-CH", "EN"],
         "mentor_capacity": 2,
         "meeting_windows": ["tue-am"],
@@ -98,6 +99,7 @@ async def test_an_answer_is_stored_in_the_programs_terms_and_told(
             "managers": [str(MID.id), str(TOP.id)],
             "languages": ["de", "en"],
             "topics_taught": ["ai"],
+            "taught_levels": {"ai": 2},
             "topics_wanted": [],
             "mentor_capacity": 2,
             "mentee_capacity": 1,
@@ -153,6 +155,22 @@ async def test_the_form_shows_the_program_and_what_was_answered_before(
     assert filled["answer"]["topics_taught"] == ["ai"]
 
 
+async def test_ranked_wishes_and_levels_come_back_as_they_were_given(
+    client: httpx.AsyncClient, asked: OpenRound
+) -> None:
+    wishes = ["top@x.example", "gone@x.example", "mid@x.example"]
+    for emails in (wishes, wishes[::-1]):
+        levels = {"ai": 1} if emails is wishes else {}
+        await answer(client, asked, LOW.id, MENTOR | {"preferred_emails": emails, "taught_levels": levels})
+        form = await read(client, f"/rounds/{asked.round_id}/forms/{LOW.id}")
+        (enrolled,) = (await read(client, f"/cycles/{asked.cycle_id}/pool"))["people"]
+        ids = {one.email: str(one.id) for one in (TOP, MID, GONE)}
+
+        assert form["answer"]["preferred_emails"] == emails
+        assert enrolled["preferred"] == [ids[email] for email in emails]
+        assert form["answer"]["taught_levels"] == enrolled["taught_levels"] == levels
+
+
 async def test_wrong_answers_name_the_field_and_change_nothing(
     client: httpx.AsyncClient, db: Database, organization_id: UUID, asked: OpenRound
 ) -> None:
@@ -164,7 +182,11 @@ async def test_wrong_answers_name_the_field_and_change_nothing(
     assert [error["field"] for error in refused.json()["errors"]] == ["topics_taught.0", "avoided_emails.0"]
     assert "who@x.example" not in refused.text
     assert (await answer(client, asked, LOW.id, MENTOR | {"preferred_emails": ["a\0@x.example"]})).status_code == 422
-    wrong_bodies: tuple[Any, ...] = ({}, {"role": "guru"}, {"role": "mentor", "mentor_capacity": 9}, [])
+    refused = await answer(client, asked, LOW.id, MENTOR | {"taught_levels": {"social": 2}})
+    assert [error["field"] for error in refused.json()["errors"]] == ["taught_levels.0"]
+    wrong_bodies: tuple[Any, ...] = (
+        {}, {"role": "guru"}, {"role": "mentor", "mentor_capacity": 9}, MENTOR | {"taught_levels": {"ai": 4}}, [],
+    )  # fmt: skip
     for wrong in wrong_bodies:
         assert (await answer(client, asked, LOW.id, wrong)).status_code == 422
     assert len((await read(client, f"/rounds/{asked.round_id}/recipients"))["person_ids"]) == 3

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from services.matching import main, store_pairs, store_runs
+from services.matching import main, store_approval, store_pairs
 from services.matching.resources import PairView
 from shared.config import Settings
 from shared.contracts.matching import ConcludeOffers, ConcludePairs, PairState
@@ -33,7 +33,7 @@ class Offers:
     async def approve(self, attempt: int = 1) -> None:
         made = await self.matching.propose(attempt)
         async with self.matching.db.transaction() as session:
-            await store_runs.approve_run(session, self.matching.organization_id, made.match_run_id, "key")
+            await store_approval.approve_run(session, self.matching.organization_id, made.match_run_id, "key")
 
     async def open(self, number: int = 1) -> RoundOpened:
         return await self.matching.activities.open_round(

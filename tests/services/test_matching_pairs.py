@@ -9,7 +9,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from services.matching import main, store_runs
+from services.matching import main, store_approval, store_results
 from services.matching.models import Pair
 from shared.auth import Role
 from shared.config import Settings
@@ -37,8 +37,8 @@ async def matching(db: Database, settings: Settings, organization_id: UUID) -> M
     found = Matching(db, settings, organization_id, [*mentors(4), *mentees(3)])
     made = await found.propose()
     async with db.transaction() as session:
-        await store_runs.approve_run(session, organization_id, made.match_run_id, "key")
-        run = await store_runs.read_run(session, organization_id, made.match_run_id)
+        await store_approval.approve_run(session, organization_id, made.match_run_id, "key")
+        run = await store_results.read_run(session, organization_id, made.match_run_id)
         for view in run.pairs:
             pair = await session.get_one(Pair, view.id)
             pair.state, pair.activated_at = "active", datetime.now(UTC)

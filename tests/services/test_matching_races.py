@@ -2,16 +2,19 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
 from sqlalchemy import delete
 
-from services.matching import store_offers, store_pairs, store_runs
+from services.matching import revising, store_approval, store_offers, store_pairs, store_results
 from services.matching.models import MatchRun, Pair, UnmatchedPerson
 from services.matching.resources import PairView
+from services.matching.steering import Steering
+from shared.auth import Caller, Role
 from shared.config import Settings
 from shared.contracts.matching import (
     AcceptanceAnswer,
@@ -42,7 +45,7 @@ async def matching(database: Database, settings: Settings, organization_id: UUID
 async def approve(matching: Matching, run_id: UUID) -> str:
     try:
         async with matching.db.transaction() as session:
-            return (await store_runs.approve_run(session, matching.organization_id, run_id, "key")).state
+            return (await store_approval.approve_run(session, matching.organization_id, run_id, "key")).state
     except DomainError as error:
         return error.code
 
@@ -165,3 +168,76 @@ async def test_ending_pairs_while_the_cycle_concludes_settles_each_pair_once(mat
     events = Counter(await matching.told("pair.ended", "pair.completed"))
     assert events["pair.ended"] + events["pair.completed"] == PAIRS
     assert concluded.pairs == events["pair.completed"]
+
+
+async def steer(matching: Matching, run_id: UUID, if_match: str, **steering: Any) -> str:
+    """The new revision's number, or the code of the refusal."""
+    caller = Caller(organization_id=matching.organization_id, key_id="key", role=Role.COORDINATOR)
+    try:
+        run = await revising.steer(matching.db, caller, run_id, Steering(**steering), if_match)
+        return str(run.revision)
+    except DomainError as error:
+        return error.code
+
+
+async def test_of_admins_who_steer_at_once_exactly_one_wins(matching: Matching) -> None:
+    run_id = (await matching.propose()).match_run_id
+    dropped = [person.person_id for person in matching.pool[:5]]
+    told = await asyncio.gather(*(steer(matching, run_id, '"1.1-proposed"', dropped=(one,)) for one in dropped))
+    assert Counter(told) == {"2": 1, "stale_version": 4}
+    async with matching.db.transaction() as session:
+        runs = await store_results.read_runs(session, matching.organization_id, matching.cycle_id)
+    assert [(run.revision, run.state) for run in runs] == [(1, "superseded"), (2, "proposed")]
+    async with matching.db.transaction() as session:
+        won = await store_results.read_run(session, matching.organization_id, runs[1].id)
+    assert won.steering.dropped == (dropped[told.index("2")],)
+
+
+async def test_steering_and_approving_at_once_leave_one_run_that_counts(matching: Matching) -> None:
+    run_id = (await matching.propose()).match_run_id
+    steered, approved = await asyncio.gather(
+        steer(matching, run_id, '"1.1-proposed"'), asyncio.create_task(_later(approve(matching, run_id)))
+    )
+    assert (steered, approved) in {("2", "match_run_superseded"), ("stale_version", "approved")}
+    left = Counter(pair.state for pair in await pairs(matching))
+    assert left == {PairState.PROPOSED if steered == "2" else PairState.OFFERED: PAIRS}
+
+
+async def _later(work: Awaitable[str]) -> str:
+    await asyncio.sleep(0.02)
+    return await work
+
+
+async def test_no_place_is_taken_twice_by_answers_steering_and_approvals_at_once(matching: Matching) -> None:
+    """People answer their offers, and declined ones are matched again, while two admins steer and approve."""
+    matching.pool = [
+        person.model_copy(update={"mentor_capacity": 2}) if place < 2 else person
+        for place, person in enumerate(matching.pool)
+    ]
+    round_id = await offered(matching)
+    matching.pool += mentees(2)
+    waiting = (await matching.propose(2)).match_run_id
+    answers = [
+        answer(matching, round_id, person_id, pair.id, place % 3 > 0)
+        for place, pair in enumerate(await pairs(matching))
+        if pair.state is PairState.OFFERED
+        for person_id in (pair.mentor_id, pair.mentee_id)
+    ]
+
+    async def admin() -> None:
+        for _ in range(3):
+            async with matching.db.transaction() as session:
+                runs = await store_results.read_runs(session, matching.organization_id, matching.cycle_id)
+            await steer(matching, runs[-1].id, "*")
+            async with matching.db.transaction() as session:
+                runs = await store_results.read_runs(session, matching.organization_id, matching.cycle_id)
+            await approve(matching, runs[-1].id)
+
+    await asyncio.gather(*answers, admin(), admin(), matching.propose(3), approve(matching, waiting))
+    live = (PairState.OFFERED, PairState.ACTIVE, PairState.ON_HOLD)
+    found = [pair for pair in await pairs(matching) if pair.state in live]
+    mentoring, learning = Counter(pair.mentor_id for pair in found), Counter(pair.mentee_id for pair in found)
+    for person in matching.pool:
+        assert mentoring[person.person_id] <= person.mentor_capacity
+        assert learning[person.person_id] <= person.mentee_capacity
+    assert len(found) >= PAIRS - 2

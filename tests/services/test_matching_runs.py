@@ -8,9 +8,10 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from services.matching import main, proposal, store_runs
-from services.matching.computation import Inputs, Result, compute
-from services.matching.models import MatchRun, Pair
+from services.matching import main, proposal, solving, store_approval, store_results
+from services.matching.computation import Inputs, Result
+from services.matching.models import Pair
+from services.matching.steering import Steering
 from shared.auth import Role
 from shared.config import Settings
 from shared.contracts.matching import ConcludeOffers
@@ -21,6 +22,7 @@ from tests.services.matching_stand_ins import Matching, mentees, mentors
 Headers = dict[str, str]
 AccessKey = Callable[..., Awaitable[Headers]]
 Application = Callable[..., FastAPI]
+NO_STEERING = Steering().model_dump(mode="json")
 
 
 @pytest.fixture
@@ -41,13 +43,17 @@ async def test_a_run_is_stored_with_pairs_reasons_and_unmatched_people(
     answer = await client.get(f"/v1/match-runs/{made.match_run_id}", headers=await access_key(Role.VIEWER))
     run = answer.json()
     assert (run["state"], run["attempt"], run["mentors"], run["mentees"]) == ("proposed", 1, 3, 2)
-    assert run["optimal"] is True
+    assert (run["revision"], run["steering"], run["program_id"]) == (1, NO_STEERING, str(matching.program_id))
+    assert run["certified"] is True
+    assert run["total"] == run["bound"] == {"people": 4, "points": sum(pair["score"] for pair in run["pairs"])}
     [first, _] = run["pairs"]
-    assert first["state"] == "proposed"
+    assert (first["state"], first["origin"], first["override_reason"]) == ("proposed", "matched", None)
     assert first["score"] == sum(first["contributions"].values())
-    assert "The mentor teaches what the mentee wants to learn: Generative AI." in first["reasons"]
+    assert "The mentor teaches Generative AI (expert), the mentee's first choice." in first["reasons"]
     [left] = run["unmatched"]
     assert left["reason"] == "candidates_taken"
+    assert {found["person_id"] for found in first["alternatives"] if found["side"] == "mentee"} >= {left["person_id"]}
+    assert [(topic["topic"], topic["teachers"], topic["wanted_by"]) for topic in run["supply"]] == [("ai", 3, 2)]
     assert await matching.told() == ["match_run.proposed"]
 
 
@@ -58,18 +64,6 @@ async def test_a_repeated_attempt_answers_the_stored_proposal_and_reads_no_pool(
     assert await matching.propose() == made
     assert matching.pool_reads == reads
     assert await matching.told() == ["match_run.proposed"]
-
-
-async def test_a_stored_run_can_be_replayed(matching: Matching, db: Database) -> None:
-    made = await matching.propose(min_level_gap=2)
-    async with db.transaction() as session:
-        run = await session.get_one(MatchRun, made.match_run_id)
-        await session.refresh(run, ["inputs"])
-    inputs = Inputs.model_validate(
-        run.inputs | {"cycle_id": run.seed, "direction": run.direction, "policy": run.policy}
-    )
-    assert inputs.hash() == run.inputs_hash
-    assert len(compute(inputs).pairs) == run.pairs_count
 
 
 @pytest.mark.parametrize("pool", [[], mentors(2)])
@@ -142,8 +136,8 @@ async def test_pairs_of_earlier_cycles_do_not_meet_again(matching: Matching, db:
     matching.pool = [*mentors(1), *mentees(1)]
     made = await matching.propose()
     async with db.transaction() as session:
-        run = await store_runs.read_run(session, matching.organization_id, made.match_run_id)
-        await store_runs.approve_run(session, matching.organization_id, run.id, "key")
+        run = await store_results.read_run(session, matching.organization_id, made.match_run_id)
+        await store_approval.approve_run(session, matching.organization_id, run.id, "key")
         pair = await session.get_one(Pair, run.pairs[0].id)
         pair.state = "completed"
     matching.cycle_id = uuid4()
@@ -156,7 +150,7 @@ async def test_an_approval_during_the_computation_is_not_overlooked(
     matching: Matching, db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = await matching.propose(1)
-    real = proposal._compute
+    real = solving.solve
     calls = 0
 
     async def approve_meanwhile(inputs: Inputs, beat: Callable[[], None]) -> Result:
@@ -164,10 +158,10 @@ async def test_an_approval_during_the_computation_is_not_overlooked(
         calls += 1
         if calls == 1:
             async with db.transaction() as session:
-                await store_runs.approve_run(session, matching.organization_id, first.match_run_id, "key")
+                await store_approval.approve_run(session, matching.organization_id, first.match_run_id, "key")
         return await real(inputs, beat)
 
-    monkeypatch.setattr(proposal, "_compute", approve_meanwhile)
+    monkeypatch.setattr(proposal, "solve", approve_meanwhile)
     second = await matching.propose(2)
     assert calls == 2
     assert (second.pairs, second.unmatched) == (0, 1)

@@ -11,7 +11,7 @@ from services.console.forms.enrolment import EnrolmentPage
 from services.console.forms.questionnaire import FieldError, Questionnaire, Refused
 from services.console.forms.survey import SurveyPage
 from shared.contracts.feedback import CheckInForm, Obstacle
-from shared.contracts.intake import EnrolmentAnswer, EnrolmentForm, EnrolmentRole, MeetingWindow
+from shared.contracts.intake import EnrolmentAnswer, EnrolmentForm, EnrolmentRole, MeetingWindow, TeachingLevel
 from shared.contracts.matching import AcceptanceForm, Offer
 
 PAIR = UUID("6f2c1f8e-6a0e-4b0e-9a55-0d9c2d6a1b11")
@@ -37,6 +37,8 @@ class TestEnrolment:
                 ("role", "both"),
                 ("topics_taught", "gaming"),
                 ("topics_taught", "generative-ai"),
+                ("taught_level_gaming", "2"),
+                ("taught_level_leadership", "1"),
                 ("topics_wanted_1", "leadership"),
                 ("topics_wanted_2", ""),
                 ("topics_wanted_3", "finance"),
@@ -52,6 +54,7 @@ class TestEnrolment:
         assert answer == EnrolmentAnswer(
             role=EnrolmentRole.BOTH,
             topics_taught=("gaming", "generative-ai"),
+            taught_levels={"gaming": TeachingLevel.GOOD},
             topics_wanted=("leadership", "finance"),
             mentor_capacity=2,
             mentee_capacity=3,
@@ -73,6 +76,18 @@ class TestEnrolment:
         fields = [("topics_taught", "gaming"), ("topics_wanted_1", "ai")]
         assert self.page.parse(typed(("role", "mentee"), *fields)).topics_taught == ()
         assert self.page.parse(typed(("role", "mentor"), *fields)).topics_wanted == ()
+
+    @pytest.mark.parametrize("level", ["0", "4", "well", "٣"])
+    def test_a_level_that_does_not_exist_is_told_beside_its_topic(self, level: str) -> None:
+        fields = [("role", "mentor"), ("topics_taught", "ai"), ("taught_level_ai", level), ("taught_level_b", "9")]
+        assert refused(self.page, *fields) == {"taught_level_ai": "Choose how well you could teach it."}
+
+    def test_wishes_keep_their_order(self) -> None:
+        wishes = ("preferred_emails", "z@x.example\nb@x.example, a@x.example z@x.example")
+        answer = self.page.parse(typed(("role", "mentor"), wishes))
+        assert answer.preferred_emails == ("z@x.example", "b@x.example", "a@x.example")
+        form = EnrolmentForm(program_name="P", topics=(), languages=(), answer=answer)
+        assert self.page.parse(self.page.prefill(form)).preferred_emails == answer.preferred_emails
 
     @pytest.mark.parametrize("role", [(), (("role", ""),), (("role", "boss"),)])
     def test_the_role_must_be_chosen(self, role: tuple[tuple[str, str], ...]) -> None:
@@ -105,6 +120,7 @@ class TestEnrolment:
         answer = EnrolmentAnswer(
             role=EnrolmentRole.BOTH,
             topics_taught=("gaming",),
+            taught_levels={"gaming": TeachingLevel.BASICS},
             topics_wanted=("ai", "games"),
             mentor_capacity=2,
             languages=("de",),
@@ -125,10 +141,13 @@ class TestEnrolment:
                 {"field": "body.preferred_emails.0", "detail": "nobody"},
                 {"field": "topics_taught", "detail": "none"},
                 {"field": "elsewhere", "detail": "odd"},
+                {"field": "taught_levels.1", "detail": "odd"},
+                {"field": "body.taught_levels", "detail": "many"},
             ],
-            EnrolmentAnswer(role=None),
+            EnrolmentAnswer(role=None, taught_levels=dict.fromkeys(("ai", "gaming"), TeachingLevel.GOOD)),
         )
-        assert [error.field for error in found] == ["topics_wanted_2", "preferred_emails", "topics_taught", ""]
+        fields = ["topics_wanted_2", "preferred_emails", "topics_taught", "", "taught_level_gaming", "topics_taught"]
+        assert [error.field for error in found] == fields
         assert found[1].message == "Address 1: nobody"
 
 

@@ -5,7 +5,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from services.intake.applications import ApplicationInvalid, check_application, emails_of
-from shared.contracts.intake import EnrolmentAnswer, EnrolmentRole
+from shared.contracts.intake import EnrolmentAnswer, EnrolmentRole, TeachingLevel
 from shared.contracts.programs import Topic
 
 TOPICS = (
@@ -34,6 +34,23 @@ def test_the_order_of_wanted_topics_is_kept() -> None:
     answer = EnrolmentAnswer(role=EnrolmentRole.MENTEE, topics_wanted=("Social media", "KI", "social"))
 
     assert check_application(answer, TOPICS, {}, ME).topics_wanted == ["social", "ai-tools"]
+
+
+def test_levels_are_folded_like_the_topics_they_are_about() -> None:
+    answer = EnrolmentAnswer(
+        role=EnrolmentRole.MENTOR,
+        topics_taught=("ai-tools", "Social media"),
+        taught_levels={" ki ": TeachingLevel.BASICS, "Machine Learning": TeachingLevel.BASICS},
+    )
+
+    assert check_application(answer, TOPICS, {}, ME).taught_levels == {"ai-tools": TeachingLevel.BASICS}
+
+
+def test_a_level_is_about_a_topic_that_is_taught_and_said_once() -> None:
+    levels = {"ki": 2, "social": 3, "golf": 1, "ai-tools": 1}
+    answer = EnrolmentAnswer.model_validate({"role": "mentor", "topics_taught": ["ki"], "taught_levels": levels})
+
+    assert fields_of(answer) == ["taught_levels.1", "taught_levels.2", "taught_levels.3"]
 
 
 def test_unknown_topics_and_addresses_are_named_by_field_and_position() -> None:
@@ -72,6 +89,15 @@ def test_nobody_prefers_or_avoids_themselves_or_does_both_with_one_person() -> N
     )
 
     assert fields_of(answer) == ["preferred_emails", "avoided_emails"]
+
+
+def test_the_order_of_wishes_is_their_rank() -> None:
+    people = {f"p{number}@x.example": uuid4() for number in range(5)}
+    wishes = ("p3@x.example", "p0@x.example", "P4@x.example", "p3@x.example", "p1@x.example")
+    answer = EnrolmentAnswer(role=EnrolmentRole.MENTOR, topics_taught=("ki",), preferred_emails=wishes)
+
+    ranked = [people[f"p{number}@x.example"] for number in (3, 0, 4, 1)]
+    assert check_application(answer, TOPICS, people, ME).preferred == ranked
 
 
 def test_wishes_become_people_once_each() -> None:

@@ -1,160 +1,242 @@
-"""The assignment is the best there is: the same people and points as trying every choice."""
+"""The choice is the best there is: on small pools the same people and points as trying every choice."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from itertools import combinations
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
 
+import numpy as np
 import pytest
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings
 
-from services.matching import assignment
-from services.matching.assignment import Candidate, Places, assign
+from services.matching import assignment, double_roles
+from services.matching.assignment import Solution, lexicographic
+from services.matching.computation import Held, Inputs, Result, compute
+from services.matching.explanations import Origin
+from services.matching.flow import Edges, Prices, Side, best_flow
+from services.matching.grid import Grid
+from services.matching.pool import Ints
+from shared.contracts.intake import PoolPerson
+from shared.contracts.programs import Direction
+from tests.unit.matching_pools import (
+    allowed,
+    couples,
+    crowd,
+    grid_of,
+    in_a_pair,
+    inputs,
+    junior,
+    juniors,
+    only,
+    person,
+    places,
+    runs,
+    senior,
+    seniors,
+)
 
-Pool = tuple[list[Places], list[Candidate]]
-
-
-def is_valid(people: Sequence[Places], chosen: Iterable[Candidate]) -> bool:
-    pairs = list(chosen)
-    teaching = Counter(pair.mentor for pair in pairs)
-    learning = Counter(pair.mentee for pair in pairs)
-    directed = {(pair.mentor, pair.mentee) for pair in pairs}
-    return (
-        all(teaching[index] <= places.as_mentor for index, places in enumerate(people))
-        and all(learning[index] <= places.as_mentee for index, places in enumerate(people))
-        and not any((mentee, mentor) in directed for mentor, mentee in directed)
-    )
-
-
-def value(people: Sequence[Places], chosen: Iterable[Candidate]) -> tuple[int, int]:
-    """People newly in a pair, then points."""
-    pairs = list(chosen)
-    covered = {person for pair in pairs for person in pair[:2] if not people[person].paired}
-    return len(covered), sum(pair.points for pair in pairs)
-
-
-def best_value(people: Sequence[Places], candidates: Sequence[Candidate]) -> tuple[int, int]:
-    return max(
-        value(people, chosen)
-        for size in range(len(candidates) + 1)
-        for chosen in combinations(candidates, size)
-        if is_valid(people, chosen)
-    )
+Couple = tuple[UUID, UUID]
 
 
-@st.composite
-def pools(draw: st.DrawFn, *, one_part_each: bool) -> Pool:
-    count = draw(st.integers(2, 6))
-    split = draw(st.integers(1, count - 1))
-    places = st.integers(0, 2)
-    people = [Places(draw(places), draw(places), draw(st.booleans())) for _ in range(count)]
-    mentors = range(split) if one_part_each else range(count)
-    mentees = range(split, count) if one_part_each else range(count)
-    possible = [(mentor, mentee) for mentor in mentors for mentee in mentees if mentor != mentee]
-    couples = draw(st.lists(st.sampled_from(possible), unique=True, max_size=9))
-    usable = [pair for pair in couples if people[pair[0]].as_mentor and people[pair[1]].as_mentee]
-    return people, [Candidate(mentor, mentee, draw(st.integers(0, 5))) for mentor, mentee in usable]
+def chosen(result: Result) -> list[Couple]:
+    """Without pins and pairs by hand."""
+    return [(pair.mentor_id, pair.mentee_id) for pair in result.pairs if pair.origin is Origin.MATCHED]
 
 
-def check(pool: Pool) -> None:
-    people, candidates = pool
-    found = assign(people, candidates)
-    assert found.optimal
-    assert set(found.chosen) <= set(candidates)
-    assert len(set(found.chosen)) == len(found.chosen)
-    assert is_valid(people, found.chosen)
-    assert value(people, found.chosen) == best_value(people, candidates)
+def worth(run: Inputs, some: list[Couple], points: dict[Couple, int]) -> tuple[int, int]:
+    """What the objective counts."""
+    people = {one for couple in some for one in couple} - in_a_pair(run)
+    return len(people) if run.policy.objective == "coverage_first" else 0, sum(points[couple] for couple in some)
 
 
-@settings(max_examples=300, deadline=None)
-@given(pools(one_part_each=True))
-def test_with_one_part_each_the_flow_finds_the_best_choice(pool: Pool) -> None:
-    check(pool)
+def best_by_trying(run: Inputs) -> tuple[int, int]:
+    points = allowed(run)
+    every = sorted(points)
+    mentors, mentees = places(run)
+    best = (0, 0)
+
+    def go_on(start: int, some: list[Couple]) -> None:
+        nonlocal best
+        best = max(best, worth(run, some, points))
+        for number in range(start, len(every)):
+            mentor, mentee = every[number]
+            if mentors[mentor] > 0 and mentees[mentee] > 0 and (mentee, mentor) not in some:
+                mentors[mentor] -= 1
+                mentees[mentee] -= 1
+                go_on(number + 1, [*some, every[number]])
+                mentors[mentor] += 1
+                mentees[mentee] += 1
+
+    go_on(0, [])
+    return best
 
 
-@settings(max_examples=150, deadline=None)
-@given(pools(one_part_each=False))
-@example(([Places(1, 1), Places(1, 1)], [Candidate(0, 1, 3), Candidate(1, 0, 3)]))
-def test_with_people_in_both_parts_the_integer_program_finds_the_best_choice(pool: Pool) -> None:
-    check(pool)
+def check_valid(run: Inputs, result: Result) -> None:
+    """Only allowed couples, each once and in one direction, nobody beyond their places, pins kept."""
+    some, points = chosen(result), allowed(run)
+    assert {pair: points[pair] for pair in some} == {
+        (pair.mentor_id, pair.mentee_id): pair.points for pair in result.pairs if pair.origin is Origin.MATCHED
+    }
+    assert len({frozenset(couple) for couple in some}) == len(some)
+    mentors, mentees = places(run)
+    assert all(count <= mentors[one] for one, count in Counter(mentor for mentor, _ in some).items())
+    assert all(count <= mentees[one] for one, count in Counter(mentee for _, mentee in some).items())
+    pins = {(pin.mentor_id, pin.mentee_id) for pin in run.steering.pins}
+    assert pins == couples(result) - set(some)
+    total = worth(run, some, points)
+    assert (result.total.people, result.total.points) == total
+    assert (result.bound.people, result.bound.points) >= total
+
+
+@settings(max_examples=120, deadline=None)
+@given(runs(most_couples=9, both=False))
+def test_with_one_part_each_the_choice_is_the_best(run: Inputs) -> None:
+    result = compute(run)
+    check_valid(run, result)
+    assert (result.total.people, result.total.points) == best_by_trying(run)
+    assert result.certified
+
+
+@settings(max_examples=100, deadline=None)
+@given(runs(most_couples=9))
+def test_with_people_in_both_parts_the_choice_is_the_best(run: Inputs) -> None:
+    result = compute(run)
+    check_valid(run, result)
+    assert (result.total.people, result.total.points) == best_by_trying(run)
+    assert result.certified
+
+
+def matched(people: list[PoolPerson], **more: Any) -> set[Couple]:
+    return couples(compute(inputs(people, **more)))
 
 
 def test_one_more_person_in_a_pair_is_worth_more_than_any_points() -> None:
-    people = [Places(1, 0), Places(1, 0), Places(0, 1), Places(0, 1)]
-    rich, poor = Candidate(0, 2, 50_000), [Candidate(0, 3, 0), Candidate(1, 2, 0)]
-    assert set(assign(people, [rich, *poor]).chosen) == set(poor)
+    good, poor = junior(), junior(topics_taught=(), languages=("de",))
+    keen, open_to_all = senior(preferred=(good.person_id,)), senior(languages=("de", "en"))
+    policy = only(topics=10, wishes=10)
+    assert matched([good, poor, keen, open_to_all], policy=policy) == {
+        (good.person_id, keen.person_id),
+        (poor.person_id, open_to_all.person_id),
+    }
+    only_one = keen.model_copy(update={"languages": ("en", "de"), "preferred": (good.person_id,)})
+    other = open_to_all.model_copy(update={"languages": ("en",), "topics_wanted": ()})
+    assert matched([good, poor, only_one, other], policy=policy) == {
+        (good.person_id, other.person_id),
+        (poor.person_id, only_one.person_id),
+    }
+    quality = policy | {"objective": "quality_first"}
+    assert matched([good, poor, only_one, other], policy=quality) == {(good.person_id, only_one.person_id)}
 
 
 def test_spare_places_go_to_people_without_a_pair_first() -> None:
-    people = [Places(2, 0), Places(2, 0), Places(0, 1), Places(0, 1)]
-    every = [Candidate(0, 2, 9), Candidate(0, 3, 9), Candidate(1, 2, 1), Candidate(1, 3, 1)]
-    chosen = assign(people, every).chosen
-    assert {pair.mentor for pair in chosen} == {0, 1}
-    assert sum(pair.points for pair in chosen) == 10
+    good, poor = junior(mentor_capacity=2), junior(mentor_capacity=2, topics_taught=())
+    assert {mentor for mentor, _ in matched([good, poor, *seniors(2)])} == {good.person_id, poor.person_id}
 
 
 def test_people_who_are_in_a_pair_already_give_way_to_those_who_are_not() -> None:
-    people = [Places(1, 0, paired=True), Places(0, 1, paired=True), Places(0, 1)]
-    assert assign(people, [Candidate(0, 1, 9), Candidate(0, 2, 1)]).chosen == (Candidate(0, 2, 1),)
-
-
-def test_that_holds_with_people_in_both_parts_too() -> None:
-    people = [Places(1, 1, paired=True), Places(1, 1, paired=True), Places(1, 1), Places(1, 1)]
-    candidates = [Candidate(0, 1, 9), Candidate(1, 0, 8), Candidate(0, 2, 1), Candidate(3, 1, 1)]
-    assert set(assign(people, candidates).chosen) == {Candidate(0, 2, 1), Candidate(3, 1, 1), Candidate(1, 0, 8)}
-    few = [Places(1, 0, paired=True), Places(1, 1, paired=True), Places(0, 1)]
-    assert assign(few, [Candidate(0, 1, 9), Candidate(0, 2, 1), Candidate(1, 2, 0)]).chosen == (
-        Candidate(0, 1, 9),
-        Candidate(1, 2, 0),
-    )
-    one = [Places(1, 0, paired=True), Places(1, 1, paired=True), Places(0, 1), Places(0, 1, paired=True)]
-    assert assign(one, [Candidate(0, 1, 9), Candidate(0, 2, 1), Candidate(1, 3, 9)]).chosen == (
-        Candidate(0, 2, 1),
-        Candidate(1, 3, 9),
-    )
+    mentor, [busy, free] = junior(), seniors(2, mentee_capacity=2)
+    busy = busy.model_copy(update={"preferred": (mentor.person_id,)})
+    held = [Held(person_id=busy.person_id, as_mentee=1)]
+    assert matched([mentor, busy, free]) == {(mentor.person_id, busy.person_id)}
+    assert matched([mentor, busy, free], held=held) == {(mentor.person_id, free.person_id)}
 
 
 def test_someone_in_both_parts_counts_as_one_person() -> None:
     """A chain of three people has as many sides filled as two pairs of four people, and covers fewer."""
-    people = [Places(1, 0), Places(1, 1), Places(1, 1), Places(0, 1)]
-    chain = [Candidate(0, 1, 9), Candidate(1, 2, 9), Candidate(2, 3, 0)]
-    apart = [Candidate(0, 1, 9), Candidate(2, 3, 0)]
-    assert value(people, assign(people, chain).chosen)[0] == 4
-    assert set(apart) <= set(assign(people, chain).chosen)
+    first, second = person(level=1, role="mentor"), person(level=2)
+    third, fourth = person(level=3), person(level=4, role="mentee")
+    allowed_gap = {"max_level_gap": 1} | only(topics=1)
+    result = compute(inputs([first, second, third, fourth], policy=allowed_gap))
+    assert result.total.people == 4
+    assert {(first.person_id, second.person_id), (third.person_id, fourth.person_id)} <= couples(result)
 
 
 def test_two_people_are_never_matched_in_both_directions() -> None:
-    people = [Places(1, 1), Places(1, 1)]
-    assert assign(people, [Candidate(0, 1, 2), Candidate(1, 0, 3)]).chosen == (Candidate(1, 0, 3),)
+    two = [person(level=1), person(level=2)]
+    for objective in ("coverage_first", "quality_first"):
+        assert len(matched(two, direction=Direction.MUTUAL, policy={"objective": objective})) == 1
 
 
-def test_no_candidates_mean_no_pairs() -> None:
-    assert assign([Places(1, 1)], []).chosen == ()
+def test_no_eligible_couple_means_no_pair_and_that_is_proven() -> None:
+    result = compute(inputs([*juniors(3, level=9), *seniors(2)]))
+    assert (result.pairs, result.total, result.certified) == ((), result.bound, True)
 
 
-@pytest.mark.parametrize("both", [0, 1])
-def test_the_same_input_gives_the_same_choice(both: int) -> None:
-    people = [Places(1, both) for _ in range(10)] + [Places(0, 1) for _ in range(10)]
-    candidates = [Candidate(mentor, mentee, 5) for mentor in range(10) for mentee in range(10, 20)]
-    candidates += [Candidate(mentor, mentor - 1, 5) for mentor in range(1, 10) if both]
-    assert assign(people, candidates) == assign(people, candidates)
+def test_the_most_points_and_places_there_are_stay_within_whole_numbers() -> None:
+    people = [*juniors(60, mentor_capacity=5), *seniors(60, mentee_capacity=5)]
+    result = compute(inputs(people, policy={"weights": dict.fromkeys(only()["weights"], 10)}))
+    assert (len(result.pairs), result.total.people, result.certified) == (300, 120, True)
 
 
-def test_large_pools_stay_within_whole_numbers() -> None:
-    """Bonus times nodes must fit 64 bits: 400 people with the most points there are."""
-    people = [Places(5, 0) for _ in range(200)] + [Places(0, 5) for _ in range(200)]
-    candidates = [Candidate(mentor, mentee, 50_000) for mentor in range(200) for mentee in range(200, 400)]
-    chosen = assign(people, candidates).chosen
-    assert value(people, chosen) == (400, 1000 * 50_000)
+def test_prices_that_mix_points_and_people_do_not_prove_the_order_of_the_two() -> None:
+    bonus = 1000
+
+    def proves(*prices: int) -> bool:
+        return lexicographic(Prices(np.asarray(prices, dtype=np.int64), np.zeros(0, dtype=np.int64)), bonus)
+
+    assert proves()
+    assert proves(-1000, 0, 200, 2249, -3249)
+    assert not proves(0, 250)
+    assert not proves(1500)
+    assert not proves(-400)
 
 
-def test_when_the_solver_runs_out_of_effort_the_choice_is_valid_and_not_called_optimal(
+def chain(count: int) -> list[PoolPerson]:
+    """Mentors and mentees of whom each may meet two, so that one more pair costs all the points of the others: a mentor
+    teaches what the next mentee wants, but then the first mentee and the last mentor are left."""
+    mentors = [
+        junior(person_id=UUID(int=100 + n), languages=(f"l{n}", f"l{n + 1}"), topics_taught=(f"t{n}",))
+        for n in range(count)
+    ]
+    mentees = [
+        senior(person_id=UUID(int=500 + n), languages=(f"l{n}",), topics_wanted=(f"t{n - 1}",)) for n in range(count)
+    ]
+    return [*mentors, *mentees]
+
+
+@pytest.mark.parametrize(("length", "bonus", "raised"), [(30, 2**17, True), (30, 2**20, True), (5, 2**20, False)])
+def test_a_bonus_that_points_could_outweigh_is_raised(
+    monkeypatch: pytest.MonkeyPatch, length: int, bonus: int, raised: bool
+) -> None:
+    monkeypatch.setattr(assignment, "BONUS", bonus)
+    units = []
+    solve = double_roles.solve_once_each
+
+    def watch(grid: Grid, mentors: Ints, mentees: Ints, paid: Ints, beat: Callable[[], None]) -> Solution:
+        units.append(int(paid.max()))
+        return solve(grid, mentors, mentees, paid, beat)
+
+    monkeypatch.setattr(double_roles, "solve_once_each", watch)
+    result = compute(inputs(chain(length), policy=only(topics=10)))
+    # The pairs of the whole chain give no points; with one pair fewer all the others would give ten thousand.
+    assert (result.total.people, result.total.points, result.certified) == (2 * length, 0, True)
+    assert units[0] == bonus
+    assert (len(units) > 1) is raised
+
+
+def test_in_the_integer_program_too_no_points_outweigh_a_person() -> None:
+    grid = grid_of(inputs(chain(30), policy=only(topics=10)))
+    one_each = np.ones(30, dtype=np.int64)
+    bonus = np.full(60, 2**17)
+    pairs, proven = double_roles._integer_program(
+        assignment.all_edges(grid), grid, one_each, one_each, bonus, assignment.NO_EDGES
+    )
+    assert (len(pairs), proven) == (30, True)
+
+
+def test_when_the_integer_program_runs_out_of_effort_the_choice_is_valid_and_not_called_certified(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    people = [Places(1, 1) for _ in range(12)]
-    candidates = [Candidate(one, other, one + other) for one in range(12) for other in range(12) if one != other]
-    monkeypatch.setattr(assignment, "EFFORT", 0.0)
-    found = assign(people, candidates)
-    assert not found.optimal
-    assert found.chosen
-    assert is_valid(people, found.chosen)
+    run = inputs(crowd(24, seed=2, roles=("both",)), Direction.MUTUAL)
+    assert compute(run).certified
+    monkeypatch.setattr(double_roles, "EFFORT", 0.0)
+    result = compute(run)
+    check_valid(run, result)
+    assert result.pairs
+    assert not result.certified
+
+
+def test_a_flow_without_edges_takes_none() -> None:
+    side = Side(np.ones(2, dtype=np.int64), np.ones(2, dtype=np.int64))
+    none = np.zeros(0, dtype=np.int64)
+    assert best_flow(Edges(none, none, none), side, side).tolist() == []

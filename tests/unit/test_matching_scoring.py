@@ -1,129 +1,245 @@
 """How good a couple is: each preference by itself, in whole points."""
 
-from uuid import uuid4
+from typing import Any
+from uuid import UUID, uuid4
 
+import numpy as np
 import pytest
+from hypothesis import given, settings
 
-from services.matching.eligibility import Rules
-from services.matching.participant import Participant, common_hours, prepare, wish_shares
-from services.matching.scoring import MAX_POINTS, Preference, contributions, points, reasons, shared_topics
-from shared.contracts.intake import MeetingWindow
-from shared.contracts.programs import Direction, MatchingPolicy
-from tests.unit.test_matching_eligibility import mentee, mentor, person, rules
+from services.matching import scoring
+from services.matching.assignment import BONUS
+from services.matching.computation import Inputs, compute, participants, rules_of
+from services.matching.participant import prepare, wish_units
+from services.matching.pool import Pool
+from services.matching.scoring import POINTS, Preference
+from shared.contracts.intake import PoolPerson
+from shared.contracts.programs import Direction, Weights
+from tests.unit.matching_pools import couples, inputs, junior, juniors, only, person, runs, senior, seniors
+from tests.unit.test_matching_participant import WEEK
 
-LABELS = {"ai": "Generative AI", "data": "Data literacy"}
+ALL = dict.fromkeys((preference.value for preference in Preference), 10)
 
 
-def given(preference: Preference, one: Participant, other: Participant, by: Rules | None = None) -> int:
-    return contributions(one, other, by or rules())[preference]
+def given_points(
+    preference: Preference, mentor: PoolPerson, mentee: PoolPerson, direction: str = "reverse", **more: Any
+) -> int:
+    """The points of one preference at weight 1; `more` are fields of the policy."""
+    policy = only(**{preference.value: 1}) | more
+    return sum_of(inputs([mentor, mentee], Direction(direction), policy=policy), mentor, mentee)
+
+
+def sum_of(run: Inputs, mentor: PoolPerson, mentee: PoolPerson) -> int:
+    pool = Pool(participants(run))
+    one, other = (np.asarray([pool.index[someone.person_id]]) for someone in (mentor, mentee))
+    return int(scoring.points(pool, rules_of(run), one, other)[0])
 
 
 def test_topics_count_by_the_mentees_order() -> None:
-    learner = mentee(topics_wanted=("ai", "data"))
-    first = given(Preference.TOPICS, mentor(topics_taught=("ai",)), learner)
-    second = given(Preference.TOPICS, mentor(topics_taught=("data",)), learner)
-    both = given(Preference.TOPICS, mentor(topics_taught=("data", "ai")), learner)
-    assert (first, second, both) == (6670, 3330, 10000)
-    assert given(Preference.TOPICS, mentor(topics_taught=("law",)), learner) == 0
+    mentee = senior(topics_wanted=("ai", "data", "law"))
+    taught = [("ai",), ("data",), ("law",), ("law", "ai", "data"), ("tax",), ()]
+    found = [given_points(Preference.TOPICS, junior(topics_taught=topics), mentee) for topics in taught]
+    assert found == [548, 272, 180, 1000, 0, 0]
+
+
+@pytest.mark.parametrize(("level", "points"), [(1, 500), (2, 750), (3, 1000)])
+def test_a_topic_counts_as_much_as_it_is_taught_well(level: int, points: int) -> None:
+    mentor = junior(topics_taught=("ai",), taught_levels={"ai": level, "data": 3})
+    assert given_points(Preference.TOPICS, mentor, senior(topics_wanted=("ai",))) == points
+
+
+def test_a_first_choice_taught_poorly_is_worth_less_than_both_choices_taught_well() -> None:
+    mentee = senior(topics_wanted=("ai", "data"))
+    poor = junior(topics_taught=("ai",), taught_levels={"ai": 1})
+    second = junior(topics_taught=("data",), taught_levels={"data": 3})
+    assert given_points(Preference.TOPICS, poor, mentee) == 2 * 167
+    assert given_points(Preference.TOPICS, second, mentee) == 4 * 83
+
+
+def test_without_a_said_level_a_topic_is_taught_by_an_expert() -> None:
+    assert given_points(Preference.TOPICS, junior(topics_taught=("ai",)), senior(topics_wanted=("ai",))) == POINTS
 
 
 def test_in_a_mutual_pair_the_weaker_direction_of_topics_counts() -> None:
-    by = rules(Direction.MUTUAL)
-    teacher = mentor(topics_taught=("ai",), topics_wanted=("data",))
-    assert given(Preference.TOPICS, teacher, mentee(topics_wanted=("ai",)), by) == 0
-    partner = mentee(topics_wanted=("ai",), topics_taught=("data",))
-    assert given(Preference.TOPICS, teacher, partner, by) == 10000
+    one = junior(topics_taught=("ai",), topics_wanted=("data",))
+    other = senior(topics_wanted=("ai",))
+    assert given_points(Preference.TOPICS, one, other, "mutual") == 0
+    assert given_points(Preference.TOPICS, one, other) == POINTS
+    partner = senior(topics_wanted=("ai",), topics_taught=("data",), taught_levels={"data": 2})
+    assert given_points(Preference.TOPICS, one, partner, "mutual") == 750
+    weak = one.model_copy(update={"taught_levels": {"ai": 1}})
+    assert given_points(Preference.TOPICS, weak, partner, "mutual") == 500
 
 
-def test_the_shares_of_wishes_fall_with_their_rank_and_add_up_to_one() -> None:
-    shares = wish_shares(("c", "a", "b", "a"))
-    assert list(shares) == ["c", "a", "b"]
-    assert sum(shares.values()) == pytest.approx(1)
-    assert shares["c"] == pytest.approx(3 * shares["b"])
-
-
-def test_working_in_different_departments_counts() -> None:
-    assert given(Preference.CROSS_FUNCTIONAL, mentor(department="IT"), mentee(department="Sales")) == 3000
-    assert given(Preference.CROSS_FUNCTIONAL, mentor(department="IT"), mentee(department="IT")) == 0
-
-
-def test_each_sides_wish_counts_half() -> None:
-    one, other = mentor(), mentee()
-    wished = mentor(preferred=(other.person_id,))
-    assert given(Preference.WISHES, one, other) == 0
-    assert given(Preference.WISHES, wished, other) == 2500
-    assert given(Preference.WISHES, wished, mentee(person_id=other.person_id, preferred=(wished.person_id,))) == 5000
+def test_the_units_of_wishes_fall_with_their_rank_and_add_up() -> None:
+    units = wish_units(("c", "a", "b", "a"))
+    assert list(units) == ["c", "a", "b"]
+    assert sum(units.values()) * 4 == POINTS
+    assert units == {"c": 137, "a": 68, "b": 45}
+    assert wish_units(()) == {}
 
 
 @pytest.mark.parametrize(
-    ("windows", "zone", "hours"),
+    ("one", "other", "points"), [("IT", "Sales", 1000), ("IT", " it ", 0), ("", "Sales", 0), ("", "", 0)]
+)
+def test_working_in_different_known_departments_counts(one: str, other: str, points: int) -> None:
+    assert given_points(Preference.CROSS_FUNCTIONAL, junior(department=one), senior(department=other)) == points
+
+
+@pytest.mark.parametrize(
+    ("preference", "one", "other", "points"),
     [
-        (("mon-am",), "Europe/Berlin", 4),
-        (("mon-pm",), "Europe/Berlin", 0),
-        (("mon-am",), "Europe/London", 3),
-        (("mon-pm",), "Asia/Kolkata", 3.5),
-        (("mon-am",), "America/New_York", 0),
-        ((), "Europe/Berlin", 4),
-        (("mon-am",), "no such zone", 3),
+        ("same", "Berlin", " berlin", 1000),
+        ("same", "Berlin", "Pune", 0),
+        ("same", "", "", 0),
+        ("different", "Berlin", "Pune", 1000),
+        ("different", "Berlin", "BERLIN", 0),
+        ("different", "Berlin", "", 0),
     ],
 )
-def test_meeting_windows_are_compared_in_one_time(windows: tuple[str, ...], zone: str, hours: float) -> None:
-    berlin = mentor(meeting_windows=(MeetingWindow.MON_AM,), time_zone="Europe/Berlin")
-    other = mentee(meeting_windows=windows, time_zone=zone)
-    assert common_hours(berlin, other) == hours
-    assert given(Preference.MEETING_WINDOWS, berlin, other) == round(3000 * hours / 4)
+def test_the_same_or_a_different_known_location_counts(preference: str, one: str, other: str, points: int) -> None:
+    mentor, mentee = junior(location=one), senior(location=other)
+    assert given_points(Preference.LOCATION, mentor, mentee, location=preference) == points
 
 
-def test_a_sunday_evening_in_utc_is_found_at_the_weeks_edge() -> None:
-    auckland = mentor(meeting_windows=(MeetingWindow.MON_AM,), time_zone="Pacific/Auckland")
-    assert auckland.slots.bit_count() == 8
+@pytest.mark.parametrize(("rank", "points"), [(1, 500), (2, 400), (3, 300), (4, 200), (5, 100), (6, 0)])
+@pytest.mark.parametrize("side", ["mentor", "mentee"])
+def test_a_wish_of_either_side_counts_half_and_less_with_its_rank(side: str, rank: int, points: int) -> None:
+    mentor, mentee = junior(), senior()
+    before = [uuid4() for _ in range(rank - 1)]
+    if side == "mentor":
+        mentor = mentor.model_copy(update={"preferred": (*before, mentee.person_id)})
+    else:
+        mentee = mentee.model_copy(update={"preferred": (*before, mentor.person_id)})
+    assert given_points(Preference.WISHES, mentor, mentee) == points
 
 
-@pytest.mark.parametrize(("level", "expected"), [(3, 2000), (2, 1000), (4, 1000), (5, 666)])
-def test_a_level_gap_near_the_target_counts_more(level: int, expected: int) -> None:
-    assert given(Preference.LEVEL_GAP, mentor(level=1), mentee(level=level)) == expected
+def test_wishes_of_both_sides_add_up() -> None:
+    mentor = junior()
+    mentee = senior(preferred=(mentor.person_id,))
+    mentor = mentor.model_copy(update={"preferred": (uuid4(), mentee.person_id)})
+    assert given_points(Preference.WISHES, mentor, mentee) == 900
 
 
-def test_the_target_gap_is_the_middle_of_a_bounded_range() -> None:
-    by = rules(min_level_gap=1, max_level_gap=5)
-    assert given(Preference.LEVEL_GAP, mentor(level=1), mentee(level=4), by) == 2000
+def test_somebody_named_twice_is_wished_for_once_at_the_better_rank() -> None:
+    mentee = senior()
+    assert given_points(Preference.WISHES, junior(preferred=(mentee.person_id, mentee.person_id)), mentee) == 500
 
 
-def test_a_weight_of_zero_silences_a_preference() -> None:
-    silent = {"topics": 0, "cross_functional": 0, "meeting_windows": 0, "wishes": 0, "level_gap": 0}
-    by = Rules(Direction.REVERSE, MatchingPolicy.model_validate({"weights": silent}))
-    assert points(mentor(topics_taught=("ai",)), mentee(topics_wanted=("ai",)), by) == 0
+@pytest.mark.parametrize(("waiting", "points"), [("", 0), ("mentor", 500), ("mentee", 500), ("mentor mentee", 1000)])
+def test_each_side_that_waited_counts_half(waiting: str, points: int) -> None:
+    two = {"mentor": junior(), "mentee": senior()}
+    waited = [two[side].person_id for side in waiting.split()]
+    run = inputs(list(two.values()), policy=only(waited=1), waited=waited)
+    assert sum_of(run, two["mentor"], two["mentee"]) == points
 
 
-def test_no_couple_scores_more_than_the_maximum() -> None:
-    full = dict.fromkeys(("topics", "cross_functional", "meeting_windows", "wishes", "level_gap"), 10)
-    by = Rules(Direction.REVERSE, MatchingPolicy.model_validate({"weights": full}))
-    one_id, other_id = uuid4(), uuid4()
-    one = mentor(person_id=one_id, topics_taught=("ai",), preferred=(other_id,))
-    other = mentee(person_id=other_id, topics_wanted=("ai",), preferred=(one_id,))
-    assert points(one, other, by) == MAX_POINTS
+@pytest.mark.parametrize(
+    ("windows", "zone", "points"),
+    [
+        (("mon-am",), "Europe/Berlin", 1000),
+        (("mon-am", "tue-am"), "Europe/Berlin", 1000),
+        (("mon-pm", "tue-pm"), "Europe/Berlin", 0),
+        (("mon-am",), "Europe/London", 750),
+        (("mon-pm",), "Asia/Kolkata", 875),
+        ((), "Europe/Berlin", 1000),
+        (("mon-am",), "no such zone", 750),
+    ],
+)
+def test_common_hours_count_up_to_four(windows: tuple[str, ...], zone: str, points: int) -> None:
+    mentor = junior(meeting_windows=("mon-am", "tue-am"), time_zone="Europe/Berlin")
+    mentee = senior(meeting_windows=windows, time_zone=zone)
+    assert given_points(Preference.MEETING_WINDOWS, mentor, mentee) == points
 
 
-def test_reasons_are_sentences_with_topic_labels() -> None:
-    one = mentor(level=1, topics_taught=("data", "ai"), meeting_windows=("mon-am",))
-    other = mentee(level=3, topics_wanted=("ai", "data"), meeting_windows=("mon-am",), preferred=(one.person_id,))
-    assert reasons(one, other, rules(), LABELS) == (
-        "The mentor teaches what the mentee wants to learn: Generative AI, Data literacy.",
-        "They work in different departments.",
-        "Their meeting windows have 4 hours a week in common.",
-        "At least one of them wished for the other.",
-        "They are 2 levels apart.",
+@pytest.mark.parametrize(
+    ("policy", "gap", "points"),
+    [
+        ({}, 2, 1000),
+        ({}, 1, 500),
+        ({}, 3, 500),
+        ({}, 5, 250),
+        ({"min_level_gap": 1, "max_level_gap": 5}, 3, 1000),
+        ({"min_level_gap": 1, "max_level_gap": 2}, 1, 667),
+        ({"min_level_gap": 1, "max_level_gap": 5, "target_level_gap": 5}, 5, 1000),
+        ({"min_level_gap": 1, "max_level_gap": 5, "target_level_gap": 5}, 3, 333),
+    ],
+)
+@pytest.mark.parametrize("direction", ["reverse", "traditional", "mutual"])
+def test_a_level_gap_near_the_target_counts_more(direction: str, policy: dict[str, Any], gap: int, points: int) -> None:
+    low, high = (1, 1 + gap) if direction == "reverse" else (1 + gap, 1)
+    mentor, mentee = junior(level=low), senior(level=high)
+    assert given_points(Preference.LEVEL_GAP, mentor, mentee, direction, **policy) == points
+
+
+def test_a_weight_multiplies_and_zero_silences() -> None:
+    two = junior(), senior()
+    assert sum_of(inputs([*two], policy=only(topics=7)), *two) == 7000
+    assert sum_of(inputs([*two], policy=only()), *two) == 0
+
+
+def full_house() -> tuple[PoolPerson, PoolPerson]:
+    """Two people who meet every preference fully, in a policy with default gaps."""
+    one, other = uuid4(), uuid4()
+    return (
+        junior(person_id=one, preferred=(other,), location="Pune"),
+        senior(person_id=other, preferred=(one,), location="Pune"),
     )
 
 
-def test_reasons_claim_nothing_that_is_not_so() -> None:
-    one = prepare(person(level=2, department="IT", meeting_windows=("mon-am",)))
-    other = prepare(person(level=2, department="IT", meeting_windows=("tue-am",)))
-    assert reasons(one, other, rules(min_level_gap=0), LABELS) == ()
+def test_whoever_meets_every_preference_has_the_most_points() -> None:
+    mentor, mentee = full_house()
+    run = inputs([mentor, mentee], policy={"weights": ALL}, waited=[mentor.person_id, mentee.person_id])
+    assert sum_of(run, mentor, mentee) == scoring.most_points(Weights(**ALL)) == 70_000
 
 
-def test_shared_topics_are_both_ways_only_in_a_mutual_pair() -> None:
-    one = mentor(topics_taught=("ai",), topics_wanted=("data",))
-    other = mentee(topics_wanted=("law", "ai"), topics_taught=("data",))
-    assert shared_topics(one, other, Direction.REVERSE) == ("ai",)
-    assert shared_topics(one, other, Direction.MUTUAL) == ("ai", "data")
+def test_a_persons_bonus_is_far_above_any_score() -> None:
+    assert 4 * scoring.most_points(Weights(**ALL)) < BONUS
+
+
+@settings(max_examples=60, deadline=None)
+@given(runs(most=6))
+def test_contributions_add_up_and_stay_within_their_weights(run: Inputs) -> None:
+    pool, rules = Pool(participants(run)), rules_of(run)
+    mentors, mentees = (place.ravel() for place in np.indices((len(pool), len(pool))))
+    parts = scoring.contributions(pool, rules, mentors, mentees)
+    for preference, found in parts.items():
+        assert found.min() >= 0
+        assert found.max() <= POINTS * getattr(rules.policy.weights, preference.value)
+    assert np.array_equal(sum(parts.values()), scoring.points(pool, rules, mentors, mentees))
+
+
+@pytest.mark.parametrize("preference", list(Preference))
+def test_a_weight_of_ten_is_never_a_constraint(preference: Preference) -> None:
+    """A couple that meets nothing at all is matched when there is nothing better."""
+    mentor = junior(topics_taught=(), department="IT", location="Pune", meeting_windows=("mon-am",))
+    mentee = senior(topics_wanted=(), department="IT", location="Berlin", meeting_windows=("fri-pm",), level=90)
+    result = compute(inputs([mentor, mentee], policy=only(**{preference.value: 10})))
+    assert couples(result) == {(mentor.person_id, mentee.person_id)}
+
+
+@pytest.mark.parametrize("preference", list(Preference))
+def test_of_two_mentors_the_one_who_meets_the_preference_is_chosen(preference: Preference) -> None:
+    good, mentee = full_house()
+    poor = junior(topics_taught=(), department="Sales", location="Rome", meeting_windows=("mon-am",), level=-9)
+    mentee = mentee.model_copy(update={"meeting_windows": ("tue-am",)})
+    run = inputs([good, poor, mentee], policy=only(**{preference.value: 1}), waited=[good.person_id])
+    assert couples(compute(run)) == {(good.person_id, mentee.person_id)}
+
+
+@pytest.mark.parametrize(("floor", "matched"), [(0, True), (25, True), (26, False)])
+def test_under_quality_first_a_pair_reaches_the_floor(floor: int, matched: bool) -> None:
+    people = [junior(location="Rome"), senior(location="Pune", topics_wanted=("ai",))]
+    policy = only(topics=1, location=3) | {"objective": "quality_first", "floor": floor}
+    assert bool(compute(inputs(people, policy=policy)).pairs) is matched
+
+
+def test_under_quality_first_a_pair_that_meets_no_preference_is_none() -> None:
+    people = [*juniors(2, topics_taught=("law",)), *seniors(2)]
+    assert compute(inputs(people, policy=only(topics=1) | {"objective": "quality_first"})).pairs == ()
+    assert len(compute(inputs(people, policy=only(topics=1))).pairs) == 2
+
+
+def test_a_person_is_prepared_with_the_five_first_wishes() -> None:
+    wished = tuple(UUID(int=number) for number in range(9))
+    assert prepare(person(preferred=wished), WEEK).preferred == wished[:5]

@@ -7,10 +7,10 @@ import pytest
 from pydantic import ValidationError
 
 from services.programs.definition import CycleRequest, ProgramDefinition, changed_calendar, check_start
-from services.programs.etags import IfMatchRequired, StaleVersion, check_match, check_present, etag
 from services.programs.topics import AmbiguousTopics, check_unambiguous
-from shared.contracts.programs import Calendar, Topic
+from shared.contracts.programs import Calendar, MatchingPolicy, Objective, Topic, Weights
 from shared.errors import Invalid
+from shared.http.etags import IfMatchRequired, StaleVersion, check_match, check_present, etag
 
 
 def refused(**fields: Any) -> set[str]:
@@ -45,6 +45,7 @@ def test_a_time_zone_is_an_iana_name(zone: Any) -> None:
         ({"calendar": {"sending_hours": {"begin": "08:00"}}}, "calendar.sending_hours.begin"),
         ({"policy": {"gap": 1}}, "policy.gap"),
         ({"policy": {"weights": {"topic": 1}}}, "policy.weights.topic"),
+        ({"policy": {"weights": {"location": 1, "seniority": 1}}}, "policy.weights.seniority"),
         ({"topics": [{"code": "ai", "label": "AI", "alias": "x"}]}, "topics.0.alias"),
     ],
 )
@@ -91,7 +92,79 @@ def test_sending_hours_are_local(hours: dict[str, str]) -> None:
 
 def test_the_cross_checks_of_contracts_hold() -> None:
     assert refused(calendar={"check_in": {"length": "P9D"}, "check_in_every": "P8D"}) == {"calendar"}
-    assert refused(policy={"min_level_gap": 3, "max_level_gap": 2}) == {"policy"}
+
+
+def why_refused(**policy: Any) -> list[str]:
+    """What is said of a policy whose fields do not go together."""
+    with pytest.raises(ValidationError) as caught:
+        ProgramDefinition.model_validate({"name": "Upward", "policy": policy})
+    assert {error["loc"] for error in caught.value.errors()} == {("policy",)}
+    return [error["msg"].removeprefix("Value error, ") for error in caught.value.errors()]
+
+
+def taken(**policy: Any) -> MatchingPolicy:
+    return ProgramDefinition.model_validate({"name": "Upward", "policy": policy}).policy
+
+
+def test_a_floor_needs_quality_first() -> None:
+    assert why_refused(floor=40) == ["floor needs the objective quality_first"]
+    assert why_refused(floor=40, objective="coverage_first") == ["floor needs the objective quality_first"]
+    assert taken(floor=40, objective="quality_first").floor == 40
+    assert taken(floor=0).objective is Objective.COVERAGE_FIRST
+
+
+def test_the_level_gaps_are_a_range_with_the_target_inside() -> None:
+    assert why_refused(min_level_gap=3, max_level_gap=2) == ["max_level_gap must not be below min_level_gap"]
+    assert why_refused(min_level_gap=2, target_level_gap=1) == ["target_level_gap must not be below min_level_gap"]
+    assert why_refused(max_level_gap=2, target_level_gap=3) == ["target_level_gap must not be above max_level_gap"]
+    for target in (2, 3, 4):
+        assert taken(min_level_gap=2, max_level_gap=4, target_level_gap=target).target_level_gap == target
+    assert taken(target_level_gap=100).max_level_gap is None
+
+
+def test_past_pairs_are_repeated_at_once_or_after_cycles_and_not_both() -> None:
+    message = "repeat_after_cycles needs repeat_past_pairs to be false"
+    assert why_refused(repeat_past_pairs=True, repeat_after_cycles=2) == [message]
+    assert taken(repeat_past_pairs=False, repeat_after_cycles=2).repeat_after_cycles == 2
+
+
+@pytest.mark.parametrize("hours", [0.25, 1.4, -0.5, 40.5, float("nan"), float("inf"), "two", None])
+def test_common_hours_come_in_halves(hours: Any) -> None:
+    assert refused(policy={"min_common_hours": hours}) == {"policy.min_common_hours"}
+    assert taken(min_common_hours=1.5).min_common_hours == 1.5
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("objective", "fairness_first"),
+        ("objective", None),
+        ("floor", 101),
+        ("floor", -1),
+        ("min_level_gap", -1),
+        ("target_level_gap", 1.5),
+        ("repeat_after_cycles", 0),
+        ("location", "near"),
+        ("reporting_line", "perhaps"),
+        ("weights.waited", 11),
+        ("weights.location", -1),
+        ("weights.topics", 1.5),
+    ],
+)
+def test_a_wrong_value_of_the_policy_is_named(field: str, value: Any) -> None:
+    name, _, weight = field.partition(".")
+    assert refused(policy={name: {weight: value} if weight else value}) == {f"policy.{field}"}
+
+
+def test_a_policy_that_was_stored_before_it_grew_has_defaults_for_what_is_new() -> None:
+    stored = {"min_level_gap": 2, "max_level_gap": None, "different_department": True, "weights": {"topics": 7}}
+    assert taken(**stored) == MatchingPolicy(min_level_gap=2, different_department=True, weights=Weights(topics=7))
+
+
+def test_the_description_of_the_api_says_what_each_field_of_the_policy_means() -> None:
+    for model in (MatchingPolicy, Weights):
+        fields = model.model_json_schema()["properties"]
+        assert [name for name, field in fields.items() if name != "weights" and not field.get("description")] == []
 
 
 @pytest.mark.parametrize(

@@ -110,10 +110,10 @@ class World:
     async def cancel(self) -> None:
         await self.signal("cancel")
 
-    async def approve(self, match_run_id: UUID | None = None) -> None:
+    async def approve(self, match_run_id: UUID | None = None, attempt: int = 0) -> None:
         """Approves this match run, or the newest one."""
         run_id = match_run_id or self.ledger.run_ids[-1]
-        await self.signal("approve", RunApproved(sequence=self._next(), match_run_id=run_id))
+        await self.signal("approve", RunApproved(sequence=self._next(), match_run_id=run_id, attempt=attempt))
 
     async def decline(self) -> None:
         await self.signal("decline")
@@ -130,7 +130,10 @@ class World:
 
     async def everyone_answers(self) -> None:
         """Everyone answers the round that was opened last."""
-        round_id = self.ledger.opened[-1].round_id
+        await self.answer(self.ledger.opened[-1].round_id)
+
+    async def answer(self, round_id: UUID) -> None:
+        """Everyone answers this round."""
         await self.client.get_workflow_handle(f"round-{round_id}").signal("everyone_answered")
 
     def stage(self, stage: Stage) -> asyncio.Event:

@@ -1,6 +1,7 @@
 """The story of a cycle, and each boundary case that was decided."""
 
 import asyncio
+from uuid import uuid4
 
 import pytest
 
@@ -105,6 +106,35 @@ async def test_declines_are_matched_again_within_the_rounds_remaining_time(world
     assert [request.attempt for request in world.ledger.proposed] == [1, 2]
     assert second.number == 2
     assert abs((second.closes_at - first.closes_at).total_seconds()) < 60
+
+
+@pytest.mark.parametrize(("attempt", "waits"), [(2, False), (1, True)])
+async def test_a_steered_run_is_approved_for_its_attempt_and_nobody_waits_for_the_one_it_replaced(
+    world: World, attempt: int, waits: bool
+) -> None:
+    """Steering gives the run that is approved another id. An approval of an earlier attempt is not this one's."""
+    world.ledger.proposals = [2, 1]
+    kickoff: list[float] = []
+
+    async def approve_a_revision() -> None:
+        await world.approve(uuid4(), attempt=attempt)
+
+    async def everyone_answers() -> None:
+        for opened in world.ledger.opened[-2:]:
+            await world.answer(opened.round_id)
+
+    async def note_time() -> None:
+        kickoff.append((await world.env.get_current_time()).timestamp())
+
+    world.ledger.at_stage[Stage.KICKOFF] = note_time
+    world.ledger.at_stage[Stage.ACTIVE] = note_time
+    world.ledger.at_open[RoundKind.ACCEPTANCE, 1] = world.decline
+    world.ledger.at_proposal[2] = approve_a_revision
+    world.ledger.at_open[RoundKind.ACCEPTANCE, 2] = everyone_answers
+    await (await world.start()).result()
+    assert [opened.number for opened in world.ledger.opened if opened.kind is RoundKind.ACCEPTANCE] == [1, 2]
+    began, ended = kickoff
+    assert (ended - began > DAY.total_seconds()) == waits
 
 
 async def test_replacements_that_nobody_approves_are_never_offered(world: World) -> None:

@@ -62,8 +62,8 @@ TABLE: list[tuple[EventData, Reaction]] = [
         Signal(TO_CYCLE, "advance", Advance(sequence=SEQUENCE, stage=Stage.SCHEDULED)),
     ),
     (
-        MatchRunApproved(match_run_id=OTHER, cycle_id=CYCLE, pairs=3),
-        Signal(TO_CYCLE, "approve", RunApproved(sequence=SEQUENCE, match_run_id=OTHER)),
+        MatchRunApproved(match_run_id=OTHER, cycle_id=CYCLE, pairs=3, attempt=2),
+        Signal(TO_CYCLE, "approve", RunApproved(sequence=SEQUENCE, match_run_id=OTHER, attempt=2)),
     ),
     (PairDeclined(pair_id=OTHER, cycle_id=CYCLE, reason=EndReason.DECLINED), Signal(TO_CYCLE, "decline", HEARD)),
     (

@@ -1,10 +1,13 @@
 """The demo's admin: steers the program through the public API and nothing else."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import httpx
+
+TRIES = 4
 
 
 class Refused(Exception):
@@ -15,9 +18,23 @@ class Refused(Exception):
         self.errors: list[dict[str, Any]] = problem.get("errors", [])
 
 
+class Persistent(httpx.AsyncHTTPTransport):
+    """Sends a request again when its connection failed, as a server may end one that was idle at any moment. Whatever
+    the demo sends may arrive twice. Raises httpx.TransportError after the last try."""
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        for _ in range(TRIES - 1):
+            try:
+                return await super().handle_async_request(request)
+            except httpx.TransportError:
+                await asyncio.sleep(0.5)
+        return await super().handle_async_request(request)
+
+
 class AdminClient:
-    def __init__(self, url: str, key: str) -> None:
-        self._client = httpx.AsyncClient(base_url=url, headers={"authorization": f"Bearer {key}"}, timeout=60)
+    def __init__(self, url: str, key: str, transport: httpx.AsyncBaseTransport | None = None) -> None:
+        headers = {"authorization": f"Bearer {key}"}
+        self._client = httpx.AsyncClient(base_url=url, headers=headers, timeout=60, transport=transport)
 
     async def close(self) -> None:
         await self._client.aclose()
@@ -42,6 +59,9 @@ class AdminClient:
 
     async def cycle(self, cycle_id: str) -> dict[str, Any]:
         return await self._call("GET", f"/v1/cycles/{cycle_id}")
+
+    async def advance(self, cycle_id: str) -> None:
+        await self._call("POST", f"/v1/cycles/{cycle_id}/advance")
 
     async def match_runs(self, cycle_id: str) -> list[dict[str, Any]]:
         return await self._all(f"/v1/cycles/{cycle_id}/match-runs")

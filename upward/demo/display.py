@@ -41,7 +41,7 @@ class Display:
             if found["state"] == "closed" and found["id"] not in self._closed:
                 self._closed.add(found["id"])
                 answers = f"{found['answered']} of {found['recipients']} answered"
-                self.say(f"{_name(found)} closed ({found['close_reason']}): {answers}")
+                self.say(f"{round_name(found).capitalize()} closed ({found['close_reason']}): {answers}")
         self._live.update(Group(_stages(cycle), _rounds(cycle)))
 
     def matches(self, run: dict[str, Any], names: dict[str, str]) -> None:
@@ -60,11 +60,12 @@ class Display:
         self.console.print(f"\n[bold]Closing report[/]: {report['outcome']}")
         funnel = report["funnel"]
         people = Table("People enrolled", "matched", "active", "completed", "Pairs ended early")
-        counts = [funnel[f"people_{step}"] for step in ("enrolled", "matched", "active", "completed")]
-        people.add_row(*map(str, counts), str(funnel["pairs_ended"]))
+        steps = [funnel[f"people_{step}"] for step in ("enrolled", "matched", "active", "completed")]
+        people.add_row(*map(str, steps), str(funnel["pairs_ended"]))
         rates = Table("Round", "Asked", "Answered", "Rate")
         for found in report["rounds"]:
-            rates.add_row(_name(found), _figure(found["recipients"]), _figure(found["answered"]), _share(found["rate"]))
+            counts = (_figure(found["recipients"]), _figure(found["answered"]))
+            rates.add_row(round_name(found).capitalize(), *counts, _share(found["rate"]))
         useful = Table("Usefulness, 1 to 5", "Mentors", "Mentees")
         for title, kind in (("in check-ins", "check_ins"), ("in the survey", "survey")):
             sides = report["usefulness"][kind]
@@ -77,8 +78,8 @@ class Display:
         self.console.print(f"Would take part again: {would_repeat}. Check-ins that say the pair met: {met}.")
 
 
-def _name(found: dict[str, Any]) -> str:
-    return f"Round {found['kind'].replace('_', '-')} {found['number']}"
+def round_name(found: dict[str, Any]) -> str:
+    return f"round {found['kind'].replace('_', '-')} {found['number']}"
 
 
 def _stages(cycle: dict[str, Any]) -> Text:
@@ -93,7 +94,7 @@ def _stages(cycle: dict[str, Any]) -> Text:
 def _rounds(cycle: dict[str, Any]) -> Table:
     table = Table("Round", "State", "Answered", "Pending", box=None)
     for found in cycle["rounds"]:
-        table.add_row(_name(found), found["state"], str(found["answered"]), str(found["pending"]))
+        table.add_row(round_name(found).capitalize(), found["state"], str(found["answered"]), str(found["pending"]))
     return table
 
 

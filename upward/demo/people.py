@@ -15,6 +15,8 @@ CODES = [topic["code"] for topic in TOPICS]
 WINDOWS = ["mon-am", "tue-am", "tue-pm", "wed-am", "thu-am", "thu-pm", "fri-am"]
 CLOSED, SETTLED = 410, 409
 PROMPT, REMINDED, SILENT = "prompt", "reminded", "silent"
+SILENT_SHARE = {"enrolment": 0.10, "check": 0.06, "survey": 0.06}
+"""Who is offered a partner always answers, so that the acceptance rounds end by themselves."""
 
 
 class PageFields(HTMLParser):
@@ -41,11 +43,12 @@ class Participants:
         self._client = client
         levels = sorted(person["level"] for person in self._people.values())
         self._senior_from = levels[len(levels) * 2 // 3]
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._silent: dict[str, set[str]] = {}
         self.answered: dict[str, int] = {}
         """Answers by the template of the letter that brought them."""
         self.refused: list[str] = []
-        """Answers that the system did not take: template and status."""
+        """Answers that the system did not take: template and status, or how the connection failed."""
         self.moot = 0
         """Letters whose question was settled by the time their reader came to it."""
         self.decliner: str | None = None
@@ -57,27 +60,41 @@ class Participants:
         if letter.link is None or letter.to not in self._people:
             return
         manner = self._manner(letter)
-        is_reminder = "_reminder" in letter.template
-        if manner == SILENT or (manner == REMINDED) != is_reminder:
-            return
-        task = asyncio.create_task(self._answer(letter))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        if manner == SILENT:
+            self._silent.setdefault(letter.scope, set()).add(letter.to)
+        elif (manner == REMINDED) == ("_reminder" in letter.template):
+            self._tasks.append(asyncio.create_task(self._answer(letter)))
+
+    def silent(self, round_id: str) -> int:
+        """How many of those who were asked so far will never answer in this round."""
+        return len(self._silent.get(round_id, ()))
 
     async def settled(self) -> None:
+        """Waits for every answer under way."""
         await asyncio.gather(*self._tasks)
 
+    async def leave(self) -> None:
+        """Ends the answers under way."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
     def _manner(self, letter: Letter) -> str:
-        chance = _chance(letter.to, "manner")
-        if chance < 0.06 and not letter.template.startswith("enrolment"):
+        kind = letter.template.split("_")[0]
+        chance = _chance(letter.to, "manner", kind)
+        if chance < SILENT_SHARE.get(kind, 0):
             return SILENT
-        if chance < 0.10:
-            return SILENT if letter.template.startswith("enrolment") else REMINDED
         return REMINDED if chance < 0.25 else PROMPT
 
     async def _answer(self, letter: Letter) -> None:
-        assert letter.link is not None
         await asyncio.sleep(_chance(letter.to, letter.scope) * 2)
+        try:
+            await self._follow_link(letter)
+        except httpx.HTTPError as error:
+            self.refused.append(f"{letter.template} {type(error).__name__}")
+
+    async def _follow_link(self, letter: Letter) -> None:
+        assert letter.link is not None
         page = await self._client.get(letter.link)
         if page.status_code == CLOSED:
             self.moot += 1

@@ -15,16 +15,18 @@ TOPICS: list[dict[str, Any]] = [
 ]
 
 CALENDAR: dict[str, Any] = {
-    "enrolment": {"length": "PT18S", "reminders": ["PT8S"]},
-    "acceptance": {"length": "PT15S", "reminders": ["PT6S"]},
-    "check_in": {"length": "PT7S", "reminders": ["PT3S"]},
-    "check_ins": 3,
-    "check_in_every": "PT8S",
-    "survey": {"length": "PT8S", "reminders": ["PT3S"]},
+    "enrolment": {"length": "PT100S", "reminders": ["PT6S"]},
+    "acceptance": {"length": "PT100S", "reminders": ["PT5S"]},
+    "check_in": {"length": "PT18S", "reminders": ["PT5S"]},
+    "check_ins": 2,
+    "check_in_every": "PT18S",
+    "survey": {"length": "PT100S", "reminders": ["PT4S"]},
     "approval": {"remind_every": "PT5S", "escalate_after": "PT20S"},
     "concern": {"remind_every": "PT6S", "escalate_after": "PT12S"},
     "sending_hours": None,
 }
+"""Rounds end when all have answered or the admin ends them; their lengths leave room for a machine that is busy with
+other things."""
 
 
 def demo_program(sponsor_id: UUID, coordinator_ids: list[UUID], time_zone: str) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """`upward demo`: one cycle from the admin's API call to the closing report, with every part real."""
 
 import asyncio
-import time
+import contextlib
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,16 +12,16 @@ from rich.markup import escape
 
 from services.programs.keys import create_access_key, find_or_create_organization
 from shared.auth import Role
-from upward.demo.admin import AdminClient, Refused
-from upward.demo.display import STAGES, Display
+from upward.demo.admin import AdminClient, Persistent, Refused
+from upward.demo.display import STAGES, Display, round_name
 from upward.demo.mailbox import Mailbox
 from upward.demo.people import Participants
 from upward.demo.program import demo_program
 from upward.stack import Stack, running_stack
 
 SAMPLE = Path(__file__).parent.parent / "sample" / "people.csv"
-GIVES_UP_SECONDS = 300
-"""The calendar's seconds add up to less than 90; a machine that is busy with other things may need more."""
+GIVES_UP_SECONDS = 450
+"""The calendar's seconds, were no round to end before its deadline, and some more."""
 FINAL = ("completed", "cancelled")
 
 
@@ -34,14 +34,17 @@ async def run_demo(folder: Path, people: Path | None, columns: Path | None, skip
         async with stack.resources.database.transaction() as session:
             organization_id = await find_or_create_organization(session, organization)
             key = await create_access_key(session, organization_id, Role.ADMIN, "demo")
-        admin = AdminClient(stack.url, key)
-        client = httpx.AsyncClient(timeout=30)
+        admin = AdminClient(stack.url, key, Persistent())
+        client = httpx.AsyncClient(timeout=60, transport=Persistent())
         try:
             with display:
                 story = Story(stack, admin, client, display)
                 missing = await story.run(people or SAMPLE, columns, skip_invalid)
         except Refused as refusal:
             return _refused(display, refusal)
+        except httpx.TransportError as error:
+            display.console.print(f"[red]The API did not answer: {type(error).__name__}[/]")
+            return 1
         finally:
             await admin.close()
             await client.aclose()
@@ -55,6 +58,7 @@ class Story:
         self._names: dict[str, str] = {}
         self._stages: list[str] = []
         self._approved = 0
+        self._closed_early: set[str] = set()
         self._ended_early: str | None = None
         self._last_event = 0
         self._events: dict[str, int] = {}
@@ -62,24 +66,32 @@ class Story:
     async def run(self, people: Path, columns: Path | None, skip_invalid: bool) -> list[str]:
         """Plays the whole cycle; answers what should have happened and did not."""
         cycle_id = await self._begin(people, columns, skip_invalid)
-        deadline = time.monotonic() + GIVES_UP_SECONDS
+        try:
+            async with asyncio.timeout(GIVES_UP_SECONDS):
+                cycle = await self._play(cycle_id)
+                await self._participants.settled()
+        except TimeoutError:
+            return [f"the end of the cycle within {GIVES_UP_SECONDS} s: its stages were {', '.join(self._stages)}"]
+        finally:
+            await self._participants.leave()
+        return await self._conclude(cycle_id, cycle)
+
+    async def _play(self, cycle_id: str) -> dict[str, Any]:
+        """From the trigger to the cycle's last event; answers the cycle as it ended."""
         while True:
             for letter in self._mailbox.new_letters():
                 self._participants.receive(letter)
             await self._follow_events()
             cycle = await self._admin.cycle(cycle_id)
             self._display.show(cycle)
-            if cycle["stage"] in FINAL or time.monotonic() > deadline:
+            if cycle["stage"] in FINAL:
                 break
-            await self._steer(cycle_id, cycle["stage"])
+            await self._steer(cycle)
             await asyncio.sleep(0.25)
-        while "completed" not in self._stages and time.monotonic() < deadline:  # its event follows the fact
+        while cycle["stage"] == "completed" and "completed" not in self._stages:  # its event follows the fact
             await asyncio.sleep(0.1)
             await self._follow_events()
-        await self._participants.settled()
-        if cycle["stage"] not in FINAL:
-            return [f"the end of the cycle within {GIVES_UP_SECONDS} s: it is in the stage {cycle['stage']}"]
-        return await self._conclude(cycle_id, cycle)
+        return cycle
 
     async def _begin(self, people: Path, columns: Path | None, skip_invalid: bool) -> str:
         counts = await self._admin.import_people(people, columns, skip_invalid)
@@ -111,11 +123,23 @@ class Story:
                 self._stages.append("completed")
                 self._display.say(f"[bold]Stage completed[/]: {event['data']['outcome']}")
 
-    async def _steer(self, cycle_id: str, stage: str) -> None:
-        if stage in ("review", "kickoff"):
-            await self._approve(cycle_id)
-        if stage == "active":
-            await self._see_to_concerns(cycle_id)
+    async def _steer(self, cycle: dict[str, Any]) -> None:
+        if cycle["stage"] in ("review", "kickoff"):
+            await self._approve(cycle["id"])
+        if cycle["stage"] == "active":
+            await self._see_to_concerns(cycle["id"])
+        for found in cycle["rounds"]:
+            if found["state"] == "open" and found["id"] not in self._closed_early:
+                await self._close_early(cycle["id"], found)
+
+    async def _close_early(self, cycle_id: str, found: dict[str, Any]) -> None:
+        """A round is advanced once only those are missing who will never answer."""
+        if 0 < found["pending"] <= self._participants.silent(found["id"]):
+            self._closed_early.add(found["id"])
+            with contextlib.suppress(Refused):  # its deadline came first
+                await self._admin.advance(cycle_id)
+                missing = f"{found['pending']} will not answer"
+                self._display.say(f"The admin closes {round_name(found)} early, as {missing}.")
 
     async def _approve(self, cycle_id: str) -> None:
         for summary in await self._admin.match_runs(cycle_id):
@@ -139,8 +163,7 @@ class Story:
     async def _conclude(self, cycle_id: str, cycle: dict[str, Any]) -> list[str]:
         report = await self._admin.report(cycle_id)
         self._display.report(report)
-        for letter in self._mailbox.new_letters():
-            self._participants.receive(letter)
+        self._mailbox.new_letters()
         pairs = await self._admin.pairs(cycle_id)
         letters = self._mailbox.letters
         answered = self._participants.answered

@@ -1,8 +1,9 @@
 """The enrolment page's fields.
 
-`role` (mentor | mentee | both | none), `topics_taught` (repeated), `topics_wanted_1` … `topics_wanted_5` (the most
-wanted first), `mentor_capacity`, `mentee_capacity`, `languages` (repeated), `meeting_windows` (repeated),
-`preferred_emails` and `avoided_emails` (addresses on lines of their own, or separated by commas).
+`role` (mentor | mentee | both | none), `topics_taught` (repeated), `taught_level_<code>` (1 to 3, for each topic
+taught), `topics_wanted_1` … `topics_wanted_5` (the most wanted first), `mentor_capacity`, `mentee_capacity`,
+`languages` (repeated), `meeting_windows` (repeated), `preferred_emails` (the most wished for first) and
+`avoided_emails` (addresses on lines of their own, or separated by commas).
 With role `none` ("not this time") nothing else is sent on, and of topics only those that the role is about.
 """
 
@@ -14,10 +15,12 @@ from starlette.datastructures import FormData
 
 from services.console.forms.questionnaire import FieldError, Questionnaire, Refused, refusals, text, texts
 from shared.contracts.base import Service
-from shared.contracts.intake import EnrolmentAnswer, EnrolmentForm, EnrolmentRole
+from shared.contracts.intake import EnrolmentAnswer, EnrolmentForm, EnrolmentRole, TeachingLevel
 
 NOT_THIS_TIME = "none"
 WANTED = tuple(f"topics_wanted_{rank}" for rank in range(1, 6))
+LEVEL = "taught_level_"
+LEVELS = {str(level.value) for level in TeachingLevel}
 ADDRESS = re.compile(r"[^\s@]+@[^\s@]+")
 MESSAGES = {
     "mentor_capacity": "Choose a number from 1 to 5.",
@@ -42,9 +45,11 @@ class EnrolmentPage(Questionnaire[EnrolmentForm, EnrolmentAnswer]):
             return EnrolmentAnswer(role=None)
         chosen = role if role in set(EnrolmentRole) else None
         errors = [] if chosen else [FieldError("role", "Choose how you would like to take part.")]
+        taught = texts(typed, "topics_taught") if role != EnrolmentRole.MENTEE else ()
         fields = {
             "role": chosen,
-            "topics_taught": texts(typed, "topics_taught") if role != EnrolmentRole.MENTEE else (),
+            "topics_taught": taught,
+            "taught_levels": _levels(typed, taught, errors),
             "topics_wanted": _wanted(typed) if role != EnrolmentRole.MENTOR else (),
             "mentor_capacity": text(typed, "mentor_capacity") or 1,
             "mentee_capacity": text(typed, "mentee_capacity") or 1,
@@ -67,6 +72,7 @@ class EnrolmentPage(Questionnaire[EnrolmentForm, EnrolmentAnswer]):
             return FormData([("mentor_capacity", "1"), ("mentee_capacity", "1")])
         fields = [("role", answer.role.value if answer.role else NOT_THIS_TIME)]
         fields += [("topics_taught", code) for code in answer.topics_taught]
+        fields += [(f"{LEVEL}{code}", str(level.value)) for code, level in answer.taught_levels.items()]
         fields += list(zip(WANTED, answer.topics_wanted, strict=False))
         fields += [(name, str(getattr(answer, name))) for name in ("mentor_capacity", "mentee_capacity")]
         fields += [("languages", code) for code in answer.languages]
@@ -82,6 +88,10 @@ class EnrolmentPage(Questionnaire[EnrolmentForm, EnrolmentAnswer]):
         if name == "topics_wanted":
             index = int(location[1]) if len(location) > 1 and location[1].isdigit() else 0
             return WANTED[min(index, len(WANTED) - 1)]
+        if name == "taught_levels":
+            codes = [*answer.taught_levels]
+            index = int(location[1]) if len(location) > 1 and location[1].isdigit() else len(codes)
+            return f"{LEVEL}{codes[index]}" if index < len(codes) else "topics_taught"
         return name if name in EnrolmentAnswer.model_fields else ""
 
     def words_of(self, location: tuple[str, ...], detail: str) -> str:
@@ -89,6 +99,14 @@ class EnrolmentPage(Questionnaire[EnrolmentForm, EnrolmentAnswer]):
         if len(location) > 1 and location[0].endswith("_emails") and location[1].isdigit():
             return f"Address {int(location[1]) + 1}: {detail}"
         return detail
+
+
+def _levels(typed: FormData, taught: tuple[str, ...], errors: list[FieldError]) -> dict[str, str]:
+    """The level of each topic that is ticked; the page sends one for the others, too."""
+    levels = {code: level for code in taught if (level := text(typed, f"{LEVEL}{code}"))}
+    wrong = [code for code, level in levels.items() if level not in LEVELS]
+    errors += [FieldError(f"{LEVEL}{code}", "Choose how well you could teach it.") for code in wrong]
+    return {code: level for code, level in levels.items() if level in LEVELS}
 
 
 def _wanted(typed: FormData) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Query
 
 from services.intake.applications import check_application, emails_of
 from services.intake.store import enrolments, links, people
@@ -23,23 +23,13 @@ from shared.contracts.intake import (
 )
 from shared.contracts.programs import CycleBrief
 from shared.contracts.rounds import AnswerRecorded
-from shared.database import Database
 from shared.events import emit
-from shared.http.dependencies import InternalClient, Session
+from shared.http.dependencies import AppDatabase, InternalClient, Session
 from shared.http.internal import Internal
 from shared.rounds import store as rounds
 
 router = APIRouter(prefix="/internal/intake", include_in_schema=False)
 PageLimit = Annotated[int, Query(ge=1, le=1000)]
-
-
-def _database(request: Request) -> Database:
-    database: Database = request.app.state.database
-    return database
-
-
-# For handlers that ask another service first: no connection is held while they wait for it.
-AppDatabase = Annotated[Database, Depends(_database)]
 
 
 @router.get("/cycles/{cycle_id}/pool")

@@ -12,7 +12,7 @@ from services.intake.applications import Application
 from services.intake.models import Enrolment, Person
 from services.intake.store.people import page_of, read_emails
 from shared.contracts.base import PersonPage
-from shared.contracts.intake import EnrolmentAnswer, EnrolmentRole, MeetingWindow, PoolPage, PoolPerson
+from shared.contracts.intake import EnrolmentAnswer, EnrolmentRole, MeetingWindow, PoolPage, PoolPerson, TeachingLevel
 from shared.contracts.rounds import CloseReason, RoundKind, RoundState
 from shared.errors import Forbidden, NotFound
 from shared.rounds.models import Round, RoundRecipient
@@ -92,6 +92,7 @@ async def read_answer(
     return EnrolmentAnswer(
         role=EnrolmentRole(row.role) if row.role else None,
         topics_taught=tuple(row.topics_taught),
+        taught_levels={code: TeachingLevel(level) for code, level in row.taught_levels.items()},
         topics_wanted=tuple(row.topics_wanted),
         mentor_capacity=row.mentor_capacity,
         mentee_capacity=row.mentee_capacity,
@@ -194,6 +195,7 @@ def _pool_person(enrolment: Enrolment, person: Person, managers: tuple[UUID, ...
         managers=managers,
         languages=tuple(enrolment.languages) or (person.language,),
         topics_taught=tuple(enrolment.topics_taught),
+        taught_levels={code: TeachingLevel(level) for code, level in enrolment.taught_levels.items()},
         topics_wanted=tuple(enrolment.topics_wanted),
         mentor_capacity=enrolment.mentor_capacity,
         mentee_capacity=enrolment.mentee_capacity,

@@ -52,6 +52,8 @@ class Attempts:
             request |= {"files": {"file": ("people.csv", CSV)}}
         elif row.body is not None and not request.keys() & {"content", "files", "json", "data"}:
             request |= {"json": dict(row.body)}
+        if row.params and "params" not in request:
+            request |= {"params": {name: str(ids[name]) for name in row.params}}
         complete = dict(self.headers if headers is None else headers)
         if row.once:
             complete = once(complete) | complete

@@ -21,6 +21,7 @@ from tests.services.intake_examples import add_people, person
 from tests.services.programs_examples import PROGRAM, add_organization
 
 IMPORT = "/v1/people/import"
+STEERING: Mapping[str, Any] = {"dropped": []}
 PLACEHOLDER = re.compile(r"\{(\w+)\}")
 CSV = b"name,email,level\nAda Example,ada@example.org,3\n"
 
@@ -36,6 +37,10 @@ class Row(NamedTuple):
     once: bool = False
     """Takes an Idempotency-Key."""
     if_match: bool = False
+    stores: bool = True
+    """Whether it changes anything, when it is no GET."""
+    params: tuple[str, ...] = ()
+    """Query parameters that it insists on, all of them ids."""
     lists: bool = False
     """A list below an id: empty when the id is not known to the service that keeps the list."""
 
@@ -66,8 +71,14 @@ ROWS = (
     Row("POST", IMPORT, Role.ADMIN),
     Row("GET", "/v1/people"),
     Row("GET", "/v1/people/{person_id}"),
+    Row("GET", "/v1/cycles/{cycle_id}/topics"),
     Row("GET", "/v1/cycles/{cycle_id}/match-runs", lists=True),
     Row("GET", "/v1/match-runs/{match_run_id}"),
+    Row("GET", "/v1/match-runs/{match_run_id}/inputs"),
+    Row("GET", "/v1/match-runs/{match_run_id}/counterfactual", params=("mentor_id", "mentee_id")),
+    Row("POST", "/v1/match-runs/{match_run_id}/replay", stores=False),
+    Row("POST", "/v1/match-runs/{match_run_id}/preview", Role.COORDINATOR, STEERING, optional_body=True, stores=False),
+    Row("PUT", "/v1/match-runs/{match_run_id}/steering", Role.COORDINATOR, STEERING, optional_body=True, if_match=True),
     Row("POST", "/v1/match-runs/{match_run_id}/approve", Role.COORDINATOR),
     Row("GET", "/v1/cycles/{cycle_id}/pairs", lists=True),
     Row("GET", "/v1/pairs/{pair_id}"),
@@ -130,8 +141,9 @@ async def add_world(db: Database, organization_id: UUID) -> dict[str, UUID]:
         )  # fmt: skip
         session.add(
             MatchRun(
-                **of_cycle, id=run, attempt=1, state=MatchRunState.PROPOSED, direction=Direction.REVERSE, policy={},
-                inputs={}, inputs_hash="", code_version="1", seed="", optimal=True, enrolled=2, mentors=1, mentees=1,
+                **of_cycle, id=run, program_id=program, attempt=1, revision=1, state=MatchRunState.PROPOSED,
+                direction=Direction.REVERSE, policy={}, steering={}, inputs=_inputs(mentor.id, mentee.id),
+                inputs_hash="", code_version="1", seed="", certified=True, supply=[], enrolled=2, mentors=1, mentees=1,
                 pairs_count=1, unmatched_count=0,
             )
         )  # fmt: skip
@@ -139,7 +151,7 @@ async def add_world(db: Database, organization_id: UUID) -> dict[str, UUID]:
         session.add(
             Pair(
                 **of_cycle, **both, id=pair, match_run_id=run, state=PairState.ACTIVE, score=1, contributions={},
-                reasons=[], topics=[], activated_at=datetime.now(UTC),
+                reasons=[], topics=[], origin="matched", alternatives=[], activated_at=datetime.now(UTC),
             )
         )  # fmt: skip
         session.add(
@@ -154,9 +166,19 @@ async def add_world(db: Database, organization_id: UUID) -> dict[str, UUID]:
         "cycle_id": cycle,
         "person_id": mentor.id,
         "match_run_id": run,
+        "mentor_id": mentor.id,
+        "mentee_id": mentee.id,
         "pair_id": pair,
         "concern_id": concern,
     }
+
+
+def _inputs(mentor_id: UUID, mentee_id: UUID) -> dict[str, Any]:
+    people = [
+        {"person_id": str(person_id), "role": role, "level": level, "department": "IT", "time_zone": "UTC"}
+        for person_id, role, level in ((mentor_id, "mentor", 1), (mentee_id, "mentee", 4))
+    ]
+    return {"labels": {}, "people": people}
 
 
 def _report() -> dict[str, Any]:

@@ -34,7 +34,8 @@ def test_every_route_is_public_with_a_row_or_internal_or_a_page(composed: FastAP
 async def test_the_calls_that_the_wrong_ones_differ_from_are_right(attempts: Attempts) -> None:
     for row in sorted(ROWS, key=lambda row: row.path.endswith("cancel")):
         answer = await attempts.call(row)
-        allowed = {200, 201, 202} | ({409} if row.path.endswith("advance") else set())
+        too_late = row.path.endswith(("advance", "approve"))  # the run was steered, and another took its place
+        allowed = {200, 201, 202} | ({409} if too_late else set())
         if answer.status_code not in allowed:
             attempts.broken.append(f"{row}: {answer.status_code} {answer.text}")
     assert attempts.broken == []
@@ -61,7 +62,7 @@ async def test_a_key_whose_role_is_too_low_is_403(attempts: Attempts, access_key
 
 
 async def test_only_reading_is_open_to_viewers(attempts: Attempts) -> None:
-    assert {row.method for row in ROWS if row.role is Role.VIEWER} == {"GET"}
+    assert {row.method for row in ROWS if row.role is Role.VIEWER and row.stores} == {"GET"}
 
 
 async def test_an_unknown_id_is_404_and_a_list_below_it_empty(attempts: Attempts) -> None:

@@ -71,7 +71,9 @@ WRONG: Mapping[str, Iterable[Any]] = {
                  {"enrolment": {"length": "P2D", "reminders": ["P3D"]}}, {"check_in_every": "P1D"},
                  *({"check_in_every": wrong} for wrong in DURATIONS), *({"check_ins": wrong} for wrong in COUNTS)),
     "policy": (None, {"min_level_gap": 101}, {"min_level_gap": HUGE}, {"weights": {"topics": -1}}, {"more": 1},
-               {"min_level_gap": 3, "max_level_gap": 2}),
+               {"min_level_gap": 3, "max_level_gap": 2}, {"target_level_gap": 0}, {"floor": 10}, {"objective": "best"},
+               {"min_common_hours": 0.3}, {"min_common_hours": float("nan")}, {"min_common_hours": HUGE},
+               {"repeat_past_pairs": True, "repeat_after_cycles": 1}, {"location": 1}, {"weights": {"more": 1}}),
     "sponsor_id": ("me", 1, "", [], "\x00"),
     "coordinator_ids": ("me", None, ["me"], [str(UUID(int=1))] * 2, [str(UUID(int=n)) for n in range(51)]),
     "recurs": ("perhaps", None, 2, []),
@@ -83,6 +85,20 @@ WRONG_CYCLE: Mapping[str, Iterable[Any]] = {
     "calendar": ("P1D", [], {"more": 1}, {"check_ins": HUGE}, {"survey": {"length": "P9999999D"}},
                  {"enrolment": None}, {"sending_hours": {"start": "25:00"}}),
 }  # fmt: skip
+ONE = {"mentor_id": str(UUID(int=1)), "mentee_id": str(UUID(int=2))}
+COUPLES: tuple[Any, ...] = (
+    None, "all", [1], [{}], [{"mentor_id": str(UUID(int=1))}], [{**ONE, "mentee_id": "me"}], [{**ONE, "more": 1}],
+    [ONE],  # two people who are not in the run
+    [ONE] * 5001, [{**ONE, "mentor_id": "\x00"}],
+)  # fmt: skip
+WRONG_STEERING: Mapping[str, Iterable[Any]] = {
+    "pins": COUPLES,
+    "forbidden": COUPLES,
+    "by_hand": (*COUPLES, [{**ONE, "override_reason": "x"}], [{**ONE, "override_reason": 5}],
+                [{**ONE, "override_reason": "\ud800" * 5}]),
+    "dropped": (None, "me", ["me"], [1], [str(UUID(int=1))], [str(UUID(int=1))] * 5001),
+    "policy": tuple(value for value in WRONG["policy"] if value is not None),
+}  # fmt: skip
 WRONG_END: Mapping[str, Iterable[Any]] = {"reason": ("", "declined", "cycle_cancelled", "\x00", None, 1, [])}
 
 
@@ -92,6 +108,8 @@ WRONG_END: Mapping[str, Iterable[Any]] = {"reason": ("", "declined", "cycle_canc
         ("/v1/programs", WRONG),
         ("/v1/programs/{program_id}", WRONG),
         ("/v1/programs/{program_id}/cycles", WRONG_CYCLE),
+        ("/v1/match-runs/{match_run_id}/preview", WRONG_STEERING),
+        ("/v1/match-runs/{match_run_id}/steering", WRONG_STEERING),
         ("/v1/pairs/{pair_id}/end", WRONG_END),
     ],
 )
@@ -125,6 +143,8 @@ QUERIES: Mapping[str, Iterable[str]] = {
     "state": ("nowhere", "", "\x00"),
     "active": ("perhaps", "", "2"),
     "department": ("\x00", "x" * 300),
+    "mentor_id": ("x", "", "1", "\x00"),
+    "mentee_id": ("x", "", "1", "\x00"),
     "skip_invalid": ("perhaps", ""),
 }
 

@@ -1,4 +1,4 @@
-"""ETags of editable resources: the row's version in quotes, compared strongly (RFC 9110, 13.1.1). Pure."""
+"""ETags of editable resources: a version in quotes, compared strongly (RFC 9110, 13.1.1). Pure."""
 
 from shared.errors import PreconditionFailed, PreconditionRequired
 
@@ -11,18 +11,18 @@ class StaleVersion(PreconditionFailed):
     code = "stale_version"
 
 
-def etag(version: int) -> str:
+def etag(version: int | str) -> str:
     return f'"{version}"'
 
 
 def check_present(if_match: str | None) -> str:
     """Raises IfMatchRequired (428)."""
     if not if_match or not if_match.strip():
-        raise IfMatchRequired("Read the program first and send its ETag as If-Match, so that no change is lost.")
+        raise IfMatchRequired("Read it first and send its ETag as If-Match, so that no change is lost.")
     return if_match
 
 
-def check_match(if_match: str, version: int) -> None:
+def check_match(if_match: str, version: int | str) -> None:
     """Raises StaleVersion (412) unless the header names this version, or any (`*`)."""
     tags = [tag.strip() for tag in if_match.split(",")]
     if tags != ["*"] and etag(version) not in tags:

@@ -1,0 +1,44 @@
+"""The public API of a cycle's topics: what is missing, before enrolment closes."""
+
+from typing import Annotated
+from uuid import UUID
+
+import httpx
+from fastapi import APIRouter, Depends, Header
+
+from services.intake.demand import TopicSupplyList, supply_of
+from services.intake.store import demand
+from shared.auth import Caller, current_caller
+from shared.contracts.base import Service
+from shared.contracts.programs import CycleBrief
+from shared.errors import DomainError
+from shared.http.dependencies import AppDatabase, InternalClient
+
+router = APIRouter(prefix="/v1/cycles", tags=["people"])
+
+
+class ProgramsAway(DomainError):
+    status = 503
+    code = "not_available"
+
+
+async def reader(database: AppDatabase, authorization: Annotated[str, Header()] = "") -> Caller:
+    """Whose key it is; every role may read. Unlike `Viewer` it holds no connection while programs is asked."""
+    async with database.transaction() as session:
+        return await current_caller(session, authorization)
+
+
+@router.get("/{cycle_id}/topics")
+async def list_topics(
+    cycle_id: UUID, caller: Annotated[Caller, Depends(reader)], database: AppDatabase, internal: InternalClient
+) -> TopicSupplyList:
+    """Who teaches and who wants each topic of the program, of those who have enrolled so far; what lacks most places
+    comes first. While enrolment is open there is time to find more teachers."""
+    try:
+        brief = await internal.get(Service.PROGRAMS, f"/cycles/{cycle_id}", CycleBrief, caller.organization_id)
+    except httpx.HTTPError:
+        raise ProgramsAway("The programs cannot be read just now; try again in a moment.") from None
+    async with database.transaction() as session:
+        taught = await demand.read_taught(session, caller.organization_id, cycle_id)
+        wanted = await demand.read_wanted(session, caller.organization_id, cycle_id)
+    return TopicSupplyList(items=supply_of(brief.topics, taught, wanted))

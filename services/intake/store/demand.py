@@ -1,0 +1,46 @@
+"""SQL of supply and demand: who teaches and who wants each topic."""
+
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import FromClause, Select, func, select, true
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.intake.demand import Taught, Wanted
+from services.intake.models import Enrolment, Person
+from shared.contracts.intake import EnrolmentRole
+
+
+async def read_taught(session: AsyncSession, organization_id: UUID, cycle_id: UUID) -> dict[str, Taught]:
+    """Teachers and their places by topic code, of the active people who enrolled as mentors."""
+    topic = func.unnest(Enrolment.topics_taught).table_valued("code").render_derived("topic")
+    counts = (topic.c.code, func.count(), func.sum(Enrolment.mentor_capacity))
+    query = _enrolled(select(*counts), topic, organization_id, cycle_id, EnrolmentRole.MENTOR)
+    return {code: Taught(*found) for code, *found in await session.execute(query)}
+
+
+async def read_wanted(session: AsyncSession, organization_id: UUID, cycle_id: UUID) -> dict[str, Wanted]:
+    """Wishes by topic code, of the active people who enrolled as mentees."""
+    topic = func.unnest(Enrolment.topics_wanted).table_valued("code", with_ordinality="rank").render_derived("topic")
+    counts = (topic.c.code, func.count(), func.count().filter(topic.c.rank == 1))
+    query = _enrolled(select(*counts), topic, organization_id, cycle_id, EnrolmentRole.MENTEE)
+    return {code: Wanted(*found) for code, *found in await session.execute(query)}
+
+
+def _enrolled(
+    query: Select[Any], topic: FromClause, organization_id: UUID, cycle_id: UUID, role: EnrolmentRole
+) -> Select[Any]:
+    """`query` by topic, over the cycle's enrolments in that role, or in both."""
+    return (
+        query.select_from(Enrolment)
+        .join(Person, Person.id == Enrolment.person_id)
+        .join(topic, true())
+        .where(
+            Enrolment.organization_id == organization_id,
+            Person.organization_id == organization_id,
+            Enrolment.cycle_id == cycle_id,
+            Enrolment.role.in_((role, EnrolmentRole.BOTH)),
+            Person.active,
+        )
+        .group_by(topic.c.code)
+    )

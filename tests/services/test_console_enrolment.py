@@ -1,0 +1,65 @@
+"""The enrolment page: how well each topic is taught, and wishes whose order counts."""
+
+import re
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+
+from services.console import main
+from shared.config import Settings
+from shared.contracts.intake import EnrolmentAnswer, EnrolmentRole, TeachingLevel
+from shared.contracts.rounds import RoundKind
+from shared.database import Database
+from shared.errors import Invalid
+from shared.http.application import create_application
+from tests.console_fakes import ENROL, PATHS, TOPICS, FakeServices
+from tests.services.conftest import client_of
+
+PAGE = PATHS[RoundKind.ENROLMENT]
+
+
+@pytest.fixture
+def fakes() -> FakeServices:
+    return FakeServices()
+
+
+@pytest.fixture
+async def client(db: Database, settings: Settings, fakes: FakeServices) -> AsyncIterator[httpx.AsyncClient]:
+    async with client_of(create_application([main.router, fakes.router()], db, settings)) as client:
+        yield client
+
+
+async def test_each_topic_asks_how_well_it_is_taught_and_shows_what_was_said(
+    client: httpx.AsyncClient, fakes: FakeServices
+) -> None:
+    fakes.enrolment = EnrolmentAnswer(
+        role=EnrolmentRole.MENTOR, topics_taught=("gaming",), taught_levels={"gaming": TeachingLevel.GOOD}
+    )
+    text = (await client.get(PAGE)).text
+    controls = {
+        name: re.findall(r'<option value="(\d)"( selected)?>', options)
+        for name, options in re.findall(r'<select name="taught_level_([^"]+)".*?>(.*?)</select>', text, re.DOTALL)
+    }
+    assert list(controls) == [topic.code for topic in TOPICS]
+    assert controls["gaming"] == [("3", ""), ("2", " selected"), ("1", "")]
+    assert controls["generative-ai"] == [("3", ""), ("2", ""), ("1", "")]
+    assert '<label for="taught_level_gaming">How well could you teach Gaming culture?' in text
+
+
+async def test_a_level_reaches_the_owner_whose_error_leads_back_to_it(
+    client: httpx.AsyncClient, fakes: FakeServices
+) -> None:
+    fields = ENROL | {"taught_level_gaming": "1", "taught_level_generative-ai": "3"}
+    await client.post(PAGE, data=fields)
+    (answer,) = fakes.answers
+    assert isinstance(answer, EnrolmentAnswer)
+    assert answer.taught_levels == {"gaming": TeachingLevel.BASICS}
+    fakes.refusal = Invalid("See errors.", errors=[{"field": "taught_levels.0", "detail": "Not this one."}])
+    response = await client.post(PAGE, data=fields)
+    assert '<a href="#taught_level_gaming">Not this one.</a>' in response.text
+    assert 'id="taught_level_gaming-error"' in response.text
+
+
+async def test_the_form_says_that_the_order_of_wishes_counts(client: httpx.AsyncClient) -> None:
+    assert "The order counts" in (await client.get(PAGE)).text

@@ -1,0 +1,102 @@
+"""`upward match`: the matcher on files; no server, no database."""
+
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from threading import Event
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from services.matching.computation import Inputs, Result, compute
+from shared.contracts.programs import Direction
+from upward.matching import outcome, summary
+from upward.matching.directory import read_directory
+from upward.matching.enrolments import read_enrolments
+from upward.matching.mapping import read_mapping
+from upward.matching.policy_file import read_policy
+from upward.matching.pool import make_inputs
+from upward.matching.topics import Topics
+
+PATIENCE = 0.5
+"""Seconds after which a run is long enough to show that it goes on."""
+
+
+@dataclass(frozen=True)
+class Request:
+    people: Path
+    enrolments: Path
+    out: Path
+    starts_on: date
+    """Who left before it takes no part; the clock times of its week count."""
+    policy: Path | None = None
+    columns: Path | None = None
+    direction: Direction = Direction.REVERSE
+    skip_invalid: bool = False
+    force: bool = False
+    seed: str | None = None
+
+
+def run_match(request: Request, console: Console) -> None:
+    """Reads, computes, writes and shows. Raises CannotRun; nothing is written then."""
+    outcome.check_folder(request.out, force=request.force)
+    policy = read_policy(request.policy)
+    mapping = read_mapping(request.columns)
+    skip = request.skip_invalid
+    names = mapping.enrolments.formats.names
+    directory = read_directory(request.people, mapping.people, request.starts_on, skip_invalid=skip, names=names)
+    topics = Topics(policy.topics)
+    enrolments = read_enrolments(request.enrolments, mapping, directory, topics, skip_invalid=skip)
+    inputs = make_inputs(directory, enrolments, policy, topics, request.direction, request.starts_on, request.seed)
+    given = {
+        "people": request.people,
+        "enrolments": request.enrolments,
+        "policy": request.policy,
+        "columns": request.columns,
+    }
+    run = outcome.Run(
+        directory=directory,
+        enrolments=enrolments,
+        inputs=inputs,
+        result=_compute(inputs, console),
+        starts_on=request.starts_on,
+        files={kind: path for kind, path in given.items() if path is not None},
+        unlisted=topics.unlisted(),
+    )
+    outcome.write(run, request.out)
+    summary.show(run, request.out, console)
+
+
+class _Stopped(Exception):
+    """The user gave up while it was computing."""
+
+
+def _compute(inputs: Inputs, console: Console) -> Result:
+    """In a thread of its own, so that Ctrl-C is heard and a long run shows that it goes on."""
+    stop = Event()
+
+    def beat() -> None:
+        if stop.is_set():
+            raise _Stopped
+
+    with ThreadPoolExecutor(1) as thread:
+        future = thread.submit(compute, inputs, beat)
+        try:
+            wait([future], PATIENCE)
+            if console.is_terminal and not future.done():
+                _show_progress(future.done, len(inputs.people), console)
+        except KeyboardInterrupt:
+            stop.set()
+            raise
+        return future.result()
+
+
+def _show_progress(done: Callable[[], bool], people: int, console: Console) -> None:
+    text = TextColumn(f"Matching {people:,} people")
+    with Progress(text, BarColumn(), TimeElapsedColumn(), console=console, transient=True) as progress:
+        progress.add_task("", total=None)
+        while not done():
+            time.sleep(0.05)
