@@ -88,7 +88,7 @@ def check_valid(run: Inputs, result: Result) -> None:
     assert (result.bound.people, result.bound.points) >= total
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(runs(most_couples=9, both=False))
 def test_with_one_part_each_the_choice_is_the_best(run: Inputs) -> None:
     result = compute(run)
@@ -97,7 +97,7 @@ def test_with_one_part_each_the_choice_is_the_best(run: Inputs) -> None:
     assert result.certified
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=70, deadline=None)
 @given(runs(most_couples=9))
 def test_with_people_in_both_parts_the_choice_is_the_best(run: Inputs) -> None:
     result = compute(run)

@@ -85,7 +85,7 @@ def run(request: pytest.FixtureRequest) -> Inputs:
     return inputs(crowd(40, seed=9, capacity=3), policy={"objective": request.param})
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(runs(both=False))
 def test_the_proof_of_any_pool_with_one_part_each_holds(run: Inputs) -> None:
     grid, solution = solved(run)
@@ -93,7 +93,7 @@ def test_the_proof_of_any_pool_with_one_part_each_holds(run: Inputs) -> None:
     assert solution.certified
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(runs(both=False), st.data())
 def test_no_prices_at_all_put_the_bound_below_the_best(run: Inputs, data: st.DataObject) -> None:
     grid, solution = solved(run)

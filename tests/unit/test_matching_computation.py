@@ -29,7 +29,7 @@ def test_everyone_is_in_a_pair_or_has_a_reason() -> None:
     assert (result.mentors, result.mentees) == (7, 5)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(runs())
 def test_nobody_is_told_twice_or_forgotten(run: Inputs) -> None:
     result = compute(run)
@@ -200,7 +200,7 @@ def of(result: Result) -> tuple[int, int]:
     return result.total.people, result.total.points
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(runs(), st.integers(2, 5))
 def test_scaling_all_weights_scales_the_total_and_changes_no_pair(run: Inputs, factor: int) -> None:
     small = {name: min(value, 10 // factor) for name, value in run.policy.weights.model_dump().items()}
@@ -213,7 +213,7 @@ def test_scaling_all_weights_scales_the_total_and_changes_no_pair(run: Inputs, f
     assert (after.total.people, after.total.points) == (before.total.people, before.total.points * factor)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(runs(), st.integers(1, 10**6))
 def test_new_ids_for_everyone_change_neither_coverage_nor_total(run: Inputs, start: int) -> None:
     new = {str(one.person_id): str(UUID(int=start * 31 % 10**6 + 100 - n)) for n, one in enumerate(run.people)}
@@ -224,7 +224,7 @@ def test_new_ids_for_everyone_change_neither_coverage_nor_total(run: Inputs, sta
     assert of(compute(canonical(renamed))) == of(compute(run))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(runs())
 def test_one_more_person_who_may_meet_nobody_changes_neither_coverage_nor_total(run: Inputs) -> None:
     odd = person(level=3, topics_taught=("new",), topics_wanted=("ai",), avoided=[one.person_id for one in run.people])

@@ -140,7 +140,7 @@ def test_what_gives_most_points_is_told_first_and_all_points_are_told() -> None:
     )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(runs())
 def test_points_add_up_and_every_preference_with_points_has_a_reason(run: Inputs) -> None:
     points = allowed(run)
@@ -207,7 +207,7 @@ def check_words(run: Inputs, result: Result, other: Alternative) -> None:
     assert other.detail.startswith("Is in another pair; " if busy else "Has no pair; ")
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(runs(most=6, both=False), st.booleans())
 def test_forcing_an_alternative_costs_what_is_told(run: Inputs, small: bool) -> None:
     with pytest.MonkeyPatch.context() as patch:
@@ -215,7 +215,7 @@ def test_forcing_an_alternative_costs_what_is_told(run: Inputs, small: bool) -> 
         assert all(exact is small for exact in check_alternatives(run, most=5))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(runs(most=6))
 def test_with_people_in_both_parts_too(run: Inputs) -> None:
     check_alternatives(run, most=5)

@@ -197,7 +197,7 @@ def test_a_persons_bonus_is_far_above_any_score() -> None:
     assert 4 * scoring.most_points(Weights(**ALL)) < BONUS
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(runs(most=6))
 def test_contributions_add_up_and_stay_within_their_weights(run: Inputs) -> None:
     pool, rules = Pool(participants(run)), rules_of(run)

@@ -14,6 +14,7 @@ import pytest
 from _pytest.runner import runtestprotocol
 from temporalio.client import WorkflowHandle
 from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.service import RPCError
 from temporalio.testing import WorkflowEnvironment
 
 from shared.contracts.base import Service
@@ -74,7 +75,12 @@ class World:
         if not (await asyncio.wait([task], timeout=PATIENCE_SECONDS))[0]:
             task.cancel()
             raise TaskLost
-        return task.result()
+        try:
+            return task.result()
+        except RPCError as error:
+            if error.message == "Timeout expired":  # the client's own patience with a server that does not answer
+                raise TaskLost from error
+            raise
 
     async def sleep(self, duration: timedelta) -> None:
         """Lets time pass for the workflows."""
