@@ -57,6 +57,7 @@ class Company:
         body = {
             "name": "Upward at work",
             "topics": [{"code": "ai", "label": "AI"}],
+            "policy": {"same_manager": False},
             "time_zone": time_zone,
             "calendar": CALENDAR | calendar,
             "sponsor_id": head,

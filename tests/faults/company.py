@@ -45,7 +45,7 @@ def program(people: list[dict[str, Any]]) -> dict[str, Any]:
         "topics": [{"code": "ai", "label": "AI"}, {"code": "video", "label": "Short video"}],
         "time_zone": "UTC",
         "calendar": CALENDAR,
-        "policy": {"min_level_gap": 1},
+        "policy": {"min_level_gap": 1, "same_manager": False},
         "sponsor_id": by_level[0]["id"],
         "coordinator_ids": [next(one["id"] for one in by_level if one["email"].startswith("other"))],
     }
