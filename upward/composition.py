@@ -32,6 +32,9 @@ ROUTERS: dict[Service, APIRouter] = {
     Service.CONSOLE: console.router,
 }
 
+WEBHOOKS: dict[Service, APIRouter] = {Service.EVENTS: events.webhooks}
+"""What services call outside, as the OpenAPI document describes it."""
+
 
 @dataclass(frozen=True)
 class Resources:
@@ -62,6 +65,15 @@ QUEUES: tuple[str, ...] = (WORKFLOWS_QUEUE, *(service.value for service in ACTIV
 
 def routers(services: Iterable[Service]) -> list[APIRouter]:
     return [ROUTERS[service] for service in services]
+
+
+def webhooks(services: Iterable[Service]) -> APIRouter:
+    """For the OpenAPI document: nothing of it is served."""
+    described = APIRouter()
+    for service in services:
+        if service in WEBHOOKS:
+            described.include_router(WEBHOOKS[service])
+    return described
 
 
 def queue_worker(queue: str, client: Client, resources: Resources) -> Worker:

@@ -17,7 +17,7 @@ from shared.contracts.base import Service
 from shared.database import Database
 from shared.http.application import create_application
 from shared.temporal import connect
-from upward.composition import Resources, queue_worker, routers
+from upward.composition import Resources, queue_worker, routers, webhooks
 from upward.failures import CannotRun
 
 log = structlog.get_logger(__name__)
@@ -42,7 +42,8 @@ async def assemble(
 ) -> AsyncIterator[tuple[FastAPI, Resources]]:
     """The application of these services and the resources that their workers share with it."""
     database = Database(settings.database_url, pool_size=settings.database_pool_size)
-    app = create_application(routers(service_names), database, settings)
+    services = tuple(service_names)
+    app = create_application(routers(services), database, settings, webhooks=webhooks(services))
     client = await connect(temporal_address)
     resources = Resources(settings, database, app.state.internal, client, temporal_address)
     try:

@@ -1,13 +1,17 @@
-"""Wiring of the event log: its feed, and the relay that runs beside it."""
+"""Wiring of the event log: its feed, its catalogue, and the relay that runs beside it."""
 
+from fastapi import APIRouter
 from temporalio.client import Client
 
-from services.events.api import router as feed
+from services.events import api, api_catalogue
 from services.events.dispatcher import Dispatcher
 from services.events.relay import Relay
 from shared.database import Database
 
-router = feed
+router = APIRouter()
+router.include_router(api.router)
+router.include_router(api_catalogue.router)
+webhooks = api_catalogue.describe_webhooks()
 
 
 def create_relay(*, database: Database, client: Client) -> Relay:

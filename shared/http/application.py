@@ -22,9 +22,16 @@ Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 
 def create_application(
-    routers: Iterable[APIRouter], database: Database, settings: Settings, lifespan: Lifespan | None = None
+    routers: Iterable[APIRouter],
+    database: Database,
+    settings: Settings,
+    lifespan: Lifespan | None = None,
+    webhooks: APIRouter | None = None,
 ) -> FastAPI:
-    """One ASGI application with the routers given. `app.state` holds the database, settings and internal client."""
+    """One ASGI application with the routers given. `app.state` holds the database, settings and internal client.
+
+    `webhooks` are described in the OpenAPI document: what others serve and we call.
+    """
     app = FastAPI(
         title="Upward",
         description="Reverse-mentoring programs that run themselves.",
@@ -33,6 +40,7 @@ def create_application(
         docs_url="/docs",
         redoc_url=None,
         responses=DESCRIBED,
+        webhooks=webhooks,
     )
     app.state.database = database
     app.state.settings = settings

@@ -46,8 +46,7 @@ ACTIVITIES = [
 ]
 DEFINITION = "__temporal_activity_definition"
 CODES = {
-    # Texts that are codes: they come from a closed set, though not (yet) from an enumeration.
-    (CATALOGUE["concern.escalated"], "rung"),
+    # Texts that are codes: a pattern limits them, as they come from no enumeration (mail servers' replies).
     (CATALOGUE["message.failed"], "code"),
 }
 

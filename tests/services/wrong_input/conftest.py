@@ -15,14 +15,14 @@ from shared.http.application import create_application
 from tests.services.conftest import client_of
 from tests.services.wrong_input.attempts import Attempts, Headers
 from tests.services.wrong_input.public_routes import add_world
-from upward.composition import routers
+from upward.composition import routers, webhooks
 
 KeyMaker = Callable[..., Awaitable[Headers]]
 
 
 @pytest.fixture(scope="module")
 def composed(database: Database, settings: Settings) -> FastAPI:
-    return create_application(routers(list(Service)), database, settings)
+    return create_application(routers(list(Service)), database, settings, webhooks=webhooks(Service))
 
 
 @pytest.fixture
