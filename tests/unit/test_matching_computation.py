@@ -294,10 +294,12 @@ def test_pins_and_pairs_by_hand_stand_and_others_are_matched_around_them() -> No
     assert result.unmatched == ()
 
 
-def test_a_pin_leaves_the_other_places_of_both_free() -> None:
-    mentor, mentees = junior(mentor_capacity=2), seniors(2)
-    pin = {"mentor_id": mentor.person_id, "mentee_id": mentees[0].person_id}
-    result = compute(inputs([mentor, *mentees], steering={"pins": [pin]}))
+@pytest.mark.parametrize("kind", ["pins", "by_hand"])
+def test_a_fixed_pair_is_not_made_twice_and_leaves_the_other_places_of_both_free(kind: str) -> None:
+    mentor, mentees = junior(mentor_capacity=3), seniors(2, mentee_capacity=2)
+    fixed = {"mentor_id": mentor.person_id, "mentee_id": mentees[0].person_id}
+    result = compute(inputs([mentor, *mentees], steering={kind: [fixed]}))
+    assert len(result.pairs) == 2
     assert couples(result) == {(mentor.person_id, mentee.person_id) for mentee in mentees}
 
 

@@ -25,7 +25,8 @@ from workflows.cycle import CycleWorkflow
 from workflows.registry import WORKFLOWS
 from workflows.steering import Advance, ConcernHeard, CycleState, Heard, RunApproved
 
-PATIENCE_SECONDS = 45
+PATIENCE_SECONDS = 20
+TRIES = 8
 TEST_SERVER = shutil.which("temporal-test-server", path=str(Path(sys.executable).parent))
 
 
@@ -188,10 +189,10 @@ async def world() -> AsyncIterator[World]:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_protocol(item: Any, nextitem: Any) -> bool | None:
-    """Runs a test again, with a new server, when the test server was stuck; after three tries it has failed."""
+    """Runs a test again, with a new server, when the test server was stuck; after TRIES it has failed."""
     if "world" not in getattr(item, "fixturenames", ()):
         return None
-    for left in (2, 1, 0):
+    for left in reversed(range(TRIES)):
         item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
         reports = runtestprotocol(item, nextitem=nextitem, log=False)
         if left and any(report.failed and TaskLost.__name__ in str(report.longrepr) for report in reports):

@@ -230,13 +230,11 @@ async def test_a_paused_cycle_can_be_cancelled(world: World) -> None:
 
 
 async def test_advancing_twice_closes_one_round_only(world: World) -> None:
-    async def advance_twice() -> None:
-        round_id = world.ledger.opened[0].round_id
-        await world.advance(Stage.INTAKE, round_id)
-        await world.advance(Stage.INTAKE, round_id)
-
-    world.ledger.at_open[RoundKind.ENROLMENT, 1] = advance_twice
-    await (await world.start()).result()
+    running = await world.start()
+    await world.quiet()
+    for _ in range(2):
+        await world.advance(Stage.INTAKE, world.ledger.opened[0].round_id)
+    await running.result()
     reasons = [closed.reason for closed in world.ledger.closed]
     assert reasons[0] is CloseReason.ADVANCED
     assert CloseReason.ADVANCED not in reasons[1:]
