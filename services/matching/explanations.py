@@ -247,7 +247,7 @@ def _cost(people: int, points: int, *, exact: bool, matched: bool) -> str:
         return f"{where}; forcing this one would leave {least}{_count(people, 'more person', 'more people')} alone."
     if points:
         return f"{where}; forcing this one would lower the total by {least}{_count(points, 'point')}."
-    return f"{where}; this one {'is' if exact else 'may be'} equally good."
+    return f"{where}; {'this one is equally good' if exact else 'what forcing this one would cost was not computed'}."
 
 
 def _shared_hours(slots: int) -> str:

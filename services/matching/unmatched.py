@@ -145,7 +145,7 @@ def _explain(grid: Grid, person: int, couples: _Couples, left: tuple[Counter[int
         share = _share_a_topic(grid, couples, np.flatnonzero(eligible))
         reason = UnmatchedReason.CANDIDATES_TAKEN if share else UnmatchedReason.NO_SHARED_TOPIC
         count = int(eligible.sum())
-        detail = f"One more place with {'this one' if count == 1 else f'one of these {count}'} would be enough."
+        detail = f"One more place with {'this one' if count == 1 else f'one of these {count}'} could be enough."
         change: Change | None = Change(Constraint.CAPACITY, count, 0, detail)
     else:
         alone = dict(zip(violated, matrix & (matrix.sum(axis=0) == 1), strict=True))

@@ -213,7 +213,7 @@ def test_whoever_had_candidates_learns_that_they_went_to_others() -> None:
     assert found.change is not None
     assert (found.change.constraint, found.change.detail) == (
         Constraint.CAPACITY,
-        "One more place with this one would be enough.",
+        "One more place with this one could be enough.",
     )
 
 
