@@ -4,7 +4,7 @@ The feed reads one organization at a time. The sequencer's and the dispatcher's 
 once, by their nature; they hand on each event's organization with it.
 """
 
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import NamedTuple
 from uuid import UUID
@@ -20,6 +20,20 @@ from shared.events import StagedEvent
 
 SEQUENCER_LOCK = 0x7570_7761_7264_0001
 DISPATCHER_LOCK = 0x7570_7761_7264_0002
+
+
+class Head(NamedTuple):
+    """How far an organization's events have come."""
+
+    sequence: int
+    digest: bytes
+
+
+class Chained(NamedTuple):
+    """An event and the digest of its organization's events up to it."""
+
+    event: EventRecord
+    digest: bytes
 
 
 class Positioned(NamedTuple):
@@ -43,37 +57,72 @@ async def lock_sequencing(session: AsyncSession) -> bool:
     return bool(locked)
 
 
-async def move_staged(session: AsyncSession, limit: int) -> int:
-    """Moves staged events into the log, in id order, with their sequences; says how many. Needs the lock.
+async def take_staged(session: AsyncSession, limit: int) -> Sequence[StagedEvent]:
+    """Takes the oldest staged events out of the staging table, in id order. Needs the lock; `append` must follow.
 
     It must be a statement of its own, after the one that took the lock: its snapshot then shows all that the holder
     before us committed.
     """
     oldest = select(StagedEvent.id).order_by(StagedEvent.id).limit(limit)
-    moved = delete(StagedEvent).where(StagedEvent.id.in_(oldest)).returning(StagedEvent).cte("moved")
-    place = func.row_number().over(partition_by=moved.c.organization_id, order_by=moved.c.id)
-    numbered = (
-        select(moved, (func.coalesce(OrganizationHead.last_sequence, 0) + place).label("sequence"))
-        .outerjoin(OrganizationHead, OrganizationHead.organization_id == moved.c.organization_id)
-        .cte("numbered")
+    taken = await session.scalars(delete(StagedEvent).where(StagedEvent.id.in_(oldest)).returning(StagedEvent))
+    return sorted(taken, key=lambda staged: staged.id)
+
+
+async def read_heads(session: AsyncSession, organization_ids: Collection[UUID]) -> dict[UUID, Head]:
+    """How far the events of these organizations have come; those without events are left out."""
+    rows = await session.execute(
+        select(OrganizationHead.organization_id, OrganizationHead.last_sequence, OrganizationHead.digest).where(
+            OrganizationHead.organization_id.in_(organization_ids)
+        )
     )
-    reached = select(numbered.c.organization_id, func.max(numbered.c.sequence)).group_by(numbered.c.organization_id)
-    heads = insert(OrganizationHead).from_select(["organization_id", "last_sequence"], reached)
-    raised = heads.on_conflict_do_update(
-        index_elements=[OrganizationHead.organization_id], set_={"last_sequence": heads.excluded.last_sequence}
-    ).cte("raised")
-    copied = ["organization_id", "sequence", "event_id", "type", "version", "subject", "time", "data"]
-    # Postgres draws identity values in the order of an INSERT's sorted SELECT: positions follow the staged ids.
-    ordered = select(*(numbered.c[name] for name in copied)).order_by(numbered.c.id)
-    appended = insert(Event).from_select(copied, ordered).returning(Event.position).add_cte(raised)
-    return len((await session.scalars(appended)).all())
+    return {row.organization_id: Head(row.last_sequence, row.digest) for row in rows}
+
+
+async def append(session: AsyncSession, events: Sequence[Chained], heads: Mapping[UUID, Head]) -> None:
+    """Appends events to the log, in this order, and raises the heads of their organizations. Needs the lock."""
+    rows = [
+        {"event_id" if name == "id" else name: value for name, value in event} | {"digest": digest}
+        for event, digest in events
+    ]
+    await session.execute(insert(Event), rows)  # row by row: positions follow the order given
+    raised = insert(OrganizationHead)
+    await session.execute(
+        raised.on_conflict_do_update(
+            index_elements=[OrganizationHead.organization_id],
+            set_={"last_sequence": raised.excluded.last_sequence, "digest": raised.excluded.digest},
+        ),
+        [
+            {"organization_id": organization_id, "last_sequence": head.sequence, "digest": head.digest}
+            for organization_id, head in heads.items()
+        ],
+    )
+
+
+async def read_head(session: AsyncSession, organization_id: UUID) -> Head | None:
+    """How far the organization's events have come; None before the first."""
+    return (await read_heads(session, [organization_id])).get(organization_id)
+
+
+async def read_digest(session: AsyncSession, organization_id: UUID, sequence: int) -> bytes | None:
+    """The digest after that event; None if there is no such event."""
+    return await session.scalar(
+        select(Event.digest).where(Event.organization_id == organization_id, Event.sequence == sequence)
+    )
 
 
 async def read_feed(
-    session: AsyncSession, organization_id: UUID, after: int, limit: int, types: Collection[str] = ()
+    session: AsyncSession,
+    organization_id: UUID,
+    after: int,
+    limit: int,
+    types: Collection[str] = (),
+    *,
+    up_to: int | None = None,
 ) -> list[EventRecord]:
-    """The organization's events after a sequence, in order; only those types when any are given."""
+    """The organization's events after a sequence, in order; only those types, and up to a sequence, when given."""
     query = select(Event).where(Event.organization_id == organization_id, Event.sequence > after)
+    if up_to is not None:
+        query = query.where(Event.sequence <= up_to)
     if types:
         query = query.where(Event.type.in_(types))
     return [_record(row) for row in await session.scalars(query.order_by(Event.sequence).limit(limit))]

@@ -1,5 +1,6 @@
 """The FastAPI application around one or more services: health, problems, request ids and one log line a request."""
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AbstractAsyncContextManager
@@ -24,7 +25,8 @@ Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 def create_application(
     routers: Iterable[APIRouter], database: Database, settings: Settings, lifespan: Lifespan | None = None
 ) -> FastAPI:
-    """One ASGI application with the routers given. `app.state` holds the database, settings and internal client."""
+    """One ASGI application with the routers given. `app.state` holds the database, settings and internal client, and
+    `stopping`, the event by which whoever serves the application says that it is to end."""
     app = FastAPI(
         title="Upward",
         description="Reverse-mentoring programs that run themselves.",
@@ -36,6 +38,7 @@ def create_application(
     )
     app.state.database = database
     app.state.settings = settings
+    app.state.stopping = asyncio.Event()
     app.state.internal = Internal(settings, app)
     install_problem_handlers(app)
     for router in routers:

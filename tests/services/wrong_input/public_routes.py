@@ -88,6 +88,7 @@ ROWS = (
     Row("GET", "/v1/cycles/{cycle_id}/report"),
     Row("GET", "/v1/cycles/{cycle_id}/messages", lists=True),
     Row("GET", "/v1/events"),
+    Row("GET", "/v1/events/checkpoint"),
 )
 
 
