@@ -16,6 +16,7 @@ from services.events.cloudevents import CloudEvent, source_of
 from shared.contracts.base import Contract
 
 CHAINED = {"id", "sequence", "type", "subject", "time", "data"}
+CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 class Checkpoint(Contract):
@@ -34,5 +35,4 @@ def genesis(organization_id: UUID) -> bytes:
 def link(before: bytes, event: CloudEvent) -> bytes:
     """The digest after an event, of the digest before it."""
     told = event.model_dump(mode="json", include=CHAINED)
-    text = json.dumps(told, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(before + text.encode()).digest()
+    return hashlib.sha256(before + CANONICAL.encode(told).encode()).digest()

@@ -13,10 +13,11 @@ sees id 6 if that one commits later. Here, therefore, **positions come after com
   commit: of two transactions about one subject the second draws its ids after the first has committed, and whoever sees
   the second's rows sees the first's. So one subject's events are in commit order, although events of different
   subjects may come in any order. (It takes an identity that draws one value at a time, Postgres' default.)
-- Moving is one transaction that deletes, numbers, appends and raises the organizations' heads: a crash at any point
+- Moving is one statement that deletes, numbers, raises the organizations' heads and appends: a crash at any point
   leaves an event either staged or in the log, never both, never neither.
-- The same transaction gives each event the digest of its organization's events so far (`services.events.chain`).
-  It stands on the digest before it, which only the holder of the lock can know.
+- It also gives each event the digest of its organization's events so far (`services.events.chain`).
+  That stands on the digest before it, which only the holder of the lock can know: it reads the staged events and the
+  heads, computes, and moves exactly those that it read.
 
 Nothing else may assign a sequence or a position.
 """
@@ -28,9 +29,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.events import store
 from services.events.chain import genesis, link
 from services.events.cloudevents import cloud_event
-from services.events.store import Chained, Head
+from services.events.store import Head, Staged
 from shared.contracts.events import EventRecord
-from shared.events import StagedEvent
 
 
 async def sequence_batch(session: AsyncSession, limit: int = 500) -> int:
@@ -38,16 +38,13 @@ async def sequence_batch(session: AsyncSession, limit: int = 500) -> int:
     at work. The caller commits at once."""
     if not await store.lock_sequencing(session):
         return 0
-    staged = await store.take_staged(session, limit)
-    if not staged:  # the holder of the lock before us took them
-        return 0
+    staged = await store.read_staged(session, limit)
     heads = await store.read_heads(session, {row.organization_id for row in staged})
-    await store.append(session, [_chain(row, heads) for row in staged], heads)
-    return len(staged)
+    return await store.move_staged(session, {row.id: _digest(row, heads) for row in staged})
 
 
-def _chain(staged: StagedEvent, heads: dict[UUID, Head]) -> Chained:
-    """The event with its organization's next sequence and digest, to which its head is raised."""
+def _digest(staged: Staged, heads: dict[UUID, Head]) -> bytes:
+    """The digest after an event with its organization's next sequence; raises its organization's head to that."""
     organization_id = staged.organization_id
     before = heads.get(organization_id) or Head(0, genesis(organization_id))
     event = EventRecord(
@@ -60,5 +57,6 @@ def _chain(staged: StagedEvent, heads: dict[UUID, Head]) -> Chained:
         time=staged.time,
         data=staged.data,
     )
-    heads[organization_id] = Head(event.sequence, link(before.digest, cloud_event(event)))
-    return Chained(event, heads[organization_id].digest)
+    digest = link(before.digest, cloud_event(event))
+    heads[organization_id] = Head(event.sequence, digest)
+    return digest

@@ -6,11 +6,12 @@ once, by their nature; they hand on each event's organization with it.
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import NamedTuple
+from datetime import datetime
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import delete, exists, func, literal, select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import ARRAY, BigInteger, LargeBinary, bindparam, column, delete, exists, func, literal, select
+from sqlalchemy.dialects.postgresql import distinct_on, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.events.models import Consumer, Event, OrganizationHead, Undispatchable
@@ -29,11 +30,17 @@ class Head(NamedTuple):
     digest: bytes
 
 
-class Chained(NamedTuple):
-    """An event and the digest of its organization's events up to it."""
+class Staged(NamedTuple):
+    """An event that waits for its position."""
 
-    event: EventRecord
-    digest: bytes
+    id: int
+    event_id: UUID
+    organization_id: UUID
+    type: str
+    version: int
+    subject: str
+    time: datetime
+    data: dict[str, Any]
 
 
 class Positioned(NamedTuple):
@@ -57,15 +64,14 @@ async def lock_sequencing(session: AsyncSession) -> bool:
     return bool(locked)
 
 
-async def take_staged(session: AsyncSession, limit: int) -> Sequence[StagedEvent]:
-    """Takes the oldest staged events out of the staging table, in id order. Needs the lock; `append` must follow.
+async def read_staged(session: AsyncSession, limit: int) -> list[Staged]:
+    """The oldest staged events, in id order. Needs the lock.
 
     It must be a statement of its own, after the one that took the lock: its snapshot then shows all that the holder
     before us committed.
     """
-    oldest = select(StagedEvent.id).order_by(StagedEvent.id).limit(limit)
-    taken = await session.scalars(delete(StagedEvent).where(StagedEvent.id.in_(oldest)).returning(StagedEvent))
-    return sorted(taken, key=lambda staged: staged.id)
+    found = select(StagedEvent.__table__).order_by(StagedEvent.id).limit(limit)
+    return [Staged(**row) for row in (await session.execute(found)).mappings()]
 
 
 async def read_heads(session: AsyncSession, organization_ids: Collection[UUID]) -> dict[UUID, Head]:
@@ -78,24 +84,39 @@ async def read_heads(session: AsyncSession, organization_ids: Collection[UUID]) 
     return {row.organization_id: Head(row.last_sequence, row.digest) for row in rows}
 
 
-async def append(session: AsyncSession, events: Sequence[Chained], heads: Mapping[UUID, Head]) -> None:
-    """Appends events to the log, in this order, and raises the heads of their organizations. Needs the lock."""
-    rows = [
-        {"event_id" if name == "id" else name: value for name, value in event} | {"digest": digest}
-        for event, digest in events
-    ]
-    await session.execute(insert(Event), rows)  # row by row: positions follow the order given
-    raised = insert(OrganizationHead)
-    await session.execute(
-        raised.on_conflict_do_update(
-            index_elements=[OrganizationHead.organization_id],
-            set_={"last_sequence": raised.excluded.last_sequence, "digest": raised.excluded.digest},
-        ),
-        [
-            {"organization_id": organization_id, "last_sequence": head.sequence, "digest": head.digest}
-            for organization_id, head in heads.items()
-        ],
+async def move_staged(session: AsyncSession, digests: Mapping[int, bytes]) -> int:
+    """Moves the staged events of these ids into the log, in id order, with their sequences and the digests given; says
+    how many. Needs the lock, held since they were read."""
+    given = (
+        func.unnest(
+            bindparam("ids", list(digests), ARRAY(BigInteger)),
+            bindparam("digests", list(digests.values()), ARRAY(LargeBinary)),
+        )
+        .table_valued(column("id", BigInteger), column("digest", LargeBinary), name="given")
+        .render_derived()
     )
+    moved = delete(StagedEvent).where(StagedEvent.id == given.c.id).returning(StagedEvent, given.c.digest).cte("moved")
+    place = func.row_number().over(partition_by=moved.c.organization_id, order_by=moved.c.id)
+    numbered = (
+        select(moved, (func.coalesce(OrganizationHead.last_sequence, 0) + place).label("sequence"))
+        .outerjoin(OrganizationHead, OrganizationHead.organization_id == moved.c.organization_id)
+        .cte("numbered")
+    )
+    reached = (
+        select(numbered.c.organization_id, numbered.c.sequence, numbered.c.digest)
+        .ext(distinct_on(numbered.c.organization_id))
+        .order_by(numbered.c.organization_id, numbered.c.sequence.desc())
+    )
+    heads = insert(OrganizationHead).from_select(["organization_id", "last_sequence", "digest"], reached)
+    raised = heads.on_conflict_do_update(
+        index_elements=[OrganizationHead.organization_id],
+        set_={"last_sequence": heads.excluded.last_sequence, "digest": heads.excluded.digest},
+    ).cte("raised")
+    copied = ["organization_id", "sequence", "event_id", "type", "version", "subject", "time", "data", "digest"]
+    # Postgres draws identity values in the order of an INSERT's sorted SELECT: positions follow the staged ids.
+    ordered = select(*(numbered.c[name] for name in copied)).order_by(numbered.c.id)
+    appended = insert(Event).from_select(copied, ordered).returning(Event.position).add_cte(raised)
+    return len((await session.scalars(appended)).all())
 
 
 async def read_head(session: AsyncSession, organization_id: UUID) -> Head | None:
