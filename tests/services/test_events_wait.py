@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from sqlalchemy import delete
 
 from services.events import api, main
+from services.events.feed import read_or_wait
 from services.events.models import Event, OrganizationHead
 from services.events.sequencer import sequence_batch
 from shared.auth import AccessKey, Role, new_key
@@ -59,6 +60,7 @@ async def served(app: FastAPI) -> AsyncIterator[tuple[str, asyncio.Event, "async
     """The application on a port: its URL, the event that stops it and the task that serves it."""
     app.state.stopping = stop = asyncio.Event()
     with listen("127.0.0.1", 0) as address:
+        address.listen()  # who calls before the server is up waits for it
         serving = asyncio.create_task(serve_http(app, address, stop))
         yield f"http://127.0.0.1:{address.getsockname()[1]}", stop, serving
         stop.set()
@@ -84,7 +86,7 @@ async def get(app: FastAPI, headers: dict[str, str], **query: str) -> dict[str, 
 def waits(monkeypatch: pytest.MonkeyPatch) -> dict[str, asyncio.Event]:
     """Whether a request began to read, and ended."""
     told = {"begun": asyncio.Event(), "ended": asyncio.Event()}
-    read: Callable[..., Awaitable[Any]] = api.read_or_wait
+    read: Callable[..., Awaitable[Any]] = read_or_wait
 
     async def observed(*arguments: Any) -> Any:
         told["begun"].set()

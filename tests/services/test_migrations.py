@@ -167,7 +167,8 @@ def test_events_from_before_get_the_digests_that_the_sequencer_would_have_given_
     migrate(url)
     with engine.connect() as connection:
         found = connection.execute(text("select organization_id, sequence, digest from events.event")).all()
-        heads = dict(connection.execute(text("select organization_id, digest from events.organization_head")).all())
+        rows = connection.execute(text("select organization_id, digest from events.organization_head"))
+        heads = {row.organization_id: row.digest for row in rows}
     digests = {organization_id: genesis(organization_id) for organization_id in organizations}
     expected = {}
     for record in records:
