@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import os
+import sys
 from collections.abc import Iterator
 from datetime import date, datetime
 from pathlib import Path
@@ -25,6 +27,8 @@ from upward.failures import CannotRun
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Reverse-mentoring programs that run themselves.")
 keys = typer.Typer(no_args_is_help=True, help="Access keys of organizations.")
 app.add_typer(keys, name="keys")
+events = typer.Typer(no_args_is_help=True, help="The event feed.")
+app.add_typer(events, name="events")
 
 Folder = Annotated[Path, typer.Option(help="Where the embedded stack keeps its data and e-mails.")]
 KeyFolder = Annotated[
@@ -155,6 +159,28 @@ def revoke_key(
     with _plain_failures():
         asyncio.run(revoke_access_key(organization, key_id, folder))
         print(f"The key {key_id} is refused from now on.")
+
+
+@events.command("tail")
+def tail_events(
+    url: Annotated[str, typer.Option(envvar="UPWARD_URL", help="The server, such as http://127.0.0.1:8080.")],
+    key: Annotated[str, typer.Option(envvar="UPWARD_KEY", help="An access key; the variable keeps it off the screen.")],
+    after: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="The last sequence that you have.")] = 0,
+    types: Annotated[str | None, typer.Option(help="Only these types, separated by commas.")] = None,
+    follow: Annotated[bool, typer.Option(help="Go on with what comes, until Ctrl-C.")] = True,
+) -> None:
+    """Print events as they come, a line of JSON each; while the server is away, wait for it."""
+    from upward.tail import Tail, read_events
+
+    said = Console(stderr=True, highlight=False, soft_wrap=True)
+    with _plain_failures():
+        try:
+            for line in read_events(Tail(url, key, after, types, follow), said.print):
+                print(line, flush=True)
+        except KeyboardInterrupt:
+            pass  # how one ends it
+        except BrokenPipeError:  # whoever read our lines has enough; Python would complain when it closes the pipe
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @contextlib.contextmanager

@@ -114,6 +114,7 @@ async def serve(settings: Settings, services: Sequence[Service]) -> None:
     stop_on_signals(stop)
     with listen(settings.host, settings.port) as address:
         async with assemble(settings, services) as (app, _):
+            app.state.stopping = stop
             await serve_http(app, address, stop)
 
 

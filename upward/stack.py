@@ -62,6 +62,7 @@ async def running_stack(
         )
         await asyncio.to_thread(migrate, settings.database_url)
         app, resources = await cleanup.enter_async_context(assemble(settings, list(Service), temporal.address))
+        app.state.stopping = stop
         tasks = [asyncio.create_task(serve_http(app, address, stop))]
         tasks += [asyncio.create_task(run_worker(queue, resources, stop)) for queue in QUEUES]
         tasks.append(asyncio.create_task(run_relay(resources, stop)))

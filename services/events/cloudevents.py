@@ -3,11 +3,13 @@
 - `type` is `app.upward.<type>.v<version>`, such as `app.upward.cycle.requested.v1`.
 - `source` is `urn:upward:organization:<id>`; `source` and `id` together name an event once and for all.
 - `subject` is the aggregate, `<aggregate>/<id>`.
+- `time` is in UTC.
 - `sequence` is the specification's extension of that name: the organization's count of events from 1, without gaps. It
   is a text because the extension asks for one whose alphabetical order is the order of events: 19 digits with leading
   zeros. As a number it is what `after` takes.
 """
 
+from datetime import UTC
 from typing import Any, Literal
 from uuid import UUID
 
@@ -42,7 +44,7 @@ class CloudEvent(Contract):
 class EventPage(Contract):
     events: tuple[CloudEvent, ...]
     after: int
-    """The last sequence given: send it as `after` to go on."""
+    """How far the log was looked through: send it as `after` to go on. With `types` it passes over events of others."""
     more: bool
     """Whether there were more at the time."""
 
@@ -52,25 +54,33 @@ def type_name(type: str, version: int) -> str:
     return f"{PREFIX}{type}.v{version}"
 
 
+def source_of(organization_id: UUID) -> str:
+    return f"urn:upward:organization:{organization_id}"
+
+
 def cloud_event(record: EventRecord) -> CloudEvent:
     return CloudEvent(
         id=record.id,
-        source=f"urn:upward:organization:{record.organization_id}",
+        source=source_of(record.organization_id),
         type=type_name(record.type, record.version),
         subject=record.subject,
-        time=record.time,
+        time=record.time.astimezone(UTC),
         sequence=str(record.sequence).zfill(SEQUENCE_DIGITS),
         data=record.data,
     )
 
 
-def page_of(found: list[EventRecord], after: int, limit: int) -> EventPage:
-    """The page for `limit` events after a sequence; `found` holds one more than `limit` when there are more."""
-    given = found[:limit]
+def page_of(found: list[EventRecord], after: int, limit: int, reached: int) -> EventPage:
+    """The page for `limit` events after a sequence; `found` holds one more than `limit` when there are more.
+
+    When there are none, everything up to `reached` was looked through: the next page begins after it, also when the
+    last events there are of types that were not asked for.
+    """
+    given, more = found[:limit], len(found) > limit
     return EventPage(
         events=tuple(cloud_event(record) for record in given),
-        after=given[-1].sequence if given else after,
-        more=len(found) > limit,
+        after=given[-1].sequence if more else max(after, reached),
+        more=more,
     )
 
 

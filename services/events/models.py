@@ -31,16 +31,20 @@ class Event(Base):
     data: Mapped[dict[str, Any]] = mapped_column(JSONB)
     recorded_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
     """When it got its position."""
+    digest: Mapped[bytes]
+    """SHA-256 over the organization's events up to this one (`services.events.chain`)."""
 
 
 class OrganizationHead(Base):
-    """The last sequence that an organization's events have reached."""
+    """The last sequence, and its digest, that an organization's events have reached."""
 
     __tablename__ = "organization_head"
     __table_args__ = {"schema": "events"}
 
     organization_id: Mapped[UUID] = mapped_column(primary_key=True)
     last_sequence: Mapped[int] = mapped_column(BigInteger)
+    digest: Mapped[bytes]
+    """That event's digest."""
 
 
 class Consumer(Base):

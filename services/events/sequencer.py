@@ -15,13 +15,22 @@ sees id 6 if that one commits later. Here, therefore, **positions come after com
   subjects may come in any order. (It takes an identity that draws one value at a time, Postgres' default.)
 - Moving is one statement that deletes, numbers, raises the organizations' heads and appends: a crash at any point
   leaves an event either staged or in the log, never both, never neither.
+- It also gives each event the digest of its organization's events so far (`services.events.chain`).
+  That stands on the digest before it, which only the holder of the lock can know: it reads the staged events and the
+  heads, computes, and moves exactly those that it read.
 
 Nothing else may assign a sequence or a position.
 """
 
+from uuid import UUID
+
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.events import store
+from services.events.chain import genesis, link
+from services.events.cloudevents import cloud_event
+from services.events.store import Head, Staged
+from shared.contracts.events import EventRecord
 
 
 async def sequence_batch(session: AsyncSession, limit: int = 500) -> int:
@@ -29,4 +38,25 @@ async def sequence_batch(session: AsyncSession, limit: int = 500) -> int:
     at work. The caller commits at once."""
     if not await store.lock_sequencing(session):
         return 0
-    return await store.move_staged(session, limit)
+    staged = await store.read_staged(session, limit)
+    heads = await store.read_heads(session, {row.organization_id for row in staged})
+    return await store.move_staged(session, {row.id: _digest(row, heads) for row in staged})
+
+
+def _digest(staged: Staged, heads: dict[UUID, Head]) -> bytes:
+    """The digest after an event with its organization's next sequence; raises its organization's head to that."""
+    organization_id = staged.organization_id
+    before = heads.get(organization_id) or Head(0, genesis(organization_id))
+    event = EventRecord(
+        id=staged.event_id,
+        organization_id=organization_id,
+        sequence=before.sequence + 1,
+        type=staged.type,
+        version=staged.version,
+        subject=staged.subject,
+        time=staged.time,
+        data=staged.data,
+    )
+    digest = link(before.digest, cloud_event(event))
+    heads[organization_id] = Head(event.sequence, digest)
+    return digest

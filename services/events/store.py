@@ -4,13 +4,14 @@ The feed reads one organization at a time. The sequencer's and the dispatcher's 
 once, by their nature; they hand on each event's organization with it.
 """
 
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import NamedTuple
+from datetime import datetime
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import delete, exists, func, literal, select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import ARRAY, BigInteger, LargeBinary, bindparam, column, delete, exists, func, literal, select
+from sqlalchemy.dialects.postgresql import distinct_on, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.events.models import Consumer, Event, OrganizationHead, Undispatchable
@@ -20,6 +21,26 @@ from shared.events import StagedEvent
 
 SEQUENCER_LOCK = 0x7570_7761_7264_0001
 DISPATCHER_LOCK = 0x7570_7761_7264_0002
+
+
+class Head(NamedTuple):
+    """How far an organization's events have come."""
+
+    sequence: int
+    digest: bytes
+
+
+class Staged(NamedTuple):
+    """An event that waits for its position."""
+
+    id: int
+    event_id: UUID
+    organization_id: UUID
+    type: str
+    version: int
+    subject: str
+    time: datetime
+    data: dict[str, Any]
 
 
 class Positioned(NamedTuple):
@@ -43,37 +64,86 @@ async def lock_sequencing(session: AsyncSession) -> bool:
     return bool(locked)
 
 
-async def move_staged(session: AsyncSession, limit: int) -> int:
-    """Moves staged events into the log, in id order, with their sequences; says how many. Needs the lock.
+async def read_staged(session: AsyncSession, limit: int) -> list[Staged]:
+    """The oldest staged events, in id order. Needs the lock.
 
     It must be a statement of its own, after the one that took the lock: its snapshot then shows all that the holder
     before us committed.
     """
-    oldest = select(StagedEvent.id).order_by(StagedEvent.id).limit(limit)
-    moved = delete(StagedEvent).where(StagedEvent.id.in_(oldest)).returning(StagedEvent).cte("moved")
+    found = select(StagedEvent.__table__).order_by(StagedEvent.id).limit(limit)
+    return [Staged(**row) for row in (await session.execute(found)).mappings()]
+
+
+async def read_heads(session: AsyncSession, organization_ids: Collection[UUID]) -> dict[UUID, Head]:
+    """How far the events of these organizations have come; those without events are left out."""
+    rows = await session.execute(
+        select(OrganizationHead.organization_id, OrganizationHead.last_sequence, OrganizationHead.digest).where(
+            OrganizationHead.organization_id.in_(organization_ids)
+        )
+    )
+    return {row.organization_id: Head(row.last_sequence, row.digest) for row in rows}
+
+
+async def move_staged(session: AsyncSession, digests: Mapping[int, bytes]) -> int:
+    """Moves the staged events of these ids into the log, in id order, with their sequences and the digests given; says
+    how many. Needs the lock, held since they were read."""
+    given = (
+        func.unnest(
+            bindparam("ids", list(digests), ARRAY(BigInteger)),
+            bindparam("digests", list(digests.values()), ARRAY(LargeBinary)),
+        )
+        .table_valued(column("id", BigInteger), column("digest", LargeBinary), name="given")
+        .render_derived()
+    )
+    moved = delete(StagedEvent).where(StagedEvent.id == given.c.id).returning(StagedEvent, given.c.digest).cte("moved")
     place = func.row_number().over(partition_by=moved.c.organization_id, order_by=moved.c.id)
     numbered = (
         select(moved, (func.coalesce(OrganizationHead.last_sequence, 0) + place).label("sequence"))
         .outerjoin(OrganizationHead, OrganizationHead.organization_id == moved.c.organization_id)
         .cte("numbered")
     )
-    reached = select(numbered.c.organization_id, func.max(numbered.c.sequence)).group_by(numbered.c.organization_id)
-    heads = insert(OrganizationHead).from_select(["organization_id", "last_sequence"], reached)
+    reached = (
+        select(numbered.c.organization_id, numbered.c.sequence, numbered.c.digest)
+        .ext(distinct_on(numbered.c.organization_id))
+        .order_by(numbered.c.organization_id, numbered.c.sequence.desc())
+    )
+    heads = insert(OrganizationHead).from_select(["organization_id", "last_sequence", "digest"], reached)
     raised = heads.on_conflict_do_update(
-        index_elements=[OrganizationHead.organization_id], set_={"last_sequence": heads.excluded.last_sequence}
+        index_elements=[OrganizationHead.organization_id],
+        set_={"last_sequence": heads.excluded.last_sequence, "digest": heads.excluded.digest},
     ).cte("raised")
-    copied = ["organization_id", "sequence", "event_id", "type", "version", "subject", "time", "data"]
+    copied = ["organization_id", "sequence", "event_id", "type", "version", "subject", "time", "data", "digest"]
     # Postgres draws identity values in the order of an INSERT's sorted SELECT: positions follow the staged ids.
     ordered = select(*(numbered.c[name] for name in copied)).order_by(numbered.c.id)
     appended = insert(Event).from_select(copied, ordered).returning(Event.position).add_cte(raised)
     return len((await session.scalars(appended)).all())
 
 
+async def read_head(session: AsyncSession, organization_id: UUID) -> Head | None:
+    """How far the organization's events have come; None before the first."""
+    return (await read_heads(session, [organization_id])).get(organization_id)
+
+
+async def read_digest(session: AsyncSession, organization_id: UUID, sequence: int) -> bytes | None:
+    """The digest after that event; None if there is no such event."""
+    return await session.scalar(
+        select(Event.digest).where(Event.organization_id == organization_id, Event.sequence == sequence)
+    )
+
+
 async def read_feed(
-    session: AsyncSession, organization_id: UUID, after: int, limit: int, types: Collection[str] = ()
+    session: AsyncSession,
+    organization_id: UUID,
+    after: int,
+    limit: int,
+    types: Collection[str] = (),
+    *,
+    up_to: int | None = None,
 ) -> list[EventRecord]:
-    """The organization's events after a sequence, in order; only those types when any are given."""
+    """The organization's events after a sequence, in order; only those types, and up to a sequence, when given."""
     query = select(Event).where(Event.organization_id == organization_id, Event.sequence > after)
+    if up_to is not None:
+        query = query.where(Event.sequence <= up_to)
     if types:
         query = query.where(Event.type.in_(types))
     return [_record(row) for row in await session.scalars(query.order_by(Event.sequence).limit(limit))]

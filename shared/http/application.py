@@ -1,5 +1,6 @@
 """The FastAPI application around one or more services: health, problems, request ids and one log line a request."""
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AbstractAsyncContextManager
@@ -28,7 +29,8 @@ def create_application(
     lifespan: Lifespan | None = None,
     webhooks: APIRouter | None = None,
 ) -> FastAPI:
-    """One ASGI application with the routers given. `app.state` holds the database, settings and internal client.
+    """One ASGI application with the routers given. `app.state` holds the database, settings and internal client, and
+    `stopping`, the event by which whoever serves the application says that it is to end.
 
     `webhooks` are described in the OpenAPI document: what others serve and we call.
     """
@@ -44,6 +46,7 @@ def create_application(
     )
     app.state.database = database
     app.state.settings = settings
+    app.state.stopping = asyncio.Event()
     app.state.internal = Internal(settings, app)
     install_problem_handlers(app)
     for router in routers:

@@ -1,5 +1,6 @@
 """What every HTTP edge asks FastAPI for: a session that is committed before the answer leaves."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Annotated
 
@@ -31,9 +32,16 @@ def _settings(request: Request) -> Settings:
     return settings
 
 
+def _stopping(request: Request) -> asyncio.Event:
+    stopping: asyncio.Event = request.app.state.stopping
+    return stopping
+
+
 # scope="function": the transaction ends before the response is sent, not after (FastAPI's default).
 Session = Annotated[AsyncSession, Depends(_session, scope="function")]
 # For handlers that ask another service first, or compute for long: no connection is held while they wait for it.
 AppDatabase = Annotated[Database, Depends(_database)]
 InternalClient = Annotated[Internal, Depends(_internal)]
+# Set when the server is to end: whoever waits for something answers then.
+Stopping = Annotated[asyncio.Event, Depends(_stopping)]
 AppSettings = Annotated[Settings, Depends(_settings)]

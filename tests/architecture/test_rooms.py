@@ -29,6 +29,7 @@ HANDS_ON = {
     "services.console.participation",
     "services.console.submission",
     "services.events.dispatcher",
+    "services.events.feed",
     "services.events.relay",
     "services.events.sequencer",
     "services.feedback.answers",

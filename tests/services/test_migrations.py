@@ -1,9 +1,11 @@
 """The migrations against a real Postgres: from nothing to what the code declares, back, and again."""
 
 import asyncio
+import json
 import os
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from uuid import uuid4
 
 import pytest
@@ -11,6 +13,9 @@ from alembic import command
 from alembic.script import ScriptDirectory
 from sqlalchemy import URL, Engine, create_engine, event, make_url, text
 
+from services.events.chain import genesis, link
+from services.events.cloudevents import cloud_event
+from shared.contracts.events import EventRecord
 from shared.database import SCHEMAS, psycopg_url
 from tests.architecture.test_compose import EMBEDDED_ONLY
 from upward.migration import ROOT, alembic_config, migrate
@@ -136,3 +141,39 @@ def test_the_short_limits_are_for_tables_and_not_for_the_turn_of_another_migrati
     for limit in ("lock_timeout", "statement_timeout"):
         assert f"set {limit} = 0" in statements[:turn], "the database's own limit could be short"
         assert [one for one in statements[turn:first_table] if one.startswith(f"set {limit} = '")]
+
+
+def test_events_from_before_get_the_digests_that_the_sequencer_would_have_given_them(url: str, engine: Engine) -> None:
+    command.upgrade(alembic_config(url), "0011")
+    organizations = (uuid4(), uuid4())
+    records = [
+        EventRecord(
+            id=uuid4(), organization_id=organization_id, sequence=sequence, type="cycle.paused", version=1,
+            subject="cycle/1", time=datetime(2026, 1, 5, microsecond=sequence - 1, tzinfo=UTC), data={"ü": [sequence]},
+        )
+        for sequence in (1, 2, 3) for organization_id in organizations
+    ]  # fmt: skip
+    with engine.begin() as connection:
+        for record in records:
+            connection.execute(
+                text(
+                    "insert into events.event (organization_id, sequence, event_id, type, version, subject, time, data)"
+                    " values (:organization_id, :sequence, :id, :type, :version, :subject, :time, cast(:data as jsonb))"
+                ),
+                record.model_dump() | {"data": json.dumps(record.data)},
+            )
+        for organization_id in organizations:
+            connection.execute(text("insert into events.organization_head values (:id, 3)"), {"id": organization_id})
+    migrate(url)
+    with engine.connect() as connection:
+        found = connection.execute(text("select organization_id, sequence, digest from events.event")).all()
+        rows = connection.execute(text("select organization_id, digest from events.organization_head"))
+        heads = {row.organization_id: row.digest for row in rows}
+    digests = {organization_id: genesis(organization_id) for organization_id in organizations}
+    expected = {}
+    for record in records:
+        before = digests[record.organization_id]
+        digests[record.organization_id] = link(before, cloud_event(record))
+        expected[record.organization_id, record.sequence] = digests[record.organization_id]
+    assert {(row.organization_id, row.sequence): row.digest for row in found} == expected
+    assert heads == digests

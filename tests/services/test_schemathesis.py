@@ -77,7 +77,9 @@ def world(database_url: str) -> World:
 
 def application(url: str) -> FastAPI:
     own = Settings(database_url=url, service_token=SecretStr("a-service-token-of-the-tests-only-0123456789"))
-    return create_application(routers(list(Service)), Database(url), own, webhooks=webhooks(Service))
+    app = create_application(routers(list(Service)), Database(url), own, webhooks=webhooks(Service))
+    app.state.stopping.set()  # nothing waits, whatever time it is given
+    return app
 
 
 @pytest.fixture(scope="module")

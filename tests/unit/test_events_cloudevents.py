@@ -1,6 +1,6 @@
 """The envelope of events: CloudEvents 1.0."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 from uuid import UUID
 
 import pytest
@@ -31,12 +31,24 @@ def test_the_alphabetical_order_of_sequences_is_the_order_of_events() -> None:
 
 def test_a_page_says_where_to_go_on_and_whether_there_is_more() -> None:
     found = [record(4), record(7), record(9)]
-    page = page_of(found, after=3, limit=2)
+    page = page_of(found, after=3, limit=2, reached=9)
     assert (len(page.events), page.after, page.more) == (2, 7, True)
-    page = page_of(found, after=3, limit=3)
+    page = page_of(found, after=3, limit=3, reached=9)
     assert (len(page.events), page.after, page.more) == (3, 9, False)
-    page = page_of([], after=3, limit=3)
+    page = page_of([], after=3, limit=3, reached=0)
     assert (len(page.events), page.after, page.more) == (0, 3, False)
+
+
+def test_a_last_page_goes_on_after_all_that_was_looked_through() -> None:
+    page = page_of([record(4)], after=3, limit=2, reached=12)
+    assert (len(page.events), page.after, page.more) == (1, 12, False)
+
+
+def test_times_are_in_utc_wherever_the_database_is() -> None:
+    there = record(1).model_copy(
+        update={"time": datetime(2026, 1, 5, 14, 0, 0, 93000, tzinfo=timezone(timedelta(hours=2)))}
+    )
+    assert cloud_event(there).model_dump(mode="json")["time"] == "2026-01-05T12:00:00.093000Z"
 
 
 @pytest.mark.parametrize("text", [None, "", " , "])

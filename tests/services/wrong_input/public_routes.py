@@ -90,6 +90,7 @@ ROWS = (
     Row("GET", "/v1/events"),
     Row("GET", "/v1/events/catalogue"),
     Row("GET", "/v1/events/asyncapi.json"),
+    Row("GET", "/v1/events/checkpoint"),
 )
 
 

@@ -1,0 +1,87 @@
+"""`upward events tail`: the event feed as JSON lines, read through the public API as any consumer would."""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import httpx
+
+from shared.auth import key_id_of
+from upward.failures import CannotRun
+
+WAIT_SECONDS = 25
+"""How long the server may keep us waiting for the next event; it allows 30."""
+SHORTEST_PAUSE_SECONDS = 0.5
+LONGEST_PAUSE_SECONDS = 10.0
+
+
+class Tail(NamedTuple):
+    url: str
+    key: str
+    after: int = 0
+    types: str | None = None
+    follow: bool = True
+
+
+class ServerAway(Exception):
+    """Nobody answers, or an answer says to come again; the text says which. Try again later."""
+
+
+def read_events(request: Tail, note: Callable[[str], None]) -> Iterator[str]:
+    """The events after a sequence, each as one line of JSON; with `follow` without end.
+
+    While following, a server that is away is noted once and asked again until it is back. Raises CannotRun for what
+    asking again cannot mend, and for a server that is away when not following.
+    """
+    _check(request)
+    after, pause = request.after, SHORTEST_PAUSE_SECONDS
+    with httpx.Client(base_url=request.url, headers={"authorization": f"Bearer {request.key}"}) as client:
+        while True:
+            try:
+                page = _read_page(client, request, after)
+            except ServerAway as error:
+                if not request.follow:
+                    raise CannotRun(f"{error} Try again later.") from None
+                if pause == SHORTEST_PAUSE_SECONDS:
+                    note(f"{error} Trying again until it does.")
+                time.sleep(pause)
+                pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+                continue
+            pause = SHORTEST_PAUSE_SECONDS
+            for event in page["events"]:
+                yield json.dumps(event, ensure_ascii=False, separators=(",", ":"))
+            after = page["after"]
+            if not request.follow and not page["more"]:
+                return
+
+
+def _check(request: Tail) -> None:
+    try:
+        url = httpx.URL(request.url)
+    except httpx.InvalidURL:
+        url = httpx.URL()
+    if url.scheme not in ("http", "https") or not url.host:
+        raise CannotRun("The URL is not valid: give that of the server, such as http://127.0.0.1:8080.")
+    if key_id_of(request.key) is None:
+        raise CannotRun("The key is not complete: give an access key as it was printed, upw_….")
+
+
+def _read_page(client: httpx.Client, request: Tail, after: int) -> dict[str, Any]:
+    """One answer of the feed. Raises ServerAway and CannotRun."""
+    wait = WAIT_SECONDS if request.follow else 0
+    query = {"after": after, "limit": 1000, "wait": wait} | ({"types": request.types} if request.types else {})
+    try:
+        answer = client.get("/v1/events", params=query, timeout=httpx.Timeout(10, read=wait + 15))
+    except httpx.TransportError as error:
+        raise ServerAway(f"The server does not answer ({type(error).__name__}).") from None
+    if answer.status_code == httpx.codes.TOO_MANY_REQUESTS or answer.is_server_error:
+        raise ServerAway(f"The server cannot answer just now ({answer.status_code}).")
+    try:
+        document = answer.json()
+        if answer.status_code == httpx.codes.OK:
+            return {name: document[name] for name in ("events", "after", "more")}
+        refusal = "; ".join([document["detail"], *(error["detail"] for error in document.get("errors", ()))])
+    except (ValueError, TypeError, KeyError):
+        refusal = f"This is no event feed of Upward (status {answer.status_code}): look at the URL."
+    raise CannotRun(refusal)
