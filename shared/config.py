@@ -2,7 +2,7 @@
 
 from functools import lru_cache
 
-from pydantic import AliasChoices, Field, SecretStr
+from pydantic import AliasChoices, Field, IPvAnyNetwork, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -34,6 +34,9 @@ class Settings(BaseSettings):
     """The right side of every Message-ID."""
     host: str = "127.0.0.1"
     port: int = 8080
+    webhook_development_networks: tuple[IPvAnyNetwork, ...] = ()
+    """For development only: networks that endpoints may be in although they are internal, and without TLS, as JSON:
+    `["127.0.0.0/8"]`. Leave it empty in production."""
     log_format: str = "json"
     """`json` or `console`."""
     log_level: str = "INFO"

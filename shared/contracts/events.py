@@ -10,6 +10,7 @@ from uuid import UUID
 from pydantic import AwareDatetime, Field
 
 from shared.contracts.base import Contract
+from shared.contracts.endpoints import DisableReason, FailureStage
 from shared.contracts.feedback import ConcernReason, ConcernRung
 from shared.contracts.matching import EndReason
 from shared.contracts.notifications import Template
@@ -310,6 +311,38 @@ class ReportCompiledEvent(EventData):
     type = "report.compiled"
     cycle_id: UUID
     outcome: Outcome
+
+
+class EndpointFailing(EventData):
+    """Deliveries to an endpoint keep failing; its owner is told."""
+
+    type = "endpoint.failing"
+    endpoint_id: UUID
+    owner_id: UUID
+    stage: FailureStage
+
+
+class EndpointDisabled(EventData):
+    """An endpoint was disabled, by an admin, by its own answer 410, or after five days of failure; its owner is told."""
+
+    type = "endpoint.disabled"
+    endpoint_id: UUID
+    owner_id: UUID
+    reason: DisableReason
+
+
+class EndpointEnabled(EventData):
+    """A disabled endpoint was enabled again."""
+
+    type = "endpoint.enabled"
+    endpoint_id: UUID
+
+
+class EndpointTested(EventData):
+    """An admin asked for a test delivery to an endpoint; whatever types that one chose, it gets this event."""
+
+    type = "endpoint.tested"
+    endpoint_id: UUID
 
 
 CATALOGUE: dict[str, type[EventData]] = {model.type: model for model in EventData.__subclasses__()}
