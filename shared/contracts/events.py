@@ -323,7 +323,7 @@ class EndpointFailing(EventData):
 
 
 class EndpointDisabled(EventData):
-    """An endpoint was disabled: by an admin, by its answer 410, or after five days of failure. Its owner is told."""
+    """An endpoint was disabled, by an admin, by its answer 410 or by five days of failure; its owner is told."""
 
     type = "endpoint.disabled"
     endpoint_id: UUID
