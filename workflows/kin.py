@@ -87,6 +87,10 @@ def round_workflow_id(round_id: UUID) -> str:
     return f"round-{round_id}"
 
 
+def endpoint_workflow_id(endpoint_id: UUID) -> str:
+    return f"endpoint-{endpoint_id}"
+
+
 def concern_workflow_id(concern_id: UUID) -> str:
     return f"concern-{concern_id}"
 

@@ -3,6 +3,7 @@
 from workflows.announcement import AnnouncementWorkflow
 from workflows.concern import ConcernWorkflow
 from workflows.cycle import CycleWorkflow
+from workflows.endpoint import EndpointWorkflow
 from workflows.recurrence import RecurrenceWorkflow, ScheduleWorkflow
 from workflows.round import RoundWorkflow
 
@@ -11,6 +12,7 @@ WORKFLOWS: tuple[type, ...] = (
     RoundWorkflow,
     AnnouncementWorkflow,
     ConcernWorkflow,
+    EndpointWorkflow,
     RecurrenceWorkflow,
     ScheduleWorkflow,
 )

@@ -9,6 +9,7 @@
   zeros. As a number it is what `after` takes.
 """
 
+from collections.abc import Iterable
 from datetime import UTC
 from typing import Any, Literal
 from uuid import UUID
@@ -89,12 +90,17 @@ def parse_types(text: str | None) -> set[str]:
 
     Raises UnknownEventType.
     """
-    names = {name.strip() for name in (text or "").split(",")} - {""}
+    return check_types({name.strip() for name in (text or "").split(",")} - {""}, "query.types")
+
+
+def check_types(names: Iterable[str], field: str = "body.types") -> set[str]:
+    """The short forms of these types, which stand in a field of a request. Raises UnknownEventType."""
     known = {type: type for type in CATALOGUE}
     known |= {type_name(type, model.version): type for type, model in CATALOGUE.items()}
-    if not names <= known.keys():
+    wanted = set(names)
+    if not wanted <= known.keys():
         raise UnknownEventType(
             "Some of these event types do not exist; see errors.",
-            errors=[{"field": "query.types", "detail": "expected types such as cycle.requested,pair.activated"}],
+            errors=[{"field": field, "detail": "expected types such as cycle.requested,pair.activated"}],
         )
-    return {known[name] for name in names}
+    return {known[name] for name in wanted}

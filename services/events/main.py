@@ -1,19 +1,30 @@
-"""Wiring of the event log: its feed, its catalogue, and the relay that runs beside it."""
+"""Wiring of the event log: its feed, its catalogue, its endpoints, and the relay that runs beside it."""
 
 from fastapi import APIRouter
 from temporalio.client import Client
 
-from services.events import api, api_catalogue
+from services.events import api, api_catalogue, api_deliveries, api_endpoints
+from services.events.activities import Activities
+from services.events.deliveries import Schedule
 from services.events.dispatcher import Dispatcher
+from services.events.fanning import FanOut
+from services.events.outbound import Sender
 from services.events.relay import Relay
+from shared.config import Settings
 from shared.database import Database
 
 router = APIRouter()
 router.include_router(api.router)
 router.include_router(api_catalogue.router)
+router.include_router(api_endpoints.router)
+router.include_router(api_deliveries.router)
 webhooks = api_catalogue.describe_webhooks()
 
 
 def create_relay(*, database: Database, client: Client) -> Relay:
     """Sequencer and dispatcher of this process; run it with `await relay.run(stop)`."""
     return Relay(database, Dispatcher(client))
+
+
+def create_activities(*, database: Database, settings: Settings, schedule: Schedule = Schedule()) -> Activities:
+    return Activities(database, Sender(settings.webhook_development_networks), schedule)

@@ -146,7 +146,7 @@ async def read_feed(
         query = query.where(Event.sequence <= up_to)
     if types:
         query = query.where(Event.type.in_(types))
-    return [_record(row) for row in await session.scalars(query.order_by(Event.sequence).limit(limit))]
+    return [record_of(row) for row in await session.scalars(query.order_by(Event.sequence).limit(limit))]
 
 
 @asynccontextmanager
@@ -177,7 +177,7 @@ async def read_unread(session: AsyncSession, consumer: str, limit: int) -> Seque
     rows = await session.scalars(
         select(Event).where(Event.position > func.coalesce(cursor, 0)).order_by(Event.position).limit(limit)
     )
-    return [Positioned(row.position, _record(row)) for row in rows]
+    return [Positioned(row.position, record_of(row)) for row in rows]
 
 
 async def move_cursor(session: AsyncSession, consumer: str, position: int) -> None:
@@ -202,7 +202,7 @@ async def record_undispatchable(session: AsyncSession, found: Positioned, reason
     )
 
 
-def _record(row: Event) -> EventRecord:
+def record_of(row: Event) -> EventRecord:
     return EventRecord(
         id=row.event_id,
         organization_id=row.organization_id,

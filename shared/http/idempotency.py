@@ -44,10 +44,12 @@ class Answer(Contract):
     status: int
     body: dict[str, Any]
     headers: Mapping[str, str] = {}
+    shown_once: Mapping[str, Any] = {}
+    """Members of the first answer alone, such as a secret: neither stored nor repeated."""
 
     def response(self, *, replayed: bool = False) -> JSONResponse:
         extra = {"idempotent-replayed": "true"} if replayed else {}
-        return JSONResponse(self.body, status_code=self.status, headers=dict(self.headers) | extra)
+        return JSONResponse(self.body | dict(self.shown_once), status_code=self.status, headers=dict(self.headers) | extra)
 
 
 async def answer_once(

@@ -1,0 +1,183 @@
+"""Draining one endpoint: sending what is due, in the order of each subject, until nothing is due for a moment.
+
+Several subjects are under way at once, so that one that hangs holds back nobody but itself. No connection to the
+database is held while an answer is waited for. What was sent is recorded when its answer is there: a process that dies
+between the two sends the event again, with the same `webhook-id` (at least once).
+"""
+
+import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+import structlog
+
+from services.events import store_deliveries
+from services.events.cloudevents import cloud_event
+from services.events.deliveries import DeliveryState, Due, EndpointToDrain, Outcome, Schedule, judge
+from services.events.outbound import AttemptFailed, Sender
+from services.events.signing import signed_headers
+from services.events.store_backfill import fill_page
+from shared.contracts.endpoints import Drained, EndpointRef
+from shared.database import Database
+
+log = structlog.get_logger(__name__)
+CONTENT_TYPE = "application/cloudevents+json; charset=utf-8"
+AT_ONCE = 8
+"""Subjects of one endpoint that are under way at once."""
+LINGER_SECONDS = 1.0
+"""A drain waits this long for more before it ends: events come in groups."""
+LOOK_SECONDS = 0.05
+LONGEST_SECONDS = 60.0
+"""A drain ends then even if more is due; its workflow begins the next."""
+
+
+class Limits(NamedTuple):
+    """How long a drain goes on, in seconds."""
+
+    linger: float = LINGER_SECONDS
+    longest: float = LONGEST_SECONDS
+
+
+class Drain:
+    """One drain of one endpoint."""
+
+    def __init__(
+        self,
+        database: Database,
+        sender: Sender,
+        endpoint: EndpointRef,
+        schedule: Schedule = Schedule(),
+        limits: Limits = Limits(),
+    ) -> None:
+        self._database = database
+        self._sender = sender
+        self._endpoint = endpoint
+        self._schedule = schedule
+        self._limits = limits
+        self._under_way: dict[asyncio.Task[Outcome], str] = {}
+        self._next_start = 0.0
+
+    async def run(self, heartbeat: Callable[[], object]) -> Drained:
+        """Sends until nothing is due, or the time is over. `heartbeat` is called at least every second."""
+        async with self._database.transaction() as session:
+            if not await store_deliveries.begin_drain(session, self._endpoint):
+                return Drained()
+        try:
+            await self._fill(heartbeat)
+            return await self._send(heartbeat)
+        finally:
+            for task in self._under_way:
+                task.cancel()
+            await asyncio.gather(*self._under_way, return_exceptions=True)
+
+    async def _fill(self, heartbeat: Callable[[], object]) -> None:
+        """First everything of the past: a subject's older events go before its newer ones."""
+        more = True
+        while more:
+            heartbeat()
+            async with self._database.transaction() as session:
+                more = await fill_page(session, self._endpoint)
+
+    async def _send(self, heartbeat: Callable[[], object]) -> Drained:
+        clock = asyncio.get_running_loop().time
+        ends_at = clock() + self._limits.longest
+        quiet_since, enabled = clock(), True
+        while True:
+            heartbeat()
+            if enabled and clock() < ends_at:
+                enabled = await self._take_up()
+            if self._under_way:
+                await self._settle_some()
+                quiet_since = clock()
+            elif not enabled:
+                return Drained()
+            elif clock() >= ends_at:
+                return Drained(next_due_at=datetime.now(UTC))
+            elif clock() - quiet_since < self._limits.linger:
+                await asyncio.sleep(LOOK_SECONDS)
+            elif (drained := await self._rest()) is not None:
+                return drained
+
+    async def _take_up(self) -> bool:
+        """Starts what is due, as far as there is room and the endpoint's rate allows; False when it is disabled."""
+        room = AT_ONCE - len(self._under_way)
+        clock = asyncio.get_running_loop().time
+        if room <= 0 or self._next_start > clock() + LOOK_SECONDS:
+            return True
+        async with self._database.transaction() as session:
+            due = await store_deliveries.read_due(session, self._endpoint, room, set(self._under_way.values()))
+            if not due:
+                return True
+            endpoint = await store_deliveries.read_endpoint(session, self._endpoint)
+        if endpoint is None:
+            return False
+        for one in due:
+            starts = max(self._next_start, clock())
+            if starts > clock() + LOOK_SECONDS:
+                break
+            self._next_start = starts + 1 / endpoint.rate_limit
+            task = asyncio.create_task(self._attempt(endpoint, one, starts - clock()))
+            self._under_way[task] = one.event.subject
+        return True
+
+    async def _attempt(self, endpoint: EndpointToDrain, due: Due, delay: float) -> Outcome:
+        await asyncio.sleep(delay)
+        body = cloud_event(due.event).model_dump_json().encode()
+        clock, started_at = asyncio.get_running_loop().time, datetime.now(UTC)
+        started = clock()
+        headers = signed_headers(endpoint.secrets, str(due.event.id), started_at, body)
+        outcome = Outcome(due, started_at, 0)
+        try:
+            answer = await self._sender.post(endpoint.url, headers | {"content-type": CONTENT_TYPE}, body)
+            outcome = outcome._replace(status=answer.status, answer=answer.text, retry_after=answer.retry_after)
+        except AttemptFailed as failure:
+            outcome = outcome._replace(failure=failure.code)
+        outcome = outcome._replace(latency_ms=round((clock() - started) * 1000))
+        log.info(
+            "delivery.attempted",
+            organization_id=str(endpoint.organization_id),
+            endpoint_id=str(endpoint.endpoint_id),
+            event_id=str(due.event.id),
+            number=outcome.number,
+            status=outcome.status,
+            failure=outcome.failure,
+            ms=outcome.latency_ms,
+        )
+        return outcome
+
+    async def _settle_some(self) -> None:
+        """Records the attempts that have ended, or come back in a moment when none has."""
+        done, _ = await asyncio.wait(self._under_way, timeout=LOOK_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+        if done:
+            await self._settle([task.result() for task in self._under_way if task in done])
+        for task in done:
+            del self._under_way[task]
+
+    async def _settle(self, outcomes: list[Outcome]) -> None:
+        async with self._database.transaction() as session:
+            locked = await store_deliveries.lock_health(session, self._endpoint)
+            if locked is None:
+                return
+            health, owner_id, now = locked
+            await store_deliveries.record_attempts(session, self._endpoint, outcomes)
+            taken = [outcome for outcome in outcomes if outcome.taken]
+            await store_deliveries.finish(session, self._endpoint, taken, DeliveryState.DELIVERED)
+            for outcome in outcomes:
+                if outcome.taken or outcome.gone:
+                    continue
+                delay = self._schedule.delay_after(outcome.number, outcome.retry_after)
+                if delay is None:
+                    await store_deliveries.finish(session, self._endpoint, [outcome], DeliveryState.DEAD)
+                else:
+                    await store_deliveries.put_off(session, self._endpoint, outcome, delay)
+            subjects = {outcome.due.event.subject for outcome in outcomes}
+            await store_deliveries.mend_lanes(session, self._endpoint, subjects)
+            await store_deliveries.save_verdict(session, self._endpoint, owner_id, judge(health, outcomes, now))
+
+    async def _rest(self) -> Drained | None:
+        """Ends the drain, unless something became due meanwhile."""
+        async with self._database.transaction() as session:
+            await store_deliveries.drop_lost(session, self._endpoint)
+            rested, next_due_at = await store_deliveries.rest(session, self._endpoint)
+        return Drained(next_due_at=next_due_at) if rested else None

@@ -1,0 +1,180 @@
+"""The fan-out's SQL: from the log to the deliveries of each endpoint, for all organizations at once."""
+
+from collections.abc import Collection, Sequence
+from typing import NamedTuple
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, String, and_, any_, cast, func, or_, select, tuple_, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.events.deliveries import DrainState
+from services.events.models import Consumer, Event
+from services.events.models_endpoints import DeliveryRow, EndpointRow, Lane
+from services.events.store import move_cursor
+from shared.contracts.endpoints import EndpointRef, EndpointState
+from shared.contracts.events import EndpointTested
+
+FANOUT_LOCK = 0x7570_7761_7264_0003
+CONSUMER = "fanout"
+COPIED = ["organization_id", "endpoint_id", "sequence", "event_id", "type", "subject"]
+
+
+class Called(NamedTuple):
+    """An endpoint whose workflow is to be told that there is something to send."""
+
+    endpoint: EndpointRef
+    calls: int
+    """Tells this call from a later one."""
+
+
+async def lock_fanout(session: AsyncSession) -> None:
+    """Waits until no fan-out is under way and keeps others away until the transaction ends: between two batches it is
+    certain which events an endpoint has got."""
+    await session.execute(select(func.pg_advisory_xact_lock(FANOUT_LOCK)))
+
+
+async def try_lock_fanout(session: AsyncSession) -> bool:
+    """The same, without waiting."""
+    return bool(await session.scalar(select(func.pg_try_advisory_xact_lock(FANOUT_LOCK))))
+
+
+async def has_work(session: AsyncSession) -> bool:
+    """Whether there is an event to fan out or an endpoint to call."""
+    unread = select(Event.position).where(Event.position > _cursor()).exists()
+    called = select(EndpointRow.id).where(EndpointRow.drain_state == DrainState.CALLED).exists()
+    return bool(await session.scalar(select(or_(unread, called))))
+
+
+async def fan_out(session: AsyncSession, limit: int) -> int:
+    """Gives each endpoint a delivery of each of the next events that it chose; says how many events were looked at.
+    Needs the lock."""
+    batch = select(Event.position).where(Event.position > _cursor()).order_by(Event.position).limit(limit).subquery()
+    totals = select(func.count(), func.min(batch.c.position), func.max(batch.c.position))
+    count, first, last = (await session.execute(totals)).one()
+    if not count:
+        return 0
+    within = Event.position.between(first, last)
+    endpoint_ids = await _lock_receivers(session, within)
+    if endpoint_ids:
+        await _add_deliveries(session, within, endpoint_ids)
+        await _note_reached(session, within, endpoint_ids)
+        await call(session, endpoint_ids)
+    await move_cursor(session, CONSUMER, last)
+    return int(count)
+
+
+async def call(session: AsyncSession, endpoint_ids: Collection[UUID]) -> None:
+    """Asks for a drain of these endpoints, but for those that are being drained. Needs their rows locked."""
+    await session.execute(
+        update(EndpointRow)
+        .where(EndpointRow.id.in_(endpoint_ids), EndpointRow.drain_state == DrainState.IDLE)
+        .values(drain_state=DrainState.CALLED, calls=EndpointRow.calls + 1)
+    )
+
+
+async def read_called(session: AsyncSession, limit: int) -> Sequence[Called]:
+    found = select(EndpointRow.organization_id, EndpointRow.id, EndpointRow.calls)
+    rows = await session.execute(
+        found.where(EndpointRow.drain_state == DrainState.CALLED).order_by(EndpointRow.id).limit(limit)
+    )
+    return [
+        Called(EndpointRef(organization_id=row.organization_id, endpoint_id=row.id), row.calls) for row in rows
+    ]
+
+
+async def note_told(session: AsyncSession, told: Sequence[Called]) -> None:
+    """Notes that the workflows of these endpoints were told. Those that have drained since, or were called anew, stay
+    as they are."""
+    keys = [(called.endpoint.organization_id, called.endpoint.endpoint_id, called.calls) for called in told]
+    await session.execute(
+        update(EndpointRow)
+        .where(
+            tuple_(EndpointRow.organization_id, EndpointRow.id, EndpointRow.calls).in_(keys),
+            EndpointRow.drain_state == DrainState.CALLED,
+        )
+        .values(drain_state=DrainState.DRAINING)
+    )
+
+
+async def call_overdue(session: AsyncSession, minutes: int) -> int:
+    """Calls again the endpoints whose workflow should have sent something that long ago: somebody may have ended it.
+    To tell a workflow too often does no harm."""
+    overdue = select(Lane.endpoint_id).where(
+        Lane.endpoint_id == EndpointRow.id, Lane.due_at < func.now() - func.make_interval(0, 0, 0, 0, 0, minutes)
+    )
+    called = await session.execute(
+        update(EndpointRow)
+        .where(
+            EndpointRow.state == EndpointState.ENABLED,
+            EndpointRow.drain_state != DrainState.CALLED,
+            overdue.exists(),
+        )
+        .values(drain_state=DrainState.CALLED, calls=EndpointRow.calls + 1)
+        .returning(EndpointRow.id)
+    )
+    return len(called.all())
+
+
+def chosen() -> ColumnElement[bool]:
+    """Whether an endpoint's types choose an event. Its own test always reaches it, and no other endpoint."""
+    own = Event.subject == func.concat("endpoint/", cast(EndpointRow.id, String))
+    types = or_(func.cardinality(EndpointRow.types) == 0, Event.type == any_(EndpointRow.types))
+    return and_(
+        Event.organization_id == EndpointRow.organization_id,
+        or_(and_(Event.type == EndpointTested.type, own), and_(Event.type != EndpointTested.type, types)),
+    )
+
+
+def _cursor() -> ColumnElement[int]:
+    found = select(Consumer.position).where(Consumer.name == CONSUMER).scalar_subquery()
+    return func.coalesce(found, 0)
+
+
+async def _lock_receivers(session: AsyncSession, within: ColumnElement[bool]) -> Sequence[UUID]:
+    """The endpoints that get something, in id order."""
+    receiving = select(Event.position).where(within, chosen(), Event.sequence > EndpointRow.reached_sequence)
+    found = (
+        select(EndpointRow.id)
+        .where(EndpointRow.state == EndpointState.ENABLED, receiving.exists())
+        .order_by(EndpointRow.id)
+        .with_for_update()
+    )
+    return (await session.scalars(found)).all()
+
+
+async def _note_reached(session: AsyncSession, within: ColumnElement[bool], endpoint_ids: Sequence[UUID]) -> None:
+    last = select(func.max(Event.sequence)).where(within, Event.organization_id == EndpointRow.organization_id)
+    await session.execute(
+        update(EndpointRow).where(EndpointRow.id.in_(endpoint_ids)).values(reached_sequence=last.scalar_subquery())
+    )
+
+
+async def _add_deliveries(
+    session: AsyncSession, within: ColumnElement[bool], endpoint_ids: Sequence[UUID]
+) -> None:
+    """Adds the deliveries, and a lane for each subject that waits for nothing yet."""
+    events = select(
+        Event.organization_id,
+        EndpointRow.id.label("endpoint_id"),
+        Event.sequence,
+        Event.event_id,
+        Event.type,
+        Event.subject,
+    ).join_from(Event, EndpointRow, chosen())
+    chosen_ones = events.where(
+        within, EndpointRow.id.in_(endpoint_ids), Event.sequence > EndpointRow.reached_sequence
+    )
+    adding = insert(DeliveryRow).from_select(COPIED, chosen_ones).on_conflict_do_nothing()
+    added = adding.returning(
+        DeliveryRow.endpoint_id, DeliveryRow.subject, DeliveryRow.organization_id, DeliveryRow.sequence, DeliveryRow.due_at
+    ).cte("added")
+    heads = select(
+        added.c.endpoint_id,
+        added.c.subject,
+        added.c.organization_id,
+        func.min(added.c.sequence).label("sequence"),
+        func.min(added.c.due_at).label("due_at"),
+    ).group_by(added.c.endpoint_id, added.c.subject, added.c.organization_id)
+    columns = ["endpoint_id", "subject", "organization_id", "sequence", "due_at"]
+    await session.execute(insert(Lane).from_select(columns, heads).on_conflict_do_nothing())

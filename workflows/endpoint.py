@@ -1,0 +1,42 @@
+"""An endpoint with something to deliver: drain it, sleep until the next retry is due, until nothing is left."""
+
+from contextlib import suppress
+from datetime import datetime
+
+from temporalio import workflow
+
+with workflow.unsafe.imports_passed_through():
+    from shared.contracts.endpoints import EndpointRef, EventsActivities
+
+from workflows.options import EVENTS
+
+
+@workflow.defn
+class EndpointWorkflow:
+    """Started, or called, by the fan-out when the endpoint has something to get; ends when it is drained."""
+
+    def __init__(self) -> None:
+        self._called = False
+
+    @workflow.run
+    async def run(self, endpoint: EndpointRef) -> None:
+        while True:
+            self._called = False
+            drained = await workflow.execute_activity_method(EventsActivities.drain_endpoint, endpoint, **EVENTS)
+            if drained.next_due_at is not None:
+                await self._sleep_until(drained.next_due_at)
+            elif not self._called:
+                return
+            if workflow.info().is_continue_as_new_suggested():
+                workflow.continue_as_new(endpoint)
+
+    @workflow.signal
+    def call(self) -> None:
+        """There is something to deliver now."""
+        self._called = True
+
+    async def _sleep_until(self, moment: datetime) -> None:
+        seconds = (moment - workflow.now()).total_seconds()
+        if seconds > 0:
+            with suppress(TimeoutError):
+                await workflow.wait_condition(lambda: self._called, timeout=seconds)
