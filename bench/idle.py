@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -62,9 +62,9 @@ def _wait_until_ready(url: str, process: "subprocess.Popen[bytes]") -> None:
     raise SystemExit("The stack did not become ready.")
 
 
-def cpu_seconds(upward: psutil.Process, folder: Path) -> Counter[str]:
+def cpu_seconds(upward: psutil.Process, folder: Path) -> dict[str, float]:
     """The CPU time that each part of the stack has used since it started."""
-    used: Counter[str] = Counter()
+    used: defaultdict[str, float] = defaultdict(float)
     used["upward"] = _own(upward)
     for child in upward.children(recursive=True):
         used[child.name()] += _own(child)
@@ -101,7 +101,7 @@ def measure(settle: float, seconds: float) -> tuple[dict[str, float], float]:
             before, begun = cpu_seconds(upward, folder), time.monotonic()
             time.sleep(seconds)
             after, lasted = cpu_seconds(upward, folder), time.monotonic() - begun
-    return {part: (after[part] - before[part]) / lasted for part in after}, lasted
+    return {part: (used - before[part]) / lasted for part, used in after.items()}, lasted
 
 
 def show(shares: dict[str, float], lasted: float) -> None:
