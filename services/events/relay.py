@@ -1,42 +1,24 @@
 """The relay: sequencer and dispatcher, going on for as long as the process lives.
 
-Both go on at once while there is work and poll while there is none. A database or a Temporal server that is away is
-logged and tried again, with pauses that grow from 0.2 to 5 s.
+Both go on at once while there is work. While there is none the sequencer looks for it, cheaply and often, and its bell
+wakes the dispatcher. A database or a Temporal server that is away is logged and tried again, with growing pauses.
 """
 
 import asyncio
-from contextlib import suppress
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.events import store
 from services.events.dispatcher import Dispatcher
-from services.events.sequencer import sequence_batch
+from services.events.sequencing import Sequencing
+from services.events.waiting import Bell, Pauses, pause
 from shared.database import Database
 
 log = structlog.get_logger(__name__)
-SEQUENCER_IDLE_SECONDS = 0.05
-DISPATCHER_IDLE_SECONDS = 0.1
-"""Events that this process sequenced wake its dispatcher at once; the poll finds those of other replicas."""
+DISPATCHER_IDLE_SECONDS = 0.5
+"""The bell wakes the dispatcher; this finds what was sequenced elsewhere while this process could not hear of it."""
 STANDBY_SECONDS = 1.0
-SHORTEST_PAUSE_SECONDS = 0.2
-LONGEST_PAUSE_SECONDS = 5.0
-
-
-class Pauses:
-    """Growing pauses between attempts."""
-
-    def __init__(self) -> None:
-        self._seconds = SHORTEST_PAUSE_SECONDS
-
-    def next(self) -> float:
-        seconds = self._seconds
-        self._seconds = min(seconds * 2, LONGEST_PAUSE_SECONDS)
-        return seconds
-
-    def reset(self) -> None:
-        self._seconds = SHORTEST_PAUSE_SECONDS
 
 
 class Relay:
@@ -45,29 +27,13 @@ class Relay:
     def __init__(self, database: Database, dispatcher: Dispatcher) -> None:
         self._database = database
         self._dispatcher = dispatcher
-        self._sequenced = asyncio.Event()
+        self._bell = Bell()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Runs until `stop` is set; ends after the batches that are under way."""
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._keep_sequencing(stop))
+            tasks.create_task(Sequencing(self._database, self._bell).run(stop))
             tasks.create_task(self._keep_dispatching(stop))
-
-    async def _keep_sequencing(self, stop: asyncio.Event) -> None:
-        pauses = Pauses()
-        while not stop.is_set():
-            try:
-                async with self._database.transaction() as session:
-                    moved = await sequence_batch(session)
-            except Exception as error:
-                log.warning("sequencer.failed", error=type(error).__name__)
-                await _pause(stop, pauses.next())
-                continue
-            pauses.reset()
-            if moved:
-                self._sequenced.set()
-            else:
-                await _pause(stop, SEQUENCER_IDLE_SECONDS)
 
     async def _keep_dispatching(self, stop: asyncio.Event) -> None:
         pauses = Pauses()
@@ -78,26 +44,19 @@ class Relay:
                         await self._dispatch(session, pauses, stop)
             except Exception as error:
                 log.warning("dispatcher.failed", error=type(error).__name__)
-                await _pause(stop, pauses.next())
+                await pause(stop, pauses.next())
             else:
-                await _pause(stop, STANDBY_SECONDS)
+                await pause(stop, STANDBY_SECONDS)
 
     async def _dispatch(self, session: AsyncSession, pauses: Pauses, stop: asyncio.Event) -> None:
         """Dispatches, as the one dispatcher, until `stop` is set or the database fails."""
         while not stop.is_set():
-            self._sequenced.clear()
+            ring = self._bell.next_ring
             progress = await self._dispatcher.dispatch_batch(session)
             if progress.away is not None:
                 log.warning("temporal.unavailable", code=progress.away)
-                await _pause(stop, pauses.next())
+                await pause(stop, pauses.next())
                 continue
             pauses.reset()
             if not progress.dispatched:
-                await _pause(self._sequenced, DISPATCHER_IDLE_SECONDS)
-
-
-async def _pause(until: asyncio.Event, seconds: float) -> None:
-    """Waits that long, or less when the event is set."""
-    with suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            await until.wait()
+                await pause(ring, DISPATCHER_IDLE_SECONDS)

@@ -32,6 +32,7 @@ HANDS_ON = {
     "services.events.feed",
     "services.events.relay",
     "services.events.sequencer",
+    "services.events.sequencing",
     "services.feedback.answers",
     "services.feedback.closing",
     "services.feedback.pairs",

@@ -97,7 +97,9 @@ WINDOW = "message_taken_row_unmarked"
 
 POINTS: dict[str, KillPoint] = {
     "trigger_committed_response_unsent": KillPoint("services.programs.store_cycles:request_cycle", Moment.COMMITTED),
-    "request_sequenced": KillPoint("services.events.relay:sequence_batch", Moment.COMMITTED, _sequenced_the_request),
+    "request_sequenced": KillPoint(
+        "services.events.sequencing:sequence_batch", Moment.COMMITTED, _sequenced_the_request
+    ),
     "cycle_started_cursor_unmoved": KillPoint(
         "services.events.dispatcher:Dispatcher._start", Moment.AFTER, _started_the_cycle
     ),

@@ -1,0 +1,55 @@
+"""Sequencing, going on for as long as the process lives. Any number of processes may: one at a time moves a batch.
+
+While events come, a batch is made of what gathered in a few hundredths of a second, as small batches cost more an event
+than large ones; a full batch is followed by the next at once. A database that is away is logged and tried again.
+"""
+
+import asyncio
+
+import structlog
+
+from services.events.sequencer import sequence_batch
+from services.events.store_lookout import Lookout, keep_lookout, notify_sequenced
+from services.events.waiting import Bell, Pauses, pause
+from shared.database import Database
+
+log = structlog.get_logger(__name__)
+BATCH = 500
+GATHER_SECONDS = 0.02
+IDLE_SECONDS = 0.05
+
+
+class Sequencing:
+    """Rings `bell` after every batch, of this process or of another one."""
+
+    def __init__(self, database: Database, bell: Bell) -> None:
+        self._database = database
+        self._bell = bell
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Runs until `stop` is set; ends after the batch that is under way."""
+        pauses = Pauses()
+        while not stop.is_set():
+            try:
+                async with keep_lookout(self._database, self._bell.ring) as lookout:
+                    await self._sequence(lookout, pauses, stop)
+            except Exception as error:
+                log.warning("sequencer.failed", error=type(error).__name__)
+                await pause(stop, pauses.next())
+        self._bell.ring()
+
+    async def _sequence(self, lookout: Lookout, pauses: Pauses, stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            moved = await self._move() if await lookout.sees_staged() else 0
+            pauses.reset()
+            if moved < BATCH:
+                await pause(stop, GATHER_SECONDS if moved else IDLE_SECONDS)
+
+    async def _move(self) -> int:
+        async with self._database.transaction() as session:
+            moved = await sequence_batch(session, BATCH)
+            if moved:
+                await notify_sequenced(session)
+        if moved:
+            self._bell.ring()
+        return moved

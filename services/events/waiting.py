@@ -1,0 +1,47 @@
+"""Waiting for work: a bell that wakes who waits, and pauses that grow while something is away."""
+
+import asyncio
+from contextlib import suppress
+
+SHORTEST_PAUSE_SECONDS = 0.02
+"""Postgres is back a fraction of a second after one of its processes was killed, and events wait for that long."""
+LONGEST_PAUSE_SECONDS = 5.0
+
+
+class Pauses:
+    """Growing pauses between attempts: no longer, together, than twice the time that something was away."""
+
+    def __init__(self) -> None:
+        self._seconds = SHORTEST_PAUSE_SECONDS
+
+    def next(self) -> float:
+        seconds = self._seconds
+        self._seconds = min(seconds * 2, LONGEST_PAUSE_SECONDS)
+        return seconds
+
+    def reset(self) -> None:
+        self._seconds = SHORTEST_PAUSE_SECONDS
+
+
+class Bell:
+    """Tells any number of tasks that there may be work."""
+
+    def __init__(self) -> None:
+        self._ring = asyncio.Event()
+
+    def ring(self) -> None:
+        self._ring.set()
+        self._ring = asyncio.Event()
+
+    @property
+    def next_ring(self) -> asyncio.Event:
+        """Set when the bell rings next. Take it before you look for work and wait for it after you found none: nothing
+        that came in between is missed."""
+        return self._ring
+
+
+async def pause(until: asyncio.Event, seconds: float) -> None:
+    """Waits that long, or less when the event is set."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await until.wait()
