@@ -20,8 +20,9 @@ def import_models() -> None:
         importlib.import_module(name)
     for package in pkgutil.iter_modules(services.__path__, "services."):
         found = pkgutil.iter_modules(importlib.import_module(package.name).__path__)
-        if "models" in [module.name for module in found]:
-            importlib.import_module(f"{package.name}.models")
+        for module in found:
+            if module.name.startswith("models"):
+                importlib.import_module(f"{package.name}.{module.name}")
 
 
 def database_url() -> str:

@@ -53,8 +53,10 @@ def create_worker(
     *,
     workflows: Sequence[type] = (),
     activities: Sequence[Callable[..., Any]] = (),
+    at_once: int = 20,
 ) -> Worker:
-    """One worker on one queue, with the project's interceptor, sandbox and shutdown."""
+    """One worker on one queue, with the project's interceptor, sandbox and shutdown. It works on that many activities
+    `at_once`."""
     return Worker(
         client,
         task_queue=task_queue,
@@ -62,7 +64,7 @@ def create_worker(
         activities=activities,
         interceptors=[ExpectedFailures()],
         workflow_runner=sandbox_runner(),
-        max_concurrent_activities=20,
+        max_concurrent_activities=at_once,
         # A cancellation reaches an activity with a heartbeat; by default one may be held back for most of a minute.
         max_heartbeat_throttle_interval=timedelta(seconds=2),
         graceful_shutdown_timeout=GRACE,

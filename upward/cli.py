@@ -35,7 +35,7 @@ KeyFolder = Annotated[
     Path | None, typer.Option("--folder", help="Use the embedded stack of this folder instead of UPWARD_DATABASE_URL.")
 ]
 DEFAULT_FOLDER = Path(".upward")
-WORKERS = ("workflows", "programs", "intake", "matching", "feedback", "notifications", "events")
+WORKERS = ("workflows", "programs", "intake", "matching", "feedback", "notifications", "events", "relay")
 
 
 @app.command()
@@ -111,7 +111,7 @@ def serve(services: Annotated[list[Service], typer.Argument(help="Services to se
 
 @app.command()
 def worker(queues: Annotated[list[str], typer.Argument(help=f"Of: {', '.join(WORKERS)}.")]) -> None:
-    """Run the Temporal workers of one or more services, `workflows`, or `events` (sequencer and dispatcher)."""
+    """Run the Temporal workers of one or more services, of `workflows`, or the `relay` of events."""
     from upward.process import work
 
     if unknown := [queue for queue in queues if queue not in WORKERS]:

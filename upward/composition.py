@@ -57,7 +57,11 @@ ACTIVITIES: dict[Service, Callable[[Resources], object]] = {
     Service.NOTIFICATIONS: lambda r: notifications.create_activities(
         database=r.database, internal=r.internal, settings=r.settings
     ),
+    Service.EVENTS: lambda r: events.create_activities(database=r.database, settings=r.settings),
 }
+
+ACTIVITIES_AT_ONCE = {Service.EVENTS.value: 200}
+"""A drain mostly waits for its endpoint: those that hang must not keep others from theirs."""
 
 QUEUES: tuple[str, ...] = (WORKFLOWS_QUEUE, *(service.value for service in ACTIVITIES))
 """The task queues that have a worker."""
@@ -81,4 +85,4 @@ def queue_worker(queue: str, client: Client, resources: Resources) -> Worker:
     if queue == WORKFLOWS_QUEUE:
         return create_worker(client, queue, workflows=WORKFLOWS)
     methods: list[Callable[..., Any]] = activity_methods(ACTIVITIES[Service(queue)](resources))
-    return create_worker(client, queue, activities=methods)
+    return create_worker(client, queue, activities=methods, at_once=ACTIVITIES_AT_ONCE.get(queue, 20))

@@ -22,6 +22,7 @@ from upward.failures import CannotRun
 
 log = structlog.get_logger(__name__)
 RETRY_SECONDS = 1.0
+RELAY = "relay"
 
 
 class CannotListen(CannotRun):
@@ -96,7 +97,7 @@ async def run_worker(queue: str, resources: Resources, stop: asyncio.Event) -> N
 
 
 async def run_relay(resources: Resources, stop: asyncio.Event) -> None:
-    """The sequencer and the dispatcher of events."""
+    """The sequencer, the dispatcher and the fan-out of events."""
     relay = events.create_relay(database=resources.database, client=resources.temporal)
     await relay.run(stop)
 
@@ -119,12 +120,12 @@ async def serve(settings: Settings, services: Sequence[Service]) -> None:
 
 
 async def work(settings: Settings, queues: Sequence[str]) -> None:
-    """`upward worker`: the Temporal side of these services; `events` is the sequencer and dispatcher."""
+    """`upward worker`: the Temporal side of these services, and the relay of events."""
     stop = asyncio.Event()
     stop_on_signals(stop)
     async with assemble(settings, ()) as (_, resources), asyncio.TaskGroup() as tasks:
         for queue in queues:
-            if queue == Service.EVENTS:
+            if queue == RELAY:
                 tasks.create_task(run_relay(resources, stop))
             else:
                 tasks.create_task(run_worker(queue, resources, stop))

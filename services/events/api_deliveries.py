@@ -60,8 +60,7 @@ async def list_attempts(
     endpoint_id: UUID,
     caller: Admin,
     session: Session,
-    sequence: Sequence = Annotated[int, Path(ge=1, le=2**63 - 1)]
-OfEvent = None,
+    sequence: OfEvent = None,
     cursor: Cursor = None,
     limit: Limit = 50,
 ) -> AttemptPage:

@@ -22,8 +22,8 @@ webhooks = api_catalogue.describe_webhooks()
 
 
 def create_relay(*, database: Database, client: Client) -> Relay:
-    """Sequencer and dispatcher of this process; run it with `await relay.run(stop)`."""
-    return Relay(database, Dispatcher(client))
+    """Sequencer, dispatcher and fan-out of this process; run it with `await relay.run(stop)`."""
+    return Relay(database, Dispatcher(client), FanOut(database, client))
 
 
 def create_activities(*, database: Database, settings: Settings, schedule: Schedule = Schedule()) -> Activities:

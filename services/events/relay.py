@@ -1,7 +1,7 @@
-"""The relay: sequencer and dispatcher, going on for as long as the process lives.
+"""The relay: sequencer, dispatcher and fan-out, going on for as long as the process lives.
 
-Both go on at once while there is work. While there is none the sequencer looks for it, cheaply and often, and its bell
-wakes the dispatcher. A database or a Temporal server that is away is logged and tried again, with growing pauses.
+All go on at once while there is work. While there is none the sequencer looks for it, cheaply and often, and its bell
+wakes the others. A database or a Temporal server that is away is logged and tried again, with growing pauses.
 """
 
 import asyncio
@@ -10,7 +10,8 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.events import store
-from services.events.dispatcher import Dispatcher
+from services.events.dispatcher import Dispatcher, TemporalAway
+from services.events.fanning import FanOut
 from services.events.sequencing import Sequencing
 from services.events.waiting import Bell, Pauses, pause
 from shared.database import Database
@@ -18,15 +19,18 @@ from shared.database import Database
 log = structlog.get_logger(__name__)
 DISPATCHER_IDLE_SECONDS = 0.5
 """The bell wakes the dispatcher; this finds what was sequenced elsewhere while this process could not hear of it."""
+FAN_OUT_IDLE_SECONDS = 0.5
+"""It also finds what an admin asked to be sent again, which rings no bell."""
 STANDBY_SECONDS = 1.0
 
 
 class Relay:
     """Any number of processes may run one: each part works in one process at a time, the others stand by."""
 
-    def __init__(self, database: Database, dispatcher: Dispatcher) -> None:
+    def __init__(self, database: Database, dispatcher: Dispatcher, fan_out: FanOut) -> None:
         self._database = database
         self._dispatcher = dispatcher
+        self._fan_out = fan_out
         self._bell = Bell()
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -34,6 +38,7 @@ class Relay:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(Sequencing(self._database, self._bell).run(stop))
             tasks.create_task(self._keep_dispatching(stop))
+            tasks.create_task(self._keep_fanning_out(stop))
 
     async def _keep_dispatching(self, stop: asyncio.Event) -> None:
         pauses = Pauses()
@@ -60,3 +65,21 @@ class Relay:
             pauses.reset()
             if not progress.dispatched:
                 await pause(ring, DISPATCHER_IDLE_SECONDS)
+
+    async def _keep_fanning_out(self, stop: asyncio.Event) -> None:
+        pauses = Pauses()
+        while not stop.is_set():
+            ring = self._bell.next_ring
+            try:
+                worked = await self._fan_out.step()
+            except TemporalAway as away:
+                log.warning("temporal.unavailable", code=str(away))
+                await pause(stop, pauses.next())
+                continue
+            except Exception as error:
+                log.warning("fan_out.failed", error=type(error).__name__)
+                await pause(stop, pauses.next())
+                continue
+            pauses.reset()
+            if not worked:
+                await pause(ring, FAN_OUT_IDLE_SECONDS)

@@ -1,9 +1,8 @@
 """The SQL of what was delivered and tried: lists for admins, and what is kept no longer."""
 
 from datetime import timedelta
-from uuid import UUID
 
-from sqlalchemy import CursorResult, delete, func, select
+from sqlalchemy import delete, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.events.deliveries import DeliveryState
@@ -62,14 +61,15 @@ async def purge(session: AsyncSession) -> int:
     """Forgets a page of what is older than it is kept, and secrets that sign no more; answers how many rows."""
     before = func.now() - KEPT
     old_attempts = select(AttemptRow.id).where(AttemptRow.started_at < before).limit(PAGE)
-    old_deliveries = select(DeliveryRow.ctid).where(DeliveryRow.finished_at < before).limit(PAGE)
-    gone = 0
+    key = (DeliveryRow.organization_id, DeliveryRow.endpoint_id, DeliveryRow.sequence)
+    old_deliveries = select(*key).where(DeliveryRow.finished_at < before).limit(PAGE)
+    connection, gone = await session.connection(), 0
     for statement in (
         delete(AttemptRow).where(AttemptRow.id.in_(old_attempts)),
-        delete(DeliveryRow).where(DeliveryRow.ctid.in_(old_deliveries)),
+        delete(DeliveryRow).where(tuple_(*key).in_(old_deliveries)),
         delete(EndpointSecret).where(EndpointSecret.expires_at < before),
     ):
-        gone += len((await session.execute(statement)).all())
+        gone += (await connection.execute(statement)).rowcount
     return gone
 
 

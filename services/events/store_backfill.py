@@ -17,7 +17,9 @@ PAGE = 1000
 AGAIN = {"state": DeliveryState.WAITING, "attempts": 0, "due_at": NOW, "finished_at": None}
 
 
-async def add_backfill(session: AsyncSession, endpoint: EndpointRef, what: BackfillKind, after: int, up_to: int) -> None:
+async def add_backfill(
+    session: AsyncSession, endpoint: EndpointRef, what: BackfillKind, after: int, up_to: int
+) -> None:
     """Events after one sequence and up to another; the next drain begins with them."""
     if up_to > after:
         await session.execute(insert(Backfill).values(**dict(endpoint), what=what, after=after, up_to=up_to))

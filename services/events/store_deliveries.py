@@ -4,7 +4,7 @@ A lane is a queue of one subject; its head alone is sent, so one subject's event
 back nobody else. Lanes follow from the waiting deliveries: whoever changes those calls `mend_lanes`.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -36,9 +36,7 @@ async def begin_drain(session: AsyncSession, endpoint: EndpointRef) -> bool:
 
 async def read_endpoint(session: AsyncSession, endpoint: EndpointRef) -> EndpointToDrain | None:
     """None when it is disabled or gone."""
-    row = await session.scalar(
-        select(EndpointRow).where(_is(endpoint), EndpointRow.state == EndpointState.ENABLED)
-    )
+    row = await session.scalar(select(EndpointRow).where(_is(endpoint), EndpointRow.state == EndpointState.ENABLED))
     if row is None:
         return None
     signing = or_(EndpointSecret.expires_at.is_(None), EndpointSecret.expires_at > NOW)
@@ -175,7 +173,9 @@ async def rest(session: AsyncSession, endpoint: EndpointRef) -> tuple[bool, date
     """Ends the drain if nothing is due: whether it ended, and when something will be."""
     await session.execute(select(EndpointRow.id).where(_is(endpoint)).with_for_update())
     mine = (Lane.endpoint_id == endpoint.endpoint_id, Lane.organization_id == endpoint.organization_id)
-    next_due_at, due = (await session.execute(select(func.min(Lane.due_at), func.min(Lane.due_at) <= NOW).where(*mine))).one()
+    next_due_at, due = (
+        await session.execute(select(func.min(Lane.due_at), func.min(Lane.due_at) <= NOW).where(*mine))
+    ).one()
     if due:
         return False, next_due_at
     await session.execute(update(EndpointRow).where(_is(endpoint)).values(drain_state=DrainState.IDLE))
@@ -203,7 +203,7 @@ async def drop_lost(session: AsyncSession, endpoint: EndpointRef) -> None:
 
 
 async def _update(
-    session: AsyncSession, endpoint: EndpointRef, outcomes: Sequence[Outcome], values: dict[str, object]
+    session: AsyncSession, endpoint: EndpointRef, outcomes: Sequence[Outcome], values: Mapping[str, object]
 ) -> None:
     """Changes the deliveries that still wait with as many attempts as these found."""
     for attempts in {outcome.due.attempts for outcome in outcomes}:

@@ -1,4 +1,4 @@
-"""All SQL of endpoints as admins see them: making, changing, disabling and enabling, their secrets, tests and replays."""
+"""All SQL of endpoints as admins see them: making, changing, disabling, enabling, their secrets, tests and replays."""
 
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
@@ -47,7 +47,10 @@ async def create_endpoint(
         raise TooManyEndpoints(f"An organization has at most {MOST_ENDPOINTS} endpoints: delete one that is not used.")
     head = await read_head(session, organization_id)
     row = EndpointRow(
-        id=uuid4(), organization_id=organization_id, reached_sequence=head.sequence if head else 0, **_columns(definition)
+        id=uuid4(),
+        organization_id=organization_id,
+        reached_sequence=head.sequence if head else 0,
+        **_columns(definition),
     )
     session.add(row)
     await session.flush()
@@ -74,9 +77,7 @@ async def read_brief(session: AsyncSession, endpoint: EndpointRef) -> EndpointBr
     )
 
 
-async def list_endpoints(
-    session: AsyncSession, organization_id: UUID, cursor: str | None, limit: int
-) -> EndpointPage:
+async def list_endpoints(session: AsyncSession, organization_id: UUID, cursor: str | None, limit: int) -> EndpointPage:
     """One page, oldest first. Raises BadRequest for a cursor that the API did not give out."""
     mine = EndpointRow.organization_id == organization_id
     query = select(EndpointRow).where(mine)
@@ -130,8 +131,7 @@ async def enable_endpoint(session: AsyncSession, endpoint: EndpointRef, catch_up
     row = await _lock(session, endpoint)
     if row.state == EndpointState.ENABLED:
         raise EndpointIsEnabled("This endpoint is enabled: there is nothing to do.")
-    head = await read_head(session, endpoint.organization_id)
-    reached = head.sequence if head else 0
+    reached = await _reached(session, endpoint.organization_id)
     row.state, row.disable_reason, row.disabled_at = EndpointState.ENABLED, None, None
     row.failing_since = row.told_failing_at = row.told_disabling_at = None
     row.version += 1
@@ -159,8 +159,7 @@ async def rotate_secret(session: AsyncSession, endpoint: EndpointRef, secret: st
     count = int(await session.scalar(select(func.count()).select_from(EndpointSecret).where(*mine)) or 0)
     if count >= MOST_SECRETS:
         raise TooManySecrets(f"{MOST_SECRETS} secrets sign already: wait until the oldest has expired.")
-    ends_at = select(NOW + overlap)
-    expires_at = (await session.scalars(ends_at)).one()
+    expires_at: datetime = (await session.scalars(select(NOW + overlap))).one()
     current = update(EndpointSecret).where(*mine, EndpointSecret.expires_at.is_(None))
     await session.execute(current.values(expires_at=expires_at))
     await session.execute(insert(EndpointSecret).values(**dict(endpoint), secret=secret))
@@ -189,8 +188,7 @@ async def replay(session: AsyncSession, endpoint: EndpointRef, wanted: ReplayReq
 
 async def _range(session: AsyncSession, organization_id: UUID, wanted: ReplayRequest) -> tuple[int, int]:
     """The first and the last sequence that are meant, as far as the log has come."""
-    head = await read_head(session, organization_id)
-    reached = head.sequence if head else 0
+    reached = await _reached(session, organization_id)
     if wanted.since is not None:
         since = (Event.organization_id == organization_id, Event.recorded_at >= wanted.since)
         return int(await session.scalar(select(func.min(Event.sequence)).where(*since)) or reached + 1), reached
@@ -198,11 +196,15 @@ async def _range(session: AsyncSession, organization_id: UUID, wanted: ReplayReq
     return first, min(wanted.sequence or wanted.to_sequence or reached, reached)
 
 
+async def _reached(session: AsyncSession, organization_id: UUID) -> int:
+    """How far the organization's events have come."""
+    head = await read_head(session, organization_id)
+    return head.sequence if head else 0
+
+
 async def _wait_anew(session: AsyncSession, endpoint: EndpointRef) -> None:
     """What waited is due now, with all its attempts before it."""
-    await session.execute(
-        update(DeliveryRow).where(_waiting(endpoint)).values(attempts=0, due_at=NOW)
-    )
+    await session.execute(update(DeliveryRow).where(_waiting(endpoint)).values(attempts=0, due_at=NOW))
     lanes = (Lane.organization_id == endpoint.organization_id, Lane.endpoint_id == endpoint.endpoint_id)
     await session.execute(update(Lane).where(*lanes).values(due_at=NOW))
 
@@ -240,7 +242,7 @@ async def _lock(session: AsyncSession, endpoint: EndpointRef) -> EndpointRow:
     return row
 
 
-def _row(endpoint: EndpointRef) -> Select[tuple[EndpointRow]]:
+def _row(endpoint: EndpointRef) -> Select[EndpointRow]:
     return select(EndpointRow).where(
         EndpointRow.organization_id == endpoint.organization_id, EndpointRow.id == endpoint.endpoint_id
     )

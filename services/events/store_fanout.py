@@ -78,9 +78,7 @@ async def read_called(session: AsyncSession, limit: int) -> Sequence[Called]:
     rows = await session.execute(
         found.where(EndpointRow.drain_state == DrainState.CALLED).order_by(EndpointRow.id).limit(limit)
     )
-    return [
-        Called(EndpointRef(organization_id=row.organization_id, endpoint_id=row.id), row.calls) for row in rows
-    ]
+    return [Called(EndpointRef(organization_id=row.organization_id, endpoint_id=row.id), row.calls) for row in rows]
 
 
 async def note_told(session: AsyncSession, told: Sequence[Called]) -> None:
@@ -150,9 +148,7 @@ async def _note_reached(session: AsyncSession, within: ColumnElement[bool], endp
     )
 
 
-async def _add_deliveries(
-    session: AsyncSession, within: ColumnElement[bool], endpoint_ids: Sequence[UUID]
-) -> None:
+async def _add_deliveries(session: AsyncSession, within: ColumnElement[bool], endpoint_ids: Sequence[UUID]) -> None:
     """Adds the deliveries, and a lane for each subject that waits for nothing yet."""
     events = select(
         Event.organization_id,
@@ -162,12 +158,14 @@ async def _add_deliveries(
         Event.type,
         Event.subject,
     ).join_from(Event, EndpointRow, chosen())
-    chosen_ones = events.where(
-        within, EndpointRow.id.in_(endpoint_ids), Event.sequence > EndpointRow.reached_sequence
-    )
+    chosen_ones = events.where(within, EndpointRow.id.in_(endpoint_ids), Event.sequence > EndpointRow.reached_sequence)
     adding = insert(DeliveryRow).from_select(COPIED, chosen_ones).on_conflict_do_nothing()
     added = adding.returning(
-        DeliveryRow.endpoint_id, DeliveryRow.subject, DeliveryRow.organization_id, DeliveryRow.sequence, DeliveryRow.due_at
+        DeliveryRow.endpoint_id,
+        DeliveryRow.subject,
+        DeliveryRow.organization_id,
+        DeliveryRow.sequence,
+        DeliveryRow.due_at,
     ).cte("added")
     heads = select(
         added.c.endpoint_id,

@@ -49,7 +49,9 @@ class Answer(Contract):
 
     def response(self, *, replayed: bool = False) -> JSONResponse:
         extra = {"idempotent-replayed": "true"} if replayed else {}
-        return JSONResponse(self.body | dict(self.shown_once), status_code=self.status, headers=dict(self.headers) | extra)
+        return JSONResponse(
+            self.body | dict(self.shown_once), status_code=self.status, headers=dict(self.headers) | extra
+        )
 
 
 async def answer_once(

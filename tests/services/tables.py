@@ -12,7 +12,7 @@ def import_tables() -> None:
     for name in ("shared.auth", "shared.events", "shared.http.idempotency", "shared.rounds.models"):
         importlib.import_module(name)
     for package in pkgutil.iter_modules(services.__path__, "services."):
-        names = [module.name for module in pkgutil.iter_modules(importlib.import_module(package.name).__path__)]
-        if "models" in names:
-            importlib.import_module(f"{package.name}.models")
+        for module in pkgutil.iter_modules(importlib.import_module(package.name).__path__):
+            if module.name.startswith("models"):
+                importlib.import_module(f"{package.name}.{module.name}")
     assert shared.__path__
