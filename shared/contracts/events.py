@@ -294,7 +294,7 @@ class ConcernResolved(EventData):
 
 
 class MessageFailed(EventData):
-    """A message was refused for good, by the mail server or because its address is none."""
+    """A message of a cycle was refused for good, by the mail server or because its address is none."""
 
     type = "message.failed"
     message_id: UUID
