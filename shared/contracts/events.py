@@ -134,6 +134,20 @@ class PeopleImported(EventData):
     skipped: int
 
 
+class PersonLeft(EventData):
+    """An HR export says of an active person of the directory that they have left."""
+
+    type = "person.left"
+    person_id: UUID
+
+
+class PersonReturned(EventData):
+    """An HR export lists a person again who had left."""
+
+    type = "person.returned"
+    person_id: UUID
+
+
 class RoundOpenedEvent(EventData):
     """A round began to ask its recipients."""
 
