@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel
 
+from shared.contracts.endpoints import DisableReason, FailureStage
 from shared.contracts.events import (
     ConcernRaised,
     ConcernResolved,
@@ -13,6 +14,8 @@ from shared.contracts.events import (
     CyclePaused,
     CycleRequested,
     CycleResumed,
+    EndpointDisabled,
+    EndpointFailing,
     EventData,
     EventRecord,
     MatchRunApproved,
@@ -21,8 +24,9 @@ from shared.contracts.events import (
     RoundAnswered,
 )
 from shared.contracts.matching import EndReason
+from shared.contracts.notifications import Announcement, Audience, Template
 from shared.contracts.programs import ProgramRef
-from workflows.kin import concern_workflow_id, cycle_workflow_id, round_workflow_id
+from workflows.kin import announcement_id, concern_workflow_id, cycle_workflow_id, round_workflow_id
 from workflows.steering import Advance, ConcernHeard, CycleState, Heard, RunApproved
 
 
@@ -99,6 +103,31 @@ def _round_answered(event: EventRecord, data: RoundAnswered) -> Reaction:
     return Signal(round_workflow_id(data.round_id), "everyone_answered")
 
 
+def _endpoint_failing(event: EventRecord, data: EndpointFailing) -> Reaction:
+    soon = data.stage is FailureStage.DISABLING_SOON
+    return _tell_owner(event, data, Template.ENDPOINT_DISABLING_SOON if soon else Template.ENDPOINT_FAILING)
+
+
+def _endpoint_disabled(event: EventRecord, data: EndpointDisabled) -> Reaction:
+    """An admin who disabled it knows."""
+    if data.reason not in (DisableReason.FAILING, DisableReason.GONE):
+        return None
+    return _tell_owner(event, data, Template.ENDPOINT_DISABLED)
+
+
+def _tell_owner(event: EventRecord, data: EndpointFailing | EndpointDisabled, template: Template) -> Start:
+    """One message for each event: the sequence tells a new failure from an event that is heard again."""
+    announcement = Announcement(
+        organization_id=event.organization_id,
+        scope_id=data.endpoint_id,
+        template=template,
+        audience=Audience.PERSON,
+        occurrence=event.sequence,
+        person_id=data.owner_id,
+    )
+    return Start("AnnouncementWorkflow", announcement_id(announcement.id), announcement)
+
+
 REACTIONS: dict[type[EventData], Callable[..., Reaction]] = {
     CycleRequested: _cycle_requested,
     CyclePaused: _cycle_paused,
@@ -111,6 +140,8 @@ REACTIONS: dict[type[EventData], Callable[..., Reaction]] = {
     ConcernRaised: _concern_raised,
     ConcernResolved: _concern_resolved,
     ProgramScheduleChanged: _schedule_changed,
+    EndpointFailing: _endpoint_failing,
+    EndpointDisabled: _endpoint_disabled,
 }
 
 

@@ -26,8 +26,10 @@ class ImportPlan:
     changed: list[PersonRecord] = field(default_factory=list)
     """Whole new states, those of leavers included."""
     unchanged: int = 0
-    deactivated: int = 0
-    """People of the directory whom the file names as leavers; counted in `changed` too."""
+    left: list[UUID] = field(default_factory=list)
+    """Active people of the directory whom the file names as leavers; they are in `changed` too."""
+    returned: list[UUID] = field(default_factory=list)
+    """People who had left and whom the file names again; they are in `changed` too."""
     skipped_leavers: int = 0
     left_out: list[Problem] = field(default_factory=list)
     notes: list[Problem] = field(default_factory=list)
@@ -51,7 +53,7 @@ def plan_import(parsed: ParsedFile, directory: Sequence[PersonRecord], *, skip_i
         if draft.leaver:
             plan.skipped_leavers += 1
             if known is not None and known.active:
-                plan.deactivated += 1
+                plan.left.append(known.id)
                 plan.changed.append(known._replace(active=False))
         elif not draft.bad:
             manager = managers[node]
@@ -69,6 +71,8 @@ def _sort_in(plan: ImportPlan, record: PersonRecord, known: PersonRecord | None)
         plan.unchanged += 1
     else:
         plan.changed.append(record)
+        if not known.active:
+            plan.returned.append(known.id)
 
 
 def _record(

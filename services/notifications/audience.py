@@ -13,10 +13,22 @@ from shared.http.internal import Internal
 PAGE = 500
 
 
+async def read_brief(internal: Internal, announcement: Announcement) -> CycleBrief | None:
+    """The brief of the announcement's cycle; None where it belongs to none."""
+    if announcement.cycle_id is None:
+        return None
+    path = f"/cycles/{announcement.cycle_id}"
+    return await internal.get(Service.PROGRAMS, path, CycleBrief, announcement.organization_id)
+
+
 async def read_audience(
-    internal: Internal, announcement: Announcement, brief: CycleBrief, after: UUID | None
+    internal: Internal, announcement: Announcement, brief: CycleBrief | None, after: UUID | None
 ) -> PersonPage:
-    """One page of the audience in id order; coordinators and sponsors are few and come as one page."""
+    """One page of the audience in id order; those who are few come as one page."""
+    if announcement.audience is Audience.PERSON and announcement.person_id is not None:
+        return PersonPage(person_ids=(announcement.person_id,))
+    if brief is None:
+        raise ValueError("an announcement that belongs to no cycle names the person whom it is for")
     if announcement.audience is Audience.COORDINATORS:
         return PersonPage(person_ids=brief.coordinator_ids)
     if announcement.audience is Audience.SPONSOR:
@@ -56,4 +68,4 @@ def _address(announcement: Announcement) -> tuple[Service, str, dict[str, str]]:
             return Service.MATCHING, f"{cycle}/unmatched", {}
         case Audience.ENROLLED:
             return Service.INTAKE, f"{cycle}/enrolled", {}
-    raise ValueError("an announcement to a round names the round's kind")
+    raise ValueError("an announcement to a round names the round's kind, one to a person the person")

@@ -10,11 +10,12 @@ from email.utils import format_datetime, parseaddr
 from typing import NamedTuple
 from uuid import UUID
 
+from services.notifications.endpoint_notices import endpoint_facts
 from services.notifications.facts import BatchFacts, partner_of
 from services.notifications.mail_server import RefusedForGood
 from services.notifications.meeting import Meeting, calendar_file, first_meeting
 from services.notifications.messages import ClaimedMessage
-from services.notifications.rendering import Facts, Partner, one_line, readable_time, render
+from services.notifications.rendering import EndpointFacts, Facts, Partner, one_line, readable_time, render
 from services.notifications.sending_hours import next_sending_moment, zone_of
 from shared.config import Settings
 from shared.contracts.intake import Contact
@@ -58,8 +59,12 @@ def compose(message: ClaimedMessage, batch: BatchFacts, settings: Settings, now:
     return Composed(email, contact.email)
 
 
-def _facts(contact: Contact, batch: BatchFacts, settings: Settings, meetings: dict[UUID, Meeting]) -> Facts:
-    brief, token = batch.delivery.brief, batch.tokens.get(contact.person_id)
+def _facts(
+    contact: Contact, batch: BatchFacts, settings: Settings, meetings: dict[UUID, Meeting]
+) -> Facts | EndpointFacts:
+    if batch.delivery.endpoint is not None:
+        return endpoint_facts(contact, batch.delivery.endpoint)
+    brief, token = batch.delivery.cycle, batch.tokens.get(contact.person_id)
     zone = zone_of(contact.time_zone, brief.time_zone)
     public_url = settings.public_url.rstrip("/")
     pairs = batch.meetable_pairs(contact.person_id) if meetings else []
@@ -81,7 +86,7 @@ def _facts(contact: Contact, batch: BatchFacts, settings: Settings, meetings: di
 
 def _partner(pair: PairSummary, reader_id: UUID, batch: BatchFacts, meeting: str) -> Partner:
     partner = batch.contacts[partner_of(pair, reader_id)]
-    labels = {topic.code: topic.label for topic in batch.delivery.brief.topics}
+    labels = {topic.code: topic.label for topic in batch.delivery.cycle.topics}
     return Partner(
         name=one_line(partner.name),
         email=one_line(partner.email),
@@ -96,11 +101,11 @@ def _partner(pair: PairSummary, reader_id: UUID, batch: BatchFacts, meeting: str
 def _meetings(reader_id: UUID, batch: BatchFacts, now: datetime) -> dict[UUID, Meeting]:
     """The proposed first meeting of each of the reader's pairs: the same for both sides, as it is counted from the
     announcement and from when both have been told; from now where that has passed (a long pause)."""
-    delivery, meetings = batch.delivery, dict[UUID, Meeting]()
+    delivery, brief, meetings = batch.delivery, batch.delivery.cycle, dict[UUID, Meeting]()
     for pair in batch.meetable_pairs(reader_id):
         mentor, mentee = batch.contacts[pair.mentor_id], batch.contacts[pair.mentee_id]
-        zones = [zone_of(person.time_zone, delivery.brief.time_zone) for person in (mentor, mentee)]
-        hours, slot = delivery.brief.calendar.sending_hours, delivery.slots[pair.id]
+        zones = [zone_of(person.time_zone, brief.time_zone) for person in (mentor, mentee)]
+        hours, slot = brief.calendar.sending_hours, delivery.slots[pair.id]
         told_at = max(next_sending_moment(delivery.announced_at, hours, zone) for zone in zones)
         starts_at = first_meeting(told_at, zones[1], slot)
         if starts_at <= now:
@@ -109,7 +114,7 @@ def _meetings(reader_id: UUID, batch: BatchFacts, now: datetime) -> dict[UUID, M
         meetings[pair.id] = Meeting(
             pair_id=pair.id,
             starts_at=starts_at,
-            summary=f"{one_line(delivery.brief.program_name)}: first meeting",
+            summary=f"{one_line(brief.program_name)}: first meeting",
             description=f"Mentor: {names[0]}\nMentee: {names[1]}\nA proposal: move it to a time that suits you both.",
         )
     return meetings

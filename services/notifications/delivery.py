@@ -29,7 +29,7 @@ from services.notifications.composing import compose
 from services.notifications.facts import BatchFacts, DeliveryFacts, read_batch_facts, read_delivery_facts
 from services.notifications.mail_server import ConnectionLost, MailServer, MailServerAway, PutOff, RefusedForGood
 from services.notifications.messages import LONGEST_WAIT, ClaimedMessage, DueMessage, pause_after
-from services.notifications.sending_hours import next_sending_moment, zone_of
+from services.notifications.sending_hours import earliest_for
 from shared.config import Settings
 from shared.contracts.notifications import DeliverMessages, Delivery
 from shared.contracts.rounds import RoundCounts, RoundState
@@ -164,9 +164,7 @@ class Courier:
 
 
 def _sending_moment(batch: BatchFacts, person_id: UUID, earliest: datetime) -> datetime:
-    """When, from `earliest` on, the person may be written to."""
-    brief, contact = batch.delivery.brief, batch.contacts[person_id]
-    return next_sending_moment(earliest, brief.calendar.sending_hours, zone_of(contact.time_zone, brief.time_zone))
+    return earliest_for(batch.contacts[person_id], batch.delivery.brief, earliest)
 
 
 @asynccontextmanager

@@ -5,14 +5,17 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-from services.notifications.audience import read_contacts, read_pending
+from services.notifications.audience import read_brief, read_contacts, read_pending
+from services.notifications.endpoint_notices import NOTICES, pointless
 from services.notifications.meeting import meeting_slots
 from shared.contracts.base import Service
+from shared.contracts.endpoints import EndpointBrief
 from shared.contracts.intake import Contact, MintedLinks, MintLinks
 from shared.contracts.matching import PairPage, PairState, PairSummary
 from shared.contracts.notifications import Announcement, Audience, Template
 from shared.contracts.programs import CycleBrief
 from shared.contracts.rounds import RoundCounts
+from shared.errors import NotFound
 from shared.http.internal import Internal
 
 
@@ -22,12 +25,22 @@ class DeliveryFacts:
 
     announcement: Announcement
     announced_at: datetime
-    brief: CycleBrief
+    brief: CycleBrief | None
+    """None for an announcement that belongs to no cycle."""
     pending: frozenset[UUID] | None = None
     """Whom the round still asks, where the announcement is to a round."""
     pairs: dict[UUID, list[PairSummary]] = field(default_factory=dict)
     """Each person's active pairs, for the kickoff."""
     slots: dict[UUID, int] = field(default_factory=dict)
+    endpoint: EndpointBrief | None = field(default=None, repr=False)
+    """What a notice to an endpoint's owner is about; None when it has been deleted."""
+
+    @property
+    def cycle(self) -> CycleBrief:
+        """The brief, for what only announcements of a cycle have. Raises ValueError for another."""
+        if self.brief is None:
+            raise ValueError("the announcement belongs to no cycle")
+        return self.brief
 
 
 @dataclass(frozen=True)
@@ -50,6 +63,8 @@ class BatchFacts:
             return "no_link"
         if delivery.announcement.template is Template.KICKOFF and not self.meetable_pairs(person_id):
             return "no_pair"
+        if delivery.announcement.template in NOTICES:
+            return pointless(delivery.announcement.template, delivery.endpoint)
         return None
 
     def meetable_pairs(self, person_id: UUID) -> list[PairSummary]:
@@ -63,16 +78,15 @@ def partner_of(pair: PairSummary, person_id: UUID) -> UUID:
 
 
 async def read_delivery_facts(internal: Internal, announcement: Announcement, announced_at: datetime) -> DeliveryFacts:
-    brief = await internal.get(
-        Service.PROGRAMS, f"/cycles/{announcement.cycle_id}", CycleBrief, announcement.organization_id
-    )
+    brief = await read_brief(internal, announcement)
+    endpoint = await _read_endpoint(internal, announcement) if announcement.template in NOTICES else None
     pending = await read_pending(internal, announcement) if announcement.audience is Audience.ROUND else None
     pairs = await _read_pairs(internal, announcement) if announcement.template is Template.KICKOFF else []
     by_person: dict[UUID, list[PairSummary]] = {}
     for pair in pairs:
         by_person.setdefault(pair.mentor_id, []).append(pair)
         by_person.setdefault(pair.mentee_id, []).append(pair)
-    return DeliveryFacts(announcement, announced_at, brief, pending, by_person, meeting_slots(pairs))
+    return DeliveryFacts(announcement, announced_at, brief, pending, by_person, meeting_slots(pairs), endpoint)
 
 
 async def read_batch_facts(
@@ -90,12 +104,20 @@ async def read_batch_facts(
         body = MintLinks(
             round_id=announcement.scope_id,
             kind=announcement.round_kind,
-            cycle_id=announcement.cycle_id,
+            cycle_id=delivery.cycle.cycle_id,
             person_ids=tuple(sorted(asked)),
         )
         minted = await internal.post(Service.INTAKE, "/links", body, MintedLinks, announcement.organization_id)
         tokens = {link.person_id: link.token for link in minted.links}
     return BatchFacts(delivery, round_, contacts, tokens)
+
+
+async def _read_endpoint(internal: Internal, announcement: Announcement) -> EndpointBrief | None:
+    path = f"/endpoints/{announcement.scope_id}"
+    try:
+        return await internal.get(Service.EVENTS, path, EndpointBrief, announcement.organization_id)
+    except NotFound:
+        return None  # deleted since
 
 
 async def _read_pairs(internal: Internal, announcement: Announcement) -> list[PairSummary]:

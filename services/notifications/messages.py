@@ -25,7 +25,7 @@ class MessageState(StrEnum):
     FAILED = "failed"
     """The mail server refused it for good."""
     DROPPED = "dropped"
-    """Not sent, as it lost its point: the round is over, the person has answered or left."""
+    """Not sent, as it lost its point: the round is over, the person has answered or left, the endpoint is gone."""
 
 
 class NewMessage(NamedTuple):
@@ -43,7 +43,7 @@ class ClaimedMessage(NamedTuple):
 
     id: UUID
     organization_id: UUID
-    cycle_id: UUID
+    cycle_id: UUID | None
     person_id: UUID
     template: Template
     message_id: str

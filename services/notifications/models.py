@@ -19,12 +19,14 @@ class AnnouncementRow(Base):
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     organization_id: Mapped[UUID]
-    cycle_id: Mapped[UUID]
+    cycle_id: Mapped[UUID | None]
     scope_id: Mapped[UUID]
     template: Mapped[str]
     audience: Mapped[str]
     round_kind: Mapped[str | None]
     occurrence: Mapped[int]
+    person_id: Mapped[UUID | None]
+    """Whom it is for, where that is one person."""
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
@@ -47,7 +49,7 @@ class MessageRow(Base):
     id: Mapped[UUID] = mapped_column(primary_key=True)
     organization_id: Mapped[UUID]
     announcement_id: Mapped[UUID] = mapped_column(ForeignKey("notifications.announcement.id"))
-    cycle_id: Mapped[UUID]
+    cycle_id: Mapped[UUID | None]
     scope_id: Mapped[UUID]
     person_id: Mapped[UUID]
     template: Mapped[str]

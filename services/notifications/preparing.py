@@ -3,12 +3,10 @@
 from datetime import UTC, datetime
 
 from services.notifications import store
-from services.notifications.audience import read_audience, read_contacts
+from services.notifications.audience import read_audience, read_brief, read_contacts
 from services.notifications.messages import NewMessage
-from services.notifications.sending_hours import next_sending_moment, zone_of
-from shared.contracts.base import Service
+from services.notifications.sending_hours import earliest_for
 from shared.contracts.notifications import Audience, MessagesPrepared, PrepareMessages
-from shared.contracts.programs import CycleBrief
 from shared.database import Database
 from shared.http.internal import Internal
 
@@ -19,17 +17,14 @@ async def prepare_page(
     """Stores a message for everyone on the page who is known and active. `prepared` counts them, also on a repeat,
     which stores nothing new and leaves due times as they are."""
     announcement, organization_id = request.announcement, request.announcement.organization_id
-    brief = await internal.get(Service.PROGRAMS, f"/cycles/{announcement.cycle_id}", CycleBrief, organization_id)
+    brief = await read_brief(internal, announcement)
     page = await read_audience(internal, announcement, brief, request.after)
     contacts = await read_contacts(internal, organization_id, page.person_ids)
-    if not contacts and announcement.audience is Audience.SPONSOR:
+    if not contacts and brief is not None and announcement.audience is Audience.SPONSOR:
         # A sponsor who has left is as good as none.
         contacts = await read_contacts(internal, organization_id, brief.coordinator_ids)
-    now, hours = datetime.now(UTC), brief.calendar.sending_hours
-    messages = [
-        NewMessage(person_id, next_sending_moment(now, hours, zone_of(contact.time_zone, brief.time_zone)))
-        for person_id, contact in contacts.items()
-    ]
+    now = datetime.now(UTC)
+    messages = [NewMessage(person_id, earliest_for(contact, brief, now)) for person_id, contact in contacts.items()]
     async with database.transaction() as session:
         await store.save_announcement(session, announcement)
         await store.add_messages(session, announcement, messages, mail_domain)

@@ -42,7 +42,7 @@ class Partner:
 
 @dataclass(frozen=True)
 class Facts:
-    """What a message may tell. The same fields for every template."""
+    """What a message of a cycle may tell. The same fields for every template."""
 
     given_name: str
     program_name: str
@@ -59,13 +59,30 @@ class Facts:
     partners: tuple[Partner, ...] = ()
 
 
+@dataclass(frozen=True)
+class EndpointFacts:
+    """What a notice to the owner of an endpoint may tell. Times are in the owner's time zone."""
+
+    given_name: str
+    endpoint_id: str
+    address: str
+    """Where events go, without what may be a secret in it."""
+    description: str
+    disable_reason: str | None = None
+    """A value of `DisableReason`, once it is disabled."""
+    failing_since: str | None = None
+    """Since when it has taken nothing; None when it has taken something after the last failure."""
+    disabled_at: str | None = None
+    """When it is disabled unless it takes something before."""
+
+
 class Rendered(NamedTuple):
     subject: str
     text: str
     html: str
 
 
-def render(template: Template, facts: Facts) -> Rendered:
+def render(template: Template, facts: Facts | EndpointFacts) -> Rendered:
     """Raises jinja2.UndefinedError when a template asks for what nobody knows."""
     values = vars(facts)
     plain = ENVIRONMENT.get_template(f"{template.value}.txt.j2")

@@ -3,7 +3,8 @@
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from shared.contracts.programs import SendingHours
+from shared.contracts.intake import Contact
+from shared.contracts.programs import CycleBrief, SendingHours
 
 SATURDAY = 5
 
@@ -16,6 +17,14 @@ def zone_of(*names: str) -> ZoneInfo:
         except (KeyError, ValueError, OSError):
             continue
     return ZoneInfo("UTC")
+
+
+def earliest_for(contact: Contact, brief: CycleBrief | None, moment: datetime) -> datetime:
+    """When, from `moment` on, the person may be written to: in the sending hours of the program, by their own clock;
+    at once where the message belongs to no cycle (`brief` None)."""
+    if brief is None:
+        return moment
+    return next_sending_moment(moment, brief.calendar.sending_hours, zone_of(contact.time_zone, brief.time_zone))
 
 
 def next_sending_moment(now: datetime, hours: SendingHours | None, zone: ZoneInfo) -> datetime:

@@ -79,6 +79,7 @@ async def read_announcement(session: AsyncSession, organization_id: UUID, announ
         audience=Audience(row.audience),
         round_kind=RoundKind(row.round_kind) if row.round_kind else None,
         occurrence=row.occurrence,
+        person_id=row.person_id,
     )
     return StoredAnnouncement(announcement, row.created_at)
 
@@ -131,8 +132,11 @@ async def mark_sent(session: AsyncSession, message: ClaimedMessage, now: datetim
 
 
 async def mark_failed(session: AsyncSession, message: ClaimedMessage, code: str) -> None:
-    """Records that the message will never arrive. Emits `message.failed`."""
+    """Records that the message will never arrive. Emits `message.failed` when it belongs to a cycle: the event names
+    the cycle, so of other messages only the row tells."""
     await _set(session, message, state=MessageState.FAILED, failure_code=code, attempts=MessageRow.attempts + 1)
+    if message.cycle_id is None:
+        return
     await emit(
         session,
         message.organization_id,

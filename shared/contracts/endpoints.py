@@ -1,6 +1,7 @@
 """Endpoints: where an organization's own systems receive events (webhooks)."""
 
 from abc import ABC, abstractmethod
+from datetime import timedelta
 from enum import StrEnum
 from uuid import UUID
 
@@ -8,6 +9,9 @@ from pydantic import AwareDatetime
 from temporalio import activity
 
 from shared.contracts.base import Contract
+
+DISABLED_AFTER = timedelta(days=5)
+"""Without a success in between: what an owner is told and what is done are one figure."""
 
 
 class EndpointState(StrEnum):

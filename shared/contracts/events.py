@@ -134,6 +134,20 @@ class PeopleImported(EventData):
     skipped: int
 
 
+class PersonLeft(EventData):
+    """An HR export says of an active person of the directory that they have left."""
+
+    type = "person.left"
+    person_id: UUID
+
+
+class PersonReturned(EventData):
+    """An HR export lists a person again who had left."""
+
+    type = "person.returned"
+    person_id: UUID
+
+
 class RoundOpenedEvent(EventData):
     """A round began to ask its recipients."""
 
@@ -294,7 +308,7 @@ class ConcernResolved(EventData):
 
 
 class MessageFailed(EventData):
-    """A message was refused for good, by the mail server or because its address is none."""
+    """A message of a cycle was refused for good, by the mail server or because its address is none."""
 
     type = "message.failed"
     message_id: UUID

@@ -33,6 +33,9 @@ class Template(StrEnum):
     CONCERN_RAISED = "concern_raised"
     CONCERN_REMINDER = "concern_reminder"
     CONCERN_ESCALATED = "concern_escalated"
+    ENDPOINT_FAILING = "endpoint_failing"
+    ENDPOINT_DISABLING_SOON = "endpoint_disabling_soon"
+    ENDPOINT_DISABLED = "endpoint_disabled"
 
 
 class Audience(StrEnum):
@@ -47,21 +50,26 @@ class Audience(StrEnum):
     COORDINATORS = "coordinators"
     SPONSOR = "sponsor"
     """The sponsor, or the coordinators where the program has none."""
+    PERSON = "person"
+    """One person, whom the announcement names by id."""
 
 
 class Announcement(Contract):
     """One thing to say to an audience. A person gets one message per (scope, template, occurrence)."""
 
     organization_id: UUID
-    cycle_id: UUID
+    cycle_id: UUID | None = None
+    """None when it belongs to no cycle; it is then for one person and due at once."""
     scope_id: UUID
-    """What it is about: a round, a match run, a concern or the cycle itself."""
+    """What it is about: a round, a match run, a concern, the cycle itself or an endpoint."""
     template: Template
     audience: Audience
     round_kind: RoundKind | None = None
     """Set when the scope is a round: the message carries a link to answer it."""
     occurrence: int = 1
-    """Counts repeats of a reminder."""
+    """Counts repeats of a reminder; of what an event brings about, the event's sequence."""
+    person_id: UUID | None = None
+    """Whom it is for; set when the audience is one person."""
 
     @property
     def id(self) -> UUID:

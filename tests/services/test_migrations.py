@@ -177,3 +177,27 @@ def test_events_from_before_get_the_digests_that_the_sequencer_would_have_given_
         expected[record.organization_id, record.sequence] = digests[record.organization_id]
     assert {(row.organization_id, row.sequence): row.digest for row in found} == expected
     assert heads == digests
+
+
+def test_on_the_way_back_notices_of_no_cycle_go_and_messages_of_cycles_stay(url: str, engine: Engine) -> None:
+    command.upgrade(alembic_config(url), "0015")
+    cycle_id = uuid4()
+    announcement = text(
+        "insert into notifications.announcement"
+        " (id, organization_id, cycle_id, scope_id, template, audience, occurrence)"
+        " values (:id, :organization, :cycle, :scope, 'kickoff', 'person', 1)"
+    )
+    message = text(
+        "insert into notifications.message (id, organization_id, announcement_id, cycle_id, scope_id, person_id,"
+        " template, occurrence, message_id, due_at)"
+        " values (:id, :organization, :id, :cycle, :scope, :id, 'kickoff', 1, '<1@x>', now())"
+    )
+    with engine.begin() as connection:
+        for cycle in (cycle_id, None):
+            values = {"id": uuid4(), "cycle": cycle, "organization": uuid4(), "scope": uuid4()}
+            connection.execute(announcement, values)
+            connection.execute(message, values)
+    command.downgrade(alembic_config(url), "-1")
+    with engine.connect() as connection:
+        for table in ("announcement", "message"):
+            assert connection.scalars(text(f"select cycle_id from notifications.{table}")).all() == [cycle_id]

@@ -269,11 +269,13 @@ def test_leavers_of_the_directory_become_inactive_once_and_may_come_back() -> No
     before = run(header + "1,A A,a@x.example,Active\n").created
     gone = run(header + "1,A A,,Terminated\n", directory=before)
     assert [person.active for person in gone.changed] == [False]
-    assert gone.deactivated == 1
+    assert (gone.left, gone.returned) == ([before[0].id], [])
 
+    assert run(header + "1,A A,,Terminated\n", directory=gone.changed).left == []
     assert run(header + "1,A A,,Terminated\n", directory=gone.changed).changed == []
     back = run(header + "1,A A,,Terminated\n1,A A,a@x.example,Active\n", directory=gone.changed)
     assert [person.active for person in back.changed] == [True]
+    assert (back.left, back.returned) == ([], [before[0].id])
 
 
 def test_a_leavers_address_that_someone_else_has_now_deactivates_nobody() -> None:

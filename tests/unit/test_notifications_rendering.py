@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from jinja2 import UndefinedError
 
-from services.notifications.rendering import ENVIRONMENT, Facts, Partner, one_line, readable_time, render
+from services.notifications.rendering import ENVIRONMENT, EndpointFacts, Facts, Partner, one_line, readable_time, render
 from shared.contracts.notifications import Template
 
 PARTNER = Partner(
@@ -28,16 +28,31 @@ FACTS = Facts(
     console_url="https://up.example/console/cycles/1",
     staff=False,
 )
+ENDPOINT = EndpointFacts(
+    given_name="Ann",
+    endpoint_id="7f3c",
+    address="https://hooks.acme.example/<upward>",
+    description="Payroll & <i>time",
+    disable_reason="failing",
+    failing_since="Monday, 5 January 2026, 10:00 (Europe/Berlin)",
+    disabled_at="Saturday, 10 January 2026, 10:00 (Europe/Berlin)",
+)
 ROUND = replace(FACTS, link="https://up.example/p/secret", deadline="Friday, 2 January 2026, 18:00", number=3)
 ASKING = [template for template in Template if template.value.endswith(("_invitation", "_reminder"))]
 ASKING = [template for template in ASKING if not template.value.startswith(("approval", "concern"))]
+NOTICES = [template for template in Template if template.value.startswith("endpoint")]
 STAFF = [template for template in Template if template.value.startswith(("approval", "concern"))]
 
 
-def facts_for(template: Template) -> Facts:
+def facts_for(template: Template) -> Facts | EndpointFacts:
+    if template in NOTICES:
+        return ENDPOINT
     if template in ASKING:
         return ROUND
     return replace(FACTS, staff=template in STAFF, partners=(PARTNER,) if template is Template.KICKOFF else ())
+
+
+BASES = ("base", "endpoint_base")
 
 
 class Tags(HTMLParser):
@@ -55,7 +70,9 @@ class Tags(HTMLParser):
 
 def test_there_is_a_text_and_an_html_template_for_each_and_no_other() -> None:
     names = {f"{template.value}.{kind}.j2" for template in Template for kind in ("txt", "html")}
-    assert set(ENVIRONMENT.list_templates()) == names | {"base.txt.j2", "base.html.j2"}
+    assert set(ENVIRONMENT.list_templates()) == names | {
+        f"{base}.{kind}.j2" for base in BASES for kind in ("txt", "html")
+    }
 
 
 @pytest.mark.parametrize("template", Template)
@@ -64,7 +81,7 @@ def test_every_template_renders_with_a_subject_a_greeting_and_balanced_html(temp
     assert "Upward" in rendered.subject
     assert "\n" not in rendered.subject
     assert rendered.text.startswith("Hello Ann,\n")
-    assert "2026-Q1" in rendered.text
+    assert ("7f3c" if template in NOTICES else "2026-Q1") in rendered.text
     assert "{" not in rendered.text + rendered.html.replace("{}", "")
     assert "None" not in rendered.text + rendered.html
     tags = Tags()
@@ -89,9 +106,40 @@ def test_a_message_to_coordinators_points_to_the_console_and_carries_no_secret(t
     assert "/p/" not in rendered.text + rendered.html
 
 
-@pytest.mark.parametrize("template", Template)
+@pytest.mark.parametrize("template", NOTICES)
+def test_a_notice_to_an_owner_names_the_endpoint_what_happens_next_and_where_to_look(template: Template) -> None:
+    rendered = render(template, ENDPOINT)
+    assert "  Address: https://hooks.acme.example/<upward>\n  Description: Payroll & <i>time\n" in rendered.text
+    assert "https://hooks.acme.example/&lt;upward&gt;" in rendered.html
+    assert "Payroll &amp; &lt;i&gt;time" in rendered.html
+    for text in (rendered.text, rendered.html):
+        assert "GET /v1/endpoints/7f3c/attempts" in text
+        assert "Monday, 5 January 2026, 10:00 (Europe/Berlin)" in text
+        assert ("until Saturday, 10 January" in text) is (template is not Template.ENDPOINT_DISABLED)
+        assert ("about three days" in text) is (template is not Template.ENDPOINT_DISABLED)
+        assert ("enable it again" in text) is (template is Template.ENDPOINT_DISABLED)
+    assert rendered.text.count("\n\n") == 5, "greeting, what happened, where, what comes next, what to do, the end"
+
+
+def test_a_notice_claims_no_more_than_is_known() -> None:
+    unknown = replace(ENDPOINT, description="", disable_reason=None, failing_since=None, disabled_at=None)
+    failing, disabled = (
+        render(template, unknown).text for template in (Template.ENDPOINT_FAILING, Template.ENDPOINT_DISABLED)
+    )
+    assert "five days is disabled" in failing
+    assert "Your endpoint was disabled.\n" in disabled
+    assert "None" not in failing + disabled
+    assert "Description" not in failing + disabled
+    gone = render(Template.ENDPOINT_DISABLED, replace(unknown, disable_reason="gone")).text
+    assert "410" in gone
+    assert "five days" not in gone
+
+
+@pytest.mark.parametrize("template", [template for template in Template if template not in NOTICES])
 def test_names_are_escaped_in_html_and_left_alone_in_plain_text(template: Template) -> None:
-    rendered = render(template, replace(facts_for(template), given_name="<b>Ann", program_name="R&D <i>"))
+    facts = facts_for(template)
+    assert isinstance(facts, Facts)
+    rendered = render(template, replace(facts, given_name="<b>Ann", program_name="R&D <i>"))
     assert "Hello <b>Ann," in rendered.text
     assert "<b>" not in rendered.html
     assert "<i>" not in rendered.html

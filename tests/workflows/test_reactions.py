@@ -10,6 +10,7 @@ import pytest
 from pydantic import AwareDatetime, ValidationError
 from temporalio import workflow
 
+from shared.contracts.endpoints import DisableReason, FailureStage
 from shared.contracts.events import (
     CATALOGUE,
     ConcernRaised,
@@ -19,6 +20,8 @@ from shared.contracts.events import (
     CyclePaused,
     CycleRequested,
     CycleResumed,
+    EndpointDisabled,
+    EndpointFailing,
     EventData,
     EventRecord,
     MatchRunApproved,
@@ -28,6 +31,7 @@ from shared.contracts.events import (
 )
 from shared.contracts.feedback import ConcernReason
 from shared.contracts.matching import EndReason
+from shared.contracts.notifications import Announcement, Audience, Template
 from shared.contracts.programs import ProgramRef, Stage
 from shared.contracts.rounds import RoundKind
 from workflows.concern import ConcernWorkflow
@@ -37,10 +41,25 @@ from workflows.registry import WORKFLOWS
 from workflows.round import RoundWorkflow
 from workflows.steering import Advance, ConcernHeard, CycleState, Heard, RunApproved
 
-ORGANIZATION, CYCLE, OTHER = uuid4(), uuid4(), uuid4()
+ORGANIZATION, CYCLE, OTHER, OWNER = uuid4(), uuid4(), uuid4(), uuid4()
 SEQUENCE = 7
 HEARD = Heard(sequence=SEQUENCE)
 TO_CYCLE = f"cycle-{CYCLE}"
+
+
+def told_to_owner(template: Template, sequence: int = SEQUENCE) -> Start:
+    """The start of the message to the owner of an endpoint."""
+    announcement = Announcement(
+        organization_id=ORGANIZATION,
+        scope_id=OTHER,
+        template=template,
+        audience=Audience.PERSON,
+        occurrence=sequence,
+        person_id=OWNER,
+    )
+    return Start("AnnouncementWorkflow", f"announcement-{announcement.id}", announcement)
+
+
 TABLE: list[tuple[EventData, Reaction]] = [
     (
         CycleRequested(cycle_id=CYCLE, program_id=OTHER),
@@ -74,6 +93,22 @@ TABLE: list[tuple[EventData, Reaction]] = [
     (
         RoundAnswered(round_id=OTHER, cycle_id=CYCLE, kind=RoundKind.ENROLMENT),
         Signal(f"round-{OTHER}", "everyone_answered"),
+    ),
+    (
+        EndpointFailing(endpoint_id=OTHER, owner_id=OWNER, stage=FailureStage.FAILING),
+        told_to_owner(Template.ENDPOINT_FAILING),
+    ),
+    (
+        EndpointFailing(endpoint_id=OTHER, owner_id=OWNER, stage=FailureStage.DISABLING_SOON),
+        told_to_owner(Template.ENDPOINT_DISABLING_SOON),
+    ),
+    (
+        EndpointDisabled(endpoint_id=OTHER, owner_id=OWNER, reason=DisableReason.FAILING),
+        told_to_owner(Template.ENDPOINT_DISABLED),
+    ),
+    (
+        EndpointDisabled(endpoint_id=OTHER, owner_id=OWNER, reason=DisableReason.GONE),
+        told_to_owner(Template.ENDPOINT_DISABLED),
     ),
 ]
 HEARERS: dict[str, type] = {"cycle": CycleWorkflow, "round": RoundWorkflow, "concern": ConcernWorkflow}
@@ -119,6 +154,19 @@ def test_the_table_here_holds_every_event_that_moves_a_workflow() -> None:
 @pytest.mark.parametrize("reason", [reason for reason in EndReason if reason is not EndReason.DECLINED])
 def test_a_pair_that_was_not_declined_by_a_person_is_no_news_to_the_cycle(reason: EndReason) -> None:
     assert reaction_to(recorded(PairDeclined(pair_id=OTHER, cycle_id=CYCLE, reason=reason))) is None
+
+
+def test_an_admin_who_disabled_an_endpoint_is_not_told_so() -> None:
+    disabled = EndpointDisabled(endpoint_id=OTHER, owner_id=OWNER, reason=DisableReason.ADMIN)
+    assert reaction_to(recorded(disabled)) is None
+
+
+def test_an_endpoint_that_fails_again_is_told_again_and_one_event_heard_twice_is_not() -> None:
+    event = recorded(EndpointFailing(endpoint_id=OTHER, owner_id=OWNER, stage=FailureStage.FAILING))
+    starts = [reaction_to(one) for one in (event, event, event.model_copy(update={"sequence": 8}))]
+    assert starts[0] == starts[1]
+    assert starts[2] == told_to_owner(Template.ENDPOINT_FAILING, sequence=8)
+    assert len({start.id for start in starts if isinstance(start, Start)}) == 2
 
 
 def test_every_other_event_moves_nothing() -> None:

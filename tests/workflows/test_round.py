@@ -59,6 +59,19 @@ async def test_an_announcement_sleeps_until_its_next_message_is_due(world: World
     assert await world.env.get_current_time() >= due_at
 
 
+async def test_a_notice_that_belongs_to_no_cycle_is_prepared_and_delivered_as_any_other(world: World) -> None:
+    notice = Announcement(
+        organization_id=world.ledger.organization_id,
+        scope_id=uuid4(),
+        template=Template.ENDPOINT_FAILING,
+        audience=Audience.PERSON,
+        occurrence=41,
+        person_id=uuid4(),
+    )
+    await world.execute(AnnouncementWorkflow.run, notice, f"announcement-{notice.id}")
+    assert (world.ledger.announced, world.ledger.delivered) == ([notice], [notice.id])
+
+
 async def test_a_recurrence_asks_for_the_cycle_of_the_period_it_fires_in(world: World) -> None:
     program = ProgramRef(organization_id=world.ledger.organization_id, program_id=uuid4())
     await world.execute(RecurrenceWorkflow.run, program, f"recurrence-{program.program_id}")

@@ -1,6 +1,7 @@
 """The public API of the directory."""
 
 import asyncio
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Annotated
 from uuid import UUID, uuid4
@@ -8,13 +9,13 @@ from uuid import UUID, uuid4
 import structlog
 from fastapi import APIRouter, Query, Request
 
-from services.intake.import_plan import plan_import
+from services.intake.import_plan import ImportPlan, plan_import
 from services.intake.importing import parse_people
 from services.intake.people import ImportReport, PeoplePage, PersonView
 from services.intake.store import people as store
 from services.intake.upload import REQUEST_BODY, read_upload
 from shared.auth import Admin, Viewer
-from shared.contracts.events import PeopleImported
+from shared.contracts.events import EventData, PeopleImported, PersonLeft, PersonReturned
 from shared.events import emit
 from shared.http.dependencies import Session
 from shared.http.paging import Cursor, Limit, decode_cursor, encode_cursor
@@ -47,16 +48,23 @@ async def import_people(
         created=len(plan.created),
         changed=len(plan.changed),
         unchanged=plan.unchanged,
-        deactivated=plan.deactivated,
+        deactivated=len(plan.left),
         skipped_leavers=plan.skipped_leavers,
         left_out=tuple(plan.left_out),
         notes=tuple(plan.notes),
     )
     rows_left_out = len({problem.line for problem in plan.left_out})
     counts = {"created": report.created, "changed": report.changed, "skipped": report.skipped_leavers + rows_left_out}
-    await emit(session, caller.organization_id, PeopleImported(import_id=report.import_id, **counts))
+    imported = PeopleImported(import_id=report.import_id, **counts)
+    await emit(session, caller.organization_id, *_events_of(plan), imported)
     log.info("people.imported", import_id=str(report.import_id), **counts)
     return report
+
+
+def _events_of(plan: ImportPlan) -> Iterator[EventData]:
+    """Who left and who returned, in the order of the file; `people.imported` comes after them, when all is told."""
+    yield from (PersonLeft(person_id=person_id) for person_id in plan.left)
+    yield from (PersonReturned(person_id=person_id) for person_id in plan.returned)
 
 
 @router.get("")

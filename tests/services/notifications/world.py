@@ -14,6 +14,7 @@ from fastapi import FastAPI
 from shared.auth import ServiceCaller
 from shared.config import Settings
 from shared.contracts.base import PersonPage
+from shared.contracts.endpoints import DisableReason, EndpointBrief, EndpointState
 from shared.contracts.intake import Contact, Contacts, MintedLink, MintedLinks, MintLinks, ReadContacts
 from shared.contracts.matching import PairPage, PairState, PairSummary
 from shared.contracts.notifications import Announcement, Audience, Template
@@ -27,6 +28,8 @@ from shared.contracts.programs import (
 )
 from shared.contracts.rounds import OpenRound, RecipientState, RoundKind
 from shared.database import Database
+from shared.errors import NotFound
+from shared.http.problems import install_problem_handlers
 from shared.rounds.store import Recipient, open_round
 
 
@@ -45,6 +48,7 @@ class World:
         self.sponsor: UUID | None = None
         self.calendar = Calendar(sending_hours=None)
         self.tokens: dict[str, UUID] = {}
+        self.endpoint: EndpointBrief | None = None
 
     def add_person(self, email: str, **fields: Any) -> UUID:
         person_id = uuid4()
@@ -82,6 +86,35 @@ class World:
             occurrence=occurrence,
         )
 
+    def fail(self, since: datetime | None, **fields: Any) -> EndpointBrief:
+        """An endpoint whose last success was before `since`."""
+        values: dict[str, Any] = {"url": "https://hooks.acme.example/upward", "description": "Payroll"}
+        self.endpoint = EndpointBrief(
+            endpoint_id=uuid4(),
+            state=EndpointState.ENABLED,
+            disable_reason=None,
+            failing_since=since,
+            **values | fields,
+        )
+        return self.endpoint
+
+    def disable(self, reason: DisableReason) -> None:
+        assert self.endpoint is not None
+        changes = {"state": EndpointState.DISABLED, "disable_reason": reason}
+        self.endpoint = self.endpoint.model_copy(update=changes)
+
+    def notice(self, template: Template, owner_id: UUID, occurrence: int = 41) -> Announcement:
+        """What the reaction to an event of the endpoint starts."""
+        assert self.endpoint is not None
+        return Announcement(
+            organization_id=self.organization_id,
+            scope_id=self.endpoint.endpoint_id,
+            template=template,
+            audience=Audience.PERSON,
+            occurrence=occurrence,
+            person_id=owner_id,
+        )
+
     async def open_round(self, database: Database) -> None:
         request = OpenRound(
             organization_id=self.organization_id,
@@ -98,6 +131,7 @@ class World:
         """The internal reads, as the services answer them."""
         app = FastAPI()
         app.state.settings = settings
+        install_problem_handlers(app)
 
         @app.get("/internal/programs/cycles/{cycle_id}")
         async def brief(cycle_id: UUID, caller: ServiceCaller) -> CycleBrief:
@@ -150,6 +184,13 @@ class World:
             minted = {uuid4().hex: person for person in body.person_ids}
             self.tokens |= minted
             return MintedLinks(links=tuple(MintedLink(person_id=id, token=token) for token, id in minted.items()))
+
+        @app.get("/internal/events/endpoints/{endpoint_id}")
+        async def endpoint(endpoint_id: UUID, caller: ServiceCaller) -> EndpointBrief:
+            assert caller.organization_id == self.organization_id
+            if self.endpoint is None or self.endpoint.endpoint_id != endpoint_id:
+                raise NotFound("There is no such endpoint.", code="endpoint_not_found")
+            return self.endpoint
 
         return app
 

@@ -1,0 +1,134 @@
+"""Who leaves and who returns, as events: once each, in the transaction of the import, before the import's own event."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+from uuid import UUID
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from sqlalchemy import event, select
+
+from services.events.models import Event
+from services.events.sequencer import sequence_batch
+from services.intake import main
+from shared.auth import Role
+from shared.database import Database
+from tests.services.conftest import client_of
+from tests.services.intake_examples import add_people, person, staged
+
+Key = Callable[..., Awaitable[dict[str, str]]]
+HEADER = "id,name,email,status\n"
+
+
+@pytest.fixture
+async def client(application: Callable[..., FastAPI], access_key: Key) -> AsyncIterator[httpx.AsyncClient]:
+    async with client_of(application(main)) as client:
+        client.headers.update(await access_key(Role.ADMIN))
+        yield client
+
+
+async def send(client: httpx.AsyncClient, rows: str, **params: Any) -> httpx.Response:
+    headers = {"content-type": "text/csv"}
+    return await client.post("/v1/people/import", content=(HEADER + rows).encode(), headers=headers, params=params)
+
+
+async def ids(client: httpx.AsyncClient) -> dict[str, str]:
+    """Ids of people by external id."""
+    return {one["external_id"]: one["id"] for one in (await client.get("/v1/people")).json()["items"]}
+
+
+async def told(db: Database, organization_id: UUID) -> list[tuple[str, str]]:
+    """Type of every event, in order, and whom or which import it is about."""
+    events = await staged(db, organization_id)
+    return [(kind, data["person_id"] if "person_id" in data else data["import_id"]) for kind, data in events]
+
+
+async def test_each_person_who_leaves_is_told_once_and_a_repeated_import_tells_nobody(
+    client: httpx.AsyncClient, db: Database, organization_id: UUID
+) -> None:
+    await send(client, "1,A A,a@x.example,\n2,B B,b@x.example,\n3,C C,c@x.example,\n")
+    leaving = "3,C C,,Resigned\n2,B B,b@x.example,\n1,A A,,Terminated\n4,D D,d@x.example,Terminated\n"
+    imports = [(await send(client, leaving)).json() for _ in range(2)]
+    people = await ids(client)
+
+    assert (await told(db, organization_id))[1:] == [
+        ("person.left", people["3"]),
+        ("person.left", people["1"]),
+        *(("people.imported", one["import_id"]) for one in imports),
+    ]
+    assert [one["deactivated"] for one in imports] == [2, 0]
+
+
+async def test_who_returns_is_told_and_may_leave_again(
+    client: httpx.AsyncClient, db: Database, organization_id: UUID
+) -> None:
+    for status in ("", "Resigned", "", "", "Resigned"):
+        await send(client, f"1,A A,a@x.example,{status}\n")
+    person_id = (await ids(client))["1"]
+
+    moves = [row for row in await told(db, organization_id) if row[0] != "people.imported"]
+    assert moves == [(kind, person_id) for kind in ("person.left", "person.returned", "person.left")]
+
+
+async def test_an_import_that_is_refused_tells_of_nobody(
+    client: httpx.AsyncClient, db: Database, organization_id: UUID
+) -> None:
+    await send(client, "1,A A,a@x.example,\n")
+    before = await staged(db, organization_id)
+    rows = "1,A A,,Resigned\n2,B B,nonsense,\n"
+    assert (await send(client, rows)).status_code == 422
+    assert await staged(db, organization_id) == before
+
+    await send(client, rows, skip_invalid=True)
+    kinds = [kind for kind, _ in await staged(db, organization_id)]
+    assert kinds == ["people.imported", "person.left", "people.imported"]
+
+
+async def test_who_was_never_here_does_not_leave(
+    client: httpx.AsyncClient, db: Database, organization_id: UUID
+) -> None:
+    await send(client, "1,A A,a@x.example,Resigned\n")
+
+    assert [kind for kind, _ in await staged(db, organization_id)] == ["people.imported"]
+
+
+async def test_leavers_and_their_import_are_numbered_in_one_row_without_gaps(
+    client: httpx.AsyncClient, db: Database, organization_id: UUID
+) -> None:
+    await send(client, "1,A A,a@x.example,\n2,B B,b@x.example,\n")
+    await send(client, "1,A A,,Resigned\n2,B B,,Resigned\n")
+    async with db.transaction() as session:
+        await sequence_batch(session, 100)
+        log = (
+            select(Event.sequence, Event.type).where(Event.organization_id == organization_id).order_by(Event.sequence)
+        )
+        events = [tuple(row) for row in await session.execute(log)]
+
+    kinds = ["people.imported", "person.left", "person.left", "people.imported"]
+    assert events == list(enumerate(kinds, start=1))
+
+
+async def test_ten_thousand_leavers_are_one_statement(
+    client: httpx.AsyncClient, db: Database, organization_id: UUID
+) -> None:
+    people = [person(f"p{number}@x.example")._replace(external_id=str(number)) for number in range(10_000)]
+    await add_people(db, organization_id, *people)
+    statements: list[str] = []
+    engine = db.engine.sync_engine
+
+    def note(*args: Any) -> None:
+        statements.append(args[2])
+
+    event.listen(engine, "before_cursor_execute", note)
+    try:
+        report = await send(client, "".join(f"{number},A A,,Resigned\n" for number in range(10_000)))
+    finally:
+        event.remove(engine, "before_cursor_execute", note)
+
+    assert report.json()["deactivated"] == 10_000
+    assert len([statement for statement in statements if "staged_event" in statement]) == 1
+    assert len(statements) < 10
+    events = await staged(db, organization_id)
+    assert [kind for kind, _ in events] == ["person.left"] * 10_000 + ["people.imported"]
+    assert [data["person_id"] for _, data in events[:-1]] == [str(one.id) for one in people]
