@@ -6,6 +6,7 @@ from uuid import UUID, uuid4
 
 from temporalio import activity
 
+from shared.contracts.endpoints import Drained, EndpointRef, EventsActivities
 from shared.contracts.feedback import (
     CompileReport,
     ConcernState,
@@ -80,6 +81,10 @@ class Ledger:
         self.concern_open = True
         self.deliveries: list[Delivery] = []
         """Answers of the next deliveries; then everything is sent at once."""
+        self.drains: list[Drained] = []
+        """Answers of the next drains; then nothing is left."""
+        self.at_drain: dict[int, Script] = {}
+        """What happens in a drain, counted from 1."""
         self.at_stage: dict[Stage, Script] = {}
         """What happens when a stage is recorded, before the workflow hears that it was."""
         self.at_open: dict[tuple[RoundKind, int], Script] = {}
@@ -91,6 +96,7 @@ class Ledger:
         self.extended: list[ExtendRound] = []
         self.announced: list[Announcement] = []
         self.delivered: list[UUID] = []
+        self.drained: list[EndpointRef] = []
         self.dropped: list[UUID] = []
         self.proposed: list[ProposeMatches] = []
         self.run_ids: list[UUID] = []
@@ -223,3 +229,15 @@ class FakeNotifications(NotificationsActivities):
 
 
 DAY = timedelta(days=1)
+
+
+class FakeEvents(EventsActivities):
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    @activity.defn
+    async def drain_endpoint(self, request: EndpointRef) -> Drained:
+        self._ledger.drained.append(request)
+        if script := self._ledger.at_drain.pop(len(self._ledger.drained), None):
+            await script()
+        return self._ledger.drains.pop(0) if self._ledger.drains else Drained()

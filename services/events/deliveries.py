@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import NamedTuple
 from uuid import UUID
 
-from shared.contracts.endpoints import DisableReason, FailureStage
+from shared.contracts.endpoints import DISABLED_AFTER, DisableReason, FailureStage
 from shared.contracts.events import EventRecord
 
 RETRY_DELAYS = (
@@ -31,7 +31,6 @@ LONGEST_RETRY_AFTER = timedelta(hours=24)
 TELL_AT_FAILURES = 4
 TELL_AGAIN_AFTER = timedelta(days=1)
 TELL_DISABLING_AFTER = timedelta(days=4)
-DISABLE_AFTER = timedelta(days=5)
 LEAST_NOTICE = timedelta(hours=12)
 GONE_STATUS = 410
 
@@ -155,7 +154,7 @@ def judge(health: Health, outcomes: Sequence[Outcome], now: datetime) -> Verdict
         if health.told_disabling_at is None:
             tell.append(FailureStage.DISABLING_SOON)
             health = health._replace(told_disabling_at=now)
-        elif now - failing_since >= DISABLE_AFTER and _passed(health.told_disabling_at, LEAST_NOTICE, now):
+        elif now - failing_since >= DISABLED_AFTER and _passed(health.told_disabling_at, LEAST_NOTICE, now):
             return Verdict(health, tuple(tell), DisableReason.FAILING)
     return Verdict(health, tuple(tell))
 

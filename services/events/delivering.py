@@ -14,8 +14,8 @@ import structlog
 
 from services.events import store_deliveries
 from services.events.cloudevents import cloud_event
-from services.events.deliveries import DeliveryState, Due, EndpointToDrain, Outcome, Schedule, judge
 from services.events.connecting import AttemptFailed
+from services.events.deliveries import DeliveryState, Due, EndpointToDrain, Outcome, Schedule, judge
 from services.events.outbound import Sender
 from services.events.signing import signed_headers
 from services.events.store_backfill import fill_page

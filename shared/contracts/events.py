@@ -337,7 +337,7 @@ class EndpointFailing(EventData):
 
 
 class EndpointDisabled(EventData):
-    """An endpoint was disabled, by an admin, by its answer 410 or by five days of failure; its owner is told."""
+    """An endpoint was disabled: by an admin, by its answer 410, or by five days of failure."""
 
     type = "endpoint.disabled"
     endpoint_id: UUID

@@ -17,6 +17,7 @@ from shared.config import Settings
 from shared.contracts.base import Service
 from shared.temporal import WORKFLOWS_QUEUE
 from upward.cli import WORKERS, app
+from upward.process import RELAY
 
 ROOT = Path(__file__).parents[2]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
@@ -69,7 +70,7 @@ def test_every_service_is_served_and_every_queue_has_a_worker() -> None:
     worked = [argument for command in COMMANDS if command[0] == "worker" for argument in command[1:]]
     assert sorted(served) == sorted(service.value for service in Service)
     assert sorted(worked) == sorted(WORKERS)
-    assert set(worked) <= {WORKFLOWS_QUEUE, *(service.value for service in Service)}
+    assert set(worked) <= {WORKFLOWS_QUEUE, RELAY, *(service.value for service in Service)}
     assert COMMANDS.count(["migrate"]) == 1
 
 

@@ -20,7 +20,7 @@ from temporalio.testing import WorkflowEnvironment
 from shared.contracts.base import Service
 from shared.contracts.programs import Stage
 from shared.temporal import WORKFLOWS_QUEUE, activity_methods, create_worker
-from tests.fakes import FakeFeedback, FakeIntake, FakeMatching, FakeNotifications, FakePrograms, Ledger
+from tests.fakes import FakeEvents, FakeFeedback, FakeIntake, FakeMatching, FakeNotifications, FakePrograms, Ledger
 from workflows.cycle import CycleWorkflow
 from workflows.registry import WORKFLOWS
 from workflows.steering import Advance, ConcernHeard, CycleState, Heard, RunApproved
@@ -169,6 +169,7 @@ async def world_in(env: WorkflowEnvironment) -> AsyncIterator[World]:
             Service.MATCHING: FakeMatching(world.ledger),
             Service.FEEDBACK: FakeFeedback(world.ledger),
             Service.NOTIFICATIONS: FakeNotifications(world.ledger),
+            Service.EVENTS: FakeEvents(world.ledger),
         }
         for service, fake in fakes.items():
             methods = activity_methods(fake)

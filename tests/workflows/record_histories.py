@@ -18,12 +18,15 @@ from temporalio.client import Client, WorkflowHistory
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import WorkflowEnvironment
 
+from shared.contracts.endpoints import Drained, EndpointRef
 from shared.contracts.notifications import Delivery
 from shared.contracts.programs import Calendar, LadderPlan, Outcome, ProgramRef, RoundPlan, Stage
 from shared.contracts.rounds import RoundKind
 from shared.temporal import WORKFLOWS_QUEUE
 from tests.temporal_server import temporal_server
 from tests.workflows.conftest import World, world_in
+from workflows.endpoint import EndpointWorkflow
+from workflows.kin import endpoint_workflow_id
 from workflows.recurrence import RecurrenceWorkflow, ScheduleWorkflow
 
 FOLDER = Path(__file__).parent / "histories"
@@ -84,7 +87,28 @@ async def full(world: World) -> list[str]:
     recurring = [f"recurrence-{program.program_id}", f"schedule-{program.program_id}-7"]
     await world.client.execute_workflow(RecurrenceWorkflow.run, program, id=recurring[0], task_queue=WORKFLOWS_QUEUE)
     await world.client.execute_workflow(ScheduleWorkflow.run, program, id=recurring[1], task_queue=WORKFLOWS_QUEUE)
-    return [*(f"concern-{concern}" for concern in concerns), *recurring]
+    return [*(f"concern-{concern}" for concern in concerns), *recurring, await drained(world)]
+
+
+async def drained(world: World) -> str:
+    """An endpoint that has something to send again, is called before that is due, and called while it drains."""
+    endpoint = EndpointRef(organization_id=world.ledger.organization_id, endpoint_id=uuid4())
+    workflow_id = endpoint_workflow_id(endpoint.endpoint_id)
+    handle = world.client.get_workflow_handle(workflow_id)
+
+    async def call() -> None:
+        await handle.signal("call")
+
+    soon = datetime.now(UTC) + seconds(1)
+    world.ledger.drains = [Drained(next_due_at=soon), Drained(next_due_at=soon + seconds(3600))]
+    world.ledger.at_drain[3] = call
+    await world.client.start_workflow(
+        EndpointWorkflow.run, endpoint, id=workflow_id, task_queue=WORKFLOWS_QUEUE, start_signal="call"
+    )
+    await world.sleep(seconds(2))
+    await call()
+    await handle.result()
+    return workflow_id
 
 
 async def cancelled(world: World) -> list[str]:
