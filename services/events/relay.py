@@ -5,13 +5,13 @@ logged and tried again, with pauses that grow from 0.2 to 5 s.
 """
 
 import asyncio
-from contextlib import suppress
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.events import store
 from services.events.dispatcher import Dispatcher
+from services.events.pauses import Pauses, pause
 from services.events.sequencer import sequence_batch
 from shared.database import Database
 
@@ -20,23 +20,6 @@ SEQUENCER_IDLE_SECONDS = 0.05
 DISPATCHER_IDLE_SECONDS = 0.1
 """Events that this process sequenced wake its dispatcher at once; the poll finds those of other replicas."""
 STANDBY_SECONDS = 1.0
-SHORTEST_PAUSE_SECONDS = 0.2
-LONGEST_PAUSE_SECONDS = 5.0
-
-
-class Pauses:
-    """Growing pauses between attempts."""
-
-    def __init__(self) -> None:
-        self._seconds = SHORTEST_PAUSE_SECONDS
-
-    def next(self) -> float:
-        seconds = self._seconds
-        self._seconds = min(seconds * 2, LONGEST_PAUSE_SECONDS)
-        return seconds
-
-    def reset(self) -> None:
-        self._seconds = SHORTEST_PAUSE_SECONDS
 
 
 class Relay:
@@ -61,13 +44,13 @@ class Relay:
                     moved = await sequence_batch(session)
             except Exception as error:
                 log.warning("sequencer.failed", error=type(error).__name__)
-                await _pause(stop, pauses.next())
+                await pause(stop, pauses.next())
                 continue
             pauses.reset()
             if moved:
                 self._sequenced.set()
             else:
-                await _pause(stop, SEQUENCER_IDLE_SECONDS)
+                await pause(stop, SEQUENCER_IDLE_SECONDS)
 
     async def _keep_dispatching(self, stop: asyncio.Event) -> None:
         pauses = Pauses()
@@ -78,9 +61,9 @@ class Relay:
                         await self._dispatch(session, pauses, stop)
             except Exception as error:
                 log.warning("dispatcher.failed", error=type(error).__name__)
-                await _pause(stop, pauses.next())
+                await pause(stop, pauses.next())
             else:
-                await _pause(stop, STANDBY_SECONDS)
+                await pause(stop, STANDBY_SECONDS)
 
     async def _dispatch(self, session: AsyncSession, pauses: Pauses, stop: asyncio.Event) -> None:
         """Dispatches, as the one dispatcher, until `stop` is set or the database fails."""
@@ -89,15 +72,8 @@ class Relay:
             progress = await self._dispatcher.dispatch_batch(session)
             if progress.away is not None:
                 log.warning("temporal.unavailable", code=progress.away)
-                await _pause(stop, pauses.next())
+                await pause(stop, pauses.next())
                 continue
             pauses.reset()
             if not progress.dispatched:
-                await _pause(self._sequenced, DISPATCHER_IDLE_SECONDS)
-
-
-async def _pause(until: asyncio.Event, seconds: float) -> None:
-    """Waits that long, or less when the event is set."""
-    with suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            await until.wait()
+                await pause(self._sequenced, DISPATCHER_IDLE_SECONDS)
