@@ -30,6 +30,8 @@ HANDS_ON = {
     "services.console.submission",
     "services.events.dispatcher",
     "services.events.feed",
+    "services.events.jetstream",
+    "services.events.publisher",
     "services.events.relay",
     "services.events.sequencer",
     "services.feedback.answers",
