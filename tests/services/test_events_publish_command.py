@@ -54,9 +54,23 @@ def test_wrong_options_get_one_clear_line_without_what_was_given(options: tuple[
     assert "canary" not in answer.stderr
 
 
-@pytest.mark.parametrize("end", [Running.terminate, Running.interrupt])
+def test_credentials_without_the_package_that_signs_with_them_are_answered_with_how_to_get_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "user.creds").write_text(
+        "-----BEGIN NATS USER JWT-----\ncanary\n-----BEGIN USER NKEY SEED-----\ncanary\n"
+    )
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    options = ["--nats", "nats://localhost", "--nats-credentials", str(tmp_path / "user.creds")]
+    answer = CliRunner().invoke(app, ["events", "publish", *options])
+    assert (answer.exit_code, answer.stdout) == (1, "")
+    assert "pip install nkeys" in answer.stderr
+    assert "canary" not in answer.stderr
+
+
+@pytest.mark.parametrize("end", ["terminate", "interrupt"])
 async def test_it_ends_cleanly_while_it_waits_for_the_broker_and_never_tells_the_address(
-    settings: Settings, tmp_path: Path, end: object
+    settings: Settings, tmp_path: Path, end: str
 ) -> None:
     url = f"nats://canary-user:canary-password@localhost:{free_port()}"
     publisher = Running(
@@ -66,7 +80,7 @@ async def test_it_ends_cleanly_while_it_waits_for_the_broker_and_never_tells_the
         while publisher.output.count("broker_away") < 2:
             assert publisher.is_running(), publisher.output
             await asyncio.sleep(0.05)
-    assert (publisher.terminate if end is Running.terminate else publisher.interrupt)() == 0
+    assert getattr(publisher, end)() == 0
     for secret in ("canary", "localhost", "Traceback"):
         assert secret not in publisher.output
 
