@@ -183,6 +183,29 @@ def tail_events(
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
+@events.command("publish")
+def publish_events(
+    nats: Annotated[
+        str,
+        typer.Option(
+            envvar="UPWARD_NATS_URL",
+            help="The broker, such as tls://broker.example:4222; the variable hides a password.",
+        ),
+    ],
+    stream: Annotated[str, typer.Option(help="The JetStream stream; made when there is none.")] = "UPWARD",
+    nats_credentials: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="A credentials file of NATS.")
+    ] = None,
+) -> None:
+    """Publish the event log to NATS JetStream, until Ctrl-C; while the broker is away, wait for it."""
+    from upward.publishing import parse_target, publish_events
+
+    with _plain_failures():
+        settings = Settings()
+        configure_logging(settings.log_level, settings.log_format)
+        asyncio.run(publish_events(settings, parse_target(nats, stream, nats_credentials)))
+
+
 @contextlib.contextmanager
 def _plain_failures() -> Iterator[None]:
     """What the caller can mend is said in a line, without a traceback, and ends with exit code 1."""

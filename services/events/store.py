@@ -5,7 +5,7 @@ once, by their nature; they hand on each event's organization with it.
 """
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -21,6 +21,7 @@ from shared.events import StagedEvent
 
 SEQUENCER_LOCK = 0x7570_7761_7264_0001
 DISPATCHER_LOCK = 0x7570_7761_7264_0002
+PUBLISHER_LOCK = 0x7570_7761_7264_6E61
 
 
 class Head(NamedTuple):
@@ -150,15 +151,15 @@ async def read_feed(
 
 
 @asynccontextmanager
-async def only_dispatcher(database: Database) -> AsyncIterator[AsyncSession | None]:
-    """A session for the one dispatcher that may work now; None while another one does.
+async def only_reader(database: Database, lock: int) -> AsyncIterator[AsyncSession | None]:
+    """A session for the one reader of the log that may work under this lock now; None while another one does.
 
     The lock belongs to the session's own connection. It ends with that connection: at the end of the block, or when
-    the process dies (Postgres notices a vanished machine within half a minute). A dispatcher that lost its connection
+    the process dies (Postgres notices a vanished machine within half a minute). A reader that lost its connection
     cannot move the cursor any more, as the cursor is moved through it.
     """
     async with database.engine.connect() as connection:
-        if not await connection.scalar(select(func.pg_try_advisory_lock(DISPATCHER_LOCK))):
+        if not await connection.scalar(select(func.pg_try_advisory_lock(lock))):
             yield None
             return
         try:
@@ -169,6 +170,11 @@ async def only_dispatcher(database: Database) -> AsyncIterator[AsyncSession | No
                 yield session
         finally:
             await connection.invalidate()  # closed, not pooled: the lock must not outlive the block
+
+
+def only_dispatcher(database: Database) -> AbstractAsyncContextManager[AsyncSession | None]:
+    """A session for the one dispatcher that may work now, as by `only_reader`."""
+    return only_reader(database, DISPATCHER_LOCK)
 
 
 async def read_unread(session: AsyncSession, consumer: str, limit: int) -> Sequence[Positioned]:

@@ -11,16 +11,17 @@ LONGEST_PAUSE_SECONDS = 5.0
 class Pauses:
     """Growing pauses between attempts: no longer, together, than twice the time that something was away."""
 
-    def __init__(self) -> None:
-        self._seconds = SHORTEST_PAUSE_SECONDS
+    def __init__(self, shortest: float = SHORTEST_PAUSE_SECONDS, longest: float = LONGEST_PAUSE_SECONDS) -> None:
+        self._shortest, self._longest = shortest, longest
+        self._seconds = shortest
 
     def next(self) -> float:
         seconds = self._seconds
-        self._seconds = min(seconds * 2, LONGEST_PAUSE_SECONDS)
+        self._seconds = min(seconds * 2, self._longest)
         return seconds
 
     def reset(self) -> None:
-        self._seconds = SHORTEST_PAUSE_SECONDS
+        self._seconds = self._shortest
 
 
 class Bell:

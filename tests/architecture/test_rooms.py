@@ -32,6 +32,8 @@ HANDS_ON = {
     "services.events.dispatcher",
     "services.events.fanning",
     "services.events.feed",
+    "services.events.jetstream",
+    "services.events.publisher",
     "services.events.relay",
     "services.events.sequencer",
     "services.events.sequencing",

@@ -81,6 +81,11 @@ class Running:
             self._process.terminate()
         return self._process.wait(PATIENCE_SECONDS)
 
+    def kill(self) -> None:
+        """A sudden death."""
+        self._process.kill()
+        self._process.wait(PATIENCE_SECONDS)
+
 
 def processes_of(folder: Path) -> list[str]:
     """Every process whose command line names the folder."""
