@@ -24,7 +24,7 @@ from shared.contracts.endpoints import DisableReason, Drained, EndpointRef, Endp
 from shared.contracts.events import CyclePaused, EventData, PairCompleted
 from shared.database import Database
 from shared.events import StagedEvent, emit
-from tests.receiver import Received, Receiver, Reply, receiving
+from tests.webhook_receiver import Received, Receiver, Reply, receiving
 
 OWNER = uuid4()
 SECRET = new_secret()
@@ -176,8 +176,8 @@ async def test_retry_after_lengthens_a_pause_within_a_day(
     await tell(db, organization_id, paused(1), paused(2), paused(3))
     await drain(db, sender, endpoint)
     async with db.transaction() as session:
-        rows = await session.execute(select(Lane.subject, Lane.due_at - func.clock_timestamp()).order_by(Lane.subject))
-        pauses = [round(left.total_seconds() / 3600, 1) for _, left in rows]
+        rows = await session.execute(select(Lane.due_at, func.clock_timestamp()).order_by(Lane.subject))
+        pauses = [round((due_at - now).total_seconds() / 3600, 1) for due_at, now in rows]
     assert pauses == [1.0, 0.0, 24.0], "in hours"
 
 
