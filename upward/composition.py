@@ -15,6 +15,7 @@ import services.intake.main as intake
 import services.matching.main as matching
 import services.notifications.main as notifications
 import services.programs.main as programs
+from services.events.outbound import Sender
 from shared.config import Settings
 from shared.contracts.base import Service
 from shared.database import Database
@@ -45,6 +46,7 @@ class Resources:
     internal: Internal
     temporal: Client
     """Connects when it is first used."""
+    sender: Sender
     temporal_address: str | None = None
     """Overrides `TEMPORAL_ADDRESS`, for the embedded stack."""
 
@@ -57,7 +59,7 @@ ACTIVITIES: dict[Service, Callable[[Resources], object]] = {
     Service.NOTIFICATIONS: lambda r: notifications.create_activities(
         database=r.database, internal=r.internal, settings=r.settings
     ),
-    Service.EVENTS: lambda r: events.create_activities(database=r.database, settings=r.settings),
+    Service.EVENTS: lambda r: events.create_activities(database=r.database, sender=r.sender),
 }
 
 ACTIVITIES_AT_ONCE = {Service.EVENTS.value: 200}

@@ -46,11 +46,13 @@ async def assemble(
     services = tuple(service_names)
     app = create_application(routers(services), database, settings, webhooks=webhooks(services))
     client = await connect(temporal_address)
-    resources = Resources(settings, database, app.state.internal, client, temporal_address)
+    sender = events.create_sender(settings)
+    resources = Resources(settings, database, app.state.internal, client, sender, temporal_address)
     try:
         yield app, resources
     finally:
         await resources.internal.close()
+        await resources.sender.close()
         await database.close()
 
 

@@ -26,5 +26,10 @@ def create_relay(*, database: Database, client: Client) -> Relay:
     return Relay(database, Dispatcher(client), FanOut(database, client))
 
 
-def create_activities(*, database: Database, settings: Settings, schedule: Schedule = Schedule()) -> Activities:
-    return Activities(database, Sender(settings.webhook_development_networks), schedule)
+def create_sender(settings: Settings) -> Sender:
+    """What delivers to endpoints, one a process; `await sender.close()` in the end."""
+    return Sender(settings.webhook_development_networks)
+
+
+def create_activities(*, database: Database, sender: Sender, schedule: Schedule = Schedule()) -> Activities:
+    return Activities(database, sender, schedule)

@@ -12,6 +12,7 @@ import pytest
 from services.events import store
 from services.events.dispatcher import CONSUMER as DISPATCHER
 from services.events.dispatcher import Dispatcher
+from services.events.fanning import FanOut
 from services.events.relay import Relay
 from services.events.sequencer import sequence_batch
 from shared.config import Settings
@@ -134,7 +135,8 @@ async def test_while_the_broker_is_absent_sequencer_and_dispatcher_go_on_and_the
 ) -> None:
     server = NatsServer(tmp_path / "nats")
     stop = asyncio.Event()
-    relay = Relay(database, Dispatcher(await connect("127.0.0.1:1"), lambda _: None))
+    nobody = await connect("127.0.0.1:1")
+    relay = Relay(database, Dispatcher(nobody, lambda _: None), FanOut(database, nobody))
     relaying = asyncio.create_task(relay.run(stop))
     try:
         async with publishing(database, server):
