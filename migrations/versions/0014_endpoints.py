@@ -168,7 +168,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("endpoint_id", "subject", name=op.f("pk_lane")),
         schema="events",
     )
-    op.create_index("ix_lane_due_at", "lane", ["endpoint_id", "due_at"], unique=False, schema="events")
+    op.create_index("ix_lane_due_at", "lane", ["endpoint_id", "due_at", "sequence"], unique=False, schema="events")
 
 
 def downgrade() -> None:

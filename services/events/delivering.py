@@ -99,6 +99,8 @@ class Drain:
                 await asyncio.sleep(LOOK_SECONDS)
             elif (drained := await self._rest()) is not None:
                 return drained
+            else:
+                await self._fill(heartbeat)
 
     async def _take_up(self) -> bool:
         """Starts what is due, as far as there is room and the endpoint's rate allows; False when it is disabled."""
@@ -177,8 +179,10 @@ class Drain:
             await store_deliveries.save_verdict(session, self._endpoint, owner_id, judge(health, outcomes, now))
 
     async def _rest(self) -> Drained | None:
-        """Ends the drain, unless something became due meanwhile."""
+        """Ends the drain, unless something became due meanwhile or is to be sent again."""
         async with self._database.transaction() as session:
+            if await store_deliveries.lock_health(session, self._endpoint) is None:
+                return Drained()
             await store_deliveries.drop_lost(session, self._endpoint)
             rested, next_due_at = await store_deliveries.rest(session, self._endpoint)
         return Drained(next_due_at=next_due_at) if rested else None

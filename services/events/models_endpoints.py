@@ -103,7 +103,7 @@ class Lane(Base):
     """The deliveries of one subject that wait at one endpoint: a queue, of which only the head is sent."""
 
     __tablename__ = "lane"
-    __table_args__ = (Index("ix_lane_due_at", "endpoint_id", "due_at"), {"schema": "events"})
+    __table_args__ = (Index("ix_lane_due_at", "endpoint_id", "due_at", "sequence"), {"schema": "events"})
 
     endpoint_id: Mapped[UUID] = mapped_column(ForeignKey(OF_ENDPOINT, ondelete="CASCADE"), primary_key=True)
     subject: Mapped[str] = mapped_column(primary_key=True)

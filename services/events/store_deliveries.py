@@ -8,19 +8,37 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, delete, exists, func, or_, select, update
-from sqlalchemy.dialects.postgresql import distinct_on, insert
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    String,
+    and_,
+    bindparam,
+    column,
+    delete,
+    exists,
+    func,
+    literal_column,
+    or_,
+    select,
+    true,
+    update,
+)
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.events.deliveries import DeliveryState, DrainState, Due, EndpointToDrain, Health, Outcome, Verdict
 from services.events.models import Event
-from services.events.models_endpoints import AttemptRow, DeliveryRow, EndpointRow, EndpointSecret, Lane
+from services.events.models_endpoints import AttemptRow, Backfill, DeliveryRow, EndpointRow, EndpointSecret, Lane
 from services.events.store import record_of
 from shared.contracts.endpoints import EndpointRef, EndpointState
 from shared.contracts.events import EndpointDisabled, EndpointFailing
 from shared.events import emit
 
 NOW = func.clock_timestamp()
+WAITING: ColumnElement[str] = literal_column(f"'{DeliveryState.WAITING}'")
+"""Written out, as the index of what waits serves a statement only if it says so before it has its parameters."""
+LANES_AT_ONCE = 1000
 
 
 async def begin_drain(session: AsyncSession, endpoint: EndpointRef) -> bool:
@@ -53,11 +71,14 @@ async def read_endpoint(session: AsyncSession, endpoint: EndpointRef) -> Endpoin
 
 
 async def read_due(session: AsyncSession, endpoint: EndpointRef, limit: int, but: Collection[str]) -> list[Due]:
-    """The heads of the lanes that are due, the longest due first; `but` names subjects that are under way."""
+    """The heads of the lanes that are due, the longest due first; `but` names subjects that are under way.
+
+    None while a backfill waits: its events go before the newer ones of their subjects.
+    """
     heads = (
         select(Lane.sequence, Lane.due_at)
         .where(Lane.endpoint_id == endpoint.endpoint_id, Lane.organization_id == endpoint.organization_id)
-        .where(Lane.due_at <= NOW, Lane.subject.not_in(but))
+        .where(Lane.due_at <= NOW, Lane.subject.not_in(but), ~_has_backfill(endpoint))
         .order_by(Lane.due_at, Lane.sequence)
         .limit(limit)
         .subquery()
@@ -125,32 +146,31 @@ async def put_off(session: AsyncSession, endpoint: EndpointRef, outcome: Outcome
 
 
 async def mend_lanes(session: AsyncSession, endpoint: EndpointRef, subjects: Collection[str]) -> None:
-    """Makes the lanes of these subjects what their waiting deliveries say. Needs the endpoint's row locked."""
-    await session.execute(
-        delete(Lane).where(
-            Lane.endpoint_id == endpoint.endpoint_id,
-            Lane.organization_id == endpoint.organization_id,
-            Lane.subject.in_(subjects),
-        )
+    """Makes the lanes of these subjects what their waiting deliveries say. Needs the endpoint's row locked.
+
+    However long a queue is, only its head is read.
+    """
+    mine = (Lane.endpoint_id == endpoint.endpoint_id, Lane.organization_id == endpoint.organization_id)
+    await session.execute(delete(Lane).where(*mine, Lane.subject.in_(subjects)))
+    given = (
+        func.unnest(bindparam("subjects", sorted(subjects), ARRAY(String)))
+        .table_valued(column("subject", String), name="given")
+        .render_derived()
     )
-    heads = (
-        select(
-            DeliveryRow.endpoint_id,
-            DeliveryRow.subject,
-            DeliveryRow.organization_id,
-            DeliveryRow.sequence,
-            DeliveryRow.due_at,
-        )
-        .ext(distinct_on(DeliveryRow.subject))
+    columns = ["endpoint_id", "subject", "organization_id", "sequence", "due_at"]
+    head = (
+        select(*(getattr(DeliveryRow, name) for name in columns))
         .where(
             DeliveryRow.endpoint_id == endpoint.endpoint_id,
             DeliveryRow.organization_id == endpoint.organization_id,
-            DeliveryRow.state == DeliveryState.WAITING,
-            DeliveryRow.subject.in_(subjects),
+            DeliveryRow.subject == given.c.subject,
+            DeliveryRow.state == WAITING,
         )
-        .order_by(DeliveryRow.subject, DeliveryRow.sequence)
+        .order_by(DeliveryRow.sequence)
+        .limit(1)
+        .lateral()
     )
-    columns = ["endpoint_id", "subject", "organization_id", "sequence", "due_at"]
+    heads = select(*(head.c[name] for name in columns)).select_from(given).join(head, true())
     await session.execute(insert(Lane).from_select(columns, heads))
 
 
@@ -170,13 +190,12 @@ async def save_verdict(session: AsyncSession, endpoint: EndpointRef, owner_id: U
 
 
 async def rest(session: AsyncSession, endpoint: EndpointRef) -> tuple[bool, datetime | None]:
-    """Ends the drain if nothing is due: whether it ended, and when something will be."""
-    await session.execute(select(EndpointRow.id).where(_is(endpoint)).with_for_update())
+    """Ends the drain if nothing is due and nothing of the past is asked for: whether it ended, and when something will
+    be due. Needs the endpoint's row locked: whoever adds something either did so before or finds the drain ended."""
     mine = (Lane.endpoint_id == endpoint.endpoint_id, Lane.organization_id == endpoint.organization_id)
-    next_due_at, due = (
-        await session.execute(select(func.min(Lane.due_at), func.min(Lane.due_at) <= NOW).where(*mine))
-    ).one()
-    if due:
+    found = select(func.min(Lane.due_at), func.min(Lane.due_at) <= NOW, _has_backfill(endpoint)).where(*mine)
+    next_due_at, due, backfill = (await session.execute(found)).one()
+    if due or backfill:
         return False, next_due_at
     await session.execute(update(EndpointRow).where(_is(endpoint)).values(drain_state=DrainState.IDLE))
     return True, next_due_at
@@ -184,22 +203,30 @@ async def rest(session: AsyncSession, endpoint: EndpointRef) -> tuple[bool, date
 
 async def drop_lost(session: AsyncSession, endpoint: EndpointRef) -> None:
     """Drops the deliveries that are due and whose event the log has no more: retention took it. Needs the endpoint's
-    row locked."""
-    lost = (
-        update(DeliveryRow)
-        .where(
-            DeliveryRow.organization_id == endpoint.organization_id,
-            DeliveryRow.endpoint_id == endpoint.endpoint_id,
-            DeliveryRow.state == DeliveryState.WAITING,
-            DeliveryRow.due_at <= NOW,
-            ~exists().where(
-                Event.organization_id == DeliveryRow.organization_id, Event.sequence == DeliveryRow.sequence
-            ),
-        )
-        .values(state=DeliveryState.DROPPED, finished_at=NOW)
-        .returning(DeliveryRow.subject)
+    row locked.
+
+    Retention takes the oldest, so what is lost stands at the heads of lanes; some lanes at a time.
+    """
+    gone = ~exists().where(Event.organization_id == Lane.organization_id, Event.sequence == Lane.sequence)
+    mine = (Lane.endpoint_id == endpoint.endpoint_id, Lane.organization_id == endpoint.organization_id)
+    found = await session.scalars(select(Lane.subject).where(*mine, Lane.due_at <= NOW, gone).limit(LANES_AT_ONCE))
+    subjects = set(found)
+    if not subjects:
+        return
+    lost = update(DeliveryRow).where(
+        DeliveryRow.organization_id == endpoint.organization_id,
+        DeliveryRow.endpoint_id == endpoint.endpoint_id,
+        DeliveryRow.subject.in_(subjects),
+        DeliveryRow.state == WAITING,
+        ~exists().where(Event.organization_id == DeliveryRow.organization_id, Event.sequence == DeliveryRow.sequence),
     )
-    await mend_lanes(session, endpoint, set(await session.scalars(lost)))
+    await session.execute(lost.values(state=DeliveryState.DROPPED, finished_at=NOW))
+    await mend_lanes(session, endpoint, subjects)
+
+
+def _has_backfill(endpoint: EndpointRef) -> ColumnElement[bool]:
+    mine = (Backfill.organization_id == endpoint.organization_id, Backfill.endpoint_id == endpoint.endpoint_id)
+    return exists().where(*mine)
 
 
 async def _update(

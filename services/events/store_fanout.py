@@ -85,14 +85,9 @@ async def note_told(session: AsyncSession, told: Sequence[Called]) -> None:
     """Notes that the workflows of these endpoints were told. Those that have drained since, or were called anew, stay
     as they are."""
     keys = [(called.endpoint.organization_id, called.endpoint.endpoint_id, called.calls) for called in told]
-    await session.execute(
-        update(EndpointRow)
-        .where(
-            tuple_(EndpointRow.organization_id, EndpointRow.id, EndpointRow.calls).in_(keys),
-            EndpointRow.drain_state == DrainState.CALLED,
-        )
-        .values(drain_state=DrainState.DRAINING)
-    )
+    wanted = tuple_(EndpointRow.organization_id, EndpointRow.id, EndpointRow.calls).in_(keys)
+    ids = await _lock(session, wanted, EndpointRow.drain_state == DrainState.CALLED)
+    await session.execute(update(EndpointRow).where(EndpointRow.id.in_(ids)).values(drain_state=DrainState.DRAINING))
 
 
 async def call_overdue(session: AsyncSession, minutes: int) -> int:
@@ -101,17 +96,14 @@ async def call_overdue(session: AsyncSession, minutes: int) -> int:
     overdue = select(Lane.endpoint_id).where(
         Lane.endpoint_id == EndpointRow.id, Lane.due_at < func.now() - func.make_interval(0, 0, 0, 0, 0, minutes)
     )
-    called = await session.execute(
+    asleep = (EndpointRow.state == EndpointState.ENABLED, EndpointRow.drain_state != DrainState.CALLED)
+    ids = await _lock(session, *asleep, overdue.exists())
+    await session.execute(
         update(EndpointRow)
-        .where(
-            EndpointRow.state == EndpointState.ENABLED,
-            EndpointRow.drain_state != DrainState.CALLED,
-            overdue.exists(),
-        )
+        .where(EndpointRow.id.in_(ids))
         .values(drain_state=DrainState.CALLED, calls=EndpointRow.calls + 1)
-        .returning(EndpointRow.id)
     )
-    return len(called.all())
+    return len(ids)
 
 
 def chosen() -> ColumnElement[bool]:
@@ -132,13 +124,14 @@ def _cursor() -> ColumnElement[int]:
 async def _lock_receivers(session: AsyncSession, within: ColumnElement[bool]) -> Sequence[UUID]:
     """The endpoints that get something, in id order."""
     receiving = select(Event.position).where(within, chosen(), Event.sequence > EndpointRow.reached_sequence)
-    found = (
-        select(EndpointRow.id)
-        .where(EndpointRow.state == EndpointState.ENABLED, receiving.exists())
-        .order_by(EndpointRow.id)
-        .with_for_update()
-    )
-    return (await session.scalars(found)).all()
+    return await _lock(session, EndpointRow.state == EndpointState.ENABLED, receiving.exists())
+
+
+async def _lock(session: AsyncSession, *where: ColumnElement[bool]) -> Sequence[UUID]:
+    """Locks these endpoints' rows in id order, as whoever locks several does: two cannot wait for each other."""
+    return (
+        await session.scalars(select(EndpointRow.id).where(*where).order_by(EndpointRow.id).with_for_update())
+    ).all()
 
 
 async def _note_reached(session: AsyncSession, within: ColumnElement[bool], endpoint_ids: Sequence[UUID]) -> None:
