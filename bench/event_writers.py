@@ -8,7 +8,6 @@ own, by which one whose commit was cut off can be told from one that did not hap
 import asyncio
 import random
 import time
-from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -29,7 +28,6 @@ ORGANIZATIONS, SUBJECTS = 4, 200
 TASKS = 4
 """Connections of one writer."""
 ROLLED_BACK = 0.1
-MOST_EVENTS = 80
 RETRY_SECONDS = 0.05
 TABLES = """
     create schema bench;
@@ -123,20 +121,16 @@ class Writer:
         """Emits in several statements and leaves the marker."""
         told = {row.id: row.told for row in await session.execute(LOCK, {"ids": subjects})}
         facts: list[Fact] = []
-        left = min(MOST_EVENTS, int(self._chance.expovariate(1 / self._work.size)) + 1)
+        left = int(self._chance.expovariate(1 / self._work.size)) + 1
         while left > 0:
             await self._pause()
-            part = self._chance.randint(1, left)
+            subject, part = self._chance.choice(subjects), self._chance.randint(1, left)
+            numbers = range(told[subject] + 1, told[subject] + part + 1)
+            some = [Fact(organization_of(subject), subject, number, transaction) for number in numbers]
+            await emit(session, UUID(int=organization_of(subject)), *map(event_of, some))
+            facts += some
+            told[subject] += part
             left -= part
-            by_organization: defaultdict[int, list[Fact]] = defaultdict(list)
-            for _ in range(part):
-                subject = self._chance.choice(subjects)
-                told[subject] += 1
-                fact = Fact(organization_of(subject), subject, told[subject], transaction)
-                by_organization[fact.organization].append(fact)
-            for organization, some in by_organization.items():
-                await emit(session, UUID(int=organization), *map(event_of, some))
-                facts += some
         await session.execute(RAISE, {"ids": list(told), "told": list(told.values())})
         await session.execute(MARK, {"transaction": transaction})
         return facts

@@ -41,7 +41,7 @@ MOST_LAG_MS = 250
 LEAST_EVENTS_PER_S = 5_000
 MOST_FOREIGN_MS = 1_000
 FAULTS = ("lost", "phantom", "gaps", "order_violations", "duplicates")
-BULK = 60
+BULK = 100
 """Events of a transaction where only speed counts."""
 
 

@@ -9,14 +9,14 @@ LONGEST_PAUSE_SECONDS = 5.0
 
 
 class Pauses:
-    """Growing pauses between attempts: no longer, together, than twice the time that something was away."""
+    """Growing pauses between attempts: the last is no longer than half the time that something was away, or 20 ms."""
 
     def __init__(self) -> None:
         self._seconds = SHORTEST_PAUSE_SECONDS
 
     def next(self) -> float:
         seconds = self._seconds
-        self._seconds = min(seconds * 2, LONGEST_PAUSE_SECONDS)
+        self._seconds = min(seconds * 1.5, LONGEST_PAUSE_SECONDS)
         return seconds
 
     def reset(self) -> None:
