@@ -9,7 +9,7 @@ LONGEST_PAUSE_SECONDS = 5.0
 
 
 class Pauses:
-    """Growing pauses between attempts: no longer, together, than twice the time that something was away."""
+    """Growing pauses between attempts: the last is no longer than half the time that something was away, or 20 ms."""
 
     def __init__(self, shortest: float = SHORTEST_PAUSE_SECONDS, longest: float = LONGEST_PAUSE_SECONDS) -> None:
         self._shortest, self._longest = shortest, longest
@@ -17,7 +17,7 @@ class Pauses:
 
     def next(self) -> float:
         seconds = self._seconds
-        self._seconds = min(seconds * 2, self._longest)
+        self._seconds = min(seconds * 1.5, self._longest)
         return seconds
 
     def reset(self) -> None:

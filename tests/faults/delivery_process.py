@@ -19,8 +19,6 @@ from uuid import UUID
 
 import aiosmtplib
 from aiosmtplib.protocol import SMTPProtocol
-from sqlalchemy import event
-from sqlalchemy.engine import Engine
 
 from services.notifications.delivery import Courier
 from shared.config import Settings
@@ -29,30 +27,17 @@ from shared.contracts.notifications import DeliverMessages
 from shared.database import Database
 from shared.http.internal import Internal
 from shared.logging import configure_logging
+from tests.faults.steps import Steps
 from tests.services.notifications.world import World
 
 SMTP_COMMANDS = ("connect", "ehlo", "mail", "rcpt", "data", "quit")
 
 
-class Steps:
-    """Counts the steps, writes each down before anything else happens, and dies at the one it was told."""
-
-    def __init__(self, last: int, record: Path) -> None:
-        self._last, self._count = last, 0
-        self._record = record.open("w")
-
-    def take(self, name: str) -> None:
-        self._count += 1
-        self._record.write(name + "\n")
-        self._record.flush()
-        if self._count == self._last:
-            os.kill(os.getpid(), signal.SIGKILL)
+class DeliverySteps(Steps):
+    """The database's, and the mail server's."""
 
     def watch(self, database: Database) -> None:
-        engine = database.engine.sync_engine
-        event.listen(engine, "before_cursor_execute", lambda *call: self.take(f"before {_verb(call[2])}"))
-        event.listen(engine, "after_cursor_execute", lambda *call: self.take(f"after {_verb(call[2])}"))
-        _watch_commits(engine, self)
+        super().watch(database)
         for command in SMTP_COMMANDS:
             self._watch_smtp(command)
         self._watch_content()
@@ -81,26 +66,7 @@ class Steps:
         setattr(SMTPProtocol, "write", watched)  # noqa: B010 (mypy refuses the plain assignment)
 
 
-def _watch_commits(engine: Engine, steps: Steps) -> None:
-    original = engine.dialect.do_commit
-
-    def commit(connection: Any) -> None:
-        steps.take("before COMMIT")
-        original(connection)
-        steps.take("after COMMIT")
-
-    setattr(engine.dialect, "do_commit", commit)  # noqa: B010 (mypy refuses the plain assignment)
-
-
-def _verb(statement: str) -> str:
-    """`UPDATE message`, `SELECT … FOR UPDATE`, `SELECT`."""
-    words = statement.split()
-    if words[0] == "SELECT":
-        return "SELECT FOR UPDATE" if "FOR UPDATE" in statement else "SELECT"
-    return f"{words[0]} {words[1 if words[0] == 'UPDATE' else 2].rsplit('.', 1)[-1]}"
-
-
-async def deliver(settings: Settings, orders: list[dict[str, Any]], steps: Steps) -> None:
+async def deliver(settings: Settings, orders: list[dict[str, Any]], steps: DeliverySteps) -> None:
     database = Database(settings.database_url, pool_size=1)
     steps.watch(database)
     for order in orders:
@@ -124,7 +90,7 @@ def main() -> None:
         order = json.loads(line)
         child = os.fork()
         if child == 0:
-            asyncio.run(deliver(settings, order["announcements"], Steps(order["die_at"], record)))
+            asyncio.run(deliver(settings, order["announcements"], DeliverySteps(order["die_at"], record)))
             os._exit(0)
         _, status = os.waitpid(child, 0)
         died = os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL

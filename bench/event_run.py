@@ -1,0 +1,227 @@
+"""One run of the bench: a Postgres of its own, processes beside it, and the kills.
+
+The parent does nothing but start, kill and start again, so that it can fork: its children have everything imported and
+are at work within milliseconds. All that it kills is its own: children of itself and of its own Postgres, by number.
+"""
+
+import asyncio
+import ctypes
+import logging
+import multiprocessing
+import os
+import random
+import signal
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import LiteralString, NamedTuple
+
+import psutil
+import psycopg
+
+from bench.event_readers import Cursor, cursor_path, observe, read_heads, run_reader, run_sequencer
+from bench.event_writers import Work, Writer, create_tables
+from shared.logging import configure_logging
+from upward.embedded import EmbeddedPostgres
+from upward.migration import migrate
+
+FORK = multiprocessing.get_context("fork")
+WRITERS, SEQUENCERS = 2, 2
+ROLES = ("writer",) * WRITERS + ("sequencer",) * SEQUENCERS + ("reader", "observer")
+POSTGRES = "postgres"
+PREY = (POSTGRES, "sequencer", "writer", "reader")
+"""What is killed, each as often as the others: a backend of Postgres, or one of our own processes."""
+POLL_SECONDS = 0.005
+PATIENCE_SECONDS = 120
+
+
+class Load(NamedTuple):
+    """What the writers do."""
+
+    rate: float | None
+    """Events a second of all writers together; as many as they can when None."""
+    size: float = 15
+    """Events of a transaction, on average."""
+
+
+class Run:
+    """Processes on one database. `folder` holds the ledgers."""
+
+    def __init__(self, folder: Path, url: str, load: Load, seed: int) -> None:
+        self.folder, self.url = folder, url
+        self._load = load
+        self._chance = random.Random(seed)
+        self._lives = 0
+        self._processes: dict[int, BaseProcess] = {}
+        self._stopping = FORK.RawArray(ctypes.c_bool, len(ROLES))
+        self._committed = FORK.RawArray(ctypes.c_int64, len(ROLES))
+        self.kills: Counter[str] = Counter()
+
+    @property
+    def committed(self) -> int:
+        """Events whose commit was answered."""
+        return sum(self._committed)
+
+    def start(self, *roles: str) -> None:
+        for place, role in enumerate(ROLES):
+            if role in roles:
+                self._stopping[place] = False
+                self._start(place)
+
+    def stop(self, *roles: str) -> None:
+        """Asks these to end and waits until they have; one that was just killed is not started again."""
+        places = [place for place in self._processes if ROLES[place] in roles]
+        for place in places:
+            self._stopping[place] = True
+        for place in places:
+            process = self._processes.pop(place)
+            process.join(PATIENCE_SECONDS)
+            if process.exitcode not in (0, -signal.SIGKILL):
+                raise RuntimeError(f"A {ROLES[place]} ended with {process.exitcode}")
+
+    def end(self) -> None:
+        for process in self._processes.values():
+            process.kill()
+            process.join()
+
+    def write(self, events: int, kills: int = 0) -> None:
+        """Until so many more events are committed; the kills are spread over them, at random moments."""
+        already = self.committed
+        moments = [already + events * (kill + self._chance.random()) / kills for kill in range(kills)]
+        while moments or self.committed < already + events:
+            if moments and self.committed >= moments[0]:
+                self._kill()
+                moments.pop(0)
+            self._raise_the_dead()
+            time.sleep(POLL_SECONDS)
+
+    def wait(self, seconds: float) -> None:
+        """Lets everything go on for that long."""
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            self._raise_the_dead()
+            time.sleep(POLL_SECONDS)
+
+    def wait_until_sequenced(self) -> None:
+        """Until nothing is staged. Raises TimeoutError."""
+        if not self._comes_about(lambda: not self._ask("select count(*) from events.staged_event")):
+            raise TimeoutError("Events are staged still")
+
+    def wait_until_read(self) -> bool:
+        """Until the reader's cursors, with their digests, stand where the organizations' heads do, which proves that it
+        has everything, as docs/events-feed.md says. False when that does not come about."""
+        return self._comes_about(lambda: proven(self.folder, self.url))
+
+    def sequenced(self) -> int:
+        """Events in the log."""
+        return self._ask("select count(*) from events.event")
+
+    def _comes_about(self, done: Callable[[], bool]) -> bool:
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while time.monotonic() < deadline:
+            try:
+                if done():
+                    return True
+            except psycopg.OperationalError:  # Postgres is on its way up
+                pass
+            self.wait(POLL_SECONDS)
+        return False
+
+    def _ask(self, query: LiteralString) -> int:
+        with psycopg.connect(self.url) as connection:
+            row = connection.execute(query).fetchone()
+        assert row is not None
+        return int(row[0])
+
+    def _kill(self) -> None:
+        """Kills something that lives."""
+        found: list[int] = []
+        while not found:  # Postgres may be on its way up
+            prey = self._chance.choice(PREY)
+            found = backends(self.folder) if prey == POSTGRES else self._pids(prey)
+        os.kill(self._chance.choice(found), signal.SIGKILL)
+        self.kills[prey] += 1
+
+    def _pids(self, role: str) -> list[int]:
+        alive = [process for place, process in self._processes.items() if ROLES[place] == role and process.is_alive()]
+        return [process.pid for process in alive if process.pid is not None]
+
+    def _raise_the_dead(self) -> None:
+        for place, process in list(self._processes.items()):
+            if process.exitcode is None:
+                continue
+            if process.exitcode != -signal.SIGKILL:
+                raise RuntimeError(f"A {ROLES[place]} ended with {process.exitcode}")
+            self._start(place)
+
+    def _start(self, place: int) -> None:
+        self._lives += 1
+        process = FORK.Process(target=self._live, args=(place, self._lives), daemon=True)
+        process.start()
+        self._processes[place] = process
+
+    def _live(self, place: int, life: int) -> None:
+        """What a child does."""
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent
+        configure_logging("CRITICAL", "console")
+        logging.getLogger("psycopg").setLevel(logging.CRITICAL)  # it warns of every connection that is lost
+
+        def stopping() -> bool:
+            return bool(self._stopping[place]) or os.getppid() == 1
+
+        def report(events: int) -> None:
+            self._committed[place] += events
+
+        match ROLES[place]:
+            case "writer":
+                rate = self._load.rate and self._load.rate / WRITERS
+                work = Work(self.url, self.folder, life, rate, self._load.size, stopping, report)
+                asyncio.run(Writer(work).run())
+            case "sequencer":
+                asyncio.run(run_sequencer(self.url, stopping))
+            case "reader":
+                asyncio.run(run_reader(self.url, self.folder, life, stopping))
+            case _:
+                observe(self.url, self.folder, life, stopping)
+
+
+def proven(folder: Path, url: str) -> bool:
+    """Whether the reader has got everything up to every head, by its digests."""
+    cursor, heads = Cursor(cursor_path(folder)), read_heads(url)
+    return all((cursor.after[one], cursor.digest[one]) == heads.get(one, (0, b"")) for one in cursor.after)
+
+
+def backends(folder: Path) -> list[int]:
+    """The processes of the run's Postgres that serve a connection."""
+    postmaster = psutil.Process(int((folder / "postgres" / "postmaster.pid").read_text().split()[0]))
+    found = []
+    for child in postmaster.children():
+        try:
+            found += [child.pid] if "[local]" in " ".join(child.cmdline()) else []
+        except psutil.Error:  # it ended meanwhile
+            continue
+    return found
+
+
+@contextmanager
+def running(load: Load, seed: int) -> Iterator[Run]:
+    """A run on a new database. Nothing is started yet."""
+    with tempfile.TemporaryDirectory(prefix="upward-events-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        postgres = EmbeddedPostgres(folder / "postgres")
+        url = postgres.start()
+        run: Run | None = None
+        try:
+            migrate(url)
+            create_tables(url)
+            run = Run(folder, url, load, seed)
+            yield run
+        finally:
+            if run is not None:
+                run.end()
+            postgres.stop()

@@ -1,0 +1,156 @@
+"""Writers that commit events as Upward's services do: they lock the aggregates' rows, emit and commit.
+
+Each transaction takes one to three subjects, of one or more organizations, and tells a random number of events of them
+in several statements, between which it sometimes pauses; one in ten is rolled back. It leaves a marker, a row of its
+own, by which one whose commit was cut off can be told from one that did not happen.
+"""
+
+import asyncio
+import random
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+from uuid import UUID
+
+import psycopg
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from bench.ledger import Fact
+from bench.ledger_files import LedgerFile, writer_path
+from shared.contracts.events import MatchRunApproved
+from shared.database import Database
+from shared.events import emit
+
+ORGANIZATIONS, SUBJECTS = 4, 200
+TASKS = 4
+"""Connections of one writer."""
+ROLLED_BACK = 0.1
+RETRY_SECONDS = 0.05
+TABLES = """
+    create schema bench;
+    create table bench.subject (id bigint primary key, told bigint not null) with (fillfactor = 50);
+    create table bench.marker (transaction bigint primary key);
+"""
+LOCK = text("select id, told from bench.subject where id = any(:ids) order by id for update")
+RAISE = text(
+    "update bench.subject set told = raised.told from unnest(cast(:ids as bigint[]), cast(:told as bigint[]))"
+    " as raised (id, told) where subject.id = raised.id"
+)
+MARK = text("insert into bench.marker values (:transaction)")
+
+
+class Work(NamedTuple):
+    """What one life of a writer is to do."""
+
+    url: str
+    folder: Path
+    life: int
+    rate: float | None
+    """Events a second; as many as it can when None."""
+    size: float
+    """Events of a transaction, on average."""
+    stopping: Callable[[], bool]
+    report: Callable[[int], None]
+    """Told the number of events after each commit."""
+
+
+def create_tables(url: str) -> None:
+    with psycopg.connect(url) as connection:
+        connection.execute(TABLES)
+        connection.execute("insert into bench.subject select id, 0 from generate_series(1, %s) as id", [SUBJECTS])
+
+
+def read_markers(url: str) -> set[int]:
+    """The transactions that happened."""
+    with psycopg.connect(url) as connection:
+        return {row[0] for row in connection.execute("select transaction from bench.marker")}
+
+
+def organization_of(subject: int) -> int:
+    return subject % ORGANIZATIONS + 1
+
+
+class Writer:
+    """One process; its tasks write beside one another."""
+
+    def __init__(self, work: Work) -> None:
+        self._work = work
+        self._ledger = LedgerFile(writer_path(work.folder, work.life))
+        self._chance = random.Random(work.life)
+        self._transaction = work.life << 32
+        self._database = Database(work.url, pool_size=TASKS)
+
+    async def run(self) -> None:
+        await asyncio.gather(*(self._keep_writing() for _ in range(TASKS)))
+        await self._database.close()
+
+    async def _keep_writing(self) -> None:
+        loop = asyncio.get_running_loop()
+        while not self._work.stopping():
+            begun = loop.time()
+            try:
+                events = await self._write()
+            except (DBAPIError, OSError):  # Postgres is away, or went while this was under way
+                await asyncio.sleep(RETRY_SECONDS)
+                continue
+            if self._work.rate:
+                await asyncio.sleep(max(0.0, begun + events * TASKS / self._work.rate - loop.time()))
+
+    async def _write(self) -> int:
+        """One transaction; answers the number of its events. Raises when it cannot tell whether it was committed."""
+        self._transaction += 1
+        transaction, chance = self._transaction, self._chance
+        subjects = sorted(chance.sample(range(1, SUBJECTS + 1), chance.randint(1, 3)))
+        async with self._database.transaction() as session:
+            facts = await self._tell(session, transaction, subjects)
+            if fails := chance.random() < ROLLED_BACK:
+                await session.rollback()
+            else:
+                self._ledger.append(["intent", transaction, *(word for fact in facts for word in fact[:3])])
+        if fails:
+            self._ledger.append(["rolled_back", transaction])
+        else:
+            self._ledger.append(["committed", transaction, time.monotonic_ns()])
+            self._work.report(len(facts))
+        return len(facts)
+
+    async def _tell(self, session: AsyncSession, transaction: int, subjects: list[int]) -> list[Fact]:
+        """Emits in several statements and leaves the marker."""
+        told = {row.id: row.told for row in await session.execute(LOCK, {"ids": subjects})}
+        facts: list[Fact] = []
+        left = int(self._chance.expovariate(1 / self._work.size)) + 1
+        while left > 0:
+            await self._pause()
+            subject, part = self._chance.choice(subjects), self._chance.randint(1, left)
+            numbers = range(told[subject] + 1, told[subject] + part + 1)
+            some = [Fact(organization_of(subject), subject, number, transaction) for number in numbers]
+            await emit(session, UUID(int=organization_of(subject)), *map(event_of, some))
+            facts += some
+            told[subject] += part
+            left -= part
+        await session.execute(RAISE, {"ids": list(told), "told": list(told.values())})
+        await session.execute(MARK, {"transaction": transaction})
+        return facts
+
+    async def _pause(self) -> None:
+        """Mostly none, sometimes some milliseconds, rarely a tenth of a second, with the locks held."""
+        luck = self._chance.random()
+        if self._work.rate and luck < 0.3:
+            await asyncio.sleep(self._chance.random() * (0.1 if luck < 0.01 else 0.01))
+
+
+def event_of(fact: Fact) -> MatchRunApproved:
+    return MatchRunApproved(
+        match_run_id=UUID(int=fact.subject), cycle_id=UUID(int=fact.transaction), pairs=fact.number, attempt=1
+    )
+
+
+def fact_of(source: str, data: dict[str, object]) -> Fact:
+    """What the feed's event tells of itself: `source` and `data`."""
+    organization, subject, transaction = (
+        UUID(str(one)).int for one in (source.rsplit(":", 1)[1], data["match_run_id"], data["cycle_id"])
+    )
+    return Fact(organization, subject, int(str(data["pairs"])), transaction)

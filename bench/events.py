@@ -1,0 +1,184 @@
+"""The event log under fire: `python bench/events.py --events N --kills N [--json]`.
+
+Three measurements, each on an embedded Postgres of its own with processes beside it (`bench/event_run.py`):
+
+- `events_per_s`: writers and sequencers as fast as they can, from the first commit until everything is sequenced.
+- `drain_per_s`: how fast sequencers alone work off a backlog.
+- The ledgers: writers commit `--rate` events a second in multi-statement transactions beside rollbacks, while backends
+  of Postgres (so that all of Postgres recovers from a crash), sequencers, writers and the reader are killed with -9 at
+  random. What the writers noted that they committed is compared with what the reader received (`bench/ledger.py`), and
+  the reader's digest with the log's. `lag` is from a commit's return until the event can be read, over all events.
+
+With `--foreign-seconds N` also: the lag without and with foreign transactions held open for so long, one with a
+transaction id and one with an old snapshot.
+
+It ends with 1 when an event was lost, doubled, invented or misplaced; with `--strict` also when it was too slow, which
+tells something only on a machine that does nothing else.
+"""
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+import psycopg
+from rich.console import Console
+from rich.table import Table
+
+from bench.event_run import Load, Run, running
+from bench.event_writers import read_markers
+from bench.ledger import compare, lags, percentile
+from bench.ledger_files import read_committed, read_received, read_sightings
+
+Found = dict[str, Any]
+MOST_LAG_MS = 250
+LEAST_EVENTS_PER_S = 5_000
+MOST_FOREIGN_MS = 1_000
+FAULTS = ("lost", "phantom", "gaps", "order_violations", "duplicates")
+BULK = 100
+"""Events of a transaction where only speed counts."""
+
+
+def measure_speed(events: int, seed: int) -> Found:
+    """Sequencing at once with the writers, and of a backlog."""
+    with running(Load(None, BULK), seed) as run:
+        run.start("sequencer")
+        run.wait(1)
+        begun = time.monotonic()
+        run.start("writer")
+        run.write(events)
+        run.stop("writer")
+        run.wait_until_sequenced()
+        together = run.sequenced() / (time.monotonic() - begun)
+        run.stop("sequencer")
+        run.start("writer")
+        run.write(events // 2)
+        run.stop("writer")
+        already, begun = run.sequenced(), time.monotonic()
+        run.start("sequencer")
+        run.wait_until_sequenced()
+        alone = (run.sequenced() - already) / (time.monotonic() - begun)
+        run.stop("sequencer")
+    return {"events_per_s": round(together), "drain_per_s": round(alone)}
+
+
+def measure_ledgers(events: int, kills: int, rate: float, seed: int) -> Found:
+    """What was committed against what was received, through all kills."""
+    with running(Load(rate), seed) as run:
+        run.start("sequencer", "reader", "observer", "writer")
+        run.write(events, kills)
+        run.stop("writer")
+        run.wait_until_sequenced()
+        proven = run.wait_until_read()
+        run.stop("sequencer", "reader", "observer")
+        committed = read_committed(run.folder, read_markers(run.url))
+        received = list(read_received(run.folder))
+        ordered = lags(received, read_sightings(run.folder), committed.returned)
+        found = compare(committed.facts, received)._asdict()
+    return found | {
+        "kills": run.kills.total(),
+        "killed": dict(run.kills),
+        "proven": proven,
+        **_lag(ordered, "lag"),
+    }
+
+
+def measure_foreign(seconds: float, rate: float, seed: int) -> Found:
+    """The lag while foreign transactions are held open, beside the lag without any."""
+    with running(Load(rate), seed) as run:
+        run.start("sequencer", "observer", "reader")
+        _lag_of(run, 2)  # caches are warm from here on
+        quiet = _lag_of(run, seconds)
+        with _foreign_transactions(run.url):
+            held = _lag_of(run, seconds)
+        run.stop("sequencer", "reader", "observer")
+    return {**_lag(quiet, "without_foreign"), **_lag(held, "foreign")}
+
+
+def _lag_of(run: Run, seconds: float) -> list[float]:
+    """The lag of what is committed within that time."""
+    begun = time.monotonic_ns()
+    run.start("writer")
+    run.wait(seconds)
+    run.stop("writer")
+    run.wait_until_sequenced()
+    run.wait_until_read()
+    returned = read_committed(run.folder, set()).returned
+    within = {transaction: at for transaction, at in returned.items() if at >= begun}
+    return lags(list(read_received(run.folder)), read_sightings(run.folder), within)
+
+
+@contextmanager
+def _foreign_transactions(url: str) -> Iterator[None]:
+    """As a report or a forgotten session of somebody else's, in the same database, would be."""
+    with psycopg.connect(url) as writing, psycopg.connect(url) as reading:
+        writing.execute("select pg_current_xact_id()")
+        reading.execute("set transaction isolation level repeatable read")
+        reading.execute("select count(*) from bench.subject")
+        yield
+
+
+def _lag(ordered: list[float], name: str) -> Found:
+    shares = {"p50": 0.5, "p99": 0.99, "max": 1.0}
+    return {f"{name}_{word}_ms": _rounded(percentile(ordered, share)) for word, share in shares.items()}
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 1)
+
+
+def failures(found: Found, *, strict: bool) -> list[str]:
+    """What is required and does not hold."""
+    failed = [name for name in FAULTS if found[name]]
+    if not found["proven"]:
+        failed.append("proven")
+    if strict:
+        failed += [] if found["lag_p99_ms"] <= MOST_LAG_MS else ["lag_p99_ms"]
+        failed += [] if found["events_per_s"] >= LEAST_EVENTS_PER_S else ["events_per_s"]
+        if "foreign_p99_ms" in found:
+            added = found["foreign_max_ms"] - found["without_foreign_max_ms"]
+            failed += [] if added <= MOST_FOREIGN_MS else ["foreign_max_ms"]
+    return failed
+
+
+def show(found: Found, failed: list[str]) -> None:
+    table = Table("", "", title="The event log under fire")
+    for name, value in found.items():
+        mark = "[bold red]" if name in failed else ""
+        table.add_row(mark + name.replace("_", " "), mark + str(value))
+    Console().print(table)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="The event log under fire: ledgers compared, lag and speed measured.")
+    parser.add_argument("--events", type=int, default=20_000, help="events committed while processes are killed")
+    parser.add_argument("--kills", type=int, default=10)
+    parser.add_argument("--rate", type=float, default=2_000, help="events a second while processes are killed")
+    parser.add_argument("--speed-events", type=int, default=60_000, help="events of the measurement of speed; 0: none")
+    parser.add_argument("--foreign-seconds", type=float, default=0, help="how long foreign transactions are held open")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--strict", action="store_true", help="end with 1 also when it was too slow")
+    parser.add_argument("--json", action="store_true", help="print one JSON line")
+    given = parser.parse_args()
+    found = measure_ledgers(given.events, given.kills, given.rate, given.seed)
+    found |= {"events_per_s": None, "first_attempt_p99_ms": None}
+    if given.speed_events:
+        found |= measure_speed(given.speed_events, given.seed)
+    if given.foreign_seconds:
+        found |= measure_foreign(given.foreign_seconds, given.rate, given.seed)
+    failed = failures(found, strict=given.strict)
+    if given.json:
+        print(json.dumps(found))
+    else:
+        show(found, failed)
+    raise SystemExit(bool(failed))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,140 @@
+"""What writers say that they committed, against what a reader says that it received.
+
+A fact is known by its transaction, its subject and its number: writers draw the number under the subject's row lock, so
+the numbers of one subject are in the order of the commits, and one that was rolled back is drawn again by another
+transaction. That makes every fault of a log visible from outside: an event that is missing, one that never happened,
+one that comes twice, one that comes before its subject's earlier one.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+
+class Fact(NamedTuple):
+    """One event, as its writer meant it."""
+
+    organization: int
+    subject: int
+    number: int
+    """Counts the subject's committed events from 1."""
+    transaction: int
+
+
+class Receipt(NamedTuple):
+    """One event, as a reader got it. A reader that was killed and started again lives again."""
+
+    fact: Fact
+    sequence: int
+    """The organization's, from 1."""
+    life: int
+
+
+class Comparison(NamedTuple):
+    """Numbers of events; the first five are 0 when the log is right."""
+
+    lost: int
+    """Committed and not received."""
+    phantom: int
+    """Received and not committed."""
+    gaps: int
+    """Sequences below an organization's last that were not received."""
+    order_violations: int
+    """Received after a later one of the same subject."""
+    duplicates: int
+    """Received under a second sequence, or twice in one life of the reader."""
+    repeated: int
+    """Received again by a reader's next life: the documented at-least-once."""
+    committed: int
+
+    @property
+    def holds(self) -> bool:
+        return not (self.lost or self.phantom or self.gaps or self.order_violations or self.duplicates)
+
+
+def compare(committed: Collection[Fact], received: Iterable[Receipt]) -> Comparison:
+    """`received` in the order of receipt."""
+    meant = set(committed)
+    first: dict[Fact, Receipt] = {}
+    sequences: defaultdict[int, set[int]] = defaultdict(set)
+    highest: defaultdict[int, int] = defaultdict(int)
+    lives: set[tuple[Fact, int]] = set()
+    violations = duplicates = repeated = 0
+    for receipt in received:
+        fact = receipt.fact
+        sequences[fact.organization].add(receipt.sequence)
+        before = first.get(fact)
+        if before is not None:
+            twice = (fact, receipt.life) in lives or before.life == receipt.life
+            duplicates += twice or before.sequence != receipt.sequence
+            repeated += not twice and before.sequence == receipt.sequence
+            lives.add((fact, receipt.life))
+            continue
+        first[fact] = receipt
+        violations += fact.number <= highest[fact.subject]
+        highest[fact.subject] = max(highest[fact.subject], fact.number)
+    return Comparison(
+        lost=len(meant - first.keys()),
+        phantom=len(first.keys() - meant),
+        gaps=sum(max(found) - len(found) for found in sequences.values()),
+        order_violations=violations,
+        duplicates=duplicates,
+        repeated=repeated,
+        committed=len(meant),
+    )
+
+
+class Committed(NamedTuple):
+    """What the writers' ledgers and the database's markers say together."""
+
+    facts: list[Fact]
+    returned: dict[int, int]
+    """When each transaction's commit returned, in nanoseconds of the monotonic clock; not known for those whose answer
+    was lost."""
+
+
+def resolve(
+    intents: Mapping[int, Sequence[Fact]],
+    returned: dict[int, int],
+    rolled_back: Collection[int],
+    markers: Collection[int],
+) -> Committed:
+    """A transaction whose commit was answered happened, one that was rolled back did not. One whose answer was lost
+    happened if its marker, a row that it wrote, is there."""
+    unknown = intents.keys() - returned.keys() - set(rolled_back)
+    happened = returned.keys() | (unknown & set(markers))
+    return Committed([fact for transaction in happened for fact in intents[transaction]], returned)
+
+
+class Sighting(NamedTuple):
+    """When an organization's head was first seen to have reached a sequence."""
+
+    organization: int
+    sequence: int
+    time: int
+    """Nanoseconds of the monotonic clock."""
+
+
+def lags(received: Iterable[Receipt], sightings: Iterable[Sighting], returned: dict[int, int]) -> list[float]:
+    """Milliseconds from each commit's return until each of its events could be read; 0 for one that could be before."""
+    seen: defaultdict[int, list[Sighting]] = defaultdict(list)
+    for sighting in sightings:
+        seen[sighting.organization].append(sighting)
+    places: dict[int, int] = defaultdict(int)
+    found: list[float] = []
+    once = {receipt.fact: receipt for receipt in received}
+    for receipt in sorted(once.values(), key=lambda one: one.sequence):
+        organization, transaction = receipt.fact.organization, receipt.fact.transaction
+        heads = seen[organization]
+        while places[organization] < len(heads) and heads[places[organization]].sequence < receipt.sequence:
+            places[organization] += 1
+        if places[organization] < len(heads) and transaction in returned:
+            found.append(max(0.0, (heads[places[organization]].time - returned[transaction]) / 1e6))
+    return sorted(found)
+
+
+def percentile(ordered: Sequence[float], share: float) -> float | None:
+    """The value that this share of values does not exceed; None of none."""
+    if not ordered:
+        return None
+    return ordered[min(len(ordered) - 1, int(len(ordered) * share))]

@@ -1,0 +1,166 @@
+"""The event log loses, invents, doubles and misplaces nothing, whatever dies: ledgers of writers and reader compared.
+
+`bench/events.py` is the long form: a million events, two hundred kills, with speed and lag.
+"""
+
+import asyncio
+import json
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+from sqlalchemy import text
+
+from bench.event_writers import event_of, fact_of
+from bench.ledger import Comparison, Fact, Receipt, compare
+from services.events import store
+from services.events.cloudevents import cloud_event
+from services.events.sequencing import BATCH, Sequencing
+from services.events.waiting import Bell
+from shared.database import Database
+from shared.events import emit
+from tests.faults.ledger import PATIENCE_SECONDS
+from tests.faults.stack_process import OTHER_SESSIONS, ROOT
+from upward.embedded import EmbeddedPostgres
+from upward.migration import migrate
+
+EVENTS, KILLS = 5_000, 6
+STAGED = 3
+"""Of each organization: more than two batches of the process that dies."""
+
+
+@pytest.fixture(scope="module")
+def found() -> dict[str, Any]:
+    """What the bench measured in its short form, with a child process each for writers, sequencers and reader."""
+    given = ["--events", str(EVENTS), "--kills", str(KILLS), "--speed-events", "0", "--json"]
+    command = [sys.executable, str(ROOT / "bench" / "events.py"), *given]
+    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=False, timeout=PATIENCE_SECONDS)
+    answer: dict[str, Any] = json.loads(done.stdout)
+    assert done.returncode == 0, answer
+    return answer
+
+
+def test_kills_of_writers_sequencers_readers_and_postgres_lose_invent_double_and_misplace_nothing(
+    found: dict[str, Any],
+) -> None:
+    assert found["committed"] >= EVENTS
+    assert found["kills"] == KILLS
+    faults = ("lost", "phantom", "gaps", "order_violations", "duplicates")
+    assert {name: found[name] for name in faults} == dict.fromkeys(faults, 0)
+
+
+def test_through_all_kills_the_readers_digest_proves_that_it_has_everything(found: dict[str, Any]) -> None:
+    assert found["proven"] is True
+
+
+@pytest.fixture(scope="module")
+def postgres_url(faults_folder: Path) -> Iterator[str]:
+    postgres = EmbeddedPostgres(faults_folder / "boundaries")
+    url = postgres.start()
+    migrate(url)
+    yield url
+    postgres.stop()
+
+
+@pytest.fixture(scope="module")
+async def database(postgres_url: str) -> AsyncIterator[Database]:
+    database = Database(postgres_url, pool_size=1)
+    yield database
+    await database.close()
+
+
+async def stage(database: Database, transaction: int, organizations: tuple[int, int]) -> list[Fact]:
+    """Events of two organizations in one transaction, one subject each."""
+    facts = [Fact(one, one, number, transaction) for number in range(1, STAGED + 1) for one in organizations]
+    async with database.transaction() as session:
+        for fact in facts:
+            await emit(session, UUID(int=fact.organization), event_of(fact))
+    return facts
+
+
+async def receive(database: Database, organizations: tuple[int, int]) -> list[Receipt]:
+    found = []
+    async with database.transaction() as session:
+        for organization in organizations:
+            for record in await store.read_feed(session, UUID(int=organization), 0, 1000):
+                fact = fact_of(cloud_event(record).source, record.data)
+                found.append(Receipt(fact, record.sequence, 1))
+    return found
+
+
+class Deaths:
+    """Sequencing in processes that die at a step."""
+
+    def __init__(self, database: Database, process: "subprocess.Popen[str]") -> None:
+        self._database, self._process = database, process
+
+    async def sequence(self, *, die_at: int) -> tuple[bool, list[str]]:
+        """Whether it died, and its steps; answers when Postgres has dealt with all that it sent, dead or not."""
+        answer = await asyncio.to_thread(self._order, die_at)
+        async with asyncio.timeout(PATIENCE_SECONDS), self._database.engine.connect() as connection:
+            while await connection.scalar(text(OTHER_SESSIONS)):
+                await connection.rollback()
+                await asyncio.sleep(0.01)
+        return answer["died"], answer["steps"]
+
+    def _order(self, die_at: int) -> dict[str, Any]:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(f"{die_at}\n")
+        self._process.stdin.flush()
+        answer: dict[str, Any] = json.loads(self._process.stdout.readline())
+        return answer
+
+
+@pytest.fixture
+def deaths(postgres_url: str, database: Database, tmp_path: Path) -> Iterator[Deaths]:
+    command = [sys.executable, "-m", "tests.faults.sequencing_process", postgres_url, str(tmp_path / "steps")]
+    with subprocess.Popen(command, cwd=ROOT, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        yield Deaths(database, process)
+        assert process.stdin is not None
+        process.stdin.close()
+
+
+async def test_a_sequencer_that_dies_before_or_after_any_statement_or_commit_loses_and_doubles_nothing(
+    database: Database, deaths: Deaths
+) -> None:
+    died, number, steps = True, 0, list[str]()
+    while died:
+        number += 1
+        organizations = (2 * number - 1, 2 * number)
+        facts = await stage(database, number, organizations)
+        died, steps = await deaths.sequence(die_at=number)
+        received = await receive(database, organizations)
+        partial = compare(facts, received)
+        assert partial == Comparison(partial.lost, 0, 0, 0, 0, 0, len(facts)), steps
+        assert partial.lost == len(facts) - 2 * steps.count("before COMMIT") + 2 * (steps[-1] == "before COMMIT"), steps
+        assert not (await deaths.sequence(die_at=0))[0]
+        assert compare(facts, await receive(database, organizations)).holds, steps
+    assert steps.count("after COMMIT") == STAGED
+    assert {"before SELECT", "after SELECT", "before WITH moved", "after WITH moved"} <= set(steps)
+
+
+async def test_events_are_sequenced_while_foreign_transactions_are_held_open(
+    postgres_url: str, database: Database
+) -> None:
+    """One with a transaction id, which holds back every cursor that waits for the oldest transaction, and one with an
+    old snapshot, which keeps dead rows from being cleaned up."""
+    foreign, stop, organizations = Database(postgres_url, pool_size=2), asyncio.Event(), (1001, 1002)
+    async with foreign.engine.connect() as writing, foreign.engine.connect() as reading:
+        await writing.execute(text("select pg_current_xact_id()"))
+        await reading.execution_options(isolation_level="REPEATABLE READ")
+        await reading.execute(text("select count(*) from events.staged_event"))
+        facts = await stage(database, 1001, organizations)
+        assert len(facts) < BATCH
+        sequencing = asyncio.create_task(Sequencing(foreign, Bell()).run(stop))
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while not compare(facts, await receive(database, organizations)).holds:
+                await asyncio.sleep(0.01)
+        assert await writing.scalar(text("select pg_current_xact_id_if_assigned()")) is not None
+        stop.set()
+        await sequencing
+    await foreign.close()
