@@ -14,6 +14,6 @@ router.include_router(api_catalogue.router)
 webhooks = api_catalogue.describe_webhooks()
 
 
-def create_relay(*, database: Database, client: Client) -> Relay:
-    """Sequencer and dispatcher of this process; run it with `await relay.run(stop)`."""
-    return Relay(database, Dispatcher(client))
+def create_relay(*, database: Database, client: Client, retention_days: int = 90) -> Relay:
+    """Sequencer, dispatcher and keeper of this process; run it with `await relay.run(stop)`."""
+    return Relay(database, Dispatcher(client), retention_days)

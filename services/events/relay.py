@@ -1,7 +1,7 @@
-"""The relay: sequencer and dispatcher, going on for as long as the process lives.
+"""The relay: sequencer, dispatcher and keeper, going on for as long as the process lives.
 
-Both go on at once while there is work and poll while there is none. A database or a Temporal server that is away is
-logged and tried again, with pauses that grow from 0.2 to 5 s.
+The first two go on at once while there is work and poll while there is none; the keeper comes every hour. A database
+or a Temporal server that is away is logged and tried again, with pauses that grow from 0.2 to 5 s.
 """
 
 import asyncio
@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.events import store
 from services.events.dispatcher import Dispatcher
+from services.events.keeper import keep
 from services.events.sequencer import sequence_batch
 from shared.database import Database
 
@@ -20,6 +21,7 @@ SEQUENCER_IDLE_SECONDS = 0.05
 DISPATCHER_IDLE_SECONDS = 0.1
 """Events that this process sequenced wake its dispatcher at once; the poll finds those of other replicas."""
 STANDBY_SECONDS = 1.0
+KEEPER_SECONDS = 3600.0
 SHORTEST_PAUSE_SECONDS = 0.2
 LONGEST_PAUSE_SECONDS = 5.0
 
@@ -42,9 +44,10 @@ class Pauses:
 class Relay:
     """Any number of processes may run one: each part works in one process at a time, the others stand by."""
 
-    def __init__(self, database: Database, dispatcher: Dispatcher) -> None:
+    def __init__(self, database: Database, dispatcher: Dispatcher, retention_days: int) -> None:
         self._database = database
         self._dispatcher = dispatcher
+        self._retention_days = retention_days
         self._sequenced = asyncio.Event()
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -52,6 +55,7 @@ class Relay:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._keep_sequencing(stop))
             tasks.create_task(self._keep_dispatching(stop))
+            tasks.create_task(self._keep_keeping(stop))
 
     async def _keep_sequencing(self, stop: asyncio.Event) -> None:
         pauses = Pauses()
@@ -81,6 +85,18 @@ class Relay:
                 await _pause(stop, pauses.next())
             else:
                 await _pause(stop, STANDBY_SECONDS)
+
+    async def _keep_keeping(self, stop: asyncio.Event) -> None:
+        pauses = Pauses()
+        while not stop.is_set():
+            try:
+                await keep(self._database, self._retention_days)
+            except Exception as error:
+                log.warning("keeper.failed", error=type(error).__name__)
+                await _pause(stop, pauses.next())
+            else:
+                pauses.reset()
+                await _pause(stop, KEEPER_SECONDS)
 
     async def _dispatch(self, session: AsyncSession, pauses: Pauses, stop: asyncio.Event) -> None:
         """Dispatches, as the one dispatcher, until `stop` is set or the database fails."""
