@@ -37,6 +37,8 @@ class Settings(BaseSettings):
     webhook_development_networks: tuple[IPvAnyNetwork, ...] = ()
     """For development only: networks that endpoints may be in although they are internal, and without TLS, as JSON:
     `["127.0.0.0/8"]`. Leave it empty in production."""
+    events_retention_days: int = Field(default=90, ge=35)
+    """How long events are kept, at least; longer than a delivery that failed, which is kept for 30 days."""
     log_format: str = "json"
     """`json` or `console`."""
     log_level: str = "INFO"

@@ -206,6 +206,16 @@ def publish_events(
         asyncio.run(publish_events(settings, parse_target(nats, stream, nats_credentials)))
 
 
+@events.command("restored")
+def events_restored(folder: KeyFolder = None) -> None:
+    """Tell consumers of events that the database was restored from a backup: events that they have may be lost."""
+    from upward.running import tell_restored
+
+    configure_logging("WARNING", "console")
+    with _plain_failures():
+        print(f"The log's epoch is now {asyncio.run(tell_restored(folder))}.")
+
+
 @contextlib.contextmanager
 def _plain_failures() -> Iterator[None]:
     """What the caller can mend is said in a line, without a traceback, and ends with exit code 1."""

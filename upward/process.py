@@ -99,8 +99,12 @@ async def run_worker(queue: str, resources: Resources, stop: asyncio.Event) -> N
 
 
 async def run_relay(resources: Resources, stop: asyncio.Event) -> None:
-    """The sequencer, the dispatcher and the fan-out of events."""
-    relay = events.create_relay(database=resources.database, client=resources.temporal)
+    """The sequencer, the dispatcher, the fan-out and the keeper of events."""
+    relay = events.create_relay(
+        database=resources.database,
+        client=resources.temporal,
+        retention_days=resources.settings.events_retention_days,
+    )
     await relay.run(stop)
 
 

@@ -1,13 +1,16 @@
-"""`upward up` and `upward keys`: the embedded stack kept running, and keys for it or for production."""
+"""`upward up`, `upward keys` and `upward events restored`: the embedded stack kept running, and what is done to its
+database or to that of production."""
 
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
+from uuid import UUID
 
 from rich.console import Console
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.events.store_epoch import change_epoch
 from services.programs.keys import create_access_key as store_key
 from services.programs.keys import find_or_create_organization, find_organization
 from services.programs.keys import revoke_access_key as revoke_key
@@ -55,6 +58,12 @@ async def revoke_access_key(organization: str, key_id: str, folder: Path | None)
         if organization_id is None:
             raise NotFound("There is no organization of this name.", code="organization_not_found")
         await revoke_key(session, organization_id, key_id)
+
+
+async def tell_restored(folder: Path | None) -> UUID:
+    """The event log's new epoch. Raises NoSuchStack."""
+    async with _transaction(folder) as session:
+        return await change_epoch(session)
 
 
 @contextlib.asynccontextmanager

@@ -15,6 +15,15 @@ WAIT_SECONDS = 25
 SHORTEST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 10.0
 
+TURNS = {
+    "events_expired": "The events after {after} are not kept any more: go on at the oldest with --after {before}.",
+    "epoch_changed": "The log was restored after {after}: events printed here may be lost, and others come in their "
+    "place. Compare your checkpoint (docs/events-feed.md), then start again from where it agrees, with --after.",
+    "after_not_reached": "The log has no event {after}: it was restored, or this key is another organization's. "
+    "Compare your checkpoint (docs/events-feed.md), then start again from where it agrees, with --after.",
+}
+"""What to do when the log does not go on from where one is; by the code of the problem."""
+
 
 class Tail(NamedTuple):
     url: str
@@ -36,10 +45,11 @@ def read_events(request: Tail, note: Callable[[str], None]) -> Iterator[str]:
     """
     _check(request)
     after, pause = request.after, SHORTEST_PAUSE_SECONDS
+    epoch: str | None = None
     with httpx.Client(base_url=request.url, headers={"authorization": f"Bearer {request.key}"}) as client:
         while True:
             try:
-                page = _read_page(client, request, after)
+                page = _read_page(client, request, after, epoch)
             except ServerAway as error:
                 if not request.follow:
                     raise CannotRun(f"{error} Try again later.") from None
@@ -51,7 +61,7 @@ def read_events(request: Tail, note: Callable[[str], None]) -> Iterator[str]:
             pause = SHORTEST_PAUSE_SECONDS
             for event in page["events"]:
                 yield json.dumps(event, ensure_ascii=False, separators=(",", ":"))
-            after = page["after"]
+            after, epoch = page["after"], page["epoch"]
             if not request.follow and not page["more"]:
                 return
 
@@ -67,10 +77,11 @@ def _check(request: Tail) -> None:
         raise CannotRun("The key is not complete: give an access key as it was printed, upw_….")
 
 
-def _read_page(client: httpx.Client, request: Tail, after: int) -> dict[str, Any]:
+def _read_page(client: httpx.Client, request: Tail, after: int, epoch: str | None) -> dict[str, Any]:
     """One answer of the feed. Raises ServerAway and CannotRun."""
     wait = WAIT_SECONDS if request.follow else 0
-    query = {"after": after, "limit": 1000, "wait": wait} | ({"types": request.types} if request.types else {})
+    given = {"after": after, "limit": 1000, "wait": wait, "types": request.types, "epoch": epoch}
+    query = {name: value for name, value in given.items() if value is not None}
     try:
         answer = client.get("/v1/events", params=query, timeout=httpx.Timeout(10, read=wait + 15))
     except httpx.TransportError as error:
@@ -80,8 +91,10 @@ def _read_page(client: httpx.Client, request: Tail, after: int) -> dict[str, Any
     try:
         document = answer.json()
         if answer.status_code == httpx.codes.OK:
-            return {name: document[name] for name in ("events", "after", "more")}
+            return {name: document[name] for name in ("events", "after", "more", "epoch")}
+        if document["code"] in TURNS:
+            raise CannotRun(TURNS[document["code"]].format(after=after, before=document.get("oldest", 1) - 1))
         refusal = "; ".join([document["detail"], *(error["detail"] for error in document.get("errors", ()))])
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, AttributeError):
         refusal = f"This is no event feed of Upward (status {answer.status_code}): look at the URL."
     raise CannotRun(refusal)

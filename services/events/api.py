@@ -1,15 +1,14 @@
 """HTTP edge of the event log: the feed that other systems read."""
 
 from typing import Annotated
+from uuid import UUID
 
 from fastapi import APIRouter, Query, Request
 
-from services.events import store
-from services.events.chain import Checkpoint, genesis
+from services.events.chain import Checkpoint
 from services.events.cloudevents import EventPage, parse_types
-from services.events.feed import Wanted, read_or_wait
+from services.events.feed import Wanted, find_checkpoint, read_or_wait
 from shared.auth import Viewer
-from shared.errors import NotFound
 from shared.http.dependencies import AppDatabase, Session, Stopping
 
 router = APIRouter(prefix="/v1/events", tags=["events"])
@@ -30,10 +29,7 @@ Wait = Annotated[
     ),
 ]
 At = Annotated[int | None, Query(ge=0, le=2**63 - 1, description="an earlier sequence; by default the last")]
-
-
-class SequenceNotReached(NotFound):
-    code = "sequence_not_reached"
+Epoch = Annotated[UUID | None, Query(description="the log's epoch that you know: 409 `epoch_changed` if it is over")]
 
 
 @router.get("")
@@ -47,10 +43,12 @@ async def read_events(
     limit: Limit = 100,
     types: Types = None,
     wait: Wait = 0,
+    epoch: Epoch = None,
 ) -> EventPage:
     """Your organization's events in order, each exactly once, none skipped: keep `after` and ask again. With `wait`
-    the answer comes with the next event, or empty when the time is over."""
-    wanted = Wanted(caller.organization_id, after, limit, frozenset(parse_types(types)))
+    the answer comes with the next event, or empty when the time is over. 410 when the next event is no longer kept;
+    409 when the log was restored."""
+    wanted = Wanted(caller.organization_id, after, limit, frozenset(parse_types(types)), epoch)
     await session.commit()  # the caller is known: nothing is held while waiting
 
     async def client_has_gone() -> None:
@@ -61,15 +59,7 @@ async def read_events(
 
 
 @router.get("/checkpoint")
-async def read_checkpoint(caller: Viewer, session: Session, at: At = None) -> Checkpoint:
+async def read_checkpoint(caller: Viewer, session: Session, at: At = None, epoch: Epoch = None) -> Checkpoint:
     """How many events there are and the digest of them all, to compare with your own: equal digests prove that you
     have every event, unchanged."""
-    head = await store.read_head(session, caller.organization_id)
-    if at is None and head is not None:
-        return Checkpoint(sequence=head.sequence, digest=head.digest.hex())
-    if not at:
-        return Checkpoint(sequence=0, digest=genesis(caller.organization_id).hex())
-    digest = await store.read_digest(session, caller.organization_id, at)
-    if digest is None:
-        raise SequenceNotReached("There is no event of this sequence yet: ask without `at` for the last.")
-    return Checkpoint(sequence=at, digest=digest.hex())
+    return await find_checkpoint(session, caller.organization_id, at, epoch)

@@ -43,6 +43,8 @@ class CloudEvent(Contract):
 
 
 class EventPage(Contract):
+    epoch: UUID
+    """Of the log: it changes when events that were told may be lost. Send it as `epoch` to be told then."""
     events: tuple[CloudEvent, ...]
     after: int
     """How far the log was looked through: send it as `after` to go on. With `types` it passes over events of others."""
@@ -53,6 +55,11 @@ class EventPage(Contract):
 def type_name(type: str, version: int) -> str:
     """The CloudEvents `type` of a type of the catalogue."""
     return f"{PREFIX}{type}.v{version}"
+
+
+def sequence_text(sequence: int) -> str:
+    """The CloudEvents `sequence`."""
+    return str(sequence).zfill(SEQUENCE_DIGITS)
 
 
 def source_of(organization_id: UUID) -> str:
@@ -66,12 +73,12 @@ def cloud_event(record: EventRecord) -> CloudEvent:
         type=type_name(record.type, record.version),
         subject=record.subject,
         time=record.time.astimezone(UTC),
-        sequence=str(record.sequence).zfill(SEQUENCE_DIGITS),
+        sequence=sequence_text(record.sequence),
         data=record.data,
     )
 
 
-def page_of(found: list[EventRecord], after: int, limit: int, reached: int) -> EventPage:
+def page_of(found: list[EventRecord], after: int, limit: int, reached: int, epoch: UUID) -> EventPage:
     """The page for `limit` events after a sequence; `found` holds one more than `limit` when there are more.
 
     When there are none, everything up to `reached` was looked through: the next page begins after it, also when the
@@ -79,6 +86,7 @@ def page_of(found: list[EventRecord], after: int, limit: int, reached: int) -> E
     """
     given, more = found[:limit], len(found) > limit
     return EventPage(
+        epoch=epoch,
         events=tuple(cloud_event(record) for record in given),
         after=given[-1].sequence if more else max(after, reached),
         more=more,

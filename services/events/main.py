@@ -21,9 +21,9 @@ router.include_router(api_deliveries.router)
 webhooks = api_catalogue.describe_webhooks()
 
 
-def create_relay(*, database: Database, client: Client) -> Relay:
-    """Sequencer, dispatcher and fan-out of this process; run it with `await relay.run(stop)`."""
-    return Relay(database, Dispatcher(client), FanOut(database, client))
+def create_relay(*, database: Database, client: Client, retention_days: int = 90) -> Relay:
+    """Sequencer, dispatcher, fan-out and keeper of this process; run it with `await relay.run(stop)`."""
+    return Relay(database, Dispatcher(client), FanOut(database, client), retention_days)
 
 
 def create_sender(settings: Settings) -> Sender:

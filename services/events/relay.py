@@ -1,7 +1,8 @@
-"""The relay: sequencer, dispatcher and fan-out, going on for as long as the process lives.
+"""The relay: sequencer, dispatcher, fan-out and keeper, going on for as long as the process lives.
 
-All go on at once while there is work. While there is none the sequencer looks for it, cheaply and often, and its bell
-wakes the others. A database or a Temporal server that is away is logged and tried again, with growing pauses.
+The first three go on at once while there is work. While there is none the sequencer looks for it, cheaply and often,
+and its bell wakes the others; the keeper comes every hour. A database or a Temporal server that is away is logged and
+tried again, with growing pauses.
 """
 
 import asyncio
@@ -12,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.events import store
 from services.events.dispatcher import Dispatcher, TemporalAway
 from services.events.fanning import FanOut
+from services.events.keeper import keep
 from services.events.sequencing import Sequencing
 from services.events.waiting import Bell, Pauses, pause
 from shared.database import Database
@@ -22,15 +24,17 @@ DISPATCHER_IDLE_SECONDS = 0.5
 FAN_OUT_IDLE_SECONDS = 0.5
 """It also finds what an admin asked to be sent again, which rings no bell."""
 STANDBY_SECONDS = 1.0
+KEEPER_SECONDS = 3600.0
 
 
 class Relay:
     """Any number of processes may run one: each part works in one process at a time, the others stand by."""
 
-    def __init__(self, database: Database, dispatcher: Dispatcher, fan_out: FanOut) -> None:
+    def __init__(self, database: Database, dispatcher: Dispatcher, fan_out: FanOut, retention_days: int) -> None:
         self._database = database
         self._dispatcher = dispatcher
         self._fan_out = fan_out
+        self._retention_days = retention_days
         self._bell = Bell()
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -39,6 +43,7 @@ class Relay:
             tasks.create_task(Sequencing(self._database, self._bell).run(stop))
             tasks.create_task(self._keep_dispatching(stop))
             tasks.create_task(self._keep_fanning_out(stop))
+            tasks.create_task(self._keep_keeping(stop))
 
     async def _keep_dispatching(self, stop: asyncio.Event) -> None:
         pauses = Pauses()
@@ -83,3 +88,15 @@ class Relay:
             pauses.reset()
             if not worked:
                 await pause(ring, FAN_OUT_IDLE_SECONDS)
+
+    async def _keep_keeping(self, stop: asyncio.Event) -> None:
+        pauses = Pauses()
+        while not stop.is_set():
+            try:
+                await keep(self._database, self._retention_days)
+            except Exception as error:
+                log.warning("keeper.failed", error=type(error).__name__)
+                await pause(stop, pauses.next())
+            else:
+                pauses.reset()
+                await pause(stop, KEEPER_SECONDS)

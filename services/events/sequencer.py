@@ -18,45 +18,79 @@ sees id 6 if that one commits later. Here, therefore, **positions come after com
 - It also gives each event the digest of its organization's events so far (`services.events.chain`).
   That stands on the digest before it, which only the holder of the lock can know: it reads the staged events and the
   heads, computes, and moves exactly those that it read.
+- And the day, which names its partition: today, or the log's last day should the clock have gone back. So days rise
+  with positions and sequences, and a reader who begins at some day misses none of an earlier one.
+- Before anything it looks whether the log was restored (`services.events.epoch`).
 
 Nothing else may assign a sequence or a position.
 """
 
+from collections.abc import Sequence
+from datetime import UTC, date
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.events import store
-from services.events.chain import genesis, link
-from services.events.cloudevents import cloud_event
-from services.events.store import Head, Staged
-from shared.contracts.events import EventRecord
+from services.events import store, store_days, store_sequencing
+from services.events.chain import genesis, link_members
+from services.events.cloudevents import sequence_text, type_name
+from services.events.epoch import Watch, watch
+from services.events.store import Head
+from services.events.store_sequencing import Place, Staged, Stretch
 
 
-async def sequence_batch(session: AsyncSession, limit: int = 500) -> int:
+async def sequence_batch(
+    session: AsyncSession, limit: int = 500, *, today: date | None = None, watch: Watch = watch
+) -> int:
     """Gives up to `limit` staged events their positions; says how many. 0 if none are staged or another replica is
-    at work. The caller commits at once."""
-    if not await store.lock_sequencing(session):
+    at work. The caller commits at once. `today` is of the database's clock, if not given."""
+    if not await store_sequencing.lock_sequencing(session):
         return 0
-    staged = await store.read_staged(session, limit)
+    staged = await store_sequencing.read_staged(session, limit)
+    if not staged:  # the holder of the lock before us took them all
+        return 0
+    await watch.notice_restore(session)
     heads = await store.read_heads(session, {row.organization_id for row in staged})
-    return await store.move_staged(session, {row.id: _digest(row, heads) for row in staged})
+    places, stretches = _number(staged, heads)
+    moved = await store_sequencing.move_staged(session, await _day(session, today), places, stretches)
+    if moved != len(staged):
+        raise RuntimeError("Staged events were moved by somebody else")
+    return moved
 
 
-def _digest(staged: Staged, heads: dict[UUID, Head]) -> bytes:
-    """The digest after an event with its organization's next sequence; raises its organization's head to that."""
-    organization_id = staged.organization_id
-    before = heads.get(organization_id) or Head(0, genesis(organization_id))
-    event = EventRecord(
-        id=staged.event_id,
-        organization_id=organization_id,
-        sequence=before.sequence + 1,
-        type=staged.type,
-        version=staged.version,
-        subject=staged.subject,
-        time=staged.time,
-        data=staged.data,
-    )
-    digest = link(before.digest, cloud_event(event))
-    heads[organization_id] = Head(event.sequence, digest)
-    return digest
+async def _day(session: AsyncSession, today: date | None) -> date:
+    """The day of what is moved now; its partition is there."""
+    found = await store_days.read_today(session, today)
+    if not found.has_partition:
+        await store_days.make_partition(session, found.day)
+    if not found.begun:
+        await store_days.begin_day(session, found.day)
+    return found.day
+
+
+def _number(staged: Sequence[Staged], heads: dict[UUID, Head]) -> tuple[list[Place], list[Stretch]]:
+    """Each staged event's place after the heads, in order, and how far each organization comes by them."""
+    places: list[Place] = []
+    before: dict[UUID, Head] = {}
+    reached: dict[UUID, Head] = {}
+    for event in staged:
+        organization_id = event.organization_id
+        head = reached.get(organization_id)
+        if head is None:
+            head = before[organization_id] = heads.get(organization_id) or Head(0, genesis(organization_id))
+        sequence = head.sequence + 1
+        digest = link_members(
+            head.digest,
+            event.event_id,
+            sequence_text(sequence),
+            type_name(event.type, event.version),
+            event.subject,
+            event.time.astimezone(UTC),
+            event.data,
+        )
+        reached[organization_id] = Head(sequence, digest)
+        places.append(Place(event.id, sequence, digest))
+    return places, [
+        Stretch(organization_id, head.sequence + 1, head.digest, *reached[organization_id])
+        for organization_id, head in before.items()
+    ]

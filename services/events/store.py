@@ -1,49 +1,55 @@
-"""All SQL of the event log.
+"""SQL of the log's readers; the `store_*` beside it write it.
 
-The feed reads one organization at a time. The sequencer's and the dispatcher's statements serve all organizations at
-once, by their nature; they hand on each event's organization with it.
+The feed reads one organization at a time. The dispatcher's statements serve all organizations at once, by their nature;
+they hand on each event's organization with it.
+
+Every reader looks up first from which day on its events are, and gives that day as a value: the partitions before it
+are then not even planned for. It asks for the order of days, then of sequences (or positions), which is that of
+sequences alone, as days never go back; so Postgres reads one partition after the other and stops when it has enough.
 """
 
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from datetime import datetime
-from functools import cache
-from typing import Any, NamedTuple
+from datetime import date
+from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import (
-    ARRAY,
-    BigInteger,
-    LargeBinary,
-    Uuid,
-    any_,
-    bindparam,
-    column,
-    delete,
-    exists,
-    func,
-    literal,
-    select,
-)
-from sqlalchemy.dialects.postgresql import distinct_on, insert
+from sqlalchemy import func, literal, select, text
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.sql.dml import ReturningInsert
 
-from services.events.models import Consumer, Event, OrganizationHead, Undispatchable
+from services.events.models import Consumer, Event, OrganizationDay, OrganizationHead, Undispatchable
 from shared.contracts.events import EventRecord
 from shared.database import Database
-from shared.events import StagedEvent
 
-SEQUENCER_LOCK = 0x7570_7761_7264_0001
 DISPATCHER_LOCK = 0x7570_7761_7264_0002
 PUBLISHER_LOCK = 0x7570_7761_7264_6E61
-
-
-# A batch's statements are built once: building them anew took half of a small batch's time.
-LOCK = select(
-    func.pg_try_advisory_xact_lock(SEQUENCER_LOCK),
-    func.set_config("idle_in_transaction_session_timeout", "30s", literal(True)),
-).where(exists(select(StagedEvent.id)))
+EXTENT = text(
+    """
+    select log.epoch, coalesce(head.last_sequence, 0), coalesce(
+        (select first_sequence from events.organization_day
+         where organization_id = :organization_id order by day limit 1),
+        coalesce(head.last_sequence, 0) + 1
+    ), (
+        select day from events.organization_day
+        where organization_id = :organization_id and first_sequence - 1 <= :after order by day desc limit 1
+    )
+    from events.log left join events.organization_head as head on head.organization_id = :organization_id
+    """
+)
+CURSOR = text(
+    """
+    select cursor.position, cursor.position >= drawn.last_value, (
+        select day from events.log_day where after_position <= cursor.position order by day desc limit 1
+    ), (
+        select max(day) from events.log_day
+    )
+    from events.event_position as drawn, (
+        select coalesce((select position from events.consumer where name = :consumer), 0) as position
+    ) as cursor
+    """
+)
+"""Both are asked many times a second while nothing happens; as text they cost half as much."""
 
 
 class Head(NamedTuple):
@@ -53,27 +59,17 @@ class Head(NamedTuple):
     digest: bytes
 
 
-class Staged(NamedTuple):
-    """An event that waits for its position."""
+class Extent(NamedTuple):
+    """What of an organization's events is kept."""
 
-    id: int
-    event_id: UUID
-    organization_id: UUID
-    type: str
-    version: int
-    subject: str
-    time: datetime
-    data: dict[str, Any]
-
-
-STAGED = (
-    select(*(StagedEvent.__table__.c[name] for name in Staged._fields))
-    .order_by(StagedEvent.id)
-    .limit(bindparam("limit"))
-)
-HEADS = select(OrganizationHead.organization_id, OrganizationHead.last_sequence, OrganizationHead.digest).where(
-    OrganizationHead.organization_id == any_(bindparam("organization_ids", type_=ARRAY(Uuid)))
-)
+    epoch: UUID
+    """Of the whole log."""
+    last: int
+    """0 before the first event."""
+    oldest: int
+    """The first sequence that is kept; `last` + 1 when none is."""
+    from_day: date | None
+    """No event after the sequence asked for is of an earlier day."""
 
 
 class Positioned(NamedTuple):
@@ -83,66 +79,14 @@ class Positioned(NamedTuple):
     event: EventRecord
 
 
-async def lock_sequencing(session: AsyncSession) -> bool:
-    """Whether there is anything to sequence and this transaction may do it; one statement, no lock while idle.
-
-    Should this process freeze while it holds the lock, Postgres ends its transaction after 30 s of silence.
-    """
-    return bool(await (await session.connection()).scalar(LOCK))
-
-
-async def read_staged(session: AsyncSession, limit: int) -> list[Staged]:
-    """The oldest staged events, in id order. Needs the lock.
-
-    It must be a statement of its own, after the one that took the lock: its snapshot then shows all that the holder
-    before us committed.
-    """
-    found = await (await session.connection()).execute(STAGED, {"limit": limit})
-    return [Staged(*row) for row in found]
-
-
 async def read_heads(session: AsyncSession, organization_ids: Collection[UUID]) -> dict[UUID, Head]:
     """How far the events of these organizations have come; those without events are left out."""
-    rows = await (await session.connection()).execute(HEADS, {"organization_ids": list(organization_ids)})
+    rows = await session.execute(
+        select(OrganizationHead.organization_id, OrganizationHead.last_sequence, OrganizationHead.digest).where(
+            OrganizationHead.organization_id.in_(organization_ids)
+        )
+    )
     return {row.organization_id: Head(row.last_sequence, row.digest) for row in rows}
-
-
-async def move_staged(session: AsyncSession, digests: Mapping[int, bytes]) -> int:
-    """Moves the staged events of these ids into the log, in id order, with their sequences and the digests given; says
-    how many. Needs the lock, held since they were read."""
-    values = {"ids": list(digests), "digests": list(digests.values())}
-    return len((await (await session.connection()).execute(_moving(), values)).all())
-
-
-@cache
-def _moving() -> ReturningInsert[int]:
-    """Moves the rows of the parameters `ids` with the parameters `digests`; returns a row for each."""
-    given = (
-        func.unnest(bindparam("ids", type_=ARRAY(BigInteger)), bindparam("digests", type_=ARRAY(LargeBinary)))
-        .table_valued(column("id", BigInteger), column("digest", LargeBinary), name="given")
-        .render_derived()
-    )
-    moved = delete(StagedEvent).where(StagedEvent.id == given.c.id).returning(StagedEvent, given.c.digest).cte("moved")
-    place = func.row_number().over(partition_by=moved.c.organization_id, order_by=moved.c.id)
-    numbered = (
-        select(moved, (func.coalesce(OrganizationHead.last_sequence, 0) + place).label("sequence"))
-        .outerjoin(OrganizationHead, OrganizationHead.organization_id == moved.c.organization_id)
-        .cte("numbered")
-    )
-    reached = (
-        select(numbered.c.organization_id, numbered.c.sequence, numbered.c.digest)
-        .ext(distinct_on(numbered.c.organization_id))
-        .order_by(numbered.c.organization_id, numbered.c.sequence.desc())
-    )
-    heads = insert(OrganizationHead).from_select(["organization_id", "last_sequence", "digest"], reached)
-    raised = heads.on_conflict_do_update(
-        index_elements=[OrganizationHead.organization_id],
-        set_={"last_sequence": heads.excluded.last_sequence, "digest": heads.excluded.digest},
-    ).cte("raised")
-    copied = ["organization_id", "sequence", "event_id", "type", "version", "subject", "time", "data", "digest"]
-    # Postgres draws identity values in the order of an INSERT's sorted SELECT: positions follow the staged ids.
-    ordered = select(*(numbered.c[name] for name in copied)).order_by(numbered.c.id)
-    return insert(Event).from_select(copied, ordered).returning(Event.position).add_cte(raised)
 
 
 async def read_head(session: AsyncSession, organization_id: UUID) -> Head | None:
@@ -150,11 +94,22 @@ async def read_head(session: AsyncSession, organization_id: UUID) -> Head | None
     return (await read_heads(session, [organization_id])).get(organization_id)
 
 
+async def read_extent(session: AsyncSession, organization_id: UUID, after: int) -> Extent:
+    """What is kept of the organization's events, and from which day on to look for those after a sequence."""
+    return Extent(*(await session.execute(EXTENT, {"organization_id": organization_id, "after": after})).one())
+
+
 async def read_digest(session: AsyncSession, organization_id: UUID, sequence: int) -> bytes | None:
-    """The digest after that event; None if there is no such event."""
-    return await session.scalar(
-        select(Event.digest).where(Event.organization_id == organization_id, Event.sequence == sequence)
+    """The digest after that event, or after the one before the oldest; None if neither is kept."""
+    days = select(OrganizationDay).where(OrganizationDay.organization_id == organization_id)
+    of = await session.scalar(
+        days.where(OrganizationDay.first_sequence <= sequence).order_by(OrganizationDay.day.desc()).limit(1)
     )
+    kept = None if of is None else await session.get(Event, (organization_id, of.day, sequence))
+    if kept is not None:
+        return kept.digest
+    next = await session.scalar(days.where(OrganizationDay.first_sequence - 1 == sequence))
+    return None if next is None else next.digest_before
 
 
 async def read_feed(
@@ -165,14 +120,20 @@ async def read_feed(
     types: Collection[str] = (),
     *,
     up_to: int | None = None,
+    from_day: date | None = None,
 ) -> list[EventRecord]:
-    """The organization's events after a sequence, in order; only those types, and up to a sequence, when given."""
+    """The organization's events after a sequence, in order; only those types, and up to a sequence, when given.
+
+    `from_day` comes from `read_extent`; without it every partition is looked at.
+    """
     query = select(Event).where(Event.organization_id == organization_id, Event.sequence > after)
+    if from_day is not None:
+        query = query.where(Event.day >= from_day)
     if up_to is not None:
         query = query.where(Event.sequence <= up_to)
     if types:
         query = query.where(Event.type.in_(types))
-    return [record_of(row) for row in await session.scalars(query.order_by(Event.sequence).limit(limit))]
+    return [record_of(row) for row in await session.scalars(query.order_by(Event.day, Event.sequence).limit(limit))]
 
 
 @asynccontextmanager
@@ -204,11 +165,13 @@ def only_dispatcher(database: Database) -> AbstractAsyncContextManager[AsyncSess
 
 async def read_unread(session: AsyncSession, consumer: str, limit: int) -> Sequence[Positioned]:
     """The events of all organizations after the consumer's cursor, in order; without a cursor, from the beginning."""
-    cursor = select(Consumer.position).where(Consumer.name == consumer).scalar_subquery()
-    rows = await session.scalars(
-        select(Event).where(Event.position > func.coalesce(cursor, 0)).order_by(Event.position).limit(limit)
-    )
-    return [Positioned(row.position, record_of(row)) for row in rows]
+    position, has_read_all, from_day, last_day = (await session.execute(CURSOR, {"consumer": consumer})).one()
+    if has_read_all:
+        return []
+    query = select(Event).where(Event.position > position).order_by(Event.day, Event.position).limit(limit)
+    if from_day is not None:
+        query = query.where(Event.day.between(from_day, last_day))
+    return [Positioned(row.position, record_of(row)) for row in await session.scalars(query)]
 
 
 async def move_cursor(session: AsyncSession, consumer: str, position: int) -> None:

@@ -15,7 +15,7 @@ from services.events.store import move_cursor
 from shared.contracts.endpoints import EndpointRef, EndpointState
 from shared.contracts.events import EndpointTested
 
-FANOUT_LOCK = 0x7570_7761_7264_0003
+FANOUT_LOCK = 0x7570_7761_7264_0005
 CONSUMER = "fanout"
 COPIED = ["organization_id", "endpoint_id", "sequence", "event_id", "type", "subject"]
 

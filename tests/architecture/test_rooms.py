@@ -36,6 +36,8 @@ HANDS_ON = {
     "services.events.jetstream",
     "services.events.publisher",
     "services.events.outbound",
+    "services.events.epoch",
+    "services.events.keeper",
     "services.events.relay",
     "services.events.sequencer",
     "services.events.sequencing",

@@ -59,11 +59,12 @@ async def test_what_a_consumer_computes_from_the_feed_is_every_checkpoint_s_dige
 ) -> None:
     await record(db, organization_id, uuid4())
     headers = await access_key(Role.VIEWER)
-    events = (await get(app, headers, "/v1/events")).json()["events"]
+    page = (await get(app, headers, "/v1/events")).json()
+    events = page["events"]
     assert len(events) == 3
     for number in (1, 2, 3):
         found = (await get(app, headers, f"/v1/events/checkpoint?at={number}")).json()
-        assert found == {"sequence": number, "digest": digest_of(events[:number])}
+        assert found == {"sequence": number, "epoch": page["epoch"], "digest": digest_of(events[:number])}
     assert (await get(app, headers, "/v1/events/checkpoint")).json() == found
 
 

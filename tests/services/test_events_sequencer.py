@@ -8,8 +8,9 @@ from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import delete, func, select, text
+from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.events import store
+from services.events import store, store_sequencing
 from services.events.models import Event, OrganizationHead
 from services.events.sequencer import sequence_batch
 from shared.contracts.events import CycleCancelled, CyclePaused, EventRecord, MatchRunApproved
@@ -113,6 +114,18 @@ async def test_only_one_sequencer_moves_at_a_time(database: Database, organizati
         async with database.transaction() as second:
             assert await sequence_batch(second) == 0
     assert await sequence_all(database) == 1
+
+
+async def test_who_gets_the_lock_when_everything_is_moved_already_moves_nothing(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def locked(session: AsyncSession) -> bool:
+        return True
+
+    await sequence_all(database)
+    monkeypatch.setattr(store_sequencing, "lock_sequencing", locked)
+    async with database.transaction() as session:
+        assert await sequence_batch(session) == 0
 
 
 async def test_no_lock_is_taken_while_nothing_is_staged(database: Database) -> None:

@@ -7,9 +7,12 @@ from uuid import UUID, uuid4
 
 import pytest
 from fastapi import FastAPI
+from sqlalchemy import update
 from typer.testing import CliRunner
 
 from services.events import main
+from services.events.models import OrganizationDay
+from services.events.store_epoch import change_epoch
 from shared.auth import new_key
 from shared.config import Settings
 from shared.contracts.events import CycleCancelled, CyclePaused
@@ -56,6 +59,43 @@ async def test_it_prints_the_events_asked_for_as_lines_of_json_and_ends(
     assert "cycle.requested" in refused.stderr
     assert (stranger.returncode, stranger.stdout) == (1, "")
     assert "access key" in stranger.stderr
+
+
+async def test_where_the_log_does_not_go_on_it_says_what_to_do(
+    app: FastAPI, database: Database, organization_id: UUID, key: str
+) -> None:
+    await record(database, organization_id, *(CyclePaused(cycle_id=uuid4()) for _ in range(3)))
+    async with database.transaction() as session:  # as when the events before the third are dropped
+        own = OrganizationDay.organization_id == organization_id
+        await session.execute(update(OrganizationDay).where(own).values(first_sequence=3))
+    async with served(app) as (url, _, _):
+        options = ("events", "tail", "--url", url)
+        expired = await asyncio.to_thread(upward, *options, UPWARD_KEY=key)
+        ahead = await asyncio.to_thread(upward, *options, "--after", "4", UPWARD_KEY=key)
+    assert (expired.returncode, expired.stdout) == (1, "")
+    assert "--after 2" in expired.stderr
+    assert (ahead.returncode, ahead.stdout) == (1, "")
+    assert "restored" in ahead.stderr
+
+
+async def test_it_ends_when_the_log_was_restored_and_says_what_to_do(
+    app: FastAPI, database: Database, organization_id: UUID, key: str, tmp_path: Path
+) -> None:
+    await record(database, organization_id, CyclePaused(cycle_id=uuid4()))
+    async with served(app) as (url, _, _), asyncio.timeout(PATIENCE_SECONDS):
+        tail = Running(tmp_path / "log", "events", "tail", UPWARD_URL=url, UPWARD_KEY=key)
+        try:
+            while not sequences(tail.output):
+                assert tail.is_running(), tail.output
+                await asyncio.sleep(0.1)
+            async with database.transaction() as session:
+                await change_epoch(session)
+            while tail.is_running():
+                await asyncio.sleep(0.1)
+        finally:
+            tail.terminate()
+    assert "restored after 1" in tail.output
+    assert "Traceback" not in tail.output
 
 
 async def test_it_waits_for_a_server_that_is_away_follows_it_and_ends_with_ctrl_c(

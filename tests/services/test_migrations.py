@@ -5,7 +5,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from uuid import uuid4
 
 import pytest
@@ -28,6 +28,8 @@ select exists (
     where locktype = 'advisory' and not granted and datname = current_database()
 )
 """
+
+KEPT = "organization_id, sequence, position, event_id, type, version, subject, time, data, recorded_at, digest"
 
 
 @pytest.fixture
@@ -201,3 +203,67 @@ def test_on_the_way_back_notices_of_no_cycle_go_and_messages_of_cycles_stay(url:
     with engine.connect() as connection:
         for table in ("announcement", "message"):
             assert connection.scalars(text(f"select cycle_id from notifications.{table}")).all() == [cycle_id]
+
+
+def test_events_from_before_get_days_and_keep_everything_else(url: str, engine: Engine) -> None:
+    command.upgrade(alembic_config(url), "0012")
+    organizations = (uuid4(), uuid4())
+    days = [date(2026, 1, 5), date(2026, 1, 7), date(2026, 1, 6), date(2026, 1, 8)]  # once the clock went back
+    digests = {(one, sequence): bytes([sequence]) * 32 for one in organizations for sequence in (1, 2, 3, 4)}
+    with engine.begin() as connection:
+        for sequence, day in enumerate(days, start=1):
+            for one in organizations:
+                connection.execute(
+                    text(
+                        "insert into events.event (organization_id, sequence, event_id, type, version, subject, time,"
+                        " data, recorded_at, digest)"
+                        " values (:one, :sequence, :id, 'x', 1, 'x/1', :at, '{}', :at, :digest)"
+                    ),
+                    {
+                        "one": one,
+                        "sequence": sequence,
+                        "id": uuid4(),
+                        "at": datetime(day.year, day.month, day.day, 23, 59, tzinfo=UTC),
+                        "digest": digests[one, sequence],
+                    },
+                )
+        for one in organizations:
+            connection.execute(
+                text("insert into events.organization_head values (:one, 4, :digest)"),
+                {"one": one, "digest": digests[one, 4]},
+            )
+        connection.execute(text("set local time zone 'Asia/Tokyo'"))
+        before = connection.execute(text(f"select {KEPT} from events.event order by position")).all()
+    migrate(url)
+    with engine.begin() as connection:
+        assert connection.execute(text(f"select {KEPT} from events.event order by position")).all() == before
+        found = connection.execute(text("select distinct sequence, day from events.event order by sequence")).all()
+        assert found == [(1, days[0]), (2, days[1]), (3, days[1]), (4, days[3])]
+        noted = connection.execute(text("select day, after_position from events.log_day order by day")).all()
+        assert noted == [(days[0], 0), (days[1], 2), (days[3], 6)]
+        rows = connection.execute(text("select * from events.organization_day order by organization_id, day")).all()
+        assert rows == [
+            row
+            for one in sorted(organizations)
+            for row in [
+                (one, days[0], 1, genesis(one)),
+                (one, days[1], 2, digests[one, 1]),
+                (one, days[3], 4, digests[one, 3]),
+            ]
+        ]
+        assert connection.scalar(text("select nextval('events.event_position')")) == 9
+        assert connection.scalar(text("select count(*) from events.log")) == 1
+    command.downgrade(alembic_config(url), "0012")
+    with engine.begin() as connection:
+        assert connection.execute(text(f"select {KEPT} from events.event order by position")).all() == before
+
+
+def test_the_days_of_the_log_are_no_difference(url: str, engine: Engine) -> None:
+    migrate(url)
+    with engine.begin() as connection:
+        connection.execute(text("create table events.event_2026_01_05 (like events.event including all)"))
+        connection.execute(
+            text("alter table events.event attach partition events.event_2026_01_05"
+                 " for values from ('2026-01-05') to ('2026-01-06')")
+        )  # fmt: skip
+    command.check(alembic_config(url))

@@ -1,5 +1,6 @@
 """The running digest, and that consumers can compute it as docs/events-feed.md tells."""
 
+import hashlib
 import json
 import re
 from datetime import UTC, datetime, timedelta
@@ -15,7 +16,7 @@ from tests.architecture.documents import BLOCK, TEXTS
 
 ORGANIZATION = UUID(int=7)
 GUIDE = TEXTS["docs/events-feed.md"]
-PROGRAM, EXAMPLE = BLOCK.findall(GUIDE)
+PROGRAM, EXAMPLE, _ = BLOCK.findall(GUIDE)
 
 
 def record(sequence: int, data: dict[str, Any]) -> EventRecord:
@@ -77,6 +78,16 @@ def test_every_member_of_an_event_is_in_its_digest(change: dict[str, Any]) -> No
     changed = RECORDS[0].model_copy(update=change)
     digests = {link(genesis(one.organization_id), cloud_event(one)) for one in (RECORDS[0], changed)}
     assert len(digests) == 2
+
+
+@pytest.mark.parametrize("one", RECORDS, ids=lambda one: str(one.sequence))
+def test_the_text_that_is_hashed_is_the_feed_s_own_json_with_its_keys_sorted(one: EventRecord) -> None:
+    told = json.loads(cloud_event(one).model_dump_json())
+    text = json.dumps(
+        {name: told[name] for name in ("id", "sequence", "type", "subject", "time", "data")},
+        sort_keys=True, separators=(",", ":"), ensure_ascii=False,
+    )  # fmt: skip
+    assert link(b"before", cloud_event(one)) == hashlib.sha256(b"before" + text.encode()).digest()
 
 
 def test_an_event_that_is_left_out_or_moved_changes_the_digest() -> None:

@@ -8,6 +8,8 @@ import pytest
 from services.events.cloudevents import UnknownEventType, cloud_event, page_of, parse_types
 from shared.contracts.events import EventRecord
 
+EPOCH = UUID(int=1)
+
 
 def record(sequence: int) -> EventRecord:
     return EventRecord(
@@ -31,16 +33,16 @@ def test_the_alphabetical_order_of_sequences_is_the_order_of_events() -> None:
 
 def test_a_page_says_where_to_go_on_and_whether_there_is_more() -> None:
     found = [record(4), record(7), record(9)]
-    page = page_of(found, after=3, limit=2, reached=9)
+    page = page_of(found, after=3, limit=2, reached=9, epoch=EPOCH)
     assert (len(page.events), page.after, page.more) == (2, 7, True)
-    page = page_of(found, after=3, limit=3, reached=9)
+    page = page_of(found, after=3, limit=3, reached=9, epoch=EPOCH)
     assert (len(page.events), page.after, page.more) == (3, 9, False)
-    page = page_of([], after=3, limit=3, reached=0)
+    page = page_of([], after=3, limit=3, reached=0, epoch=EPOCH)
     assert (len(page.events), page.after, page.more) == (0, 3, False)
 
 
 def test_a_last_page_goes_on_after_all_that_was_looked_through() -> None:
-    page = page_of([record(4)], after=3, limit=2, reached=12)
+    page = page_of([record(4)], after=3, limit=2, reached=12, epoch=EPOCH)
     assert (len(page.events), page.after, page.more) == (1, 12, False)
 
 

@@ -139,6 +139,7 @@ QUERIES: Mapping[str, Iterable[str]] = {
     "limit": ("0", "-1", "1001", "many", "", str(HUGE), "1.5", "\x00"),
     "cursor": ("x", "", "\x00", "é☃", "AAAA", "A" * 22 + "=" * 4, "x" * 500),
     "after": ("-1", str(2**63), str(HUGE), "first", "", "\x00"),
+    "epoch": ("", "last", "0", str(UUID(int=1)) + "0", "\x00", str(HUGE)),
     "at": ("-1", str(2**63), str(HUGE), "first", "", "\x00"),
     "wait": ("-1", "31", "30.5", "long", "", "nan", "inf", str(HUGE), "\x00"),
     "types": ("cycle.started", "\x00", "x" * 3000, "cycle.requested,nonsense"),

@@ -1,0 +1,134 @@
+"""SQL of the sequencer, for all organizations at once. All of it but the lock itself needs the sequencer's lock."""
+
+from collections.abc import Collection, Iterable, Sequence
+from datetime import date, datetime
+from typing import Any, NamedTuple, cast
+from uuid import UUID
+
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    CursorResult,
+    FromClause,
+    LargeBinary,
+    Text,
+    Uuid,
+    bindparam,
+    column,
+    delete,
+    exists,
+    func,
+    literal,
+    select,
+)
+from sqlalchemy import cast as sql_cast
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.events.models import POSITIONS, Event, OrganizationDay, OrganizationHead
+from shared.events import StagedEvent
+
+SEQUENCER_LOCK = 0x7570_7761_7264_0001
+
+
+class Staged(NamedTuple):
+    """An event that waits for its position."""
+
+    id: int
+    event_id: UUID
+    organization_id: UUID
+    type: str
+    version: int
+    subject: str
+    time: datetime
+    data: dict[str, Any]
+
+
+class Place(NamedTuple):
+    """What a staged event gets."""
+
+    id: int
+    sequence: int
+    digest: bytes
+
+
+class Stretch(NamedTuple):
+    """What an organization's events of a batch make of its head."""
+
+    organization_id: UUID
+    first_sequence: int
+    digest_before: bytes
+    last_sequence: int
+    digest: bytes
+
+
+async def lock_sequencing(session: AsyncSession) -> bool:
+    """Whether there is anything to sequence and this transaction may do it; one statement, no lock while idle.
+
+    Should this process freeze while it holds the lock, Postgres ends its transaction after 30 s of silence.
+    """
+    locked = await session.scalar(
+        select(
+            func.pg_try_advisory_xact_lock(SEQUENCER_LOCK),
+            func.set_config("idle_in_transaction_session_timeout", "30s", literal(True)),
+        ).where(exists(select(StagedEvent.id)))
+    )
+    return bool(locked)
+
+
+async def read_staged(session: AsyncSession, limit: int) -> list[Staged]:
+    """The oldest staged events, in id order. Needs the lock.
+
+    It must be a statement of its own, after the one that took the lock: its snapshot then shows all that the holder
+    before us committed.
+    """
+    columns = [getattr(StagedEvent, field) for field in Staged._fields]
+    found = await session.execute(select(*columns).order_by(StagedEvent.id).limit(limit))
+    return [Staged._make(row) for row in found]
+
+
+async def move_staged(session: AsyncSession, day: date, places: Sequence[Place], stretches: Collection[Stretch]) -> int:
+    """Moves staged events into the log, in id order, and raises their organizations' heads; says how many. The lock
+    was held since they and the heads were read."""
+    given = _rows("given", Place, places, BigInteger, BigInteger, LargeBinary)
+    moved = (
+        delete(StagedEvent)
+        .where(StagedEvent.id == given.c.id)
+        .returning(StagedEvent, given.c.sequence, given.c.digest)
+        .cte("moved")
+    )
+    reached = _rows("reached", Stretch, stretches, Uuid, BigInteger, LargeBinary, BigInteger, LargeBinary)
+    head = ["organization_id", "last_sequence", "digest"]
+    heads = insert(OrganizationHead).from_select(head, select(*(reached.c[name] for name in head)))
+    raised = heads.on_conflict_do_update(
+        index_elements=[OrganizationHead.organization_id],
+        set_={"last_sequence": heads.excluded.last_sequence, "digest": heads.excluded.digest},
+    ).cte("raised")
+    begin = ["organization_id", "first_sequence", "digest_before"]
+    days = insert(OrganizationDay).from_select(
+        [*begin, "day"], select(*(reached.c[name] for name in begin), literal(day))
+    )
+    begun = days.on_conflict_do_nothing().cte("begun")
+    copied = ["organization_id", "sequence", "event_id", "type", "version", "subject", "time", "data", "digest"]
+    ordered = select(*(moved.c[name] for name in copied)).order_by(moved.c.id).subquery("ordered")
+    # Positions are drawn above the sort: they follow the staged ids.
+    told = select(*ordered.c, literal(day), POSITIONS.next_value())
+    appended = insert(Event).from_select([*copied, "day", "position"], told).add_cte(raised, begun)
+    counting = appended.execution_options(preserve_rowcount=True)
+    return cast(CursorResult[Any], await session.execute(counting)).rowcount
+
+
+def _rows(name: str, shape: type[NamedTuple], rows: Collection[tuple[Any, ...]], *types: Any) -> FromClause:
+    """Values as a table: one array a column, so that the statement is the same for any number of rows."""
+    columns = zip(*rows, strict=True)
+    arrays = [
+        sql_cast(bindparam(f"{name}_{field}", _array(values), Text), ARRAY(type))
+        for field, values, type in zip(shape._fields, columns, types, strict=True)
+    ]
+    fields = [column(field, type) for field, type in zip(shape._fields, types, strict=True)]
+    return func.unnest(*arrays).table_valued(*fields, name=name).render_derived()
+
+
+def _array(values: Iterable[int | UUID | bytes]) -> str:
+    """A Postgres array as text. The driver's own way takes longer for these than all the rest of a batch."""
+    return "{" + ",".join(f'"\\\\x{one.hex()}"' if isinstance(one, bytes) else str(one) for one in values) + "}"
