@@ -93,6 +93,7 @@ def upgrade() -> None:
         sa.Column("organization_id", sa.Uuid(), nullable=False),
         sa.Column("endpoint_id", sa.Uuid(), nullable=False),
         sa.Column("sequence", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("day", sa.Date(), nullable=False),
         sa.Column("event_id", sa.Uuid(), nullable=False),
         sa.Column("type", sa.String(), nullable=False),
         sa.Column("subject", sa.String(), nullable=False),
@@ -169,8 +170,13 @@ def upgrade() -> None:
         schema="events",
     )
     op.create_index("ix_lane_due_at", "lane", ["endpoint_id", "due_at", "sequence"], unique=False, schema="events")
+    # There is no endpoint yet: the fan-out begins with what comes. Its row keeps the log's days until it has read them.
+    op.execute(
+        "insert into events.consumer (name, position) select 'fanout', coalesce(max(position), 0) from events.event"
+    )
 
 
 def downgrade() -> None:
+    op.execute("delete from events.consumer where name = 'fanout'")
     for table in ("backfill", "lane", "attempt", "delivery", "endpoint_secret", "endpoint"):
         op.drop_table(table, schema="events")

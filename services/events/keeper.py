@@ -1,4 +1,4 @@
-"""The keeper: it makes the log's next days and drops those that are too old.
+"""The keeper: it makes the log's next days, drops those that are too old, and forgets what was delivered long ago.
 
 Any number of processes may run it. Each step is a transaction of its own, which works in one process at a time, and may
 be broken off and repeated at any point.
@@ -14,10 +14,12 @@ import structlog
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.events import store_days
+from services.events import store_attempts, store_days, store_fanout
 from shared.database import Database
 
 log = structlog.get_logger(__name__)
+OVERDUE_MINUTES = 10
+"""A delivery that is due for so long has a workflow that is slow, or that somebody ended: it is told again."""
 DAYS_AHEAD = 7
 """So long may all keepers be away until the sequencer must make a day itself."""
 
@@ -31,7 +33,19 @@ class Kept(NamedTuple):
 
 async def keep(database: Database, retention_days: int, *, today: date | None = None) -> Kept:
     """One round of keeping. `today` is by the database's clock, in UTC, if not given."""
-    return await keep_days(database, retention_days, today)  # and here: what else is kept for a time only
+    await keep_deliveries(database)
+    return await keep_days(database, retention_days, today)
+
+
+async def keep_deliveries(database: Database) -> None:
+    """Forgets deliveries and attempts that are older than they are kept, and calls endpoints that were forgotten."""
+    more = True
+    while more:
+        async with database.transaction() as session:
+            more = await store_attempts.purge(session) >= store_attempts.PAGE
+    async with database.transaction() as session:
+        if called := await store_fanout.call_overdue(session, OVERDUE_MINUTES):
+            log.warning("endpoints.overdue", count=called)
 
 
 async def keep_days(database: Database, retention_days: int, today: date | None = None) -> Kept:

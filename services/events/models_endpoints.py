@@ -4,7 +4,7 @@ Whoever changes an endpoint's deliveries or lanes holds the endpoint's row locke
 request come one after the other.
 """
 
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 from sqlalchemy import ARRAY, BigInteger, ForeignKey, Identity, Index, SmallInteger, String, func, text
@@ -88,6 +88,8 @@ class DeliveryRow(Base):
     organization_id: Mapped[UUID] = mapped_column(primary_key=True)
     endpoint_id: Mapped[UUID] = mapped_column(ForeignKey(OF_ENDPOINT, ondelete="CASCADE"), primary_key=True)
     sequence: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    day: Mapped[date]
+    """The event's, by which the log finds it."""
     event_id: Mapped[UUID]
     type: Mapped[str]
     subject: Mapped[str]

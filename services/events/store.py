@@ -14,7 +14,7 @@ from datetime import date
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import func, literal, select, text
+from sqlalchemy import ColumnElement, and_, func, literal, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -163,14 +163,22 @@ def only_dispatcher(database: Database) -> AbstractAsyncContextManager[AsyncSess
     return only_reader(database, DISPATCHER_LOCK)
 
 
-async def read_unread(session: AsyncSession, consumer: str, limit: int) -> Sequence[Positioned]:
-    """The events of all organizations after the consumer's cursor, in order; without a cursor, from the beginning."""
+async def unread_by(session: AsyncSession, consumer: str) -> ColumnElement[bool] | None:
+    """Which events of all organizations the consumer has yet to read; None when there can be none. They are in the
+    order of days, then of positions. Without a cursor it begins with the oldest."""
     position, has_read_all, from_day, last_day = (await session.execute(CURSOR, {"consumer": consumer})).one()
     if has_read_all:
+        return None
+    unread = Event.position > position
+    return unread if from_day is None else and_(unread, Event.day.between(from_day, last_day))
+
+
+async def read_unread(session: AsyncSession, consumer: str, limit: int) -> Sequence[Positioned]:
+    """The events of all organizations after the consumer's cursor, in order; without a cursor, from the beginning."""
+    unread = await unread_by(session, consumer)
+    if unread is None:
         return []
-    query = select(Event).where(Event.position > position).order_by(Event.day, Event.position).limit(limit)
-    if from_day is not None:
-        query = query.where(Event.day.between(from_day, last_day))
+    query = select(Event).where(unread).order_by(Event.day, Event.position).limit(limit)
     return [Positioned(row.position, record_of(row)) for row in await session.scalars(query)]
 
 

@@ -2,15 +2,16 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import ColumnElement, and_, delete, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.events.deliveries import BackfillKind, DeliveryState
 from services.events.models import Event
 from services.events.models_endpoints import Backfill, DeliveryRow, EndpointRow
+from services.events.store import read_extent
 from services.events.store_deliveries import NOW, lock_health, mend_lanes
-from services.events.store_fanout import COPIED, chosen
+from services.events.store_fanout import COPIED, copied_events
 from shared.contracts.endpoints import EndpointRef
 
 PAGE = 1000
@@ -47,19 +48,27 @@ async def fill_page(session: AsyncSession, endpoint: EndpointRef) -> bool:
 
 async def _reach(session: AsyncSession, endpoint: EndpointRef, row: Backfill) -> int:
     """How far the next page goes."""
-    column = DeliveryRow.sequence if row.what == BackfillKind.DEAD else Event.sequence
-    page = select(column).where(column > row.after, column <= row.up_to)
     if row.what == BackfillKind.DEAD:
-        page = page.where(
+        page = select(DeliveryRow.sequence).where(
             DeliveryRow.organization_id == endpoint.organization_id,
             DeliveryRow.endpoint_id == endpoint.endpoint_id,
             DeliveryRow.state == DeliveryState.DEAD,
+            DeliveryRow.sequence > row.after,
+            DeliveryRow.sequence <= row.up_to,
         )
+        page = page.order_by(DeliveryRow.sequence)
     else:
-        page = page.where(Event.organization_id == endpoint.organization_id)
-    limited = page.order_by(column).limit(PAGE).subquery()
-    last, count = (await session.execute(select(func.max(limited.c.sequence), func.count()))).one()
-    return int(last) if count == PAGE else row.up_to
+        page = select(Event.sequence).where(await _past(session, endpoint, row.after), Event.sequence <= row.up_to)
+        page = page.order_by(Event.day, Event.sequence)
+    found = (await session.scalars(page.limit(PAGE))).all()
+    return found[-1] if len(found) == PAGE else row.up_to
+
+
+async def _past(session: AsyncSession, endpoint: EndpointRef, after: int) -> ColumnElement[bool]:
+    """The organization's events after a sequence, from the day on that they begin with."""
+    from_day = (await read_extent(session, endpoint.organization_id, after)).from_day
+    later = and_(Event.organization_id == endpoint.organization_id, Event.sequence > after)
+    return later if from_day is None else and_(later, Event.day >= from_day)
 
 
 async def _fill(session: AsyncSession, endpoint: EndpointRef, row: Backfill, reached: int) -> Sequence[str]:
@@ -77,22 +86,8 @@ async def _fill(session: AsyncSession, endpoint: EndpointRef, row: Backfill, rea
             .values(**AGAIN)
         )
         return sorted(set(await session.scalars(again.returning(DeliveryRow.subject))))
-    events = (
-        select(
-            Event.organization_id,
-            EndpointRow.id.label("endpoint_id"),
-            Event.sequence,
-            Event.event_id,
-            Event.type,
-            Event.subject,
-        )
-        .join_from(Event, EndpointRow, chosen())
-        .where(
-            Event.organization_id == endpoint.organization_id,
-            EndpointRow.id == endpoint.endpoint_id,
-            Event.sequence > row.after,
-            Event.sequence <= reached,
-        )
+    events = copied_events().where(
+        await _past(session, endpoint, row.after), EndpointRow.id == endpoint.endpoint_id, Event.sequence <= reached
     )
     adding = insert(DeliveryRow).from_select(COPIED, events)
     if row.what == BackfillKind.MISSED:

@@ -28,7 +28,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.events.deliveries import DeliveryState, DrainState, Due, EndpointToDrain, Health, Outcome, Verdict
-from services.events.models import Event
+from services.events.models import Event, LogDay
 from services.events.models_endpoints import AttemptRow, Backfill, DeliveryRow, EndpointRow, EndpointSecret, Lane
 from services.events.store import record_of
 from shared.contracts.endpoints import EndpointRef, EndpointState
@@ -76,28 +76,30 @@ async def read_due(session: AsyncSession, endpoint: EndpointRef, limit: int, but
     None while a backfill waits: its events go before the newer ones of their subjects.
     """
     heads = (
-        select(Lane.sequence, Lane.due_at)
+        select(DeliveryRow.sequence, DeliveryRow.day, DeliveryRow.attempts)
+        .join(
+            Lane,
+            and_(
+                Lane.organization_id == DeliveryRow.organization_id,
+                Lane.endpoint_id == DeliveryRow.endpoint_id,
+                Lane.sequence == DeliveryRow.sequence,
+            ),
+        )
         .where(Lane.endpoint_id == endpoint.endpoint_id, Lane.organization_id == endpoint.organization_id)
         .where(Lane.due_at <= NOW, Lane.subject.not_in(but), ~_has_backfill(endpoint))
         .order_by(Lane.due_at, Lane.sequence)
         .limit(limit)
-        .subquery()
     )
-    rows = await session.execute(
-        select(Event, DeliveryRow.attempts)
-        .join(heads, heads.c.sequence == Event.sequence)
-        .join(
-            DeliveryRow,
-            and_(
-                DeliveryRow.organization_id == Event.organization_id,
-                DeliveryRow.endpoint_id == endpoint.endpoint_id,
-                DeliveryRow.sequence == Event.sequence,
-            ),
-        )
-        .where(Event.organization_id == endpoint.organization_id)
-        .order_by(heads.c.due_at, heads.c.sequence)
+    found = (await session.execute(heads)).all()
+    if not found:
+        return []
+    events = select(Event).where(
+        Event.organization_id == endpoint.organization_id,
+        Event.day.in_({head.day for head in found}),
+        Event.sequence.in_([head.sequence for head in found]),
     )
-    return [Due(record_of(event), attempts) for event, attempts in rows]
+    kept = {event.sequence: record_of(event) for event in await session.scalars(events)}
+    return [Due(kept[head.sequence], head.attempts) for head in found if head.sequence in kept]
 
 
 async def lock_health(session: AsyncSession, endpoint: EndpointRef) -> tuple[Health, UUID, datetime] | None:
@@ -207,19 +209,18 @@ async def drop_lost(session: AsyncSession, endpoint: EndpointRef) -> None:
 
     Retention takes the oldest, so what is lost stands at the heads of lanes; some lanes at a time.
     """
-    gone = ~exists().where(Event.organization_id == Lane.organization_id, Event.sequence == Lane.sequence)
-    mine = (Lane.endpoint_id == endpoint.endpoint_id, Lane.organization_id == endpoint.organization_id)
-    found = await session.scalars(select(Lane.subject).where(*mine, Lane.due_at <= NOW, gone).limit(LANES_AT_ONCE))
+    gone = DeliveryRow.day < select(func.min(LogDay.day)).scalar_subquery()
+    mine = (DeliveryRow.organization_id == endpoint.organization_id, DeliveryRow.endpoint_id == endpoint.endpoint_id)
+    heads = select(Lane.subject).join(
+        DeliveryRow, and_(DeliveryRow.endpoint_id == Lane.endpoint_id, DeliveryRow.sequence == Lane.sequence)
+    )
+    found = await session.scalars(
+        heads.where(*mine, Lane.endpoint_id == endpoint.endpoint_id, Lane.due_at <= NOW, gone).limit(LANES_AT_ONCE)
+    )
     subjects = set(found)
     if not subjects:
         return
-    lost = update(DeliveryRow).where(
-        DeliveryRow.organization_id == endpoint.organization_id,
-        DeliveryRow.endpoint_id == endpoint.endpoint_id,
-        DeliveryRow.subject.in_(subjects),
-        DeliveryRow.state == WAITING,
-        ~exists().where(Event.organization_id == DeliveryRow.organization_id, Event.sequence == DeliveryRow.sequence),
-    )
+    lost = update(DeliveryRow).where(*mine, DeliveryRow.subject.in_(subjects), DeliveryRow.state == WAITING, gone)
     await session.execute(lost.values(state=DeliveryState.DROPPED, finished_at=NOW))
     await mend_lanes(session, endpoint, subjects)
 

@@ -1,6 +1,6 @@
 """All SQL of endpoints as admins see them: making, changing, disabling, enabling, their secrets, tests and replays."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 from sqlalchemy import ColumnElement, Select, and_, delete, func, select, tuple_, update
@@ -190,8 +190,11 @@ async def _range(session: AsyncSession, organization_id: UUID, wanted: ReplayReq
     """The first and the last sequence that are meant, as far as the log has come."""
     reached = await _reached(session, organization_id)
     if wanted.since is not None:
-        since = (Event.organization_id == organization_id, Event.recorded_at >= wanted.since)
-        return int(await session.scalar(select(func.min(Event.sequence)).where(*since)) or reached + 1), reached
+        # An event is never of a day before the one on which it was recorded.
+        later = (Event.day >= wanted.since.astimezone(UTC).date(), Event.recorded_at >= wanted.since)
+        found = select(Event.sequence).where(Event.organization_id == organization_id, *later)
+        first = await session.scalar(found.order_by(Event.day, Event.sequence).limit(1))
+        return first or reached + 1, reached
     first = wanted.sequence or wanted.from_sequence or 1
     return first, min(wanted.sequence or wanted.to_sequence or reached, reached)
 

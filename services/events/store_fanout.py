@@ -1,23 +1,24 @@
 """The fan-out's SQL: from the log to the deliveries of each endpoint, for all organizations at once."""
 
 from collections.abc import Collection, Sequence
+from datetime import date
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, String, and_, any_, cast, func, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Select, String, and_, any_, cast, func, or_, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.events.deliveries import DrainState
-from services.events.models import Consumer, Event
+from services.events.models import Event
 from services.events.models_endpoints import DeliveryRow, EndpointRow, Lane
-from services.events.store import move_cursor
+from services.events.store import move_cursor, unread_by
 from shared.contracts.endpoints import EndpointRef, EndpointState
 from shared.contracts.events import EndpointTested
 
 FANOUT_LOCK = 0x7570_7761_7264_0005
 CONSUMER = "fanout"
-COPIED = ["organization_id", "endpoint_id", "sequence", "event_id", "type", "subject"]
+COPIED = ["organization_id", "endpoint_id", "sequence", "day", "event_id", "type", "subject"]
 
 
 class Called(NamedTuple):
@@ -40,28 +41,30 @@ async def try_lock_fanout(session: AsyncSession) -> bool:
 
 
 async def has_work(session: AsyncSession) -> bool:
-    """Whether there is an event to fan out or an endpoint to call."""
-    unread = select(Event.position).where(Event.position > _cursor()).exists()
-    called = select(EndpointRow.id).where(EndpointRow.drain_state == DrainState.CALLED).exists()
-    return bool(await session.scalar(select(or_(unread, called))))
+    """Whether there may be an event to fan out, or an endpoint to call."""
+    called = select(select(EndpointRow.id).where(EndpointRow.drain_state == DrainState.CALLED).exists())
+    return await unread_by(session, CONSUMER) is not None or bool(await session.scalar(called))
 
 
 async def fan_out(session: AsyncSession, limit: int) -> int:
     """Gives each endpoint a delivery of each of the next events that it chose; says how many events were looked at.
     Needs the lock."""
-    batch = select(Event.position).where(Event.position > _cursor()).order_by(Event.position).limit(limit).subquery()
-    totals = select(func.count(), func.min(batch.c.position), func.max(batch.c.position))
-    count, first, last = (await session.execute(totals)).one()
-    if not count:
+    unread = await unread_by(session, CONSUMER)
+    if unread is None:
         return 0
-    within = Event.position.between(first, last)
+    found = select(Event.day, Event.position).where(unread).order_by(Event.day, Event.position).limit(limit)
+    batch = (await session.execute(found)).all()
+    if not batch:
+        return 0
+    (first_day, first), (last_day, last) = batch[0], batch[-1]
+    within = and_(Event.day.between(first_day, last_day), Event.position.between(first, last))
     endpoint_ids = await _lock_receivers(session, within)
     if endpoint_ids:
         await _add_deliveries(session, within, endpoint_ids)
         await _note_reached(session, within, endpoint_ids)
         await call(session, endpoint_ids)
     await move_cursor(session, CONSUMER, last)
-    return int(count)
+    return len(batch)
 
 
 async def call(session: AsyncSession, endpoint_ids: Collection[UUID]) -> None:
@@ -106,6 +109,13 @@ async def call_overdue(session: AsyncSession, minutes: int) -> int:
     return len(ids)
 
 
+def copied_events() -> Select[UUID, UUID, int, date, UUID, str, str]:
+    """The columns `COPIED` of events for the endpoints that chose them."""
+    endpoint_id = EndpointRow.id.label("endpoint_id")
+    of_event = (Event.sequence, Event.day, Event.event_id, Event.type, Event.subject)
+    return select(Event.organization_id, endpoint_id, *of_event).join_from(Event, EndpointRow, chosen())
+
+
 def chosen() -> ColumnElement[bool]:
     """Whether an endpoint's types choose an event. Its own test always reaches it, and no other endpoint."""
     own = Event.subject == func.concat("endpoint/", cast(EndpointRow.id, String))
@@ -114,11 +124,6 @@ def chosen() -> ColumnElement[bool]:
         Event.organization_id == EndpointRow.organization_id,
         or_(and_(Event.type == EndpointTested.type, own), and_(Event.type != EndpointTested.type, types)),
     )
-
-
-def _cursor() -> ColumnElement[int]:
-    found = select(Consumer.position).where(Consumer.name == CONSUMER).scalar_subquery()
-    return func.coalesce(found, 0)
 
 
 async def _lock_receivers(session: AsyncSession, within: ColumnElement[bool]) -> Sequence[UUID]:
@@ -143,14 +148,7 @@ async def _note_reached(session: AsyncSession, within: ColumnElement[bool], endp
 
 async def _add_deliveries(session: AsyncSession, within: ColumnElement[bool], endpoint_ids: Sequence[UUID]) -> None:
     """Adds the deliveries, and a lane for each subject that waits for nothing yet."""
-    events = select(
-        Event.organization_id,
-        EndpointRow.id.label("endpoint_id"),
-        Event.sequence,
-        Event.event_id,
-        Event.type,
-        Event.subject,
-    ).join_from(Event, EndpointRow, chosen())
+    events = copied_events()
     chosen_ones = events.where(within, EndpointRow.id.in_(endpoint_ids), Event.sequence > EndpointRow.reached_sequence)
     adding = insert(DeliveryRow).from_select(COPIED, chosen_ones).on_conflict_do_nothing()
     added = adding.returning(
