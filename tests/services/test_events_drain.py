@@ -413,6 +413,8 @@ async def test_what_retention_took_is_dropped_and_the_rest_of_its_lane_goes_on(
     await tell(db, organization_id, paused(1), paused(1), paused(2), paused(1))
     async with db.transaction() as session:
         await session.execute(delete(Event).where(Event.sequence <= 2))
+        of_yesterday = update(DeliveryRow).where(DeliveryRow.sequence <= 2).values(day=DeliveryRow.day - 1)
+        await session.execute(of_yesterday)
     assert await drain(db, sender, endpoint) == Drained()
     assert sorted(receiver.sequences) == [3, 4]
     dropped = [sequence for sequence, state in (await states(db, endpoint)).items() if state == DeliveryState.DROPPED]
