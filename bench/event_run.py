@@ -143,8 +143,12 @@ class Run:
         while not found:  # Postgres may be on its way up
             prey = self._chance.choice(PREY)
             found = backends(self.folder) if prey == POSTGRES else self._pids(prey)
-        os.kill(self._chance.choice(found), signal.SIGKILL)
+        try:
+            os.kill(self._chance.choice(found), signal.SIGKILL)
+        except ProcessLookupError:  # it ended by itself
+            return self._kill()
         self.kills[prey] += 1
+        return None
 
     def _pids(self, role: str) -> list[int]:
         alive = [process for place, process in self._processes.items() if ROLES[place] == role and process.is_alive()]

@@ -41,6 +41,7 @@ MOST_LAG_MS = 250
 LEAST_EVENTS_PER_S = 5_000
 MOST_FOREIGN_MS = 1_000
 FAULTS = ("lost", "phantom", "gaps", "order_violations", "duplicates")
+WARM_SECONDS = 1
 BULK = 100
 """Events of a transaction where only speed counts."""
 
@@ -49,7 +50,7 @@ def measure_speed(events: int, seed: int) -> Found:
     """Sequencing at once with the writers, and of a backlog."""
     with running(Load(None, BULK), seed) as run:
         run.start("sequencer")
-        run.wait(1)
+        run.wait(WARM_SECONDS)
         begun = time.monotonic()
         run.start("writer")
         run.write(events)
@@ -71,7 +72,9 @@ def measure_speed(events: int, seed: int) -> Found:
 def measure_ledgers(events: int, kills: int, rate: float, seed: int) -> Found:
     """What was committed against what was received, through all kills."""
     with running(Load(rate), seed) as run:
-        run.start("sequencer", "reader", "observer", "writer")
+        run.start("sequencer", "reader", "observer")
+        run.wait(WARM_SECONDS)
+        run.start("writer")
         run.write(events, kills)
         run.stop("writer")
         run.wait_until_sequenced()

@@ -58,6 +58,15 @@ async def sequence_batch(
     return moved
 
 
+async def rehearse(session: AsyncSession) -> None:
+    """Every statement of a batch once, with nothing to do: what a new process has to prepare, it prepares before it
+    takes the lock, for which the others would have to wait."""
+    await store_sequencing.read_staged(session, 0)
+    await store.read_heads(session, ())
+    today = await store_days.read_today(session, None)
+    await store_sequencing.move_staged(session, today.day, (), ())
+
+
 async def _day(session: AsyncSession, today: date | None) -> date:
     """The day of what is moved now; its partition is there."""
     found = await store_days.read_today(session, today)

@@ -8,7 +8,7 @@ import asyncio
 
 import structlog
 
-from services.events.sequencer import sequence_batch
+from services.events.sequencer import rehearse, sequence_batch
 from services.events.store_lookout import Lookout, keep_lookout, notify_sequenced
 from services.events.waiting import Bell, Pauses, pause
 from shared.database import Database
@@ -28,10 +28,13 @@ class Sequencing:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Runs until `stop` is set; ends after the batch that is under way."""
-        pauses = Pauses()
+        pauses, rehearsed = Pauses(), False
         while not stop.is_set():
             try:
                 async with keep_lookout(self._database, self._bell.ring) as lookout:
+                    if not rehearsed:
+                        await self._rehearse()
+                        rehearsed = True
                     await self._sequence(lookout, pauses, stop)
             except Exception as error:
                 log.warning("sequencer.failed", error=type(error).__name__)
@@ -44,6 +47,11 @@ class Sequencing:
             pauses.reset()
             if moved < BATCH:
                 await pause(stop, GATHER_SECONDS if moved else IDLE_SECONDS)
+
+    async def _rehearse(self) -> None:
+        async with self._database.transaction() as session:
+            await rehearse(session)
+            await notify_sequenced(session)
 
     async def _move(self) -> int:
         async with self._database.transaction() as session:

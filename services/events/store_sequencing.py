@@ -120,7 +120,7 @@ async def move_staged(session: AsyncSession, day: date, places: Sequence[Place],
 
 def _rows(name: str, shape: type[NamedTuple], rows: Collection[tuple[Any, ...]], *types: Any) -> FromClause:
     """Values as a table: one array a column, so that the statement is the same for any number of rows."""
-    columns = zip(*rows, strict=True)
+    columns = zip(*rows, strict=True) if rows else ((),) * len(shape._fields)
     arrays = [
         sql_cast(bindparam(f"{name}_{field}", _array(values), Text), ARRAY(type))
         for field, values, type in zip(shape._fields, columns, types, strict=True)

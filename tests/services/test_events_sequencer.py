@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.events import store, store_sequencing
 from services.events.models import Event, OrganizationHead
-from services.events.sequencer import sequence_batch
+from services.events.sequencer import rehearse, sequence_batch
 from shared.contracts.events import CycleCancelled, CyclePaused, EventRecord, MatchRunApproved
 from shared.database import Database
 from shared.events import StagedEvent, emit
@@ -224,3 +224,14 @@ async def test_the_log_keeps_what_was_emitted(database: Database, organizations:
     assert event.parse() == run
     assert (event.id, event.time, event.type, event.version) == (staged.event_id, staged.time, run.type, run.version)
     assert event.subject == f"match_run/{run.match_run_id}"
+
+
+async def test_a_rehearsal_moves_nothing_and_takes_no_lock(
+    database: Database, organizations: tuple[UUID, UUID]
+) -> None:
+    async with database.transaction() as session:
+        await emit(session, organizations[0], CycleCancelled(cycle_id=uuid4()))
+    async with database.transaction() as rehearsing:
+        await rehearse(rehearsing)
+        assert await sequence_all(database) == 1
+    assert [event.sequence for event in await read_all(database, organizations[0])] == [1]
