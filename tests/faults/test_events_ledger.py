@@ -30,7 +30,7 @@ from upward.migration import migrate
 
 EVENTS, KILLS = 5_000, 6
 STAGED = 2
-"""Of each organization: more than two batches of the process that dies."""
+"""Of each organization: two batches of the process that dies."""
 
 
 @pytest.fixture(scope="module")
