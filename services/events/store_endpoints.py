@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
-from sqlalchemy import ColumnElement, Select, and_, delete, func, select, tuple_, update
+from sqlalchemy import ColumnElement, Select, and_, delete, func, or_, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -206,10 +206,11 @@ async def _reached(session: AsyncSession, organization_id: UUID) -> int:
 
 
 async def _wait_anew(session: AsyncSession, endpoint: EndpointRef) -> None:
-    """What waited is due now, with all its attempts before it."""
-    await session.execute(update(DeliveryRow).where(_waiting(endpoint)).values(attempts=0, due_at=NOW))
+    """What waited is due now, with all its attempts before it. Most of a queue is: what was never tried is left alone."""
+    tried = or_(DeliveryRow.attempts > 0, DeliveryRow.due_at > func.statement_timestamp())
+    await session.execute(update(DeliveryRow).where(_waiting(endpoint), tried).values(attempts=0, due_at=NOW))
     lanes = (Lane.organization_id == endpoint.organization_id, Lane.endpoint_id == endpoint.endpoint_id)
-    await session.execute(update(Lane).where(*lanes).values(due_at=NOW))
+    await session.execute(update(Lane).where(*lanes, Lane.due_at > func.statement_timestamp()).values(due_at=NOW))
 
 
 async def _drop_waiting(session: AsyncSession, endpoint: EndpointRef) -> None:

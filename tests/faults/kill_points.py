@@ -7,7 +7,7 @@ mark there, by which the next start of the stack knows to run through.
 import importlib
 import os
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from functools import partial, wraps
@@ -122,14 +122,14 @@ POINTS: dict[str, KillPoint] = {
 }
 
 
-def install(folder: Path, names: list[str]) -> None:
+def install(folder: Path, names: Iterable[str], points: Mapping[str, KillPoint] = POINTS) -> None:
     """Arms these points of the stack in the folder, but for those that have struck. `+postgres` after a name kills
     Postgres too."""
     assert os.getpgrp() == os.getpid(), "a point kills its process group: give it one of its own"
     for name in names:
         bare = name.removesuffix("+postgres")
         if not (folder / MARKS / bare).exists():
-            _wrap(POINTS[bare], partial(_die, folder, name))
+            _wrap(points[bare], partial(_die, folder, name))
 
 
 def struck(folder: Path) -> dict[str, str]:
