@@ -51,7 +51,7 @@ class Attempts:
         if row.path == IMPORT and not request.keys() & {"content", "files", "json"}:
             request |= {"files": {"file": ("people.csv", CSV)}}
         elif row.body is not None and not request.keys() & {"content", "files", "json", "data"}:
-            request |= {"json": dict(row.body)}
+            request |= {"json": row.document(ids)}
         if row.params and "params" not in request:
             request |= {"params": {name: str(ids[name]) for name in row.params}}
         complete = dict(self.headers if headers is None else headers)

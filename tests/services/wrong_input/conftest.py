@@ -35,7 +35,7 @@ async def http(composed: FastAPI, db: Database) -> AsyncIterator[httpx.AsyncClie
 
 
 @pytest.fixture
-async def ids(db: Database, organization_id: UUID) -> dict[str, UUID]:
+async def ids(db: Database, organization_id: UUID) -> dict[str, UUID | int]:
     return await add_world(db, organization_id)
 
 
@@ -45,5 +45,5 @@ async def admin(access_key: KeyMaker) -> Headers:
 
 
 @pytest.fixture
-def attempts(http: httpx.AsyncClient, ids: dict[str, UUID], admin: Headers) -> Attempts:
+def attempts(http: httpx.AsyncClient, ids: dict[str, UUID | int], admin: Headers) -> Attempts:
     return Attempts(http, ids, admin)

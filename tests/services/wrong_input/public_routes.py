@@ -8,6 +8,9 @@ from uuid import UUID, uuid4
 
 from fastapi import FastAPI
 
+from services.events.deliveries import DeliveryState
+from services.events.models_endpoints import AttemptRow, DeliveryRow, EndpointRow, EndpointSecret
+from services.events.signing import new_secret
 from services.feedback.models import Concern, StoredReport
 from services.feedback.report import compile_report
 from services.matching.models import MatchRun, Pair
@@ -22,6 +25,11 @@ from tests.services.programs_examples import PROGRAM, add_organization
 
 IMPORT = "/v1/people/import"
 STEERING: Mapping[str, Any] = {"dropped": []}
+ENDPOINT: Mapping[str, Any] = {
+    "url": "https://hooks.example.com/upward",
+    "owner_id": "{person_id}",
+    "description": "BI",
+}
 PLACEHOLDER = re.compile(r"\{(\w+)\}")
 CSV = b"name,email,level\nAda Example,ada@example.org,3\n"
 
@@ -33,6 +41,7 @@ class Row(NamedTuple):
     path: str
     role: Role = Role.VIEWER
     body: Mapping[str, Any] | None = None
+    """A text such as `{person_id}` stands for that id: see `document`."""
     optional_body: bool = False
     once: bool = False
     """Takes an Idempotency-Key."""
@@ -51,8 +60,17 @@ class Row(NamedTuple):
     def address(self, ids: Mapping[str, object]) -> str:
         return PLACEHOLDER.sub(lambda found: str(ids[found[1]]), self.path)
 
+    def document(self, ids: Mapping[str, object]) -> dict[str, Any] | None:
+        """The body, with the ids that it names; None when it takes none."""
+        return None if self.body is None else {name: _filled(value, ids) for name, value in self.body.items()}
+
     def __str__(self) -> str:
         return f"{self.method} {self.path}"
+
+
+def _filled(value: Any, ids: Mapping[str, object]) -> Any:
+    found = PLACEHOLDER.fullmatch(value) if isinstance(value, str) else None
+    return str(ids[found[1]]) if found else value
 
 
 ROWS = (
@@ -91,6 +109,21 @@ ROWS = (
     Row("GET", "/v1/events/catalogue"),
     Row("GET", "/v1/events/asyncapi.json"),
     Row("GET", "/v1/events/checkpoint"),
+    Row("POST", "/v1/endpoints", Role.ADMIN, ENDPOINT, once=True),
+    Row("GET", "/v1/endpoints", Role.ADMIN),
+    Row("GET", "/v1/endpoints/{endpoint_id}", Role.ADMIN),
+    Row("PUT", "/v1/endpoints/{endpoint_id}", Role.ADMIN, ENDPOINT, if_match=True),
+    Row(
+        "POST", "/v1/endpoints/{endpoint_id}/secrets", Role.ADMIN, {"overlap_hours": 24}, optional_body=True, once=True
+    ),
+    Row("POST", "/v1/endpoints/{endpoint_id}/test", Role.ADMIN),
+    Row("POST", "/v1/endpoints/{endpoint_id}/replays", Role.ADMIN, {"what": "all", "sequence": 1}),
+    Row("GET", "/v1/endpoints/{endpoint_id}/deliveries", Role.ADMIN),
+    Row("GET", "/v1/endpoints/{endpoint_id}/deliveries/{sequence}", Role.ADMIN),
+    Row("GET", "/v1/endpoints/{endpoint_id}/attempts", Role.ADMIN),
+    Row("POST", "/v1/endpoints/{endpoint_id}/disable", Role.ADMIN),
+    Row("POST", "/v1/endpoints/{endpoint_id}/enable", Role.ADMIN, {"catch_up": True}, optional_body=True),
+    Row("DELETE", "/v1/endpoints/{endpoint_id}", Role.ADMIN),
 )
 
 
@@ -114,7 +147,7 @@ def _walk(routes: Iterable[Any]) -> Iterator[tuple[set[str], str]]:
             raise AssertionError(f"a route that this walk does not know: {route!r}")
 
 
-async def add_world(db: Database, organization_id: UUID) -> dict[str, UUID]:
+async def add_world(db: Database, organization_id: UUID) -> dict[str, UUID | int]:
     """One of everything that has an id; answers the ids by the names that the paths give them."""
     await add_organization(db, organization_id)
     mentor, mentee = person("ada@example.org"), person("grace@example.org", level=4)
@@ -164,7 +197,7 @@ async def add_world(db: Database, organization_id: UUID) -> dict[str, UUID]:
             )
         )  # fmt: skip
         session.add(StoredReport(**of_cycle, outcome=Outcome.COMPLETED, document=_report()))
-    return {
+    return await _add_endpoint(db, organization_id, mentor.id) | {
         "program_id": program,
         "cycle_id": cycle,
         "person_id": mentor.id,
@@ -174,6 +207,31 @@ async def add_world(db: Database, organization_id: UUID) -> dict[str, UUID]:
         "pair_id": pair,
         "concern_id": concern,
     }
+
+
+async def _add_endpoint(db: Database, organization_id: UUID, owner_id: UUID) -> dict[str, UUID | int]:
+    """One that got an event at the second attempt."""
+    endpoint: dict[str, Any] = {"organization_id": organization_id, "endpoint_id": uuid4()}
+    started_at = datetime.now(UTC)
+    async with db.transaction() as session:
+        session.add(
+            EndpointRow(
+                id=endpoint["endpoint_id"], organization_id=organization_id, owner_id=owner_id, description="",
+                url="https://hooks.example.com/", types=[], rate_limit=50, reached_sequence=1,
+            )
+        )  # fmt: skip
+        await session.flush()
+        session.add(EndpointSecret(**endpoint, secret=new_secret()))
+        session.add(
+            DeliveryRow(
+                **endpoint, sequence=1, event_id=uuid4(), type="cycle.paused", subject=f"cycle/{uuid4()}",
+                state=DeliveryState.DELIVERED, attempts=1, finished_at=started_at,
+            )
+        )  # fmt: skip
+        for number, status in ((1, 500), (2, 204)):
+            tried = {"number": number, "status": status, "answer": ""}
+            session.add(AttemptRow(**endpoint, **tried, sequence=1, started_at=started_at, latency_ms=7))
+    return {"endpoint_id": endpoint["endpoint_id"], "sequence": 1}
 
 
 def _inputs(mentor_id: UUID, mentee_id: UUID) -> dict[str, Any]:

@@ -48,7 +48,7 @@ async def test_a_field_that_does_not_exist_is_named(attempts: Attempts) -> None:
     for row in ROWS:
         if row.body is None:
             continue
-        answer = await attempts.call(row, json={**row.body, "priority": 1})
+        answer = await attempts.call(row, json={**(row.document(attempts.ids) or {}), "priority": 1})
         attempts.expect(row, answer, 422, "invalid")
         if answer.status_code == 422:
             assert [error["field"] for error in answer.json()["errors"]] == ["body.priority"], row
@@ -99,6 +99,22 @@ WRONG_STEERING: Mapping[str, Iterable[Any]] = {
     "dropped": (None, "me", ["me"], [1], [str(UUID(int=1))], [str(UUID(int=1))] * 5001),
     "policy": tuple(value for value in WRONG["policy"] if value is not None),
 }  # fmt: skip
+WRONG_ENDPOINT: Mapping[str, Iterable[Any]] = {
+    "url": (None, 5, [], "https://hooks.example.com/" + "x" * 2000),
+    "owner_id": ("me", 1, "", [], None, "\x00"),
+    "description": ("a\x00b", "a\nb", "\ud800", "x" * 501, 5, None, [], {}),
+    "types": (None, "all", [1], [None], ["cycle.paused"] * 201, {"more": 1}),
+    "rate_limit": (0, -1, 501, HUGE, 1.5, "many", None, []),
+}  # fmt: skip
+WRONG_SEQUENCES: tuple[Any, ...] = (0, -1, 2**63, HUGE, 1.5, "first", [], {})
+WRONG_REPLAY: Mapping[str, Iterable[Any]] = {
+    "what": ("some", "", None, 1, []),
+    "sequence": WRONG_SEQUENCES,
+    "from_sequence": WRONG_SEQUENCES,
+    "to_sequence": WRONG_SEQUENCES,
+    "since": ("yesterday", "2026-01-01", "2026-01-01T00:00:00", "\x00", [], HUGE),
+}
+WRONG_ROTATION: Mapping[str, Iterable[Any]] = {"overlap_hours": (0, 23, 169, -1, HUGE, 24.5, "long", None, [])}
 WRONG_END: Mapping[str, Iterable[Any]] = {"reason": ("", "declined", "cycle_cancelled", "\x00", None, 1, [])}
 
 
@@ -111,16 +127,20 @@ WRONG_END: Mapping[str, Iterable[Any]] = {"reason": ("", "declined", "cycle_canc
         ("/v1/match-runs/{match_run_id}/preview", WRONG_STEERING),
         ("/v1/match-runs/{match_run_id}/steering", WRONG_STEERING),
         ("/v1/pairs/{pair_id}/end", WRONG_END),
+        ("/v1/endpoints", WRONG_ENDPOINT),
+        ("/v1/endpoints/{endpoint_id}/replays", WRONG_REPLAY),
+        ("/v1/endpoints/{endpoint_id}/secrets", WRONG_ROTATION),
+        ("/v1/endpoints/{endpoint_id}/enable", {"catch_up": ("perhaps", None, 2, [])}),
     ],
 )
 async def test_each_value_that_is_not_valid_is_422_and_names_its_field(
     attempts: Attempts, path: str, table: Mapping[str, Iterable[Any]]
 ) -> None:
     row = next(row for row in ROWS if row.path == path and row.body is not None)
-    assert row.body is not None
+    right = row.document(attempts.ids) or {}
     for field, values in table.items():
         for value in values:
-            body = json.dumps({**row.body, field: value}).encode()
+            body = json.dumps({**right, field: value}).encode()
             answer = await attempts.call(row, {**attempts.headers, **JSON}, content=body)
             attempts.expect(f"{row} {field}={str(value)[:60]!r}", answer, 422, "invalid")
             if answer.status_code == 422:
@@ -144,6 +164,7 @@ QUERIES: Mapping[str, Iterable[str]] = {
     "wait": ("-1", "31", "30.5", "long", "", "nan", "inf", str(HUGE), "\x00"),
     "types": ("cycle.started", "\x00", "x" * 3000, "cycle.requested,nonsense"),
     "state": ("nowhere", "", "\x00"),
+    "sequence": ("0", "-1", str(2**63), str(HUGE), "first", "", "\x00"),
     "active": ("perhaps", "", "2"),
     "department": ("\x00", "x" * 300),
     "mentor_id": ("x", "", "1", "\x00"),
@@ -171,7 +192,9 @@ async def test_a_write_without_its_idempotency_key_is_400(attempts: Attempts) ->
         if row.once:
             answer = await attempts.call(row, {**attempts.headers, "idempotency-key": ""})
             attempts.expect(row, answer, 400, "idempotency_key_required")
-            answer = await attempts.http.post(row.address(attempts.ids), json=row.body, headers=attempts.headers)
+            answer = await attempts.http.post(
+                row.address(attempts.ids), json=row.document(attempts.ids), headers=attempts.headers
+            )
             attempts.expect(row, answer, 400, "idempotency_key_required")
             answer = await attempts.call(row, {**attempts.headers, "idempotency-key": "x" * 201})
             attempts.expect(row, answer, 422, "invalid")
@@ -180,12 +203,17 @@ async def test_a_write_without_its_idempotency_key_is_400(attempts: Attempts) ->
 
 async def test_an_idempotency_key_serves_one_request_only(attempts: Attempts) -> None:
     headers = once(attempts.headers)
-    changes = {"/v1/programs": {"name": "Another"}, "/v1/programs/{program_id}/cycles": {"period": "other"}}
+    changes: Mapping[str, dict[str, Any]] = {
+        "/v1/programs": {"name": "Another"},
+        "/v1/programs/{program_id}/cycles": {"period": "other"},
+        "/v1/endpoints": {"description": "another"},
+        "/v1/endpoints/{endpoint_id}/secrets": {"overlap_hours": 48},
+    }
     for row in ROWS:
         if row.once:
             mine = {**headers, "idempotency-key": f"{row}"}
             assert (await attempts.call(row, mine)).is_success
-            answer = await attempts.call(row, mine, json={**(row.body or {}), **changes[row.path]})
+            answer = await attempts.call(row, mine, json={**(row.document(attempts.ids) or {}), **changes[row.path]})
             attempts.expect(row, answer, 422, "idempotency_key_reused")
     attempts.done()
 
@@ -193,7 +221,9 @@ async def test_an_idempotency_key_serves_one_request_only(attempts: Attempts) ->
 async def test_an_edit_names_the_version_that_it_changes(attempts: Attempts) -> None:
     for row in ROWS:
         if row.if_match:
-            answer = await attempts.http.put(row.address(attempts.ids), json=row.body, headers=attempts.headers)
+            answer = await attempts.http.put(
+                row.address(attempts.ids), json=row.document(attempts.ids), headers=attempts.headers
+            )
             attempts.expect(row, answer, 428, "if_match_required")
             for stale in ('"0"', '"999"', "1", 'W/"1"', "x" * 5000, "é"):
                 headers = {**attempts.headers, "if-match": stale}
