@@ -1,9 +1,9 @@
 """All SQL of endpoints as admins see them: making, changing, disabling, enabling, their secrets, tests and replays."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
-from sqlalchemy import ColumnElement, Select, and_, delete, func, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Date, Select, and_, cast, delete, func, or_, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -191,7 +191,7 @@ async def _range(session: AsyncSession, organization_id: UUID, wanted: ReplayReq
     reached = await _reached(session, organization_id)
     if wanted.since is not None:
         # An event is never of a day before the one on which it was recorded.
-        later = (Event.day >= wanted.since.astimezone(UTC).date(), Event.recorded_at >= wanted.since)
+        later = (Event.day >= cast(func.timezone("utc", wanted.since), Date), Event.recorded_at >= wanted.since)
         found = select(Event.sequence).where(Event.organization_id == organization_id, *later)
         first = await session.scalar(found.order_by(Event.day, Event.sequence).limit(1))
         return first or reached + 1, reached
@@ -206,7 +206,7 @@ async def _reached(session: AsyncSession, organization_id: UUID) -> int:
 
 
 async def _wait_anew(session: AsyncSession, endpoint: EndpointRef) -> None:
-    """What waited is due now, with all its attempts before it. Most of a queue is: what was never tried is left alone."""
+    """What waited is due now, with all its attempts before it. What was never tried, most of a queue, is left alone."""
     tried = or_(DeliveryRow.attempts > 0, DeliveryRow.due_at > func.statement_timestamp())
     await session.execute(update(DeliveryRow).where(_waiting(endpoint), tried).values(attempts=0, due_at=NOW))
     lanes = (Lane.organization_id == endpoint.organization_id, Lane.endpoint_id == endpoint.endpoint_id)

@@ -24,13 +24,14 @@ from services.events.waiting import Bell
 from shared.database import Database
 from shared.events import emit
 from tests.faults.ledger import PATIENCE_SECONDS
+from tests.faults.sequencing_process import BATCH as BATCH_OF_DEATHS
 from tests.faults.stack_process import OTHER_SESSIONS, ROOT
 from upward.embedded import EmbeddedPostgres
 from upward.migration import migrate
 
 EVENTS, KILLS = 5_000, 6
 STAGED = 2
-"""Of each organization: two batches of the process that dies."""
+"""Of each of two organizations."""
 
 
 @pytest.fixture(scope="module")
@@ -137,12 +138,12 @@ async def test_a_sequencer_that_dies_before_or_after_any_statement_or_commit_los
         received = await receive(database, organizations)
         partial = compare(facts, received)
         assert partial == Comparison(partial.lost, 0, 0, 0, 0, 0, len(facts)), steps
-        committed = steps.count("before COMMIT") - (steps[-1] == "before COMMIT")
-        batches = max(0, committed - 1)  # the first commit is the rehearsal's
-        assert partial.lost == len(facts) - 2 * batches, steps
+        sent = steps.count("before COMMIT") - (steps[-1] == "before COMMIT")
+        batches = max(0, sent - 1)  # the first is the rehearsal's
+        assert partial.lost == len(facts) - BATCH_OF_DEATHS * batches, steps
         assert not (await deaths.sequence(die_at=0))[0]
         assert compare(facts, await receive(database, organizations)).holds, steps
-    assert steps.count("after COMMIT") == STAGED + 1
+    assert steps.count("after COMMIT") == 1 + 2 * STAGED / BATCH_OF_DEATHS
     assert {"before SELECT", "after SELECT", "before WITH raised", "after WITH raised"} <= set(steps)
 
 

@@ -224,8 +224,8 @@ async def _add_endpoint(db: Database, organization_id: UUID, owner_id: UUID) -> 
         session.add(EndpointSecret(**endpoint, secret=new_secret()))
         session.add(
             DeliveryRow(
-                **endpoint, sequence=1, event_id=uuid4(), type="cycle.paused", subject=f"cycle/{uuid4()}",
-                state=DeliveryState.DELIVERED, attempts=1, finished_at=started_at,
+                **endpoint, sequence=1, day=started_at.date(), event_id=uuid4(), type="cycle.paused",
+                subject=f"cycle/{uuid4()}", state=DeliveryState.DELIVERED, attempts=1, finished_at=started_at,
             )
         )  # fmt: skip
         for number, status in ((1, 500), (2, 204)):
