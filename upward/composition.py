@@ -62,7 +62,7 @@ ACTIVITIES: dict[Service, Callable[[Resources], object]] = {
     Service.EVENTS: lambda r: events.create_activities(database=r.database, sender=r.sender),
 }
 
-ACTIVITIES_AT_ONCE = {Service.EVENTS.value: 200}
+ACTIVITIES_AT_ONCE = {Service.EVENTS.value: 1000}
 """A drain mostly waits for its endpoint: those that hang must not keep others from theirs."""
 
 QUEUES: tuple[str, ...] = (WORKFLOWS_QUEUE, *(service.value for service in ACTIVITIES))

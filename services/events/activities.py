@@ -2,6 +2,7 @@
 
 from temporalio import activity
 
+from services.events.calling import Calls
 from services.events.deliveries import Schedule
 from services.events.delivering import Drain
 from services.events.outbound import Sender
@@ -14,7 +15,10 @@ class Activities(EventsActivities):
         self._database = database
         self._sender = sender
         self._schedule = schedule
+        self._calls = Calls(database)
 
     @activity.defn
     async def drain_endpoint(self, request: EndpointRef) -> Drained:
-        return await Drain(self._database, self._sender, request, self._schedule).run(activity.heartbeat)
+        with self._calls.of(request.endpoint_id) as called:
+            drain = Drain(self._database, self._sender, request, self._schedule, called=called)
+            return await drain.run(activity.heartbeat)

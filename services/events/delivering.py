@@ -26,9 +26,13 @@ log = structlog.get_logger(__name__)
 CONTENT_TYPE = "application/cloudevents+json; charset=utf-8"
 AT_ONCE = 8
 """Subjects of one endpoint that are under way at once."""
-LINGER_SECONDS = 1.0
-"""A drain waits this long for more before it ends: events come in groups."""
-LOOK_SECONDS = 0.05
+LINGER_SECONDS = 5.0
+"""A drain waits this long for more before it ends: events come in groups, and to begin a drain takes Temporal a dozen
+times the work of one delivery."""
+LOOK_SECONDS = 1.0
+"""It is called when there is something new; this finds what is due again."""
+AHEAD_SECONDS = 0.05
+"""What the rate allows so soon is taken up already and waits in its own task."""
 LONGEST_SECONDS = 60.0
 """A drain ends then even if more is due; its workflow begins the next."""
 
@@ -50,14 +54,18 @@ class Drain:
         endpoint: EndpointRef,
         schedule: Schedule = Schedule(),
         limits: Limits = Limits(),
+        called: asyncio.Event | None = None,
     ) -> None:
+        """`called` is set by whoever knows that there is something new."""
         self._database = database
         self._sender = sender
         self._endpoint = endpoint
         self._schedule = schedule
         self._limits = limits
         self._under_way: dict[asyncio.Task[Outcome], str] = {}
+        self._called = called or asyncio.Event()
         self._next_start = 0.0
+        self._look_in = LOOK_SECONDS
 
     async def run(self, heartbeat: Callable[[], object]) -> Drained:
         """Sends until nothing is due, or the time is over. `heartbeat` is called at least every second."""
@@ -86,6 +94,7 @@ class Drain:
         quiet_since, enabled = clock(), True
         while True:
             heartbeat()
+            self._called.clear()
             if enabled and clock() < ends_at:
                 enabled = await self._take_up()
             if self._under_way:
@@ -96,7 +105,7 @@ class Drain:
             elif clock() >= ends_at:
                 return Drained(next_due_at=datetime.now(UTC))
             elif clock() - quiet_since < self._limits.linger:
-                await asyncio.sleep(LOOK_SECONDS)
+                await self._wait(min(self._look_in, self._limits.linger))
             elif (drained := await self._rest()) is not None:
                 return drained
             else:
@@ -106,7 +115,8 @@ class Drain:
         """Starts what is due, as far as there is room and the endpoint's rate allows; False when it is disabled."""
         room = AT_ONCE - len(self._under_way)
         clock = asyncio.get_running_loop().time
-        if room <= 0 or self._next_start > clock() + LOOK_SECONDS:
+        self._look_in = LOOK_SECONDS
+        if room <= 0 or self._is_too_soon():
             return True
         async with self._database.transaction() as session:
             due = await store_deliveries.read_due(session, self._endpoint, room, set(self._under_way.values()))
@@ -116,12 +126,20 @@ class Drain:
         if endpoint is None:
             return False
         for one in due:
-            starts = max(self._next_start, clock())
-            if starts > clock() + LOOK_SECONDS:
+            if self._is_too_soon():
                 break
+            starts = max(self._next_start, clock())
             self._next_start = starts + 1 / endpoint.rate_limit
             task = asyncio.create_task(self._attempt(endpoint, one, starts - clock()))
             self._under_way[task] = one.event.subject
+        return True
+
+    def _is_too_soon(self) -> bool:
+        """Whether the endpoint's rate allows no more for a moment; the next look is then."""
+        ahead = self._next_start - asyncio.get_running_loop().time()
+        if ahead <= AHEAD_SECONDS:
+            return False
+        self._look_in = min(ahead - AHEAD_SECONDS / 2, LOOK_SECONDS)
         return True
 
     async def _attempt(self, endpoint: EndpointToDrain, due: Due, delay: float) -> Outcome:
@@ -149,11 +167,18 @@ class Drain:
         )
         return outcome
 
+    async def _wait(self, seconds: float) -> None:
+        """Until an attempt has ended, the endpoint is called, or the time is over."""
+        call = asyncio.create_task(self._called.wait())
+        await asyncio.wait({call, *self._under_way}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        call.cancel()
+
     async def _settle_some(self) -> None:
-        """Records the attempts that have ended, or come back in a moment when none has."""
-        done, _ = await asyncio.wait(self._under_way, timeout=LOOK_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+        """Records the attempts that have ended, or comes back in a moment when none has."""
+        await self._wait(self._look_in)
+        done = [task for task in self._under_way if task.done()]
         if done:
-            await self._settle([task.result() for task in self._under_way if task in done])
+            await self._settle([task.result() for task in done])
         for task in done:
             del self._under_way[task]
 

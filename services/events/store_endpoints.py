@@ -206,7 +206,7 @@ async def _reached(session: AsyncSession, organization_id: UUID) -> int:
 
 
 async def _wait_anew(session: AsyncSession, endpoint: EndpointRef) -> None:
-    """What waited is due now, with all its attempts before it. What was never tried, most of a queue, is left alone."""
+    """What waited is due now, with all its attempts before it; most of a queue is so already and left alone."""
     tried = or_(DeliveryRow.attempts > 0, DeliveryRow.due_at > func.statement_timestamp())
     await session.execute(update(DeliveryRow).where(_waiting(endpoint), tried).values(attempts=0, due_at=NOW))
     lanes = (Lane.organization_id == endpoint.organization_id, Lane.endpoint_id == endpoint.endpoint_id)

@@ -13,6 +13,7 @@ from services.events.deliveries import DrainState
 from services.events.models import Event
 from services.events.models_endpoints import DeliveryRow, EndpointRow, Lane
 from services.events.store import move_cursor, unread_by
+from services.events.store_calls import notify_called
 from shared.contracts.endpoints import EndpointRef, EndpointState
 from shared.contracts.events import EndpointTested
 
@@ -68,12 +69,13 @@ async def fan_out(session: AsyncSession, limit: int) -> int:
 
 
 async def call(session: AsyncSession, endpoint_ids: Collection[UUID]) -> None:
-    """Asks for a drain of these endpoints, but for those that are being drained. Needs their rows locked."""
+    """Asks for a drain of these endpoints; those that are being drained hear of it at once. Needs their rows locked."""
     await session.execute(
         update(EndpointRow)
         .where(EndpointRow.id.in_(endpoint_ids), EndpointRow.drain_state == DrainState.IDLE)
         .values(drain_state=DrainState.CALLED, calls=EndpointRow.calls + 1)
     )
+    await notify_called(session, endpoint_ids)
 
 
 async def read_called(session: AsyncSession, limit: int) -> Sequence[Called]:

@@ -28,6 +28,7 @@ HANDS_ON = {
     "services.console.pages",
     "services.console.participation",
     "services.console.submission",
+    "services.events.calling",
     "services.events.delivering",
     "services.events.connecting",
     "services.events.dispatcher",

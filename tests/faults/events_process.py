@@ -86,8 +86,10 @@ def _make_quick(order: Order) -> None:
     """The same things happen, sooner: a drain rests soon, and its death is noticed soon."""
     store_backfill.PAGE = PAGE
 
-    def drain(database: Database, sender: Sender, endpoint: EndpointRef, schedule: Schedule) -> Drain:
-        return Drain(database, sender, endpoint, schedule._replace(pace=order.pace), Limits(linger=0.1))
+    def drain(
+        database: Database, sender: Sender, endpoint: EndpointRef, schedule: Schedule, *, called: asyncio.Event
+    ) -> Drain:
+        return Drain(database, sender, endpoint, schedule._replace(pace=order.pace), Limits(linger=0.1), called)
 
     def worker(*given: Any, **options: Any) -> Worker:
         return Worker(*given, **options | {"max_heartbeat_throttle_interval": timedelta(seconds=0.3)})

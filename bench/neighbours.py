@@ -1,0 +1,287 @@
+"""Whether one organization's endpoint disturbs the others: `python bench/neighbours.py [--json] [--shape apart|one]`.
+
+Quiet organizations with one endpoint each get events at a steady pace; the latency of an event's first attempt is the
+time from the event to the beginning of that attempt. Undisturbed periods take turns with periods in which one
+neighbour misbehaves, so that whatever else the machine does is the same for both; of each kind the median over the
+periods of their p50 and p99 counts. Neighbours: `poisoned` (one subject is answered with 500), `hanging` (a byte a
+second), `failing` (500 to everything, an hour's retries in a minute) and `backlog` (100,000 deliveries wait).
+
+Real Postgres, Temporal, HTTP; relay, workflows and events worker are processes of their own, as in production, or one
+(`--shape one`, as in the embedded stack). Also measured: deliveries a second of one endpoint and of ten whose rate
+limit does not matter. The deliveries of the backlog are written to its tables, not sequenced. Ends with 1 when a
+neighbour raises the p99 to more than 1.2 times the undisturbed one.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections import defaultdict
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import NamedTuple
+from uuid import UUID, uuid4
+
+from rich.console import Console
+from rich.table import Table
+from sqlalchemy import func, select, text
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from services.events import store_endpoints
+from services.events.endpoints import EndpointDefinition
+from services.events.signing import new_secret
+from shared.contracts.endpoints import EndpointRef
+from shared.contracts.events import PairCompleted
+from shared.database import Database
+from shared.events import emit
+from upward.embedded import EmbeddedPostgres, EmbeddedTemporal
+from upward.migration import migrate
+
+PARTS = Path(__file__).with_name("neighbours_parts.py")
+MOST = 1.2
+"""How many times the undisturbed p99 it may be."""
+BACKLOG = 100_000
+NEIGHBOURS = {"poisoned": "poison", "hanging": "hang", "failing": "fail", "backlog": "take"}
+"""Each with the path by which its receiver knows how to answer."""
+LATENCIES = text("""select extract(epoch from min(a.started_at) - e.time)
+    from events.event e join events.attempt a using (organization_id, sequence)
+    where e.organization_id = any(:quiet) and e.time between :since and :until
+    group by e.organization_id, e.sequence""")
+UNTRIED = text("""select exists (select from events.staged_event) or exists (
+    select from events.event e where e.organization_id = any(:quiet) and e.time > :since and not exists (
+        select from events.attempt a where a.organization_id = e.organization_id and a.sequence = e.sequence))""")
+ADD_EVENTS = text("""insert into events.event
+        (organization_id, sequence, event_id, type, version, subject, time, data, digest)
+    select :org, n, gen_random_uuid(), 'pair.completed', 1, 'pair/' || n % :subjects, now(), '{}', ''
+    from generate_series(1, :count) n""")
+ADD_HEAD = text("insert into events.organization_head values (:org, :count, '')")
+ADD_DELIVERIES = text("""insert into events.delivery (organization_id, endpoint_id, sequence, event_id, type, subject)
+    select organization_id, :endpoint, sequence, event_id, type, subject from events.event
+    where organization_id = :org""")
+ADD_LANES = text("""insert into events.lane (endpoint_id, subject, organization_id, sequence, due_at)
+    select endpoint_id, subject, organization_id, min(sequence), min(due_at) from events.delivery
+    where endpoint_id = :endpoint group by 1, 2, 3""")
+MOVE_CURSORS = text("""insert into events.consumer
+    select name, (select max(position) from events.event) from unnest(array['fanout', 'dispatcher']) name
+    on conflict (name) do update set position = excluded.position""")
+SENT = text("select count(*) from events.attempt where started_at between :since and :until")
+
+
+class Options(NamedTuple):
+    quiet: int = 20
+    """Organizations."""
+    per_second: float = 20
+    """Their events, together."""
+    seconds: float = 10
+    """Of each period."""
+    rounds: int = 3
+    rate_limit: int = 50
+    """Of the neighbours; what an endpoint has unless its owner says otherwise."""
+    shape: str = "apart"
+    neighbours: tuple[str, ...] = tuple(NEIGHBOURS)
+
+
+@dataclass
+class Stand:
+    database: Database
+    receiver: int
+    """Its port."""
+    quiet: list[UUID] = field(default_factory=list)
+
+    async def add_endpoint(self, path: str, rate_limit: int) -> EndpointRef:
+        """Of a new organization."""
+        url = f"http://127.0.0.1:{self.receiver}/{path}"
+        definition = EndpointDefinition(url=url, owner_id=uuid4(), rate_limit=rate_limit)
+        organization_id = uuid4()
+        async with self.database.transaction() as session:
+            made = await store_endpoints.create_endpoint(session, organization_id, definition, new_secret())
+        return EndpointRef(organization_id=organization_id, endpoint_id=made.id)
+
+    async def add_backlog(self, endpoint: EndpointRef, count: int, subjects: int) -> None:
+        given = {"org": endpoint.organization_id, "endpoint": endpoint.endpoint_id}
+        async with self.database.transaction() as session:
+            await session.execute(ADD_EVENTS, given | {"count": count, "subjects": subjects})
+            await session.execute(ADD_HEAD, given | {"count": count})
+            await session.execute(ADD_DELIVERIES, given)
+            await session.execute(ADD_LANES, given)
+            await session.execute(MOVE_CURSORS)
+
+    async def switch(self, endpoint: EndpointRef, on: bool) -> None:
+        async with self.database.transaction() as session:
+            if on:
+                await store_endpoints.enable_endpoint(session, endpoint, catch_up=True)
+            else:
+                await store_endpoints.disable_endpoint(session, endpoint)
+
+    async def emit(self, organization_id: UUID, subject: int) -> None:
+        async with self.database.transaction() as session:
+            await emit(session, organization_id, PairCompleted(pair_id=UUID(int=subject), cycle_id=UUID(int=1)))
+
+    async def now(self) -> datetime:
+        async with self.database.transaction() as session:
+            now: datetime = (await session.scalars(select(func.clock_timestamp()))).one()
+            return now
+
+
+@contextmanager
+def process(environment: dict[str, str], part: str) -> Iterator["subprocess.Popen[str]"]:
+    command = [sys.executable, str(PARTS), part]
+    running = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
+    try:
+        yield running
+    finally:
+        running.kill()
+        running.wait()
+
+
+@asynccontextmanager
+async def standing(folder: Path) -> AsyncIterator[tuple[Stand, dict[str, str]]]:
+    """Postgres, Temporal and the receivers; and the environment in which Upward's processes find them."""
+    folder.chmod(0o755)
+    postgres, temporal = EmbeddedPostgres(folder / "postgres"), EmbeddedTemporal(folder / "temporal")
+    with ExitStack() as cleanup:
+        cleanup.callback(postgres.stop)
+        cleanup.callback(temporal.stop)
+        url = postgres.start()
+        temporal.start()
+        migrate(url)
+        environment = os.environ | {
+            "UPWARD_DATABASE_URL": url,
+            "TEMPORAL_ADDRESS": temporal.address,
+            "UPWARD_WEBHOOK_DEVELOPMENT_NETWORKS": '["127.0.0.0/8"]',
+            "PACE": str(1 / 60),
+        }
+        receiver = cleanup.enter_context(process(environment, "receive"))
+        assert receiver.stdout is not None
+        database = Database(url)
+        try:
+            yield Stand(database, int(receiver.stdout.readline())), environment
+        finally:
+            await database.close()
+
+
+async def measure_period(stand: Stand, options: Options, neighbour: EndpointRef | None) -> list[float]:
+    """The latencies of the quiet endpoints' events of one period, in ms, in order."""
+    if neighbour is not None:
+        await stand.switch(neighbour, on=True)
+    loop = asyncio.get_running_loop()
+    begun, since = loop.time(), await stand.now()
+    for number in range(round(options.seconds * options.per_second)):
+        await asyncio.sleep(begun + number / options.per_second - loop.time())
+        await stand.emit(stand.quiet[number % len(stand.quiet)], number % 7 + 2)
+        if neighbour is not None and number % 2 == 0:
+            await stand.emit(neighbour.organization_id, number // 2 % 20 + 1)
+    until = await stand.now()
+    async with asyncio.timeout(60):
+        while True:
+            async with stand.database.transaction() as session:
+                if not await session.scalar(UNTRIED, {"quiet": stand.quiet, "since": since}):
+                    break
+            await asyncio.sleep(0.2)
+    if neighbour is not None:
+        await stand.switch(neighbour, on=False)
+    async with stand.database.transaction() as session:
+        found = await session.scalars(LATENCIES, {"quiet": stand.quiet, "since": since, "until": until})
+        return sorted(float(seconds) * 1000 for seconds in found)
+
+
+def quantile(ordered: list[float], share: float) -> float:
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+
+
+async def compare(stand: Stand, options: Options, neighbour: EndpointRef) -> dict[str, float]:
+    """Undisturbed and disturbed periods in turn: the medians of their quantiles, and the ratio of the p99."""
+    figures: defaultdict[str, list[float]] = defaultdict(list)
+    for _ in range(options.rounds):
+        for kind, present in (("undisturbed", None), ("disturbed", neighbour)):
+            ordered = await measure_period(stand, options, present)
+            figures[f"{kind}_p50_ms"].append(quantile(ordered, 0.5))
+            figures[f"{kind}_p99_ms"].append(quantile(ordered, 0.99))
+    medians = {name: round(statistics.median(values), 1) for name, values in figures.items()}
+    return medians | {"ratio": round(medians["disturbed_p99_ms"] / medians["undisturbed_p99_ms"], 2)}
+
+
+async def throughput(stand: Stand, endpoints: list[EndpointRef], seconds: float) -> float:
+    """Deliveries a second of endpoints that have enough to get."""
+    for endpoint in endpoints:
+        await stand.switch(endpoint, on=True)
+    await asyncio.sleep(3)
+    since = await stand.now()
+    await asyncio.sleep(seconds)
+    until = await stand.now()
+    async with stand.database.transaction() as session:
+        sent = int(await session.scalar(SENT, {"since": since, "until": until}) or 0)
+    for endpoint in endpoints:
+        await stand.switch(endpoint, on=False)
+    return round(sent / (until - since).total_seconds(), 1)
+
+
+async def measure(options: Options) -> dict[str, dict[str, float]]:
+    """For each neighbour what `compare` says; and `throughput`."""
+    with tempfile.TemporaryDirectory(prefix="upward-bench-", ignore_cleanup_errors=True) as name:
+        async with standing(Path(name)) as (stand, environment):
+            present = {one: await stand.add_endpoint(NEIGHBOURS[one], options.rate_limit) for one in options.neighbours}
+            fast = [await stand.add_endpoint("take", 500) for _ in range(10)]
+            if "backlog" in present:
+                await stand.add_backlog(present["backlog"], BACKLOG, 1000)
+            for endpoint in fast:
+                await stand.add_backlog(endpoint, 10_000, 100)
+            for endpoint in (*present.values(), *fast):
+                await stand.switch(endpoint, on=False)
+            stand.quiet = [(await stand.add_endpoint("take", 50)).organization_id for _ in range(options.quiet)]
+            with ExitStack() as processes:
+                for part in ("relay", "workflows", "events") if options.shape == "apart" else ("all",):
+                    processes.enter_context(process(environment, part))
+                await measure_period(stand, options, None)  # warms up
+                figures = {one: await compare(stand, options, endpoint) for one, endpoint in present.items()}
+                rates = {str(count): await throughput(stand, fast[:count], options.seconds) for count in (1, 10)}
+                return figures | {"deliveries_per_s": rates}
+
+
+def neighbour_figures(options: Options = Options()) -> dict[str, dict[str, float]]:
+    """For `bench/events.py --neighbour`."""
+    return asyncio.run(measure(options))
+
+
+def show(figures: dict[str, dict[str, float]]) -> None:
+    columns = ("undisturbed_p50_ms", "disturbed_p50_ms", "undisturbed_p99_ms", "disturbed_p99_ms", "ratio")
+    table = Table("neighbour", *columns, title="First attempts of quiet endpoints")
+    for name, found in figures.items():
+        if "ratio" in found:
+            table.add_row(name, *(str(found[column]) for column in columns))
+    console = Console()
+    console.print(table)
+    for count, rate in figures["deliveries_per_s"].items():
+        console.print(f"{rate} deliveries a second by {count} endpoint(s)")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Whether one organization's endpoint disturbs the others.")
+    parser.add_argument("--seconds", type=float, default=Options().seconds, help="of each period")
+    parser.add_argument("--rounds", type=int, default=Options().rounds)
+    parser.add_argument("--quiet", type=int, default=Options().quiet, help="organizations")
+    parser.add_argument("--per-second", type=float, default=Options().per_second, help="their events, together")
+    parser.add_argument("--rate-limit", type=int, default=Options().rate_limit, help="of the neighbours")
+    parser.add_argument("--shape", choices=("apart", "one"), default="apart")
+    parser.add_argument("--neighbours", nargs="+", choices=NEIGHBOURS, default=list(NEIGHBOURS))
+    parser.add_argument("--json", action="store_true", help="print one JSON line")
+    given = vars(parser.parse_args())
+    as_json = given.pop("json")
+    figures = neighbour_figures(Options(**given | {"neighbours": tuple(given["neighbours"])}))
+    if as_json:
+        print(json.dumps({"required": MOST, **figures}))
+    else:
+        show(figures)
+    raise SystemExit(any(found.get("ratio", 0) > MOST for found in figures.values()))
+
+
+if __name__ == "__main__":
+    main()

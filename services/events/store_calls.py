@@ -1,0 +1,39 @@
+"""The SQL of calls to drains that are under way: Postgres carries them from the fan-out's process to the drain's."""
+
+from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager
+from typing import cast
+from uuid import UUID
+
+from psycopg import AsyncConnection as Connection
+from sqlalchemy import ARRAY, String, Uuid, bindparam, column, func, select
+from sqlalchemy import cast as sql_cast
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from shared.database import Database
+
+CHANNEL = "upward_deliveries"
+
+
+async def notify_called(session: AsyncSession, endpoint_ids: Collection[UUID]) -> None:
+    """Tells the drains of these endpoints, in whichever process, once the transaction has committed."""
+    given = (
+        func.unnest(bindparam("endpoint_ids", list(endpoint_ids), ARRAY(Uuid)))
+        .table_valued(column("id", Uuid), name="given")
+        .render_derived()
+    )
+    await session.execute(select(func.pg_notify(CHANNEL, sql_cast(given.c.id, String))))
+
+
+@asynccontextmanager
+async def hear_calls(database: Database) -> AsyncIterator[AsyncIterator[UUID]]:
+    """The endpoints that are called while the block lasts, on a connection of its own. May raise what the database's
+    driver raises."""
+    async with database.engine.connect() as pooled:
+        try:
+            await pooled.execution_options(isolation_level="AUTOCOMMIT")
+            connection = cast(Connection, (await pooled.get_raw_connection()).driver_connection)
+            await connection.execute(f"listen {CHANNEL}")
+            yield (UUID(notification.payload) async for notification in connection.notifies())
+        finally:
+            await pooled.invalidate()  # closed, not pooled: it listens
