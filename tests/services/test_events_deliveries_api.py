@@ -16,8 +16,8 @@ from services.events.models_endpoints import AttemptRow, Backfill, EndpointRow
 from services.events.outbound import Sender
 from services.events.store_endpoints import create_endpoint
 from shared.database import Database
+from tests.services.deliveries.stand import SECRET, drain, make_due, paused, spread, tell
 from tests.services.endpoints_admin import Admin, KeyMaker, endpoints_admin, fields, refusal
-from tests.services.test_events_drain import SECRET, drain, make_due, paused, spread, tell
 from tests.webhook_receiver import Received, Receiver, Reply, receiving
 
 

@@ -17,9 +17,9 @@ from shared.auth import Role
 from shared.contracts.events import CyclePaused
 from shared.database import Database
 from shared.http.idempotency import IdempotencyRecord
+from tests.services.deliveries.stand import spread, tell
 from tests.services.endpoints_admin import URL, Admin, KeyMaker, endpoints_admin, fields, refusal
 from tests.services.programs_examples import once, staged
-from tests.services.test_events_drain import spread, tell
 
 KEYS = (
     *(EndpointRow.id, EndpointSecret.endpoint_id, DeliveryRow.endpoint_id, Lane.endpoint_id, AttemptRow.endpoint_id),

@@ -1,0 +1,195 @@
+"""What an endpoint gets of the past, and what not: choices, tests, replays, catching up, retention."""
+
+from collections.abc import Callable
+from uuid import UUID, uuid4
+
+from sqlalchemy import delete, select, update
+
+from services.events import store_endpoints
+from services.events.deliveries import DeliveryState, DrainState, Schedule
+from services.events.delivering import Drain
+from services.events.endpoints import ReplayRequest
+from services.events.models import Event
+from services.events.models_endpoints import DeliveryRow
+from services.events.outbound import Sender
+from services.events.store_backfill import fill_page
+from services.events.store_deliveries import read_due
+from services.events.store_fanout import read_called
+from shared.contracts.endpoints import DisableReason, Drained, EndpointRef, EndpointState
+from shared.contracts.events import PairCompleted
+from shared.database import Database
+from tests.services.deliveries.stand import (
+    QUICK,
+    drain,
+    fail,
+    make_due,
+    make_endpoint,
+    paused,
+    row_of,
+    spread,
+    states,
+    tell,
+)
+from tests.webhook_receiver import Received, Receiver, Reply, receiving
+
+
+async def test_an_endpoint_that_answers_410_is_disabled_at_once_and_gets_everything_when_it_is_enabled(
+    db: Database, organization_id: UUID, endpoint: EndpointRef, receiver: Receiver, sender: Sender
+) -> None:
+    async def gone(received: Received) -> Reply:
+        return Reply(410)
+
+    receiver.decide = gone
+    await tell(db, organization_id, paused(1), paused(1))
+    assert await drain(db, sender, endpoint) == Drained()
+    row = await row_of(db, endpoint)
+    assert (row.state, row.disable_reason) == (EndpointState.DISABLED, DisableReason.GONE)
+    await tell(db, organization_id, paused(2))
+    assert await drain(db, sender, endpoint) == Drained()
+    assert len(receiver.received) == 1, "nothing is sent while it is disabled"
+    receiver.decide = Receiver("").decide
+    async with db.transaction() as session:
+        await store_endpoints.enable_endpoint(session, endpoint, catch_up=True)
+    await spread(db)
+    await drain(db, sender, endpoint)
+    types = {one.sequence: one.event.get_type() for one in receiver.taken}
+    assert sorted(types) == [1, 2, 3, 4, 5]
+    assert [types[3], types[5]] == ["app.upward.endpoint.disabled.v1", "app.upward.endpoint.enabled.v1"]
+
+
+async def test_an_endpoint_that_is_enabled_without_catching_up_gets_what_comes(
+    db: Database, organization_id: UUID, endpoint: EndpointRef, receiver: Receiver, sender: Sender
+) -> None:
+    await tell(db, organization_id, paused(1))
+    async with db.transaction() as session:
+        await store_endpoints.disable_endpoint(session, endpoint)
+    await tell(db, organization_id, paused(2))
+    async with db.transaction() as session:
+        await store_endpoints.enable_endpoint(session, endpoint, catch_up=False)
+    await tell(db, organization_id, paused(3))
+    await drain(db, sender, endpoint)
+    assert [one.event.get_type() for one in receiver.taken] == [
+        "app.upward.endpoint.enabled.v1",
+        "app.upward.cycle.paused.v1",
+    ]
+    assert (await states(db, endpoint))[1] == DeliveryState.DROPPED
+
+
+async def test_types_choose_and_a_test_reaches_its_own_endpoint_alone(
+    db: Database, organization_id: UUID, endpoint: EndpointRef, receiver: Receiver, sender: Sender
+) -> None:
+    async with receiving() as other:
+        pairs = await make_endpoint(db, organization_id, other, types=("pair.completed",))
+        await tell(db, organization_id, paused(1), PairCompleted(pair_id=uuid4(), cycle_id=uuid4()))
+        async with db.transaction() as session:
+            await store_endpoints.test_endpoint(session, pairs)
+        await spread(db)
+        await tell(db, uuid4(), paused(9))
+        for one in (endpoint, pairs):
+            await drain(db, sender, one)
+        assert sorted(receiver.sequences) == [1, 2]
+        assert sorted(one.event.get_type() for one in other.taken) == [
+            "app.upward.endpoint.tested.v1",
+            "app.upward.pair.completed.v1",
+        ]
+
+
+async def test_replays_come_in_order_with_the_same_webhook_id(
+    db: Database, organization_id: UUID, endpoint: EndpointRef, receiver: Receiver, sender: Sender
+) -> None:
+    await tell(db, organization_id, *(paused(number % 2) for number in range(6)))
+    await drain(db, sender, endpoint)
+    before = {one.sequence: one.headers["webhook-id"] for one in receiver.taken}
+    receiver.taken.clear()
+    async with db.transaction() as session:
+        since = await session.scalar(select(Event.recorded_at).where(Event.sequence == 5))
+    for wanted, expected in (
+        (ReplayRequest(what="all", sequence=2), [2]),
+        (ReplayRequest(what="all", from_sequence=2, to_sequence=4), [2, 3, 4]),
+        (ReplayRequest(what="all", since=since), [5, 6]),
+        (ReplayRequest(what="dead", from_sequence=1), []),
+    ):
+        async with db.transaction() as session:
+            await store_endpoints.replay(session, endpoint, wanted)
+        await drain(db, sender, endpoint)
+        assert sorted(receiver.sequences) == expected
+        assert all(one.headers["webhook-id"] == before[one.sequence] for one in receiver.taken)
+        receiver.taken.clear()
+
+
+async def test_a_replay_that_is_asked_for_during_a_drain_is_sent_by_it(
+    db: Database, organization_id: UUID, endpoint: EndpointRef, receiver: Receiver, sender: Sender
+) -> None:
+    class Interrupted(Drain):
+        async def _send(self, heartbeat: Callable[[], object]) -> Drained:
+            async with db.transaction() as session:
+                await store_endpoints.replay(session, endpoint, ReplayRequest(what="all", sequence=1))
+            return await super()._send(heartbeat)
+
+    await tell(db, organization_id, paused(1))
+    await drain(db, sender, endpoint)
+    await tell(db, organization_id, paused(2))
+    await Interrupted(db, sender, endpoint, Schedule(), QUICK).run(lambda: None)
+    assert sorted(receiver.sequences) == [1, 1, 2]
+    assert (await row_of(db, endpoint)).drain_state == DrainState.IDLE
+
+
+async def test_dead_letters_are_replayed_and_nothing_else(
+    db: Database, organization_id: UUID, endpoint: EndpointRef, receiver: Receiver, sender: Sender
+) -> None:
+    await tell(db, organization_id, paused(1), paused(2))
+    await drain(db, sender, endpoint)
+    receiver.decide = fail
+    await tell(db, organization_id, paused(3))
+    for _ in range(10):
+        await drain(db, sender, endpoint)
+        await make_due(db, endpoint)
+    assert (await states(db, endpoint))[3] == DeliveryState.DEAD
+    receiver.decide = Receiver("").decide
+    receiver.taken.clear()
+    async with db.transaction() as session:
+        await store_endpoints.replay(session, endpoint, ReplayRequest(from_sequence=1))
+    await drain(db, sender, endpoint)
+    assert receiver.sequences[:1] == [3]
+    assert (await states(db, endpoint))[3] == DeliveryState.DELIVERED
+
+
+async def test_a_call_is_noted_only_if_no_later_one_came(
+    db: Database, organization_id: UUID, endpoint: EndpointRef
+) -> None:
+    await tell(db, organization_id, paused(1))
+    async with db.transaction() as session:
+        [called] = [one for one in await read_called(session, 100) if one.endpoint == endpoint]
+    assert called.calls == 1
+
+
+async def test_nothing_is_due_while_events_of_the_past_are_to_come_first(
+    db: Database, organization_id: UUID, endpoint: EndpointRef
+) -> None:
+    await tell(db, organization_id, paused(1))
+    async with db.transaction() as session:
+        await store_endpoints.disable_endpoint(session, endpoint)
+    await tell(db, organization_id, paused(2))
+    async with db.transaction() as session:
+        await store_endpoints.enable_endpoint(session, endpoint, catch_up=True)
+    await tell(db, organization_id, paused(2))
+    async with db.transaction() as session:
+        assert await read_due(session, endpoint, 100, ()) == []
+        while await fill_page(session, endpoint):
+            pass
+        heads = [due.event.sequence for due in await read_due(session, endpoint, 100, ())]
+    assert sorted(heads) == [1, 2, 3], "of their subject, 3 is sent before 5"
+
+
+async def test_what_retention_took_is_dropped_and_the_rest_of_its_lane_goes_on(
+    db: Database, organization_id: UUID, endpoint: EndpointRef, receiver: Receiver, sender: Sender
+) -> None:
+    await tell(db, organization_id, paused(1), paused(1), paused(2), paused(1))
+    async with db.transaction() as session:
+        await session.execute(delete(Event).where(Event.sequence <= 2))
+        of_yesterday = update(DeliveryRow).where(DeliveryRow.sequence <= 2).values(day=DeliveryRow.day - 1)
+        await session.execute(of_yesterday)
+    assert await drain(db, sender, endpoint) == Drained()
+    assert sorted(receiver.sequences) == [3, 4]
+    dropped = [sequence for sequence, state in (await states(db, endpoint)).items() if state == DeliveryState.DROPPED]
+    assert dropped == [1, 2]
