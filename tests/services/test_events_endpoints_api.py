@@ -21,7 +21,10 @@ from tests.services.endpoints_admin import URL, Admin, KeyMaker, endpoints_admin
 from tests.services.programs_examples import once, staged
 from tests.services.test_events_drain import spread, tell
 
-TABLES = (EndpointRow, EndpointSecret, DeliveryRow, Lane, AttemptRow, Backfill)
+KEYS = (
+    *(EndpointRow.id, EndpointSecret.endpoint_id, DeliveryRow.endpoint_id, Lane.endpoint_id, AttemptRow.endpoint_id),
+    Backfill.endpoint_id,
+)
 
 
 @pytest.fixture
@@ -135,10 +138,8 @@ async def test_deleting_removes_everything_of_the_endpoint(admin: Admin, db: Dat
     for answer in (await admin.http.delete(path, headers=admin.headers), await admin.get(path)):
         assert refusal(answer) == (404, "endpoint_not_found")
     async with db.transaction() as session:
-        for table in TABLES:
-            key = EndpointRow.id if table is EndpointRow else table.endpoint_id
-            left = set(await session.scalars(select(key)))
-            assert left <= {UUID(kept["id"])}, table
+        for key in KEYS:
+            assert set(await session.scalars(select(key))) <= {UUID(kept["id"])}, key
 
 
 async def test_disabling_and_enabling_are_told_once_each(admin: Admin, db: Database) -> None:
