@@ -99,6 +99,8 @@ class Drain:
                 await asyncio.sleep(LOOK_SECONDS)
             elif (drained := await self._rest()) is not None:
                 return drained
+            else:
+                await self._fill(heartbeat)  # a replay may have been asked for meanwhile
 
     async def _take_up(self) -> bool:
         """Starts what is due, as far as there is room and the endpoint's rate allows; False when it is disabled."""
@@ -177,7 +179,7 @@ class Drain:
             await store_deliveries.save_verdict(session, self._endpoint, owner_id, judge(health, outcomes, now))
 
     async def _rest(self) -> Drained | None:
-        """Ends the drain, unless something became due meanwhile."""
+        """Ends the drain, unless something became due, or was asked for, meanwhile."""
         async with self._database.transaction() as session:
             await store_deliveries.drop_lost(session, self._endpoint)
             rested, next_due_at = await store_deliveries.rest(session, self._endpoint)

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.events.deliveries import DeliveryState, DrainState, Due, EndpointToDrain, Health, Outcome, Verdict
 from services.events.models import Event
-from services.events.models_endpoints import AttemptRow, DeliveryRow, EndpointRow, EndpointSecret, Lane
+from services.events.models_endpoints import AttemptRow, Backfill, DeliveryRow, EndpointRow, EndpointSecret, Lane
 from services.events.store import record_of
 from shared.contracts.endpoints import EndpointRef, EndpointState
 from shared.contracts.events import EndpointDisabled, EndpointFailing
@@ -170,13 +170,16 @@ async def save_verdict(session: AsyncSession, endpoint: EndpointRef, owner_id: U
 
 
 async def rest(session: AsyncSession, endpoint: EndpointRef) -> tuple[bool, datetime | None]:
-    """Ends the drain if nothing is due: whether it ended, and when something will be."""
+    """Ends the drain if nothing is due and no backfill waits: whether it ended, and when something will be due."""
     await session.execute(select(EndpointRow.id).where(_is(endpoint)).with_for_update())
     mine = (Lane.endpoint_id == endpoint.endpoint_id, Lane.organization_id == endpoint.organization_id)
     next_due_at, due = (
         await session.execute(select(func.min(Lane.due_at), func.min(Lane.due_at) <= NOW).where(*mine))
     ).one()
-    if due:
+    past = exists().where(
+        Backfill.organization_id == endpoint.organization_id, Backfill.endpoint_id == endpoint.endpoint_id
+    )
+    if due or await session.scalar(select(past)):
         return False, next_due_at
     await session.execute(update(EndpointRow).where(_is(endpoint)).values(drain_state=DrainState.IDLE))
     return True, next_due_at

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 from ipaddress import ip_network
 from uuid import UUID, uuid4
@@ -300,6 +300,23 @@ async def test_replays_come_in_order_with_the_same_webhook_id(
         assert sorted(receiver.sequences) == expected
         assert all(one.headers["webhook-id"] == before[one.sequence] for one in receiver.taken)
         receiver.taken.clear()
+
+
+async def test_a_replay_that_is_asked_for_during_a_drain_is_sent_by_it(
+    db: Database, organization_id: UUID, endpoint: EndpointRef, receiver: Receiver, sender: Sender
+) -> None:
+    class Interrupted(Drain):
+        async def _send(self, heartbeat: Callable[[], object]) -> Drained:
+            async with db.transaction() as session:
+                await store_endpoints.replay(session, endpoint, ReplayRequest(what="all", sequence=1))
+            return await super()._send(heartbeat)
+
+    await tell(db, organization_id, paused(1))
+    await drain(db, sender, endpoint)
+    await tell(db, organization_id, paused(2))
+    await Interrupted(db, sender, endpoint, Schedule(), QUICK).run(lambda: None)
+    assert sorted(receiver.sequences) == [1, 1, 2]
+    assert (await row_of(db, endpoint)).drain_state == DrainState.IDLE
 
 
 async def test_dead_letters_are_replayed_and_nothing_else(
