@@ -25,6 +25,7 @@ from shared.auth import Role
 from shared.database import Database
 from shared.logging import configure_logging
 from tests.e2e.canaries import PROGRAM, Players, TroublesomeMail, write_people
+from tests.webhook_receiver import Received, Receiver, Reply, receiving
 from upward.demo.admin import AdminClient
 from upward.demo.mailbox import Mailbox
 from upward.stack import Stack, running_stack
@@ -52,6 +53,8 @@ class Aftermath:
     cycle_id: str = ""
     cycle: dict[str, Any] = field(default_factory=dict)
     answers: dict[str, int] = field(default_factory=dict)
+    deliveries: int = 0
+    """How many webhooks arrived."""
 
 
 class Admin(AdminClient):
@@ -64,11 +67,12 @@ async def live_through(folder: Path) -> Aftermath:
     left = Aftermath()
     stacked = folder / "stack"
     with pytest.MonkeyPatch.context() as patch, captured_output(folder / "output.log"):
+        patch.setenv("UPWARD_WEBHOOK_DEVELOPMENT_NETWORKS", '["127.0.0.0/8"]')
         patch.setattr("upward.stack.MailCatcher", TroublesomeMail)
         patch.setattr("services.notifications.delivery.compose", stumbling(compose))
         patch.setattr("services.intake.api.internal.check_application", stumbling(check_application))
-        async with running_stack(stacked) as stack:
-            await play(stack, left, folder)
+        async with running_stack(stacked) as stack, receiving() as receiver:
+            await play(stack, left, folder, receiver)
             await gather(stack, left)
     left.logs["our own output"] = (folder / "output.log").read_text()
     left.logs["Temporal's log"] = (stacked / "temporal/server.log").read_text()
@@ -110,8 +114,8 @@ def captured_output(path: Path) -> Iterator[None]:
             structlog.configure(**structure)
 
 
-async def play(stack: Stack, left: Aftermath, folder: Path) -> None:
-    """One cycle, from the import of the people to its report."""
+async def play(stack: Stack, left: Aftermath, folder: Path, receiver: Receiver) -> None:
+    """One cycle, from the import of the people to its report, with an endpoint that listens."""
     async with stack.resources.database.transaction() as session:
         organization_id = await find_or_create_organization(session, "Quarry")
         key = await create_access_key(session, organization_id, Role.ADMIN, "tests")
@@ -126,15 +130,48 @@ async def play(stack: Stack, left: Aftermath, folder: Path) -> None:
             program = await admin.create_program(
                 PROGRAM | {"sponsor_id": people[0]["id"], "coordinator_ids": [people[1]["id"]]}
             )
+            listening = await listen_in(client, key, receiver, str(people[0]["id"]), left)
             left.cycle_id = (await admin.trigger_cycle(program["id"]))["id"]
             left.problems = await provoke(client, key, left.cycle_id, folder)
             async with asyncio.timeout(240):
                 await _follow(admin, players, mailbox, left)
+            await end_listening(client, listening, receiver, mailbox, left)
             left.feed = json.dumps(await admin.events(0))
         finally:
             await admin.close()
         left.secrets |= {f"link {number}": token for number, token in enumerate(sorted(players.tokens))}
         left.answers = dict(players.statuses)
+
+
+async def listen_in(
+    client: httpx.AsyncClient, key: str, receiver: Receiver, owner_id: str, left: Aftermath
+) -> httpx.Request:
+    """An endpoint with canaries in its URL, its description and its answers; the request that tests it is answered."""
+    receiver.decide = _echo
+    url = f"{receiver.url}/Hookteal?token=hookteal"
+    body = {"url": url, "owner_id": owner_id, "description": "Plainlavender"}
+    headers = {"authorization": f"Bearer {key}", "idempotency-key": "endpoint"}
+    made = (await client.post("/v1/endpoints", json=body, headers=headers)).raise_for_status().json()
+    left.secrets["signing secret"] = made["secret"]
+    return client.build_request("POST", f"/v1/endpoints/{made['id']}/test", headers=headers)
+
+
+async def _echo(received: Received) -> Reply:
+    """Takes everything but the test, to which it says that nobody is there."""
+    if received.event.get_type() == "app.upward.endpoint.tested.v1":
+        return Reply(410, {}, b"Echomaroon has left")
+    return Reply(200, {}, b"Echomaroon: taken")
+
+
+async def end_listening(
+    client: httpx.AsyncClient, test: httpx.Request, receiver: Receiver, mailbox: Mailbox, left: Aftermath
+) -> None:
+    """The endpoint answers its test by 410, is disabled, and its owner gets a letter."""
+    (await client.send(test)).raise_for_status()
+    async with asyncio.timeout(60):
+        while not any(letter.template.startswith("endpoint_disabled") for letter in mailbox.new_letters()):
+            await asyncio.sleep(0.2)
+    left.deliveries = len(receiver.taken)
 
 
 async def _follow(admin: Admin, players: Players, mailbox: Mailbox, left: Aftermath) -> None:
@@ -178,6 +215,9 @@ async def provoke(client: httpx.AsyncClient, key: str, cycle_id: str, folder: Pa
         await client.get("/v1/people", headers={"authorization": "Bearer upw_wrongscarlet"}),
         await client.post(f"/v1/pairs/{cycle_id}/end", headers=signed, json={"reason": "wrongscarlet"}),
         await client.post("/internal/intake/links/resolve", headers=signed, json={"token": "wrongscarlet" * 4}),
+        await client.post("/v1/endpoints", headers=once, json={"url": "https://wrongscarlet/", "owner_id": cycle_id}),
+        await client.post("/v1/endpoints", headers=once, json={"url": "wrongscarlet", "description": "wrongscarlet\n"}),
+        await client.get("/v1/endpoints?cursor=wrongscarlet", headers=signed),
         await client.get("/p/" + "wrongscarlet" * 4, headers={"accept": "application/json"}),
     ]
     assert [answer.request.url.path for answer in answers if answer.status_code < 400] == []

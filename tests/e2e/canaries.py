@@ -28,6 +28,9 @@ WORDS = {
     "note": "notesienna",
     "comment": "commentochre",
     "refused input": "wrongscarlet",
+    "endpoint url": "hookteal",
+    "endpoint description": "plainlavender",
+    "endpoint answer": "echomaroon",
 }
 SENIORS, JUNIORS = range(2, 9), range(9, 16)
 REFUSED, PUT_OFF, CUT_OFF = 15, 2, 1

@@ -12,7 +12,8 @@ import pytest
 from tests.e2e.aftermath import Aftermath, live_through
 from tests.e2e.canaries import WORDS
 
-PERSONAL = {kind for kind in WORDS if kind not in ("note", "comment", "refused input")}
+OF_ENDPOINT = {kind for kind in WORDS if kind.startswith("endpoint")}
+PERSONAL = {kind for kind in WORDS if kind not in ("note", "comment", "refused input")} - OF_ENDPOINT
 ALLOWED = {
     # What people wrote and who they are stays with the service that owns it.
     "intake.person": PERSONAL,
@@ -20,6 +21,10 @@ ALLOWED = {
     "feedback.survey_answer": {"comment", "given name"},
     # The features that a match run was computed from, so that it can be replayed: no name, no address.
     "matching.match_run": {"department", "location"},
+    "events.endpoint": {"endpoint url", "endpoint description"},
+    "events.attempt": {"endpoint answer"},
+    # The answer that a repeated request gets, without the secret.
+    "shared.idempotency_key": {"endpoint url", "endpoint description"},
 }
 
 
@@ -48,6 +53,8 @@ def test_the_cycle_really_happened_with_all_its_trouble(aftermath: Aftermath) ->
     for kind in ("enrolment", "acceptance", "check", "survey"):
         assert aftermath.answers[f"{kind} 303"] > 3
     assert sum(kind.startswith("link") for kind in aftermath.secrets) > 40
+    assert aftermath.deliveries > 10
+    assert "endpoint_disabled" in aftermath.tables["notifications.message"], "its owner was told"
     assert len(aftermath.problems) >= 12
 
 
@@ -73,7 +80,7 @@ def test_the_event_log_and_its_feed_hold_no_canary(aftermath: Aftermath) -> None
 
 def test_no_temporal_history_holds_a_canary(aftermath: Aftermath) -> None:
     kinds = {name.partition("-")[0] for name in aftermath.histories}
-    assert kinds >= {"cycle", "round", "announcement", "concern", "schedule"}
+    assert kinds >= {"cycle", "round", "announcement", "concern", "schedule", "endpoint"}
     joined = "\n".join(aftermath.histories.values())
     for failure in ("MailServerAway", "RuntimeError"):
         assert failure in joined, "the failures of activities are among them"
@@ -92,7 +99,7 @@ def test_temporal_s_own_files_and_schedules_hold_no_canary(aftermath: Aftermath)
 
 
 def test_no_log_holds_a_canary(aftermath: Aftermath) -> None:
-    for happened in ("request.answered", "request.failed", "activity.failed", "message.failed"):
+    for happened in ("request.answered", "request.failed", "activity.failed", "message.failed", "delivery.attempted"):
         assert happened in aftermath.logs["our own output"]
     assert '"level": "debug"' in aftermath.logs["our own output"], "from DEBUG on"
     assert {where: canaries_in(lines) for where, lines in aftermath.logs.items() if canaries_in(lines)} == {}
@@ -105,5 +112,9 @@ def test_no_problem_repeats_what_was_sent(aftermath: Aftermath) -> None:
 @pytest.mark.parametrize("place", ["tables", "histories", "logs", "problems", "feed"])
 def test_no_link_and_no_key_is_kept_or_told(aftermath: Aftermath, place: str) -> None:
     kept = getattr(aftermath, place)
+    if place == "tables":  # what signs is needed as it is, there and nowhere else
+        signing = kept["events.endpoint_secret"]
+        assert secrets_in(signing, aftermath) == {"signing secret"}
+        kept = {name: rows for name, rows in kept.items() if name != "events.endpoint_secret"}
     texts = [kept] if isinstance(kept, str) else kept.values() if isinstance(kept, dict) else kept
     assert secrets_in("\n".join(texts), aftermath) == set()

@@ -25,6 +25,7 @@ ENDINGS = [
     "active",
     '"failed":[],"next":null}',
     "False",
+    "disabled",
     '"code":"invalid"',
 ]
 
