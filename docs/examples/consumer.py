@@ -1,5 +1,4 @@
-"""A consumer of Upward's events: `serve PORT` takes webhooks; `prove`, run by cron, reads the feed, handles what no
-webhook brought, and proves that nothing is missing. Both handle each event once."""
+"""Consumes Upward's events, each once: `serve PORT` takes webhooks, `prove` (by cron) finds what they did not bring."""
 
 import hashlib
 import json
@@ -11,9 +10,9 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import httpx
 from standardwebhooks import Webhook
 
-STORE = sqlite3.connect("consumer.db")
+STORE = sqlite3.connect("consumer.db", timeout=10)
 STORE.execute("create table if not exists handled (id text primary key)")
-STORE.execute("create table if not exists proven (one integer primary key, sequence integer, digest text)")
+STORE.execute("create table if not exists proven (sequence integer, digest text, epoch text)")
 API = httpx.Client(base_url=os.environ["UPWARD_URL"], headers={"authorization": f"Bearer {os.environ['UPWARD_KEY']}"})
 
 
@@ -37,23 +36,23 @@ def handle(event: dict[str, str]) -> None:
 
 
 def prove() -> None:
-    start = API.get("/v1/events/checkpoint", params={"at": 0}).raise_for_status().json()["digest"]
-    sequence, digest = STORE.execute("select sequence, digest from proven").fetchone() or (0, start)
-    while (page := API.get("/v1/events", params={"after": sequence, "limit": 1000})).json().get("events"):
+    start = API.get("/v1/events/checkpoint", params={"at": 0}).raise_for_status().json()
+    sequence, digest, epoch = STORE.execute("select * from proven").fetchone() or (0, start["digest"], start["epoch"])
+    while (page := API.get("/v1/events", params={"after": sequence, "epoch": epoch})).json().get("events"):
         for event in page.json()["events"]:
             handle(event)
             told = {name: event[name] for name in ("id", "sequence", "type", "subject", "time", "data")}
             text = json.dumps(told, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
             sequence, digest = int(event["sequence"]), hashlib.sha256(bytes.fromhex(digest) + text.encode()).hexdigest()
-    resync = page.status_code in (409, 410)  # this is another log than the one we followed, or it begins later
-    reached = API.get("/v1/events/checkpoint", params={} if resync else {"at": sequence}).raise_for_status().json()
-    if not resync and reached["digest"] != digest:
+    here = API.get("/v1/events/checkpoint", params={"at": sequence})
+    same = here.is_success and here.json()["digest"] == digest
+    if page.is_success and not same:
         sys.exit(f"the events up to {sequence} are not those that happened")
-    with STORE:  # before this, a resync reads anew, by the API, all that you keep of Upward's
-        STORE.execute("insert or replace into proven values (1, ?, ?)", [reached["sequence"], reached["digest"]])
-    print("resync: events go on after" if resync else "complete up to", reached["sequence"])
+    found = (here if same else API.get("/v1/events/checkpoint")).raise_for_status().json()
+    with STORE:  # if it is not the same log any more, read anew before this, by the API, all that you keep of Upward's
+        STORE.execute("delete from proven")
+        STORE.execute("insert into proven values (:sequence, :digest, :epoch)", found)
+    print("complete up to" if same else "resync: events go on after", found["sequence"])
 
 
-if sys.argv[1] == "serve":
-    HTTPServer(("127.0.0.1", int(sys.argv[2])), Receiver).serve_forever()
-prove()
+HTTPServer(("127.0.0.1", int(sys.argv[2])), Receiver).serve_forever() if sys.argv[1] == "serve" else prove()

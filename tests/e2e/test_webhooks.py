@@ -253,21 +253,27 @@ async def test_the_documented_consumer_notices_when_the_log_is_not_the_one_it_re
 async def test_the_documented_consumer_starts_anew_at_the_checkpoint_when_the_feed_says_so(
     tmp_path: Path, status: int
 ) -> None:
-    digest, feed = "5d" * 32, FastAPI()
+    digest, feed, log = "5d" * 32, FastAPI(), {"epoch": "a", "start": "00" * 32, "head": 0}
 
     @feed.get("/v1/events")
-    async def read_events(after: int) -> JSONResponse:
-        return JSONResponse({}, status) if after < 7 else JSONResponse({"events": [], "after": after, "more": False})
+    async def read_events(after: int, epoch: str) -> JSONResponse:
+        known = epoch == log["epoch"]
+        return JSONResponse({"events": [], "after": after, "more": False} if known else {}, 200 if known else status)
 
     @feed.get("/v1/events/checkpoint")
-    async def read_checkpoint(at: int = 7) -> dict[str, Any]:
-        return {"sequence": at, "digest": digest if at == 7 else "00" * 32}
+    async def read_checkpoint(at: int | None = None) -> dict[str, Any]:
+        sequence = log["head"] if at is None else at
+        return {"sequence": sequence, "digest": digest if sequence == 7 else log["start"], "epoch": log["epoch"]}
 
     with listen("127.0.0.1", 0) as address:
         server = Server(uvicorn.Config(feed, log_config=None, access_log=False, lifespan="off"))
         serving = asyncio.create_task(server.serve(sockets=[address]))
         consumer = Consumer(tmp_path, f"http://127.0.0.1:{address.getsockname()[1]}", "key")
         try:
+            assert await consumer.prove() == (0, "complete up to 0")
+            log |= {"epoch": "b"}  # a restore that lost nothing of what it has
+            assert await consumer.prove() == (0, "complete up to 0")
+            log |= {"epoch": "c", "start": "11" * 32, "head": 7}  # another log than the one that it followed
             assert await consumer.prove() == (0, "resync: events go on after 7")
             with consumer.store() as store:
                 assert store.execute("select sequence, digest from proven").fetchall() == [(7, digest)]
