@@ -67,14 +67,15 @@ class Drain:
         self._next_start = 0.0
         self._look_in = LOOK_SECONDS
 
-    async def run(self, heartbeat: Callable[[], object]) -> Drained:
-        """Sends until nothing is due, or the time is over. `heartbeat` is called at least every second."""
+    async def run(self, heartbeat: Callable[[], object], stopping: Callable[[], bool] = lambda: False) -> Drained:
+        """Sends until nothing is due, the time is over, or this process is `stopping`: what is under way is finished.
+        `heartbeat` is called about every second."""
         async with self._database.transaction() as session:
             if not await store_deliveries.begin_drain(session, self._endpoint):
                 return Drained()
         try:
             await self._fill(heartbeat)
-            return await self._send(heartbeat)
+            return await self._send(heartbeat, stopping)
         finally:
             for task in self._under_way:
                 task.cancel()
@@ -88,21 +89,22 @@ class Drain:
             async with self._database.transaction() as session:
                 more = await fill_page(session, self._endpoint)
 
-    async def _send(self, heartbeat: Callable[[], object]) -> Drained:
+    async def _send(self, heartbeat: Callable[[], object], stopping: Callable[[], bool]) -> Drained:
         clock = asyncio.get_running_loop().time
         ends_at = clock() + self._limits.longest
         quiet_since, enabled = clock(), True
         while True:
             heartbeat()
             self._called.clear()
-            if enabled and clock() < ends_at:
+            over = clock() >= ends_at or stopping()
+            if enabled and not over:
                 enabled = await self._take_up()
             if self._under_way:
                 await self._settle_some()
                 quiet_since = clock()
             elif not enabled:
                 return Drained()
-            elif clock() >= ends_at:
+            elif over:
                 return Drained(next_due_at=datetime.now(UTC))
             elif clock() - quiet_since < self._limits.linger:
                 await self._wait(min(self._look_in, self._limits.linger))
@@ -170,8 +172,10 @@ class Drain:
     async def _wait(self, seconds: float) -> None:
         """Until an attempt has ended, the endpoint is called, or the time is over."""
         call = asyncio.create_task(self._called.wait())
-        await asyncio.wait({call, *self._under_way}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-        call.cancel()
+        try:
+            await asyncio.wait({call, *self._under_way}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            call.cancel()
 
     async def _settle_some(self) -> None:
         """Records the attempts that have ended, or comes back in a moment when none has."""

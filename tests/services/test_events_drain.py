@@ -8,7 +8,7 @@ from ipaddress import ip_network
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import func, select, update
 
 from services.events import store_endpoints
 from services.events.deliveries import RETRY_DELAYS, DeliveryState, DrainState, Schedule
@@ -19,8 +19,6 @@ from services.events.models_endpoints import AttemptRow, DeliveryRow, EndpointRo
 from services.events.outbound import Sender
 from services.events.sequencer import sequence_batch
 from services.events.signing import new_secret
-from services.events.store_backfill import fill_page
-from services.events.store_deliveries import read_due
 from services.events.store_fanout import fan_out, read_called
 from shared.contracts.endpoints import DisableReason, Drained, EndpointRef, EndpointState
 from shared.contracts.events import CyclePaused, EventData, PairCompleted
@@ -369,51 +367,3 @@ async def test_a_call_is_noted_only_if_no_later_one_came(
     async with db.transaction() as session:
         [called] = [one for one in await read_called(session, 100) if one.endpoint == endpoint]
     assert called.calls == 1
-
-
-async def test_a_replay_that_is_asked_for_during_a_drain_is_sent_by_it(
-    db: Database, organization_id: UUID, endpoint: EndpointRef, receiver: Receiver, sender: Sender
-) -> None:
-    async def replay_first(received: Received) -> Reply:
-        if received.sequence == 2 and len(receiver.received) == 2:
-            async with db.transaction() as session:
-                await store_endpoints.replay(session, endpoint, ReplayRequest(what="all", sequence=1))
-        return Reply()
-
-    receiver.decide = replay_first
-    await tell(db, organization_id, paused(1))
-    await drain(db, sender, endpoint)
-    await tell(db, organization_id, paused(2))
-    assert await drain(db, sender, endpoint) == Drained()
-    assert receiver.sequences == [1, 2, 1]
-    assert (await row_of(db, endpoint)).drain_state == DrainState.IDLE
-
-
-async def test_nothing_is_due_while_events_of_the_past_are_to_come_first(
-    db: Database, organization_id: UUID, endpoint: EndpointRef
-) -> None:
-    await tell(db, organization_id, paused(1))
-    async with db.transaction() as session:
-        await store_endpoints.disable_endpoint(session, endpoint)
-    await tell(db, organization_id, paused(2))
-    async with db.transaction() as session:
-        await store_endpoints.enable_endpoint(session, endpoint, catch_up=True)
-    await tell(db, organization_id, paused(2))
-    async with db.transaction() as session:
-        assert await read_due(session, endpoint, 100, ()) == []
-        while await fill_page(session, endpoint):
-            pass
-        heads = [due.event.sequence for due in await read_due(session, endpoint, 100, ())]
-    assert sorted(heads) == [1, 2, 3], "of their subject, 3 is sent before 5"
-
-
-async def test_what_retention_took_is_dropped_and_the_rest_of_its_lane_goes_on(
-    db: Database, organization_id: UUID, endpoint: EndpointRef, receiver: Receiver, sender: Sender
-) -> None:
-    await tell(db, organization_id, paused(1), paused(1), paused(2), paused(1))
-    async with db.transaction() as session:
-        await session.execute(delete(Event).where(Event.sequence <= 2))
-    assert await drain(db, sender, endpoint) == Drained()
-    assert sorted(receiver.sequences) == [3, 4]
-    dropped = [sequence for sequence, state in (await states(db, endpoint)).items() if state == DeliveryState.DROPPED]
-    assert dropped == [1, 2]
