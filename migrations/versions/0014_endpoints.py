@@ -31,6 +31,7 @@ def upgrade() -> None:
         sa.Column("told_disabling_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("disabled_at", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_endpoint")),
+        sa.UniqueConstraint("organization_id", "id", name=op.f("uq_endpoint_organization_id_id")),
         schema="events",
     )
     op.create_index(
@@ -41,7 +42,6 @@ def upgrade() -> None:
         schema="events",
         postgresql_where=sa.text("drain_state = 'called'"),
     )
-    op.create_index("ix_endpoint_organization_id", "endpoint", ["organization_id", "id"], unique=False, schema="events")
     op.create_table(
         "attempt",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
@@ -55,7 +55,10 @@ def upgrade() -> None:
         sa.Column("failure", sa.String(), nullable=True),
         sa.Column("answer", sa.String(), nullable=True),
         sa.ForeignKeyConstraint(
-            ["endpoint_id"], ["events.endpoint.id"], name=op.f("fk_attempt_endpoint_id_endpoint"), ondelete="CASCADE"
+            ["organization_id", "endpoint_id"],
+            ["events.endpoint.organization_id", "events.endpoint.id"],
+            name=op.f("fk_attempt_organization_id_endpoint_id_endpoint"),
+            ondelete="CASCADE",
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_attempt")),
         schema="events",
@@ -80,7 +83,10 @@ def upgrade() -> None:
         sa.Column("after", sa.BigInteger(), nullable=False),
         sa.Column("up_to", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(
-            ["endpoint_id"], ["events.endpoint.id"], name=op.f("fk_backfill_endpoint_id_endpoint"), ondelete="CASCADE"
+            ["organization_id", "endpoint_id"],
+            ["events.endpoint.organization_id", "events.endpoint.id"],
+            name=op.f("fk_backfill_organization_id_endpoint_id_endpoint"),
+            ondelete="CASCADE",
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_backfill")),
         schema="events",
@@ -105,7 +111,10 @@ def upgrade() -> None:
         ),
         sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(
-            ["endpoint_id"], ["events.endpoint.id"], name=op.f("fk_delivery_endpoint_id_endpoint"), ondelete="CASCADE"
+            ["organization_id", "endpoint_id"],
+            ["events.endpoint.organization_id", "events.endpoint.id"],
+            name=op.f("fk_delivery_organization_id_endpoint_id_endpoint"),
+            ondelete="CASCADE",
         ),
         sa.PrimaryKeyConstraint("organization_id", "endpoint_id", "sequence", name=op.f("pk_delivery")),
         schema="events",
@@ -141,9 +150,9 @@ def upgrade() -> None:
         sa.Column("secret", sa.String(), nullable=False),
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(
-            ["endpoint_id"],
-            ["events.endpoint.id"],
-            name=op.f("fk_endpoint_secret_endpoint_id_endpoint"),
+            ["organization_id", "endpoint_id"],
+            ["events.endpoint.organization_id", "events.endpoint.id"],
+            name=op.f("fk_endpoint_secret_organization_id_endpoint_id_endpoint"),
             ondelete="CASCADE",
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_endpoint_secret")),
@@ -164,7 +173,10 @@ def upgrade() -> None:
         sa.Column("sequence", sa.BigInteger(), nullable=False),
         sa.Column("due_at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(
-            ["endpoint_id"], ["events.endpoint.id"], name=op.f("fk_lane_endpoint_id_endpoint"), ondelete="CASCADE"
+            ["organization_id", "endpoint_id"],
+            ["events.endpoint.organization_id", "events.endpoint.id"],
+            name=op.f("fk_lane_organization_id_endpoint_id_endpoint"),
+            ondelete="CASCADE",
         ),
         sa.PrimaryKeyConstraint("endpoint_id", "subject", name=op.f("pk_lane")),
         schema="events",

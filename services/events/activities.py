@@ -21,4 +21,4 @@ class Activities(EventsActivities):
     async def drain_endpoint(self, request: EndpointRef) -> Drained:
         with self._calls.of(request.endpoint_id) as called:
             drain = Drain(self._database, self._sender, request, self._schedule, called=called)
-            return await drain.run(activity.heartbeat)
+            return await drain.run(activity.heartbeat, activity.is_worker_shutdown)

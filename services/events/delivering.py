@@ -15,7 +15,7 @@ import structlog
 from services.events import store_deliveries
 from services.events.cloudevents import cloud_event
 from services.events.connecting import AttemptFailed
-from services.events.deliveries import DeliveryState, Due, EndpointToDrain, Outcome, Schedule, judge
+from services.events.deliveries import DeliveryState, Due, EndpointToDrain, Outcome, Schedule, Verdict, judge
 from services.events.outbound import Sender
 from services.events.signing import signed_headers
 from services.events.store_backfill import fill_page
@@ -24,13 +24,15 @@ from shared.database import Database
 
 log = structlog.get_logger(__name__)
 CONTENT_TYPE = "application/cloudevents+json; charset=utf-8"
-AT_ONCE = 8
+AT_ONCE = 16
 """Subjects of one endpoint that are under way at once."""
 LINGER_SECONDS = 5.0
 """A drain waits this long for more before it ends: events come in groups, and to begin a drain takes Temporal a dozen
 times the work of one delivery."""
 LOOK_SECONDS = 1.0
 """It is called when there is something new; this finds what is due again."""
+GATHER_SECONDS = 0.01
+"""Attempts that end so close to each other are recorded together: that costs little more than one."""
 AHEAD_SECONDS = 0.05
 """What the rate allows so soon is taken up already and waits in its own task."""
 LONGEST_SECONDS = 60.0
@@ -67,14 +69,15 @@ class Drain:
         self._next_start = 0.0
         self._look_in = LOOK_SECONDS
 
-    async def run(self, heartbeat: Callable[[], object]) -> Drained:
-        """Sends until nothing is due, or the time is over. `heartbeat` is called at least every second."""
+    async def run(self, heartbeat: Callable[[], object], stopping: Callable[[], bool] = lambda: False) -> Drained:
+        """Sends until nothing is due, the time is over, or this process is `stopping`: what is under way is finished.
+        `heartbeat` is called about every second."""
         async with self._database.transaction() as session:
             if not await store_deliveries.begin_drain(session, self._endpoint):
                 return Drained()
         try:
             await self._fill(heartbeat)
-            return await self._send(heartbeat)
+            return await self._send(heartbeat, stopping)
         finally:
             for task in self._under_way:
                 task.cancel()
@@ -88,21 +91,22 @@ class Drain:
             async with self._database.transaction() as session:
                 more = await fill_page(session, self._endpoint)
 
-    async def _send(self, heartbeat: Callable[[], object]) -> Drained:
+    async def _send(self, heartbeat: Callable[[], object], stopping: Callable[[], bool]) -> Drained:
         clock = asyncio.get_running_loop().time
         ends_at = clock() + self._limits.longest
         quiet_since, enabled = clock(), True
         while True:
             heartbeat()
             self._called.clear()
-            if enabled and clock() < ends_at:
+            over = clock() >= ends_at or stopping()
+            if enabled and not over:
                 enabled = await self._take_up()
             if self._under_way:
                 await self._settle_some()
                 quiet_since = clock()
             elif not enabled:
                 return Drained()
-            elif clock() >= ends_at:
+            elif over:
                 return Drained(next_due_at=datetime.now(UTC))
             elif clock() - quiet_since < self._limits.linger:
                 await self._wait(min(self._look_in, self._limits.linger))
@@ -170,13 +174,18 @@ class Drain:
     async def _wait(self, seconds: float) -> None:
         """Until an attempt has ended, the endpoint is called, or the time is over."""
         call = asyncio.create_task(self._called.wait())
-        await asyncio.wait({call, *self._under_way}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-        call.cancel()
+        try:
+            await asyncio.wait({call, *self._under_way}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            call.cancel()
 
     async def _settle_some(self) -> None:
         """Records the attempts that have ended, or comes back in a moment when none has."""
         await self._wait(self._look_in)
         done = [task for task in self._under_way if task.done()]
+        if 0 < len(done) < len(self._under_way):
+            await asyncio.sleep(GATHER_SECONDS)
+            done = [task for task in self._under_way if task.done()]
         if done:
             await self._settle([task.result() for task in done])
         for task in done:
@@ -201,7 +210,8 @@ class Drain:
                     await store_deliveries.put_off(session, self._endpoint, outcome, delay)
             subjects = {outcome.due.event.subject for outcome in outcomes}
             await store_deliveries.mend_lanes(session, self._endpoint, subjects)
-            await store_deliveries.save_verdict(session, self._endpoint, owner_id, judge(health, outcomes, now))
+            if (verdict := judge(health, outcomes, now)) != Verdict(health):
+                await store_deliveries.save_verdict(session, self._endpoint, owner_id, verdict)
 
     async def _rest(self) -> Drained | None:
         """Ends the drain, unless something became due meanwhile or is to be sent again."""

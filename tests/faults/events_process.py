@@ -31,7 +31,7 @@ from tests.faults.kill_points import KillPoint, Moment, install
 from upward.process import assemble, run_relay, run_worker, stop_on_signals
 
 FANNING, STORE = "services.events.fanning:FanOut", "services.events.store_deliveries"
-POINTS: dict[str, KillPoint] = {
+FAN_OUT_POINTS: dict[str, KillPoint] = {
     "fanned_out_uncommitted": KillPoint("services.events.store_fanout:fan_out", Moment.AFTER),
     "fan_out_committed": KillPoint("services.events.store_fanout:fan_out", Moment.COMMITTED),
     "called_in_database_only": KillPoint(f"{FANNING}._tell", Moment.BEFORE),
@@ -39,11 +39,13 @@ POINTS: dict[str, KillPoint] = {
     "called_and_noted": KillPoint("services.events.store_fanout:note_told", Moment.COMMITTED),
     "drain_about_to_begin": KillPoint(f"{STORE}:begin_drain", Moment.BEFORE),
     "drain_begun": KillPoint(f"{STORE}:begin_drain", Moment.COMMITTED),
+}
+DRAIN_POINTS: dict[str, KillPoint] = {
     "page_of_the_past_filled": KillPoint("services.events.delivering:fill_page", Moment.COMMITTED),
     "about_to_send": KillPoint("services.events.outbound:Sender.post", Moment.BEFORE),
     "answered_unrecorded": KillPoint("services.events.outbound:Sender.post", Moment.AFTER),
-    "recorded_uncommitted": KillPoint(f"{STORE}:save_verdict", Moment.AFTER),
-    "recorded": KillPoint(f"{STORE}:save_verdict", Moment.COMMITTED),
+    "recorded_uncommitted": KillPoint(f"{STORE}:finish", Moment.AFTER),
+    "recorded": KillPoint(f"{STORE}:finish", Moment.COMMITTED),
     "rested_uncommitted": KillPoint(f"{STORE}:rest", Moment.AFTER),
     "rested": KillPoint(f"{STORE}:rest", Moment.COMMITTED),
 }
@@ -77,7 +79,7 @@ async def work(order: Order) -> None:
 def live(order: Order) -> None:
     """One life of the process that works."""
     os.setsid()
-    install(Path(order.folder), order.points, POINTS)
+    install(Path(order.folder), order.points, FAN_OUT_POINTS | DRAIN_POINTS)
     _make_quick(order)
     asyncio.run(work(order))
 

@@ -8,8 +8,9 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Collection, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -34,7 +35,8 @@ from shared.contracts.events import PairCompleted
 from shared.database import Database
 from shared.events import StagedEvent, emit
 from shared.temporal import WORKFLOWS_QUEUE, connect
-from tests.faults.events_process import Order
+from tests.faults.events_process import PAGE, Order
+from tests.faults.kill_points import struck
 from tests.temporal_server import Server, temporal_server
 from tests.webhook_receiver import Received, Receiver, Reply, receiving
 from upward.embedded import EmbeddedPostgres
@@ -48,6 +50,7 @@ NOTICED_AFTER = timedelta(seconds=1)
 AT_ONCE_AGAIN = RetryPolicy(initial_interval=timedelta(seconds=0.2), backoff_coefficient=1)
 """A drain that dies a dozen times does not wait longer each time."""
 PATIENCE_SECONDS = 60
+BURST = 10
 
 
 @dataclass
@@ -162,3 +165,28 @@ async def standing(folder: Path) -> AsyncIterator[Stand]:
         stand = Stand(folder, postgres, temporal, database, receiver)
         receiver.decide = stand.take
         yield stand
+
+
+@asynccontextmanager
+async def killed_at(points: Collection[str]) -> AsyncIterator[Stand]:
+    """A stand whose relay and events worker were killed once at each of these points, while events of the past and new
+    ones were to be sent, and that has come to rest."""
+    with tempfile.TemporaryDirectory(prefix="upward-kills-", ignore_cleanup_errors=True) as folder:
+        async with standing(Path(folder)) as stand:
+            endpoint = await stand.add_endpoint()
+            async with stand.database.transaction() as session:
+                await store_endpoints.disable_endpoint(session, endpoint)
+            await stand.emit(3 * PAGE)
+            with stand.process("sender", tuple(points)):
+                await stand.last_sequence()
+                async with stand.database.transaction() as session:
+                    await store_endpoints.enable_endpoint(session, endpoint, catch_up=True)
+                await stand.until_all_came()
+                for _ in points:
+                    if set(struck(stand.folder)) == set(points):
+                        break
+                    await stand.emit(BURST)
+                    await stand.until_all_came()
+                await stand.emit(BURST)
+                await stand.until_all_came()
+            yield stand

@@ -1,25 +1,19 @@
 """What an endpoint gets of the past, and what not: choices, tests, replays, catching up, retention."""
 
-from collections.abc import Callable
 from uuid import UUID, uuid4
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import select
 
 from services.events import store_endpoints
-from services.events.deliveries import DeliveryState, DrainState, Schedule
-from services.events.delivering import Drain
+from services.events.deliveries import DeliveryState
 from services.events.endpoints import ReplayRequest
 from services.events.models import Event
-from services.events.models_endpoints import DeliveryRow
 from services.events.outbound import Sender
-from services.events.store_backfill import fill_page
-from services.events.store_deliveries import read_due
 from services.events.store_fanout import read_called
 from shared.contracts.endpoints import DisableReason, Drained, EndpointRef, EndpointState
 from shared.contracts.events import PairCompleted
 from shared.database import Database
 from tests.services.deliveries.stand import (
-    QUICK,
     drain,
     fail,
     make_due,
@@ -117,23 +111,6 @@ async def test_replays_come_in_order_with_the_same_webhook_id(
         receiver.taken.clear()
 
 
-async def test_a_replay_that_is_asked_for_during_a_drain_is_sent_by_it(
-    db: Database, organization_id: UUID, endpoint: EndpointRef, receiver: Receiver, sender: Sender
-) -> None:
-    class Interrupted(Drain):
-        async def _send(self, heartbeat: Callable[[], object]) -> Drained:
-            async with db.transaction() as session:
-                await store_endpoints.replay(session, endpoint, ReplayRequest(what="all", sequence=1))
-            return await super()._send(heartbeat)
-
-    await tell(db, organization_id, paused(1))
-    await drain(db, sender, endpoint)
-    await tell(db, organization_id, paused(2))
-    await Interrupted(db, sender, endpoint, Schedule(), QUICK).run(lambda: None)
-    assert sorted(receiver.sequences) == [1, 1, 2]
-    assert (await row_of(db, endpoint)).drain_state == DrainState.IDLE
-
-
 async def test_dead_letters_are_replayed_and_nothing_else(
     db: Database, organization_id: UUID, endpoint: EndpointRef, receiver: Receiver, sender: Sender
 ) -> None:
@@ -161,35 +138,3 @@ async def test_a_call_is_noted_only_if_no_later_one_came(
     async with db.transaction() as session:
         [called] = [one for one in await read_called(session, 100) if one.endpoint == endpoint]
     assert called.calls == 1
-
-
-async def test_nothing_is_due_while_events_of_the_past_are_to_come_first(
-    db: Database, organization_id: UUID, endpoint: EndpointRef
-) -> None:
-    await tell(db, organization_id, paused(1))
-    async with db.transaction() as session:
-        await store_endpoints.disable_endpoint(session, endpoint)
-    await tell(db, organization_id, paused(2))
-    async with db.transaction() as session:
-        await store_endpoints.enable_endpoint(session, endpoint, catch_up=True)
-    await tell(db, organization_id, paused(2))
-    async with db.transaction() as session:
-        assert await read_due(session, endpoint, 100, ()) == []
-        while await fill_page(session, endpoint):
-            pass
-        heads = [due.event.sequence for due in await read_due(session, endpoint, 100, ())]
-    assert sorted(heads) == [1, 2, 3], "of their subject, 3 is sent before 5"
-
-
-async def test_what_retention_took_is_dropped_and_the_rest_of_its_lane_goes_on(
-    db: Database, organization_id: UUID, endpoint: EndpointRef, receiver: Receiver, sender: Sender
-) -> None:
-    await tell(db, organization_id, paused(1), paused(1), paused(2), paused(1))
-    async with db.transaction() as session:
-        await session.execute(delete(Event).where(Event.sequence <= 2))
-        of_yesterday = update(DeliveryRow).where(DeliveryRow.sequence <= 2).values(day=DeliveryRow.day - 1)
-        await session.execute(of_yesterday)
-    assert await drain(db, sender, endpoint) == Drained()
-    assert sorted(receiver.sequences) == [3, 4]
-    dropped = [sequence for sequence, state in (await states(db, endpoint)).items() if state == DeliveryState.DROPPED]
-    assert dropped == [1, 2]

@@ -1,0 +1,80 @@
+"""What a drain sends first, what it drops, and when it ends: the past before the present, and nothing is forgotten."""
+
+from uuid import UUID
+
+from sqlalchemy import delete, update
+
+from services.events import store_endpoints
+from services.events.deliveries import DeliveryState, DrainState
+from services.events.delivering import Drain
+from services.events.endpoints import ReplayRequest
+from services.events.models import Event
+from services.events.models_endpoints import DeliveryRow
+from services.events.outbound import Sender
+from services.events.store_backfill import fill_page
+from services.events.store_deliveries import read_due
+from shared.contracts.endpoints import Drained, EndpointRef
+from shared.database import Database
+from tests.services.deliveries.stand import drain, paused, row_of, states, tell
+from tests.webhook_receiver import Received, Receiver, Reply
+
+
+async def test_a_replay_that_is_asked_for_during_a_drain_is_sent_by_it(
+    db: Database, organization_id: UUID, endpoint: EndpointRef, receiver: Receiver, sender: Sender
+) -> None:
+    async def replay_first(received: Received) -> Reply:
+        if received.sequence == 2 and len(receiver.received) == 2:
+            async with db.transaction() as session:
+                await store_endpoints.replay(session, endpoint, ReplayRequest(what="all", sequence=1))
+        return Reply()
+
+    receiver.decide = replay_first
+    await tell(db, organization_id, paused(1))
+    await drain(db, sender, endpoint)
+    await tell(db, organization_id, paused(2))
+    assert await drain(db, sender, endpoint) == Drained()
+    assert receiver.sequences == [1, 2, 1]
+    assert (await row_of(db, endpoint)).drain_state == DrainState.IDLE
+
+
+async def test_nothing_is_due_while_events_of_the_past_are_to_come_first(
+    db: Database, organization_id: UUID, endpoint: EndpointRef
+) -> None:
+    await tell(db, organization_id, paused(1))
+    async with db.transaction() as session:
+        await store_endpoints.disable_endpoint(session, endpoint)
+    await tell(db, organization_id, paused(2))
+    async with db.transaction() as session:
+        await store_endpoints.enable_endpoint(session, endpoint, catch_up=True)
+    await tell(db, organization_id, paused(2))
+    async with db.transaction() as session:
+        assert await read_due(session, endpoint, 100, ()) == []
+        while await fill_page(session, endpoint):
+            pass
+        heads = [due.event.sequence for due in await read_due(session, endpoint, 100, ())]
+    assert sorted(heads) == [1, 2, 3], "of their subject, 3 is sent before 5"
+
+
+async def test_what_retention_took_is_dropped_and_the_rest_of_its_lane_goes_on(
+    db: Database, organization_id: UUID, endpoint: EndpointRef, receiver: Receiver, sender: Sender
+) -> None:
+    await tell(db, organization_id, paused(1), paused(1), paused(2), paused(1))
+    async with db.transaction() as session:
+        await session.execute(delete(Event).where(Event.sequence <= 2))
+        of_yesterday = update(DeliveryRow).where(DeliveryRow.sequence <= 2).values(day=DeliveryRow.day - 1)
+        await session.execute(of_yesterday)
+    assert await drain(db, sender, endpoint) == Drained()
+    assert sorted(receiver.sequences) == [3, 4]
+    dropped = [sequence for sequence, state in (await states(db, endpoint)).items() if state == DeliveryState.DROPPED]
+    assert dropped == [1, 2]
+
+
+async def test_a_worker_that_is_told_to_stop_finishes_what_is_under_way_and_leaves_the_rest_to_the_next(
+    db: Database, organization_id: UUID, endpoint: EndpointRef, receiver: Receiver, sender: Sender
+) -> None:
+    await tell(db, organization_id, paused(1), paused(2), paused(1))
+    drained = await Drain(db, sender, endpoint).run(lambda: None, lambda: bool(receiver.received))
+    assert sorted(receiver.sequences) == [1, 2]
+    assert drained.next_due_at is not None
+    assert await drain(db, sender, endpoint) == Drained()
+    assert sorted(receiver.sequences) == [1, 2, 3]

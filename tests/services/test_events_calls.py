@@ -1,0 +1,49 @@
+"""Drains are called over a real Postgres: those of the endpoint alone, and all when nobody knows what was missed."""
+
+import asyncio
+from uuid import uuid4
+
+from sqlalchemy import text
+
+from services.events.calling import Calls
+from services.events.store_calls import CHANNEL, notify_called
+from shared.database import Database
+
+END_LISTENERS = text("select pg_terminate_backend(pid) from pg_stat_activity where query like :listen")
+
+
+async def woken(called: asyncio.Event) -> None:
+    async with asyncio.timeout(30):
+        await called.wait()
+    called.clear()
+
+
+async def test_a_call_wakes_the_drains_of_its_endpoint_alone(database: Database) -> None:
+    mine, other = uuid4(), uuid4()
+    calls = Calls(database)
+    with calls.of(mine) as first, calls.of(mine) as second, calls.of(other) as third:
+        for called in (first, second, third):
+            await woken(called)  # once it listens
+        async with database.transaction() as session:
+            await notify_called(session, [mine])
+        await woken(first)
+        await woken(second)
+        assert not third.is_set()
+        async with database.transaction() as session:
+            await notify_called(session, [mine, other])
+        await woken(third)
+
+
+async def test_what_was_called_while_the_connection_was_lost_is_looked_for(database: Database) -> None:
+    with Calls(database).of(uuid4()) as called:
+        await woken(called)
+        async with database.transaction() as session:
+            await session.execute(END_LISTENERS, {"listen": f"listen {CHANNEL}"})
+        await woken(called)
+
+
+async def test_drains_that_begin_after_all_others_ended_are_called_too(database: Database) -> None:
+    calls = Calls(database)
+    for _ in range(2):
+        with calls.of(uuid4()) as called:
+            await woken(called)
