@@ -49,6 +49,10 @@ PREY = (POSTGRES, "relay", "worker", "receiver", "writer", "reader")
 sequencer, dispatcher and fan-out; a worker delivers."""
 POLL_SECONDS = 0.005
 LOOK_SECONDS = 0.5
+UNDISPATCHED: LiteralString = """
+    select (select count(*) from events.undispatchable) + count(*) from events.event
+    where position > coalesce((select position from events.consumer where name = 'dispatcher'), 0)
+"""
 WAITING: LiteralString = "select count(*) from events.delivery where state = 'waiting'"
 PATIENCE_SECONDS = 120
 
@@ -154,6 +158,12 @@ class Run:
         waiting.join()
         if waiting.exitcode:
             raise TimeoutError("No worker came up")
+
+    def wait_until_dispatched(self) -> int:
+        """Until the dispatcher has dealt with every event; the number of those that it has not, or could not."""
+        if self._comes_about(lambda: not self._ask(UNDISPATCHED)):
+            return 0
+        return self._ask(UNDISPATCHED)
 
     def wait_until_delivered(self, meant: Collection[Fact]) -> None:
         """Until all of these have arrived; says on standard error what did not when that does not come about."""

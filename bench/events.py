@@ -48,6 +48,8 @@ FAULTS = ("lost", "phantom", "gaps", "order_violations", "duplicates")
 BOTH_LEDGERS = (*FAULTS, "repeated")
 """Summed over the reader's and the receiver's."""
 WARM_SECONDS = 1
+STARTING_SECONDS, KILL_SECONDS, COMPARED_PER_S = 10, 0.2, 30_000
+"""For the estimate: a run's servers and processes, what a kill costs on average, and events compared a second."""
 BULK = 100
 """Events of a transaction where only speed counts."""
 
@@ -88,6 +90,7 @@ def measure_ledgers(events: int, kills: int, rate: float, seed: int) -> Found:
         proven = run.wait_until_read()
         run.stop("reader", "observer")
         committed = read_committed(run.folder, read_markers(run.url))
+        undispatched = run.wait_until_dispatched()
         run.wait_until_delivered([fact for fact in committed.facts if is_delivered(fact)])
         run.stop("worker", "relay", "receiver")
         received = list(read_received(run.folder))
@@ -100,6 +103,7 @@ def measure_ledgers(events: int, kills: int, rate: float, seed: int) -> Found:
         "killed": dict(run.kills),
         "proven": proven,
         **_lag(ordered, "lag"),
+        "undispatched": undispatched,
         **delivered,
     }
 
@@ -163,7 +167,7 @@ def _rounded(value: float | None) -> float | None:
 
 def failures(found: Found, *, strict: bool) -> list[str]:
     """What is required and does not hold."""
-    failed = [name for name in (*FAULTS, "refused") if found[name]]
+    failed = [name for name in (*FAULTS, "undispatched", "refused") if found[name]]
     if not found["proven"]:
         failed.append("proven")
     if strict:
@@ -173,6 +177,16 @@ def failures(found: Found, *, strict: bool) -> list[str]:
             added = found["foreign_max_ms"] - found["without_foreign_max_ms"]
             failed += [] if added <= MOST_FOREIGN_MS else ["foreign_max_ms"]
     return failed
+
+
+def estimate(events: int, kills: int, rate: float, speed_events: int, foreign_seconds: float) -> float:
+    """Seconds that it takes on a machine of two cores that does nothing else."""
+    seconds = STARTING_SECONDS + events / rate + kills * KILL_SECONDS + events / COMPARED_PER_S
+    if speed_events:
+        seconds += STARTING_SECONDS + 2 * speed_events / LEAST_EVENTS_PER_S
+    if foreign_seconds:
+        seconds += STARTING_SECONDS + 2 * foreign_seconds
+    return seconds
 
 
 def show(found: Found, failed: list[str]) -> None:
@@ -194,6 +208,8 @@ def main() -> None:
     parser.add_argument("--strict", action="store_true", help="end with 1 also when it was too slow")
     parser.add_argument("--json", action="store_true", help="print one JSON line")
     given = parser.parse_args()
+    seconds = estimate(given.events, given.kills, given.rate, given.speed_events, given.foreign_seconds)
+    print(f"This takes about {seconds / 60:.1f} minutes where nothing else runs.", file=sys.stderr, flush=True)
     found = measure_ledgers(given.events, given.kills, given.rate, given.seed)
     found |= {"events_per_s": None}
     if given.speed_events:
