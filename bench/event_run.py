@@ -1,4 +1,4 @@
-"""One run of the bench: a Postgres of its own, processes beside it, and the kills.
+"""One run of the bench: a Postgres and a Temporal server of its own, processes beside them, and the kills.
 
 The parent does nothing but start, kill and start again, so that it can fork: its children have everything imported and
 are at work within milliseconds. All that it kills is its own: children of itself and of its own Postgres, by number.
@@ -11,10 +11,11 @@ import multiprocessing
 import os
 import random
 import signal
+import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -23,19 +24,36 @@ from typing import LiteralString, NamedTuple
 import psutil
 import psycopg
 
+from bench import event_workers
 from bench.event_readers import Cursor, cursor_path, observe, read_heads, run_reader, run_sequencer
+from bench.event_receiver import Mailbox, create_endpoints, run_receiver
 from bench.event_writers import Work, Writer, create_tables
+from bench.ledger import Fact
+from bench.ledger_files import read_arrivals
 from shared.logging import configure_logging
-from upward.embedded import EmbeddedPostgres
+from upward.embedded import EmbeddedPostgres, EmbeddedTemporal
 from upward.migration import migrate
 
 FORK = multiprocessing.get_context("fork")
-WRITERS, SEQUENCERS = 2, 2
-ROLES = ("writer",) * WRITERS + ("sequencer",) * SEQUENCERS + ("reader", "observer")
+WRITERS, REPLICAS = 2, 2
+ROLES = (
+    *("writer",) * WRITERS,
+    *("sequencer",) * REPLICAS,
+    *("relay",) * REPLICAS,
+    *("worker",) * REPLICAS,
+    *("receiver", "reader", "observer"),
+)
 POSTGRES = "postgres"
-PREY = (POSTGRES, "sequencer", "writer", "reader")
-"""What is killed, each as often as the others: a backend of Postgres, or one of our own processes."""
+PREY = (POSTGRES, "relay", "worker", "receiver", "writer", "reader")
+"""What is killed, each as often as the others: a backend of Postgres, or one of our own processes. A relay is
+sequencer, dispatcher and fan-out; a worker delivers."""
 POLL_SECONDS = 0.005
+LOOK_SECONDS = 0.5
+UNDISPATCHED: LiteralString = """
+    select (select count(*) from events.undispatchable) + count(*) from events.event
+    where position > coalesce((select position from events.consumer where name = 'dispatcher'), 0)
+"""
+WAITING: LiteralString = "select count(*) from events.delivery where state = 'waiting'"
 PATIENCE_SECONDS = 120
 
 
@@ -48,17 +66,25 @@ class Load(NamedTuple):
     """Events of a transaction, on average."""
 
 
+class Outside(NamedTuple):
+    """What delivering needs beside the database."""
+
+    temporal: str
+    mailbox: Mailbox
+
+
 class Run:
     """Processes on one database. `folder` holds the ledgers."""
 
-    def __init__(self, folder: Path, url: str, load: Load, seed: int) -> None:
+    def __init__(self, folder: Path, url: str, load: Load, seed: int, outside: Outside | None) -> None:
         self.folder, self.url = folder, url
-        self._load = load
+        self._load, self._outside = load, outside
         self._chance = random.Random(seed)
         self._lives = 0
         self._processes: dict[int, BaseProcess] = {}
         self._stopping = FORK.RawArray(ctypes.c_bool, len(ROLES))
         self._committed = FORK.RawArray(ctypes.c_int64, len(ROLES))
+        self._next_prey: list[str] = []
         self.kills: Counter[str] = Counter()
 
     @property
@@ -89,13 +115,19 @@ class Run:
             process.join()
 
     def write(self, events: int, kills: int = 0) -> None:
-        """Until so many more events are committed; the kills are spread over them, at random moments."""
+        """Until so many more events are committed; the kills are spread over them, at random moments. Raises
+        TimeoutError when nothing is committed any more."""
         already = self.committed
+        seen, given_up_at = already, time.monotonic() + PATIENCE_SECONDS
         moments = [already + events * (kill + self._chance.random()) / kills for kill in range(kills)]
         while moments or self.committed < already + events:
             if moments and self.committed >= moments[0]:
                 self._kill()
                 moments.pop(0)
+            if self.committed > seen:
+                seen, given_up_at = self.committed, time.monotonic() + PATIENCE_SECONDS
+            elif time.monotonic() > given_up_at:
+                raise TimeoutError(f"Nothing was committed for {PATIENCE_SECONDS} s")
             self._raise_the_dead()
             time.sleep(POLL_SECONDS)
 
@@ -115,6 +147,37 @@ class Run:
         """Until the reader's cursors, with their digests, stand where the organizations' heads do, which proves that it
         has everything, as docs/events-feed.md says. False when that does not come about."""
         return self._comes_about(lambda: proven(self.folder, self.url))
+
+    def wait_until_workers(self) -> None:
+        """Until somebody works on every queue of deliveries."""
+        assert self._outside is not None
+        waiting = FORK.Process(
+            target=lambda at: asyncio.run(event_workers.wait_for_workers(at)), args=self._outside[:1]
+        )
+        waiting.start()
+        waiting.join()
+        if waiting.exitcode:
+            raise TimeoutError("No worker came up")
+
+    def wait_until_dispatched(self) -> int:
+        """Until the dispatcher has dealt with every event; the number of those that it has not, or could not."""
+        if self._comes_about(lambda: not self._ask(UNDISPATCHED)):
+            return 0
+        return self._ask(UNDISPATCHED)
+
+    def wait_until_delivered(self, meant: Collection[Fact]) -> None:
+        """Until all of these have arrived; says on standard error what did not when that does not come about."""
+        missing, deadline = set(meant), time.monotonic() + PATIENCE_SECONDS
+        while missing and time.monotonic() < deadline:
+            self.wait(LOOK_SECONDS)
+            missing.difference_update(arrival.fact for arrival in read_arrivals(self.folder))
+        if missing:
+            subjects = sorted({fact.subject for fact in missing})
+            print(
+                f"{len(missing)} of {len(meant)} deliveries did not arrive within {PATIENCE_SECONDS} s;"
+                f" {self._ask(WAITING)} wait in the database; subjects {subjects[:10]}",
+                file=sys.stderr,
+            )
 
     def sequenced(self) -> int:
         """Events in the log."""
@@ -141,7 +204,8 @@ class Run:
         """Kills something that lives."""
         found: list[int] = []
         while not found:  # Postgres may be on its way up
-            prey = self._chance.choice(PREY)
+            self._next_prey = self._next_prey or self._chance.sample(PREY, len(PREY))
+            prey = self._next_prey.pop()
             found = backends(self.folder) if prey == POSTGRES else self._pids(prey)
         try:
             os.kill(self._chance.choice(found), signal.SIGKILL)
@@ -187,10 +251,18 @@ class Run:
                 asyncio.run(Writer(work).run())
             case "sequencer":
                 asyncio.run(run_sequencer(self.url, stopping))
+            case "relay" if self._outside:
+                asyncio.run(event_workers.run_relay(self.url, self._outside.temporal, stopping))
+            case "worker" if self._outside:
+                asyncio.run(event_workers.run_worker(self.url, self._outside.temporal, stopping))
+            case "receiver" if self._outside:
+                asyncio.run(run_receiver(self._outside.mailbox, self.folder, life, stopping))
             case "reader":
                 asyncio.run(run_reader(self.url, self.folder, life, stopping))
-            case _:
+            case "observer":
                 observe(self.url, self.folder, life, stopping)
+            case role:
+                raise ValueError(f"A {role} needs endpoints")
 
 
 def proven(folder: Path, url: str) -> bool:
@@ -212,20 +284,24 @@ def backends(folder: Path) -> list[int]:
 
 
 @contextmanager
-def running(load: Load, seed: int) -> Iterator[Run]:
-    """A run on a new database. Nothing is started yet."""
+def running(load: Load, seed: int, *, delivering: bool = False) -> Iterator[Run]:
+    """A run on a new database, with endpoints and a Temporal server when `delivering`. No role is started yet."""
     with tempfile.TemporaryDirectory(prefix="upward-events-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         folder.chmod(0o755)
-        postgres = EmbeddedPostgres(folder / "postgres")
+        postgres, temporal = EmbeddedPostgres(folder / "postgres"), EmbeddedTemporal(folder / "temporal")
         url = postgres.start()
         run: Run | None = None
         try:
             migrate(url)
             create_tables(url)
-            run = Run(folder, url, load, seed)
+            if delivering:
+                temporal.start()
+            outside = Outside(temporal.address, create_endpoints(url)) if delivering else None
+            run = Run(folder, url, load, seed, outside)
             yield run
         finally:
             if run is not None:
                 run.end()
+            temporal.stop()
             postgres.stop()

@@ -3,6 +3,9 @@
 Each transaction takes one to three subjects, of one or more organizations, and tells a random number of events of them
 in several statements, between which it sometimes pauses; one in ten is rolled back. It leaves a marker, a row of its
 own, by which one whose commit was cut off can be told from one that did not happen.
+
+No workflow reacts to the types that they tell, so that the dispatcher reads all events and troubles Temporal with none.
+About one event in fifty is of the type that endpoints choose, in groups of one subject: their order is put to the test.
 """
 
 import asyncio
@@ -20,15 +23,20 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bench.ledger import Fact
 from bench.ledger_files import LedgerFile, writer_path
-from shared.contracts.events import MatchRunApproved
+from shared.contracts.events import PairActivated, PairOffered
 from shared.database import Database
 from shared.events import emit
 
 ORGANIZATIONS, SUBJECTS = 4, 200
 TASKS = 4
 """Connections of one writer."""
+DELIVERED_ONE_IN, DELIVERED_GROUP = 50, 4
+"""One group in so many is delivered; so many events of a subject, one after the other, are a group."""
+DELIVERED_TYPE = PairActivated.type
 ROLLED_BACK = 0.1
 RETRY_SECONDS = 0.05
+MOST_DEBT_SECONDS = 0.25
+"""A task that fell behind its rate writes faster for so long: slow transactions are made up for, outages are not."""
 TABLES = """
     create schema bench;
     create table bench.subject (id bigint primary key, told bigint not null) with (fillfactor = 50);
@@ -89,15 +97,16 @@ class Writer:
 
     async def _keep_writing(self) -> None:
         loop = asyncio.get_running_loop()
+        next_at = loop.time()
         while not self._work.stopping():
-            begun = loop.time()
             try:
                 events = await self._write()
             except (DBAPIError, OSError):  # Postgres is away, or went while this was under way
                 await asyncio.sleep(RETRY_SECONDS)
                 continue
             if self._work.rate:
-                await asyncio.sleep(max(0.0, begun + events * TASKS / self._work.rate - loop.time()))
+                next_at = max(next_at, loop.time() - MOST_DEBT_SECONDS) + events * TASKS / self._work.rate
+                await asyncio.sleep(max(0.0, next_at - loop.time()))
 
     async def _write(self) -> int:
         """One transaction; answers the number of its events. Raises when it cannot tell whether it was committed."""
@@ -142,15 +151,18 @@ class Writer:
             await asyncio.sleep(self._chance.random() * (0.1 if luck < 0.01 else 0.01))
 
 
-def event_of(fact: Fact) -> MatchRunApproved:
-    return MatchRunApproved(
-        match_run_id=UUID(int=fact.subject), cycle_id=UUID(int=fact.transaction), pairs=fact.number, attempt=1
-    )
+def is_delivered(fact: Fact) -> bool:
+    """Whether endpoints get it."""
+    return (fact.number // DELIVERED_GROUP + fact.subject) % DELIVERED_ONE_IN == 0
+
+
+def event_of(fact: Fact) -> PairActivated | PairOffered:
+    told = PairActivated if is_delivered(fact) else PairOffered
+    pair, cycle, number = UUID(int=fact.subject), UUID(int=fact.transaction), UUID(int=fact.number)
+    return told(pair_id=pair, cycle_id=cycle, mentor_id=number, mentee_id=number)
 
 
 def fact_of(source: str, data: dict[str, object]) -> Fact:
-    """What the feed's event tells of itself: `source` and `data`."""
-    organization, subject, transaction = (
-        UUID(str(one)).int for one in (source.rsplit(":", 1)[1], data["match_run_id"], data["cycle_id"])
-    )
-    return Fact(organization, subject, int(str(data["pairs"])), transaction)
+    """What an event of the feed, or a delivery, tells of itself: `source` and `data`."""
+    told = (source.rsplit(":", 1)[1], data["pair_id"], data["mentor_id"], data["cycle_id"])
+    return Fact(*(UUID(str(one)).int for one in told))

@@ -1,4 +1,4 @@
-"""What writers say that they committed, against what a reader says that it received.
+"""What writers say that they committed, against what a reader and a receiver of webhooks say that they received.
 
 A fact is known by its transaction, its subject and its number: writers draw the number under the subject's row lock, so
 the numbers of one subject are in the order of the commits, and one that was rolled back is drawn again by another
@@ -82,6 +82,40 @@ def compare(committed: Collection[Fact], received: Iterable[Receipt]) -> Compari
         repeated=repeated,
         committed=len(meant),
     )
+
+
+class Arrival(NamedTuple):
+    """One delivery, as the receiver got it."""
+
+    fact: Fact
+    sequence: int
+    webhook_id: int
+    """By which a consumer knows a repeated one."""
+    time: int
+    """Nanoseconds of the monotonic clock."""
+
+
+def compare_arrivals(meant: Collection[Fact], arrivals: Sequence[Arrival]) -> Comparison:
+    """The same for deliveries, in the order of arrival; `meant` are those that the endpoints chose.
+
+    Each may come again, as documented (at least once), if its sequence and its webhook-id are the same. Endpoints that
+    choose types get no gapless sequence, so there are no gaps to find.
+    """
+    webhook_ids: defaultdict[Fact, set[int]] = defaultdict(set)
+    for arrival in arrivals:
+        webhook_ids[arrival.fact].add(arrival.webhook_id)
+    renamed = sum(len(ids) - 1 for ids in webhook_ids.values())
+    found = compare(meant, (Receipt(one.fact, one.sequence, life) for life, one in enumerate(arrivals)))
+    return found._replace(gaps=0, duplicates=found.duplicates + renamed)
+
+
+def first_attempts(arrivals: Iterable[Arrival], returned: Mapping[int, int]) -> list[float]:
+    """Milliseconds from each commit's return until each of its deliveries came first, sorted."""
+    first: dict[Fact, int] = {}
+    for arrival in arrivals:
+        first.setdefault(arrival.fact, arrival.time)
+    known = ((time, returned.get(fact.transaction)) for fact, time in first.items())
+    return sorted(max(0.0, (time - at) / 1e6) for time, at in known if at is not None)
 
 
 class Committed(NamedTuple):

@@ -5,7 +5,9 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from bench.ledger import Committed, Fact, Receipt, Sighting, resolve
+from bench.ledger import Arrival, Committed, Fact, Receipt, Sighting, resolve
+
+REFUSED = "refused"
 
 
 class LedgerFile:
@@ -27,6 +29,10 @@ def writer_path(folder: Path, life: int) -> Path:
 
 def reader_path(folder: Path, life: int) -> Path:
     return folder / f"reader-{life:05}"
+
+
+def receiver_path(folder: Path, life: int) -> Path:
+    return folder / f"receiver-{life:05}"
 
 
 def observer_path(folder: Path, life: int) -> Path:
@@ -56,6 +62,20 @@ def read_received(folder: Path) -> Iterator[Receipt]:
     for path, words in _lines(folder, "reader-*"):
         organization, subject, number, transaction, sequence = map(int, words)
         yield Receipt(Fact(organization, subject, number, transaction), sequence, int(path.name.rsplit("-", 1)[1]))
+
+
+def read_arrivals(folder: Path) -> Iterator[Arrival]:
+    """Lines `<organization> <subject> <number> <transaction> <sequence> <webhook-id> <time>`, in the order of arrival;
+    those of refused requests, `refused <time>`, are passed over."""
+    for _, words in _lines(folder, "receiver-*"):
+        if words[0] != REFUSED:
+            numbers = list(map(int, words))
+            yield Arrival(Fact(*numbers[:4]), *numbers[4:])
+
+
+def count_refused(folder: Path) -> int:
+    """Requests that the receiver could not verify."""
+    return sum(words[0] == REFUSED for _, words in _lines(folder, "receiver-*"))
 
 
 def read_sightings(folder: Path) -> Iterator[Sighting]:

@@ -2,10 +2,28 @@
 
 import pytest
 
-from bench.ledger import Comparison, Fact, Receipt, Sighting, compare, lags, percentile, resolve
+from bench.ledger import (
+    Arrival,
+    Comparison,
+    Fact,
+    Receipt,
+    Sighting,
+    compare,
+    compare_arrivals,
+    first_attempts,
+    lags,
+    percentile,
+    resolve,
+)
 
 FACTS = [Fact(1, 7, 1, 100), Fact(1, 8, 1, 100), Fact(1, 7, 2, 101), Fact(2, 9, 1, 102)]
 RECEIVED = [Receipt(FACTS[0], 1, 1), Receipt(FACTS[1], 2, 1), Receipt(FACTS[3], 1, 1), Receipt(FACTS[2], 3, 1)]
+ARRIVALS = [
+    Arrival(FACTS[0], 1, 11, 4_000_000),
+    Arrival(FACTS[3], 50, 13, 5_000_000),
+    Arrival(FACTS[2], 90, 12, 9_000_000),
+]
+DELIVERED = [FACTS[0], FACTS[2], FACTS[3]]
 RIGHT = Comparison(lost=0, phantom=0, gaps=0, order_violations=0, duplicates=0, repeated=0, committed=4)
 
 
@@ -64,3 +82,29 @@ def test_the_lag_is_from_the_commits_return_until_the_head_has_reached_the_event
 def test_a_percentile_of_nothing_is_nothing() -> None:
     assert percentile([], 0.99) is None
     assert [percentile([1, 2, 3, 4], share) for share in (0, 0.5, 0.99, 1)] == [1, 3, 4, 4]
+
+
+def test_deliveries_have_no_gaps_as_endpoints_choose_types() -> None:
+    assert compare_arrivals(DELIVERED, ARRIVALS) == RIGHT._replace(committed=3)
+
+
+def test_a_delivery_that_does_not_arrive_is_lost_and_one_that_was_not_committed_or_not_chosen_is_a_phantom() -> None:
+    assert compare_arrivals(DELIVERED, ARRIVALS[1:]) == RIGHT._replace(committed=3, lost=1)
+    assert compare_arrivals(DELIVERED[:2], ARRIVALS) == RIGHT._replace(committed=2, phantom=1)
+
+
+def test_a_delivery_that_comes_again_is_no_duplicate_unless_its_sequence_or_webhook_id_differs() -> None:
+    again = ARRIVALS[0]._replace(time=10_000_000)
+    assert compare_arrivals(DELIVERED, [*ARRIVALS, again, again]) == RIGHT._replace(committed=3, repeated=2)
+    assert compare_arrivals(DELIVERED, [*ARRIVALS, again._replace(sequence=2)]).duplicates == 1
+    assert compare_arrivals(DELIVERED, [*ARRIVALS, again._replace(webhook_id=14)]).duplicates == 1
+
+
+def test_the_order_of_deliveries_is_that_in_which_each_came_first() -> None:
+    assert compare_arrivals(DELIVERED, [*ARRIVALS, ARRIVALS[0]]).order_violations == 0
+    assert compare_arrivals(DELIVERED, [ARRIVALS[2], ARRIVALS[0], ARRIVALS[1]]).order_violations == 1
+
+
+def test_a_first_attempt_takes_from_the_commits_return_until_the_first_arrival() -> None:
+    again = ARRIVALS[0]._replace(time=10_000_000)
+    assert first_attempts([*ARRIVALS, again], {100: 3_000_000, 101: 9_500_000}) == [0.0, 1.0]
