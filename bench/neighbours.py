@@ -35,7 +35,7 @@ from sqlalchemy import func, select, text
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from services.events import store_endpoints
+from services.events import store_days, store_endpoints
 from services.events.endpoints import EndpointDefinition
 from services.events.signing import new_secret
 from shared.contracts.endpoints import EndpointRef
@@ -59,12 +59,14 @@ UNTRIED = text("""select exists (select from events.staged_event) or exists (
     select from events.event e where e.organization_id = any(:quiet) and e.time > :since and not exists (
         select from events.attempt a where a.organization_id = e.organization_id and a.sequence = e.sequence))""")
 ADD_EVENTS = text("""insert into events.event
-        (organization_id, sequence, event_id, type, version, subject, time, data, digest)
-    select :org, n, gen_random_uuid(), 'pair.completed', 1, 'pair/' || n % :subjects, now(), '{}', ''
+        (organization_id, sequence, day, position, event_id, type, version, subject, time, data, digest)
+    select :org, n, :day, nextval('events.event_position'), gen_random_uuid(), 'pair.completed', 1,
+        'pair/' || n % :subjects, now(), '{}', ''
     from generate_series(1, :count) n""")
+ADD_DAY = text("insert into events.organization_day values (:org, :day, 1, '')")
 ADD_HEAD = text("insert into events.organization_head values (:org, :count, '')")
-ADD_DELIVERIES = text("""insert into events.delivery (organization_id, endpoint_id, sequence, event_id, type, subject)
-    select organization_id, :endpoint, sequence, event_id, type, subject from events.event
+ADD_DELIVERIES = text("""insert into events.delivery (organization_id, endpoint_id, sequence, day, event_id, type, subject)
+    select organization_id, :endpoint, sequence, day, event_id, type, subject from events.event
     where organization_id = :org""")
 ADD_LANES = text("""insert into events.lane (endpoint_id, subject, organization_id, sequence, due_at)
     select endpoint_id, subject, organization_id, min(sequence), min(due_at) from events.delivery
@@ -108,7 +110,12 @@ class Stand:
     async def add_backlog(self, endpoint: EndpointRef, count: int, subjects: int) -> None:
         given = {"org": endpoint.organization_id, "endpoint": endpoint.endpoint_id}
         async with self.database.transaction() as session:
-            await session.execute(ADD_EVENTS, given | {"count": count, "subjects": subjects})
+            today = await store_days.read_today(session)
+            await store_days.make_partition(session, today.day)
+            if not today.begun:
+                await store_days.begin_day(session, today.day)
+            await session.execute(ADD_EVENTS, given | {"count": count, "subjects": subjects, "day": today.day})
+            await session.execute(ADD_DAY, given | {"day": today.day})
             await session.execute(ADD_HEAD, given | {"count": count})
             await session.execute(ADD_DELIVERIES, given)
             await session.execute(ADD_LANES, given)

@@ -30,7 +30,7 @@ INTAKE = _options(Service.INTAKE)
 MATCHING = _options(Service.MATCHING, seconds=1800, heartbeat=60)
 FEEDBACK = _options(Service.FEEDBACK)
 NOTIFICATIONS = _options(Service.NOTIFICATIONS, seconds=300, heartbeat=60)
-EVENTS = _options(Service.EVENTS, seconds=300, heartbeat=20)
+EVENTS = _options(Service.EVENTS, seconds=600, heartbeat=20)
 
 ROUND_OWNERS: dict[Service, ActivityConfig] = {
     Service.INTAKE: INTAKE,

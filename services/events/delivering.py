@@ -35,8 +35,8 @@ GATHER_SECONDS = 0.01
 """Attempts that end so close to each other are recorded together: that costs little more than one."""
 AHEAD_SECONDS = 0.05
 """What the rate allows so soon is taken up already and waits in its own task."""
-LONGEST_SECONDS = 60.0
-"""A drain ends then even if more is due; its workflow begins the next."""
+LONGEST_SECONDS = 300.0
+"""A drain ends then even if more is due; its workflow begins the next, for which events wait some tenths of a second."""
 
 
 class Limits(NamedTuple):
