@@ -49,6 +49,7 @@ PREY = (POSTGRES, "relay", "worker", "receiver", "writer", "reader")
 sequencer, dispatcher and fan-out; a worker delivers."""
 POLL_SECONDS = 0.005
 LOOK_SECONDS = 0.5
+WORTH_FORESEEING = 50_000
 UNDISPATCHED: LiteralString = """
     select (select count(*) from events.undispatchable) + count(*) from events.event
     where position > coalesce((select position from events.consumer where name = 'dispatcher'), 0)
@@ -118,7 +119,8 @@ class Run:
         """Until so many more events are committed; the kills are spread over them, at random moments. Raises
         TimeoutError when nothing is committed any more."""
         already = self.committed
-        seen, given_up_at = already, time.monotonic() + PATIENCE_SECONDS
+        begun, foreseen = time.monotonic(), events < WORTH_FORESEEING
+        seen, given_up_at = already, begun + PATIENCE_SECONDS
         moments = [already + events * (kill + self._chance.random()) / kills for kill in range(kills)]
         while moments or self.committed < already + events:
             if moments and self.committed >= moments[0]:
@@ -126,6 +128,9 @@ class Run:
                 moments.pop(0)
             if self.committed > seen:
                 seen, given_up_at = self.committed, time.monotonic() + PATIENCE_SECONDS
+                if not foreseen and seen >= already + events / 10:
+                    foreseen = True
+                    _foresee(seen - already, events, time.monotonic() - begun)
             elif time.monotonic() > given_up_at:
                 raise TimeoutError(f"Nothing was committed for {PATIENCE_SECONDS} s")
             self._raise_the_dead()
@@ -263,6 +268,13 @@ class Run:
                 observe(self.url, self.folder, life, stopping)
             case role:
                 raise ValueError(f"A {role} needs endpoints")
+
+
+def _foresee(done: int, events: int, seconds: float) -> None:
+    """Says on standard error how long the rest will take."""
+    speed = done / seconds
+    text = f"{speed:.0f} events a second are committed: {(events - done) / speed / 60:.1f} minutes more of them."
+    print(text, file=sys.stderr, flush=True)
 
 
 def proven(folder: Path, url: str) -> bool:

@@ -4,7 +4,8 @@ to endpoints, as `upward worker` runs them.
 So that a kill costs seconds and not minutes the worker is less patient than the product, as in tests/faults: a failed
 delivery is tried again after 0.1, 6 and 36 seconds (the product's schedule at a fiftieth of its length), a drain whose
 worker was killed is given to another after 5 seconds (the product: 20) and does not wait longer each time it fails.
-The same things happen, sooner.
+The same things happen, sooner. Of the workflows it has only the endpoints', as no event of the bench starts another: to
+prepare them all takes a second of a core whenever it is started again.
 """
 
 import asyncio
@@ -29,6 +30,7 @@ from shared.contracts.base import Service
 from shared.temporal import WORKFLOWS_QUEUE, connect
 from upward import composition, process
 from workflows import options
+from workflows.endpoint import EndpointWorkflow
 
 PACE = 1 / 50
 NOTICED_AFTER = timedelta(seconds=5)
@@ -73,6 +75,7 @@ def _lose_patience() -> None:
     composition.ACTIVITIES[Service.EVENTS] = lambda resources: events.create_activities(
         database=resources.database, sender=resources.sender, schedule=Schedule(pace=PACE)
     )
+    setattr(composition, "WORKFLOWS", (EndpointWorkflow,))  # noqa: B010 (mypy knows a name that is imported there)
     options.EVENTS["heartbeat_timeout"] = NOTICED_AFTER
     options.EVENTS["retry_policy"] = AT_ONCE_AGAIN
     # Workflows must see the options of this process, not a fresh copy of the module.

@@ -5,7 +5,8 @@ in several statements, between which it sometimes pauses; one in ten is rolled b
 own, by which one whose commit was cut off can be told from one that did not happen.
 
 No workflow reacts to the types that they tell, so that the dispatcher reads all events and troubles Temporal with none.
-About one event in fifty is of the type that endpoints choose, in groups of one subject: their order is put to the test.
+About one event in a hundred is of the type that endpoints choose, in groups of one subject, so that their order is put
+to the test.
 """
 
 import asyncio
@@ -30,7 +31,7 @@ from shared.events import emit
 ORGANIZATIONS, SUBJECTS = 4, 200
 TASKS = 4
 """Connections of one writer."""
-DELIVERED_ONE_IN, DELIVERED_GROUP = 50, 4
+DELIVERED_ONE_IN, DELIVERED_GROUP = 100, 4
 """One group in so many is delivered; so many events of a subject, one after the other, are a group."""
 DELIVERED_TYPE = PairActivated.type
 ROLLED_BACK = 0.1

@@ -9,7 +9,7 @@ Three measurements, each on an embedded Postgres of its own with processes besid
   deliver, the receiver of webhooks, writers and the reader of the feed are killed with -9 at random. What the writers
   noted that they committed is compared with what the reader and the receiver got (`bench/ledger.py`), and the reader's
   digest with the log's. `lag` is from a commit's return until the event can be read, over all events; `first_attempt`
-  from there until its delivery came first, over all deliveries: one event in fifty is of the type that endpoints chose.
+  from there until its delivery came first, over all deliveries: endpoints chose a type that one event in a hundred has.
   `repeated` came again after a kill, as documented. Retries and the notice of a worker's death are sooner here than in
   the product (`bench/event_workers.py` says how much), and kills are near: `--kills 0` tells `first_attempt` without.
 

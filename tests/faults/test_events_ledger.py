@@ -33,8 +33,8 @@ from upward.migration import migrate
 
 EVENTS, RATE = 5_000, 1_000
 KILLS = 2 * len(PREY)
-LEAST_DELIVERIES = 30
-"""Of about a hundred."""
+LEAST_DELIVERIES = 10
+"""Of about fifty."""
 STAGED = 2
 """Of each of two organizations."""
 
