@@ -65,7 +65,8 @@ ADD_EVENTS = text("""insert into events.event
     from generate_series(1, :count) n""")
 ADD_DAY = text("insert into events.organization_day values (:org, :day, 1, '')")
 ADD_HEAD = text("insert into events.organization_head values (:org, :count, '')")
-ADD_DELIVERIES = text("""insert into events.delivery (organization_id, endpoint_id, sequence, day, event_id, type, subject)
+ADD_DELIVERIES = text("""insert into events.delivery
+        (organization_id, endpoint_id, sequence, day, event_id, type, subject)
     select organization_id, :endpoint, sequence, day, event_id, type, subject from events.event
     where organization_id = :org""")
 ADD_LANES = text("""insert into events.lane (endpoint_id, subject, organization_id, sequence, due_at)

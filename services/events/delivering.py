@@ -36,7 +36,7 @@ GATHER_SECONDS = 0.01
 AHEAD_SECONDS = 0.05
 """What the rate allows so soon is taken up already and waits in its own task."""
 LONGEST_SECONDS = 300.0
-"""A drain ends then even if more is due; its workflow begins the next, for which events wait some tenths of a second."""
+"""A drain ends then even if more is due; its workflow begins the next, for which events wait for a moment."""
 
 
 class Limits(NamedTuple):
