@@ -29,6 +29,7 @@ bench: $(VENV)/.test
 	$(BIN)/python bench/cycle.py --pairs 1000 --json
 	$(BIN)/python bench/matching.py --sizes 500,2000,10000 --json
 	$(BIN)/python bench/events.py --events 1000000 --kills 200 --foreign-seconds 60 --json
+	$(BIN)/python bench/events.py --neighbour --json
 	$(BIN)/python bench/idle.py --json
 
 $(VENV)/bin/python:

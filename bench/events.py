@@ -16,6 +16,8 @@ Three measurements, each on an embedded Postgres of its own with processes besid
 With `--foreign-seconds N` also: the lag without and with foreign transactions held open for so long, one with a
 transaction id and one with an old snapshot.
 
+`--neighbour` measures instead whether one organization's endpoint disturbs the others (`bench/neighbours.py`).
+
 It ends with 1 when an event was lost, doubled, invented or misplaced; with `--strict` also when it was too slow, which
 tells something only on a machine that does nothing else.
 """
@@ -35,6 +37,7 @@ import psycopg
 from rich.console import Console
 from rich.table import Table
 
+from bench import neighbours
 from bench.event_run import Load, Run, running
 from bench.event_writers import is_delivered, read_markers
 from bench.ledger import Committed, compare, compare_arrivals, first_attempts, lags, percentile
@@ -204,10 +207,13 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=2_000, help="events a second while processes are killed")
     parser.add_argument("--speed-events", type=int, default=60_000, help="events of the measurement of speed; 0: none")
     parser.add_argument("--foreign-seconds", type=float, default=0, help="how long foreign transactions are held open")
+    parser.add_argument("--neighbour", action="store_true", help="measure neighbours instead (bench/neighbours.py)")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--strict", action="store_true", help="end with 1 also when it was too slow")
     parser.add_argument("--json", action="store_true", help="print one JSON line")
     given = parser.parse_args()
+    if given.neighbour:
+        neighbours.main(["--json"] if given.json else [])
     seconds = estimate(given.events, given.kills, given.rate, given.speed_events, given.foreign_seconds)
     print(f"This takes about {seconds / 60:.1f} minutes where nothing else runs.", file=sys.stderr, flush=True)
     found = measure_ledgers(given.events, given.kills, given.rate, given.seed)

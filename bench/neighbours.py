@@ -21,12 +21,12 @@ import subprocess
 import sys
 import tempfile
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 from uuid import UUID, uuid4
 
 from rich.console import Console
@@ -270,7 +270,7 @@ def show(figures: dict[str, dict[str, float]]) -> None:
         console.print(f"{rate} deliveries a second by {count} endpoint(s)")
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
     parser = argparse.ArgumentParser(description="Whether one organization's endpoint disturbs the others.")
     parser.add_argument("--seconds", type=float, default=Options().seconds, help="of each period")
     parser.add_argument("--rounds", type=int, default=Options().rounds)
@@ -280,7 +280,7 @@ def main() -> None:
     parser.add_argument("--shape", choices=("apart", "one"), default="apart")
     parser.add_argument("--neighbours", nargs="+", choices=NEIGHBOURS, default=list(NEIGHBOURS))
     parser.add_argument("--json", action="store_true", help="print one JSON line")
-    given = vars(parser.parse_args())
+    given = vars(parser.parse_args(arguments))
     as_json = given.pop("json")
     figures = neighbour_figures(Options(**given | {"neighbours": tuple(given["neighbours"])}))
     if as_json:
