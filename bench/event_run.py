@@ -56,6 +56,7 @@ UNDISPATCHED: LiteralString = """
 """
 WAITING: LiteralString = "select count(*) from events.delivery where state = 'waiting'"
 PATIENCE_SECONDS = 120
+SIZE = 50
 
 
 class Load(NamedTuple):
@@ -63,8 +64,8 @@ class Load(NamedTuple):
 
     rate: float | None
     """Events a second of all writers together; as many as they can when None."""
-    size: float = 15
-    """Events of a transaction, on average."""
+    size: float = SIZE
+    """Events of a transaction, on average. Small ones cost the writers most of two cores."""
 
 
 class Outside(NamedTuple):

@@ -38,7 +38,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench import neighbours
-from bench.event_run import Load, Run, running
+from bench.event_run import SIZE, Load, Run, running
 from bench.event_writers import is_delivered, read_markers
 from bench.ledger import Committed, compare, compare_arrivals, first_attempts, lags, percentile
 from bench.ledger_files import count_refused, read_arrivals, read_committed, read_received, read_sightings
@@ -53,6 +53,8 @@ BOTH_LEDGERS = (*FAULTS, "repeated")
 WARM_SECONDS = 1
 STARTING_SECONDS, KILL_SECONDS, COMPARED_PER_S = 10, 0.2, 30_000
 """For the estimate: a run's servers and processes, what a kill costs on average, and events compared a second."""
+CORES, EVENT_SECONDS, TRANSACTION_SECONDS = 1.75, 0.0004, 0.014
+"""What of two cores is free for events, and what of a core all processes together spend on one and on a transaction."""
 BULK = 100
 """Events of a transaction where only speed counts."""
 
@@ -80,9 +82,9 @@ def measure_speed(events: int, seed: int) -> Found:
     return {"events_per_s": round(together), "drain_per_s": round(alone)}
 
 
-def measure_ledgers(events: int, kills: int, rate: float, seed: int) -> Found:
+def measure_ledgers(events: int, kills: int, load: Load, seed: int) -> Found:
     """What was committed against what was received, through all kills."""
-    with running(Load(rate), seed, delivering=True) as run:
+    with running(load, seed, delivering=True) as run:
         run.start("relay", "worker", "receiver", "reader", "observer")
         run.wait_until_workers()
         run.wait(WARM_SECONDS)
@@ -182,9 +184,11 @@ def failures(found: Found, *, strict: bool) -> list[str]:
     return failed
 
 
-def estimate(events: int, kills: int, rate: float, speed_events: int, foreign_seconds: float) -> float:
-    """Seconds that it takes on a machine of two cores that does nothing else."""
-    seconds = STARTING_SECONDS + events / rate + kills * KILL_SECONDS + events / COMPARED_PER_S
+def estimate(events: int, kills: int, load: Load, speed_events: int, foreign_seconds: float) -> float:
+    """Seconds that it takes on a machine of two cores that does nothing else; rough."""
+    most = CORES / (EVENT_SECONDS + TRANSACTION_SECONDS / load.size)
+    seconds = STARTING_SECONDS + kills * KILL_SECONDS + events / COMPARED_PER_S
+    seconds += events / min(load.rate or most, most)
     if speed_events:
         seconds += STARTING_SECONDS + 2 * speed_events / LEAST_EVENTS_PER_S
     if foreign_seconds:
@@ -205,6 +209,7 @@ def main() -> None:
     parser.add_argument("--events", type=int, default=20_000, help="events committed while processes are killed")
     parser.add_argument("--kills", type=int, default=10)
     parser.add_argument("--rate", type=float, default=2_000, help="events a second while processes are killed")
+    parser.add_argument("--size", type=float, default=SIZE, help="events of a transaction, on average")
     parser.add_argument("--speed-events", type=int, default=60_000, help="events of the measurement of speed; 0: none")
     parser.add_argument("--foreign-seconds", type=float, default=0, help="how long foreign transactions are held open")
     parser.add_argument("--neighbour", action="store_true", help="measure neighbours instead (bench/neighbours.py)")
@@ -214,9 +219,10 @@ def main() -> None:
     given = parser.parse_args()
     if given.neighbour:
         neighbours.main(["--json"] if given.json else [])
-    seconds = estimate(given.events, given.kills, given.rate, given.speed_events, given.foreign_seconds)
+    load = Load(given.rate, given.size)
+    seconds = estimate(given.events, given.kills, load, given.speed_events, given.foreign_seconds)
     print(f"This takes about {seconds / 60:.1f} minutes where nothing else runs.", file=sys.stderr, flush=True)
-    found = measure_ledgers(given.events, given.kills, given.rate, given.seed)
+    found = measure_ledgers(given.events, given.kills, load, given.seed)
     found |= {"events_per_s": None}
     if given.speed_events:
         found |= measure_speed(given.speed_events, given.seed)

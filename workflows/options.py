@@ -4,6 +4,7 @@ The task queue is the service's name. Retries never give up: an outage is waited
 activity as non-retryable (`shared.temporal`).
 """
 
+from dataclasses import replace
 from datetime import timedelta
 
 from temporalio.common import RetryPolicy
@@ -16,9 +17,15 @@ RETRY = RetryPolicy(
 )
 
 
-def _options(service: Service, *, seconds: int = 60, heartbeat: int | None = None) -> ActivityConfig:
+SOON = replace(RETRY, maximum_interval=timedelta(seconds=5))
+"""For an activity that goes on for minutes: what has failed it some times since it began says nothing of its next try."""
+
+
+def _options(
+    service: Service, *, seconds: int = 60, heartbeat: int | None = None, retry: RetryPolicy = RETRY
+) -> ActivityConfig:
     options = ActivityConfig(
-        task_queue=service.value, start_to_close_timeout=timedelta(seconds=seconds), retry_policy=RETRY
+        task_queue=service.value, start_to_close_timeout=timedelta(seconds=seconds), retry_policy=retry
     )
     if heartbeat is not None:
         options["heartbeat_timeout"] = timedelta(seconds=heartbeat)
@@ -30,7 +37,7 @@ INTAKE = _options(Service.INTAKE)
 MATCHING = _options(Service.MATCHING, seconds=1800, heartbeat=60)
 FEEDBACK = _options(Service.FEEDBACK)
 NOTIFICATIONS = _options(Service.NOTIFICATIONS, seconds=300, heartbeat=60)
-EVENTS = _options(Service.EVENTS, seconds=600, heartbeat=20)
+EVENTS = _options(Service.EVENTS, seconds=600, heartbeat=20, retry=SOON)
 
 ROUND_OWNERS: dict[Service, ActivityConfig] = {
     Service.INTAKE: INTAKE,

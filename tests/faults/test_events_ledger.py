@@ -31,10 +31,10 @@ from tests.faults.stack_process import OTHER_SESSIONS, ROOT
 from upward.embedded import EmbeddedPostgres
 from upward.migration import migrate
 
-EVENTS, RATE = 5_000, 1_000
+EVENTS, RATE, SIZE = 3_000, 1_000, 15
 KILLS = 2 * len(PREY)
 LEAST_DELIVERIES = 10
-"""Of about fifty."""
+"""Of about thirty."""
 STAGED = 2
 """Of each of two organizations."""
 
@@ -42,7 +42,8 @@ STAGED = 2
 @pytest.fixture(scope="module")
 def found() -> dict[str, Any]:
     """What the bench measured in its short form, with processes for everything that takes part."""
-    given = ["--events", str(EVENTS), "--rate", str(RATE), "--kills", str(KILLS), "--speed-events", "0", "--json"]
+    given = ["--events", str(EVENTS), "--rate", str(RATE), "--size", str(SIZE), "--kills", str(KILLS)]
+    given += ["--speed-events", "0", "--json"]
     command = [sys.executable, str(ROOT / "bench" / "events.py"), *given]
     done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=False, timeout=PATIENCE_SECONDS)
     answer: dict[str, Any] = json.loads(done.stdout)
