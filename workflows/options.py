@@ -18,7 +18,7 @@ RETRY = RetryPolicy(
 
 
 SOON = replace(RETRY, maximum_interval=timedelta(seconds=5))
-"""For an activity that goes on for minutes: what has failed it some times since it began says nothing of its next try."""
+"""For an activity that goes on for minutes: that it has failed since it began says nothing of its next try."""
 
 
 def _options(
