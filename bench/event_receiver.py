@@ -68,6 +68,8 @@ class Receiver:
         body, more = b"", True
         while more:
             message = await receive()
+            if message["type"] == "http.disconnect":  # whoever sent it was killed
+                return
             body, more = body + message.get("body", b""), message.get("more_body", False)
         headers = {name.decode(): value.decode() for name, value in scope["headers"]}
         status = 204 if self._take(int(scope["path"].strip("/")), headers, body) else 400

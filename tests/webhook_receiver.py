@@ -77,6 +77,8 @@ class Receiver:
         body, more = b"", True
         while more:
             message = await receive()
+            if message["type"] == "http.disconnect":  # whoever sent it has gone
+                return
             body, more = body + message.get("body", b""), message.get("more_body", False)
         headers = {name.decode(): value.decode() for name, value in scope["headers"]}
         received = Received(headers, body)

@@ -29,6 +29,7 @@ class Patient(httpx.AsyncHTTPTransport):
         while True:
             try:
                 response = await super().handle_async_request(request)
+                await response.aread()  # a server can die between the head of its answer and the body
             except httpx.TransportError:
                 await asyncio.sleep(0.2)
                 continue
