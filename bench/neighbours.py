@@ -54,7 +54,7 @@ NEIGHBOURS = {"poisoned": "poison", "hanging": "hang", "failing": "fail", "backl
 LATENCIES = text("""select extract(epoch from min(a.started_at) - e.time)
     from events.event e join events.attempt a using (organization_id, sequence)
     where e.organization_id = any(:quiet) and e.time between :since and :until
-    group by e.organization_id, e.sequence""")
+    group by e.organization_id, e.sequence, e.time""")
 UNTRIED = text("""select exists (select from events.staged_event) or exists (
     select from events.event e where e.organization_id = any(:quiet) and e.time > :since and not exists (
         select from events.attempt a where a.organization_id = e.organization_id and a.sequence = e.sequence))""")
