@@ -31,7 +31,7 @@ Stopping = Callable[[], bool]
 
 
 async def run_sequencer(url: str, stopping: Stopping) -> None:
-    """The product's own, as `upward worker events` runs it."""
+    """The product's own, as `upward worker relay` runs it."""
     database, stop = Database(url, pool_size=2), asyncio.Event()
     running = asyncio.create_task(Sequencing(database, Bell()).run(stop))
     while not stopping():

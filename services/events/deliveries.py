@@ -43,7 +43,7 @@ class DeliveryState(StrEnum):
     DEAD = "dead"
     """Every attempt failed; it can be replayed."""
     DROPPED = "dropped"
-    """Not sent, as its endpoint was enabled again without catching up."""
+    """Not sent, as its endpoint was enabled again without catching up, or as the log has its event no more."""
 
 
 class DrainState(StrEnum):

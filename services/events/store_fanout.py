@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.events.deliveries import DrainState
 from services.events.models import Event
-from services.events.models_endpoints import DeliveryRow, EndpointRow, Lane
+from services.events.models_endpoints import Backfill, DeliveryRow, EndpointRow, Lane
 from services.events.store import move_cursor, unread_by
 from services.events.store_calls import notify_called
 from shared.contracts.endpoints import EndpointRef, EndpointState
@@ -96,13 +96,15 @@ async def note_told(session: AsyncSession, told: Sequence[Called]) -> None:
 
 
 async def call_overdue(session: AsyncSession, minutes: int) -> int:
-    """Calls again the endpoints whose workflow should have sent something that long ago: somebody may have ended it.
+    """Calls again the endpoints whose workflow should have sent something that long ago, or has events of the past to
+    fill in: somebody may have ended it.
     To tell a workflow too often does no harm."""
     overdue = select(Lane.endpoint_id).where(
         Lane.endpoint_id == EndpointRow.id, Lane.due_at < func.now() - func.make_interval(0, 0, 0, 0, 0, minutes)
     )
+    unfilled = select(Backfill.id).where(Backfill.endpoint_id == EndpointRow.id)
     asleep = (EndpointRow.state == EndpointState.ENABLED, EndpointRow.drain_state != DrainState.CALLED)
-    ids = await _lock(session, *asleep, overdue.exists())
+    ids = await _lock(session, *asleep, or_(overdue.exists(), unfilled.exists()))
     await session.execute(
         update(EndpointRow)
         .where(EndpointRow.id.in_(ids))

@@ -9,10 +9,11 @@ from services.events.deliveries import DeliveryState, DrainState
 from services.events.delivering import Drain
 from services.events.endpoints import ReplayRequest
 from services.events.models import Event
-from services.events.models_endpoints import DeliveryRow
+from services.events.models_endpoints import DeliveryRow, EndpointRow
 from services.events.outbound import Sender
 from services.events.store_backfill import fill_page
 from services.events.store_deliveries import read_due
+from services.events.store_fanout import call_overdue
 from shared.contracts.endpoints import Drained, EndpointRef
 from shared.database import Database
 from tests.services.deliveries.stand import drain, paused, row_of, states, tell
@@ -78,3 +79,16 @@ async def test_a_worker_that_is_told_to_stop_finishes_what_is_under_way_and_leav
     assert drained.next_due_at is not None
     assert await drain(db, sender, endpoint) == Drained()
     assert sorted(receiver.sequences) == [1, 2, 3]
+
+
+async def test_an_endpoint_whose_workflow_was_ended_before_it_filled_in_the_past_is_called_again(
+    db: Database, organization_id: UUID, endpoint: EndpointRef, receiver: Receiver, sender: Sender
+) -> None:
+    await tell(db, organization_id, paused(1))
+    await drain(db, sender, endpoint)
+    async with db.transaction() as session:
+        assert await call_overdue(session, 10) == 0
+        await store_endpoints.replay(session, endpoint, ReplayRequest(what="all", sequence=1))
+        await session.execute(update(EndpointRow).values(drain_state=DrainState.DRAINING))  # told, and then ended
+        assert await call_overdue(session, 10) == 1
+    assert (await row_of(db, endpoint)).drain_state == DrainState.CALLED
