@@ -14,11 +14,11 @@ from datetime import date
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, func, literal, select, text
+from sqlalchemy import ARRAY, ColumnElement, Uuid, and_, any_, bindparam, func, literal, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.events.models import Consumer, Event, OrganizationDay, OrganizationHead, Undispatchable
+from services.events.models import Event, OrganizationDay, OrganizationHead, Undispatchable
 from shared.contracts.events import EventRecord
 from shared.database import Database
 
@@ -50,6 +50,15 @@ CURSOR = text(
     """
 )
 """Both are asked many times a second while nothing happens; as text they cost half as much."""
+HEADS = select(OrganizationHead.organization_id, OrganizationHead.last_sequence, OrganizationHead.digest).where(
+    OrganizationHead.organization_id == any_(bindparam("organization_ids", type_=ARRAY(Uuid)))
+)
+MOVE_CURSOR = text(
+    """
+    insert into events.consumer (name, position) values (:name, :position)
+    on conflict (name) do update set position = excluded.position
+    """
+)
 
 
 class Head(NamedTuple):
@@ -81,11 +90,7 @@ class Positioned(NamedTuple):
 
 async def read_heads(session: AsyncSession, organization_ids: Collection[UUID]) -> dict[UUID, Head]:
     """How far the events of these organizations have come; those without events are left out."""
-    rows = await session.execute(
-        select(OrganizationHead.organization_id, OrganizationHead.last_sequence, OrganizationHead.digest).where(
-            OrganizationHead.organization_id.in_(organization_ids)
-        )
-    )
+    rows = await session.execute(HEADS, {"organization_ids": list(organization_ids)})
     return {row.organization_id: Head(row.last_sequence, row.digest) for row in rows}
 
 
@@ -184,10 +189,7 @@ async def read_unread(session: AsyncSession, consumer: str, limit: int) -> Seque
 
 async def move_cursor(session: AsyncSession, consumer: str, position: int) -> None:
     """Notes that the consumer has dealt with all events up to a position."""
-    moved = insert(Consumer).values(name=consumer, position=position)
-    await session.execute(
-        moved.on_conflict_do_update(index_elements=[Consumer.name], set_={"position": moved.excluded.position})
-    )
+    await session.execute(MOVE_CURSOR, {"name": consumer, "position": position})
 
 
 async def record_undispatchable(session: AsyncSession, found: Positioned, reason: str) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import date
 from typing import NamedTuple
 
-from sqlalchemy import Date, bindparam, cast, delete, exists, func, literal, select, text
+from sqlalchemy import Date, cast, delete, exists, func, literal, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -19,6 +19,16 @@ KEEPER_LOCK = 0x7570_7761_7264_0004
 LOCK_TIMEOUT = "500ms"
 HOLDING_BACK = ("dispatcher", "fanout")
 """The consumers that must have passed an event before it may be dropped. Others, once cut off, see that they are."""
+TODAY = text(
+    """
+    select day, coalesce(day = last, false), to_regclass('events.event_' || to_char(day, 'YYYY_MM_DD')) is not null
+    from (
+        select last, greatest(last, coalesce(cast(:today as date), cast(timezone('utc', now()) as date))) as day
+        from (select max(day) as last from events.log_day) as kept
+    ) as today
+    """
+)
+"""Asked dozens of times a second while events come."""
 
 
 class Today(NamedTuple):
@@ -37,12 +47,7 @@ def partition_of(day: date) -> str:
 
 async def read_today(session: AsyncSession, today: date | None = None) -> Today:
     """The log's day: today by the database's clock, in UTC, or by the caller's; the last day if that is later."""
-    last = select(func.max(LogDay.day).label("day")).cte("last")
-    clock = func.coalesce(bindparam("today", today, Date), cast(func.timezone("utc", func.now()), Date))
-    day = select(func.greatest(last.c.day, clock).label("day"), last.c.day.label("last")).cte("today")
-    name = literal("events.event_").concat(func.to_char(day.c.day, "YYYY_MM_DD"))
-    begun = func.coalesce(day.c.day == day.c.last, False)
-    return Today(*(await session.execute(select(day.c.day, begun, func.to_regclass(name).is_not(None)))).one())
+    return Today(*(await session.execute(TODAY, {"today": today})).one())
 
 
 async def begin_day(session: AsyncSession, day: date) -> None:

@@ -24,8 +24,7 @@ SERVER = text(
     " from pg_control_system()"
 )
 """The timeline by the log that is written now: `pg_control_checkpoint` tells the new one a checkpoint too late."""
-
-
+KNOWN = select(Log.system_identifier, Log.timeline)
 PASSING = ("08", "40", "53", "57")
 """Classes of failures that say nothing of whether it may be asked: lost connections, lack of resources, a shutdown."""
 
@@ -44,7 +43,7 @@ async def read_server(session: AsyncSession) -> Server | None:
 
 async def read_known_server(session: AsyncSession) -> Server | None:
     """Where the log was written last; None if that is not noted."""
-    identifier, timeline = (await session.execute(select(Log.system_identifier, Log.timeline))).one()
+    identifier, timeline = (await session.execute(KNOWN)).one()
     return None if identifier is None or timeline is None else Server(identifier, timeline)
 
 

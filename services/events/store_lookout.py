@@ -18,6 +18,7 @@ from shared.database import Database
 CHANNEL = "upward_events"
 LISTEN = f"listen {CHANNEL}"
 ANY_STAGED = "select exists (select from events.staged_event)"
+NOTIFY = select(func.pg_notify(CHANNEL, ""))
 
 
 class Lookout:
@@ -51,4 +52,4 @@ async def keep_lookout(database: Database, heard: Callable[[], None]) -> AsyncIt
 
 async def notify_sequenced(session: AsyncSession) -> None:
     """Tells the lookouts of all processes, once the transaction has committed, that there are new events."""
-    await session.execute(select(func.pg_notify(CHANNEL, "")))
+    await session.execute(NOTIFY)
