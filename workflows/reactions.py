@@ -7,6 +7,7 @@ from pydantic import BaseModel
 
 from shared.contracts.endpoints import DisableReason, FailureStage
 from shared.contracts.events import (
+    CATALOGUE,
     ConcernRaised,
     ConcernResolved,
     CycleAdvanceRequested,
@@ -143,6 +144,8 @@ REACTIONS: dict[type[EventData], Callable[..., Reaction]] = {
     EndpointFailing: _endpoint_failing,
     EndpointDisabled: _endpoint_disabled,
 }
+SILENT = frozenset(type for type, model in CATALOGUE.items() if model not in REACTIONS)
+"""The types that move nothing, whatever an event of them says."""
 
 
 def reaction_to(event: EventRecord) -> Reaction:

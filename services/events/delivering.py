@@ -6,11 +6,12 @@ between the two sends the event again, with the same `webhook-id` (at least once
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
 import structlog
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.events import store_deliveries
 from services.events.cloudevents import cloud_event
@@ -33,8 +34,10 @@ LOOK_SECONDS = 1.0
 """It is called when there is something new; this finds what is due again."""
 GATHER_SECONDS = 0.01
 """Attempts that end so close to each other are recorded together: that costs little more than one."""
-AHEAD_SECONDS = 0.05
-"""What the rate allows so soon is taken up already and waits in its own task."""
+AHEAD_SECONDS = 0.25
+"""What the rate allows so soon is taken up together, and waits in its own task; more when nearly all of it has begun.
+What ends before that is recorded then, as no more may be sent until then: one transaction for all."""
+NEARLY_SECONDS = 0.05
 LONGEST_SECONDS = 300.0
 """A drain ends then even if more is due; its workflow begins the next, for which events wait for a moment."""
 
@@ -67,7 +70,6 @@ class Drain:
         self._under_way: dict[asyncio.Task[Outcome], str] = {}
         self._called = called or asyncio.Event()
         self._next_start = 0.0
-        self._look_in = LOOK_SECONDS
 
     async def run(self, heartbeat: Callable[[], object], stopping: Callable[[], bool] = lambda: False) -> Drained:
         """Sends until nothing is due, the time is over, or this process is `stopping`: what is under way is finished.
@@ -95,14 +97,15 @@ class Drain:
         clock = asyncio.get_running_loop().time
         ends_at = clock() + self._limits.longest
         quiet_since, enabled = clock(), True
+        ended: list[asyncio.Task[Outcome]] = []
         while True:
             heartbeat()
             self._called.clear()
             over = clock() >= ends_at or stopping()
-            if enabled and not over:
-                enabled = await self._take_up()
+            enabled = await self._record_and_take_up(ended, take_up=enabled and not over) and enabled
+            ended = []
             if self._under_way:
-                await self._settle_some()
+                ended = await self._wait_for_some()
                 quiet_since = clock()
             elif not enabled:
                 return Drained()
@@ -115,36 +118,47 @@ class Drain:
             else:
                 await self._fill(heartbeat)
 
-    async def _take_up(self) -> bool:
-        """Starts what is due, as far as there is room and the endpoint's rate allows; False when it is disabled."""
-        room = AT_ONCE - len(self._under_way)
-        clock = asyncio.get_running_loop().time
-        self._look_in = LOOK_SECONDS
-        if room <= 0 or self._is_too_soon():
+    async def _record_and_take_up(self, ended: Sequence[asyncio.Task[Outcome]], *, take_up: bool) -> bool:
+        """Records the attempts that have ended and, in the same transaction, starts what is due, as far as there is
+        room and the endpoint's rate allows; False when it is disabled."""
+        busy = {subject for task, subject in self._under_way.items() if task not in ended}
+        room = AT_ONCE - len(busy) if take_up and not self._is_ahead(NEARLY_SECONDS) else 0
+        if not ended and room <= 0:
             return True
+        due: list[Due] = []
+        endpoint: EndpointToDrain | None = None
         async with self._database.transaction() as session:
-            due = await store_deliveries.read_due(session, self._endpoint, room, set(self._under_way.values()))
-            if not due:
-                return True
-            endpoint = await store_deliveries.read_endpoint(session, self._endpoint)
-        if endpoint is None:
-            return False
+            if ended:
+                await self._record(session, [task.result() for task in ended])
+            if room > 0:
+                due = await store_deliveries.read_due(session, self._endpoint, room, busy)
+            if due:
+                endpoint = await store_deliveries.read_endpoint(session, self._endpoint)
+        for task in ended:
+            del self._under_way[task]
+        if endpoint is not None:
+            self._start(endpoint, due)
+        return endpoint is not None or not due
+
+    def _start(self, endpoint: EndpointToDrain, due: Sequence[Due]) -> None:
+        clock = asyncio.get_running_loop().time
         for one in due:
-            if self._is_too_soon():
+            if self._is_ahead(AHEAD_SECONDS):
                 break
             starts = max(self._next_start, clock())
             self._next_start = starts + 1 / endpoint.rate_limit
             task = asyncio.create_task(self._attempt(endpoint, one, starts - clock()))
             self._under_way[task] = one.event.subject
-        return True
 
-    def _is_too_soon(self) -> bool:
-        """Whether the endpoint's rate allows no more for a moment; the next look is then."""
+    def _is_ahead(self, seconds: float) -> bool:
+        """Whether what has been taken up is all that the endpoint's rate allows for so long."""
+        return self._next_start - asyncio.get_running_loop().time() > seconds
+
+    @property
+    def _look_in(self) -> float:
+        """Until the next look: when the endpoint's rate allows more."""
         ahead = self._next_start - asyncio.get_running_loop().time()
-        if ahead <= AHEAD_SECONDS:
-            return False
-        self._look_in = min(ahead - AHEAD_SECONDS / 2, LOOK_SECONDS)
-        return True
+        return min(ahead - NEARLY_SECONDS / 2, LOOK_SECONDS) if ahead > NEARLY_SECONDS else LOOK_SECONDS
 
     async def _attempt(self, endpoint: EndpointToDrain, due: Due, delay: float) -> Outcome:
         await asyncio.sleep(delay)
@@ -179,39 +193,34 @@ class Drain:
         finally:
             call.cancel()
 
-    async def _settle_some(self) -> None:
-        """Records the attempts that have ended, or comes back in a moment when none has."""
+    async def _wait_for_some(self) -> list[asyncio.Task[Outcome]]:
+        """The attempts that have ended; none when there is something else to see to."""
         await self._wait(self._look_in)
-        done = [task for task in self._under_way if task.done()]
-        if 0 < len(done) < len(self._under_way):
-            await asyncio.sleep(GATHER_SECONDS)
-            done = [task for task in self._under_way if task.done()]
-        if done:
-            await self._settle([task.result() for task in done])
-        for task in done:
-            del self._under_way[task]
+        if 0 < sum(task.done() for task in self._under_way) < len(self._under_way):
+            held_back = self._is_ahead(NEARLY_SECONDS)
+            await asyncio.sleep(min(self._look_in, AHEAD_SECONDS) if held_back else GATHER_SECONDS)
+        return [task for task in self._under_way if task.done()]
 
-    async def _settle(self, outcomes: list[Outcome]) -> None:
-        async with self._database.transaction() as session:
-            locked = await store_deliveries.lock_health(session, self._endpoint)
-            if locked is None:
-                return
-            health, owner_id, now = locked
-            await store_deliveries.record_attempts(session, self._endpoint, outcomes)
-            taken = [outcome for outcome in outcomes if outcome.taken]
-            await store_deliveries.finish(session, self._endpoint, taken, DeliveryState.DELIVERED)
-            for outcome in outcomes:
-                if outcome.taken or outcome.gone:
-                    continue
-                delay = self._schedule.delay_after(outcome.number, outcome.retry_after)
-                if delay is None:
-                    await store_deliveries.finish(session, self._endpoint, [outcome], DeliveryState.DEAD)
-                else:
-                    await store_deliveries.put_off(session, self._endpoint, outcome, delay)
-            subjects = {outcome.due.event.subject for outcome in outcomes}
-            await store_deliveries.mend_lanes(session, self._endpoint, subjects)
-            if (verdict := judge(health, outcomes, now)) != Verdict(health):
-                await store_deliveries.save_verdict(session, self._endpoint, owner_id, verdict)
+    async def _record(self, session: AsyncSession, outcomes: list[Outcome]) -> None:
+        locked = await store_deliveries.lock_health(session, self._endpoint)
+        if locked is None:
+            return
+        health, owner_id, now = locked
+        await store_deliveries.record_attempts(session, self._endpoint, outcomes)
+        taken = [outcome for outcome in outcomes if outcome.taken]
+        await store_deliveries.finish(session, self._endpoint, taken, DeliveryState.DELIVERED)
+        for outcome in outcomes:
+            if outcome.taken or outcome.gone:
+                continue
+            delay = self._schedule.delay_after(outcome.number, outcome.retry_after)
+            if delay is None:
+                await store_deliveries.finish(session, self._endpoint, [outcome], DeliveryState.DEAD)
+            else:
+                await store_deliveries.put_off(session, self._endpoint, outcome, delay)
+        subjects = {outcome.due.event.subject for outcome in outcomes}
+        await store_deliveries.mend_lanes(session, self._endpoint, subjects)
+        if (verdict := judge(health, outcomes, now)) != Verdict(health):
+            await store_deliveries.save_verdict(session, self._endpoint, owner_id, verdict)
 
     async def _rest(self) -> Drained | None:
         """Ends the drain, unless something became due meanwhile or is to be sent again."""

@@ -10,7 +10,7 @@ While Temporal is away the cursor stands still and nothing is lost. An event tha
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import NamedTuple
 
 import structlog
@@ -22,9 +22,10 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from services.events import store
+from services.events.store import Typed
 from shared.contracts.events import CATALOGUE, EventRecord
 from shared.temporal import WORKFLOWS_QUEUE
-from workflows.reactions import Signal, Start, reaction_to
+from workflows.reactions import SILENT, Signal, Start, reaction_to
 
 log = structlog.get_logger(__name__)
 CONSUMER = "dispatcher"
@@ -47,38 +48,52 @@ class Progress(NamedTuple):
 
 
 class Dispatcher:
-    """Executes reactions. `react` decides what an event asks for."""
+    """Executes reactions. `react` decides what an event asks for; of the `silent` types none asks for anything."""
 
     def __init__(
-        self, client: Client, react: Callable[[EventRecord], Start | Signal | None] = reaction_to, *, limit: int = 100
+        self,
+        client: Client,
+        react: Callable[[EventRecord], Start | Signal | None] = reaction_to,
+        *,
+        silent: Collection[str] = SILENT,
+        limit: int = 500,
     ) -> None:
         self._client = client
         self._react = react
+        self._silent = silent
         self._limit = limit
 
     async def dispatch_batch(self, session: AsyncSession) -> Progress:
         """Deals with the next events and commits how far it came. `session` comes from `store.only_dispatcher`; no
         transaction is open while Temporal is called."""
-        batch = await store.read_unread(session, CONSUMER, self._limit)
+        batch = await store.read_unread_types(session, CONSUMER, self._limit)
+        events = await store.read_records(session, [found for found in batch if not self._is_silent(found)])
         await session.commit()
         away: str | None = None
         done = 0
-        for found in batch:
+        for position in (found.position for found in batch):
+            if (event := events.get(position)) is None:
+                done += 1
+                continue
             try:
-                await self._dispatch(found.event)
+                await self._dispatch(event)
             except TemporalAway as error:
                 away = str(error)
                 break
             except CannotDispatch as error:
-                log.error("event.undispatchable", event_id=str(found.event.id), type=found.event.type, code=str(error))
-                await store.record_undispatchable(session, found, str(error))
-                await store.move_cursor(session, CONSUMER, found.position)
+                log.error("event.undispatchable", event_id=str(event.id), type=event.type, code=str(error))
+                await store.record_undispatchable(session, position, event, str(error))
+                await store.move_cursor(session, CONSUMER, position)
                 await session.commit()
             done += 1
         if done:
             await store.move_cursor(session, CONSUMER, batch[done - 1].position)
             await session.commit()
         return Progress(done, away)
+
+    def _is_silent(self, found: Typed) -> bool:
+        """Whether it need not be read: nothing reacts to its type, in a version that is known here."""
+        return found.type in self._silent and found.version <= CATALOGUE[found.type].version
 
     async def _dispatch(self, event: EventRecord) -> None:
         """Raises TemporalAway or CannotDispatch."""

@@ -33,13 +33,17 @@ class FanOut:
         self._client = client
 
     async def step(self) -> bool:
-        """Fans out one batch and calls the endpoints that wait for it; whether there was anything to do. Raises
+        """Fans out one batch and calls the endpoints that wait for it; whether there is more to do at once. Raises
         TemporalAway."""
         async with self._database.transaction() as session:
-            if not await store_fanout.has_work(session) or not await store_fanout.try_lock_fanout(session):
-                return False
-            events = await store_fanout.fan_out(session, BATCH)
-        return bool(await self._call_endpoints()) or events > 0
+            events = 0
+            if await store_fanout.has_events(session):
+                if not await store_fanout.try_lock_fanout(session):
+                    return False
+                events = await store_fanout.fan_out(session, BATCH)
+            calls = await store_fanout.has_calls(session)
+        told = await self._call_endpoints() if calls else 0
+        return events == BATCH or told == CALLS_AT_ONCE
 
     async def _call_endpoints(self) -> int:
         async with self._database.transaction() as session:

@@ -14,7 +14,7 @@ from datetime import date
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ARRAY, ColumnElement, Uuid, and_, any_, bindparam, func, literal, select, text
+from sqlalchemy import ARRAY, BigInteger, Date, Integer, Uuid, and_, any_, bindparam, func, literal, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -39,8 +39,9 @@ EXTENT = text(
 )
 CURSOR = text(
     """
-    select cursor.position, cursor.position >= drawn.last_value, (
-        select day from events.log_day where after_position <= cursor.position order by day desc limit 1
+    select cursor.position, cursor.position < drawn.last_value, coalesce(
+        (select day from events.log_day where after_position <= cursor.position order by day desc limit 1),
+        (select min(day) from events.log_day)
     ), (
         select max(day) from events.log_day
     )
@@ -58,6 +59,24 @@ MOVE_CURSOR = text(
     insert into events.consumer (name, position) values (:name, :position)
     on conflict (name) do update set position = excluded.position
     """
+)
+
+
+AFTER_CURSOR = and_(
+    Event.position > bindparam("after", type_=BigInteger),
+    Event.day.between(bindparam("from_day", type_=Date), bindparam("last_day", type_=Date)),
+)
+"""Whose parameters are an `Unread`."""
+UNREAD = select(Event).where(AFTER_CURSOR).order_by(Event.day, Event.position).limit(bindparam("limit", type_=Integer))
+UNREAD_TYPES = (
+    select(Event.day, Event.position, Event.type, Event.version)
+    .where(AFTER_CURSOR)
+    .order_by(Event.day, Event.position)
+    .limit(bindparam("limit", type_=Integer))
+)
+AT_POSITIONS = select(Event).where(
+    Event.day.between(bindparam("first_day", type_=Date), bindparam("last_day", type_=Date)),
+    Event.position == any_(bindparam("positions", type_=ARRAY(BigInteger))),
 )
 
 
@@ -79,6 +98,24 @@ class Extent(NamedTuple):
     """The first sequence that is kept; `last` + 1 when none is."""
     from_day: date | None
     """No event after the sequence asked for is of an earlier day."""
+
+
+class Unread(NamedTuple):
+    """Where the events begin that a consumer has yet to read."""
+
+    after: int
+    """The last position that it has read."""
+    from_day: date
+    last_day: date
+
+
+class Typed(NamedTuple):
+    """What an event is, and its place among the events of all organizations."""
+
+    day: date
+    position: int
+    type: str
+    version: int
 
 
 class Positioned(NamedTuple):
@@ -168,14 +205,11 @@ def only_dispatcher(database: Database) -> AbstractAsyncContextManager[AsyncSess
     return only_reader(database, DISPATCHER_LOCK)
 
 
-async def unread_by(session: AsyncSession, consumer: str) -> ColumnElement[bool] | None:
+async def unread_by(session: AsyncSession, consumer: str) -> Unread | None:
     """Which events of all organizations the consumer has yet to read; None when there can be none. They are in the
     order of days, then of positions. Without a cursor it begins with the oldest."""
-    position, has_read_all, from_day, last_day = (await session.execute(CURSOR, {"consumer": consumer})).one()
-    if has_read_all:
-        return None
-    unread = Event.position > position
-    return unread if from_day is None else and_(unread, Event.day.between(from_day, last_day))
+    position, may_have, from_day, last_day = (await session.execute(CURSOR, {"consumer": consumer})).one()
+    return Unread(position, from_day, last_day) if may_have and from_day is not None else None
 
 
 async def read_unread(session: AsyncSession, consumer: str, limit: int) -> Sequence[Positioned]:
@@ -183,8 +217,24 @@ async def read_unread(session: AsyncSession, consumer: str, limit: int) -> Seque
     unread = await unread_by(session, consumer)
     if unread is None:
         return []
-    query = select(Event).where(unread).order_by(Event.day, Event.position).limit(limit)
-    return [Positioned(row.position, record_of(row)) for row in await session.scalars(query)]
+    rows = await session.scalars(UNREAD, {**unread._asdict(), "limit": limit})
+    return [Positioned(row.position, record_of(row)) for row in rows]
+
+
+async def read_unread_types(session: AsyncSession, consumer: str, limit: int) -> Sequence[Typed]:
+    """The same events, of each only what it is."""
+    unread = await unread_by(session, consumer)
+    if unread is None:
+        return []
+    return [Typed._make(row) for row in await session.execute(UNREAD_TYPES, {**unread._asdict(), "limit": limit})]
+
+
+async def read_records(session: AsyncSession, found: Sequence[Typed]) -> dict[int, EventRecord]:
+    """These events, in the log's order as given, by their positions."""
+    if not found:
+        return {}
+    given = {"first_day": found[0].day, "last_day": found[-1].day, "positions": [one.position for one in found]}
+    return {row.position: record_of(row) for row in await session.scalars(AT_POSITIONS, given)}
 
 
 async def move_cursor(session: AsyncSession, consumer: str, position: int) -> None:
@@ -192,14 +242,14 @@ async def move_cursor(session: AsyncSession, consumer: str, position: int) -> No
     await session.execute(MOVE_CURSOR, {"name": consumer, "position": position})
 
 
-async def record_undispatchable(session: AsyncSession, found: Positioned, reason: str) -> None:
+async def record_undispatchable(session: AsyncSession, position: int, event: EventRecord, reason: str) -> None:
     """Notes an event that was left out; a repeat changes nothing."""
     await session.execute(
         insert(Undispatchable)
         .values(
-            event_id=found.event.id,
-            organization_id=found.event.organization_id,
-            position=found.position,
+            event_id=event.id,
+            organization_id=event.organization_id,
+            position=position,
             reason=reason,
         )
         .on_conflict_do_nothing()

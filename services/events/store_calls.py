@@ -13,16 +13,17 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from shared.database import Database
 
 CHANNEL = "upward_deliveries"
+GIVEN = (
+    func.unnest(bindparam("endpoint_ids", type_=ARRAY(Uuid)))
+    .table_valued(column("id", Uuid), name="given")
+    .render_derived()
+)
+NOTIFY = select(func.pg_notify(CHANNEL, sql_cast(GIVEN.c.id, String)))
 
 
 async def notify_called(session: AsyncSession, endpoint_ids: Collection[UUID]) -> None:
     """Tells the drains of these endpoints, in whichever process, once the transaction has committed."""
-    given = (
-        func.unnest(bindparam("endpoint_ids", list(endpoint_ids), ARRAY(Uuid)))
-        .table_valued(column("id", Uuid), name="given")
-        .render_derived()
-    )
-    await session.execute(select(func.pg_notify(CHANNEL, sql_cast(given.c.id, String))))
+    await session.execute(NOTIFY, {"endpoint_ids": list(endpoint_ids)})
 
 
 @asynccontextmanager

@@ -1,18 +1,39 @@
-"""The fan-out's SQL: from the log to the deliveries of each endpoint, for all organizations at once."""
+"""The fan-out's SQL: from the log to the deliveries of each endpoint, for all organizations at once.
+
+What every batch needs is made once: to make a statement costs more than to send it.
+"""
 
 from collections.abc import Collection, Sequence
 from datetime import date
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, String, and_, any_, cast, func, or_, select, tuple_, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    ColumnElement,
+    Date,
+    Integer,
+    Select,
+    String,
+    Uuid,
+    and_,
+    any_,
+    bindparam,
+    cast,
+    func,
+    or_,
+    select,
+    tuple_,
+    update,
+)
+from sqlalchemy.dialects.postgresql import Insert, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.events.deliveries import DrainState
 from services.events.models import Event
 from services.events.models_endpoints import Backfill, DeliveryRow, EndpointRow, Lane
-from services.events.store import move_cursor, unread_by
+from services.events.store import AFTER_CURSOR, move_cursor, unread_by
 from services.events.store_calls import notify_called
 from shared.contracts.endpoints import EndpointRef, EndpointState
 from shared.contracts.events import EndpointTested
@@ -30,6 +51,101 @@ class Called(NamedTuple):
     """Tells this call from a later one."""
 
 
+class Batch(NamedTuple):
+    """The events from one position to another; `WITHIN` takes it for its parameters."""
+
+    first_day: date
+    last_day: date
+    first: int
+    last: int
+
+
+WITHIN = and_(
+    Event.day.between(bindparam("first_day", type_=Date), bindparam("last_day", type_=Date)),
+    Event.position.between(bindparam("first", type_=BigInteger), bindparam("last", type_=BigInteger)),
+)
+ENDPOINT_IDS = bindparam("endpoint_ids", type_=ARRAY(Uuid))
+
+
+def copied_events() -> Select[UUID, UUID, int, date, UUID, str, str]:
+    """The columns `COPIED` of events for the endpoints that chose them."""
+    endpoint_id = EndpointRow.id.label("endpoint_id")
+    of_event = (Event.sequence, Event.day, Event.event_id, Event.type, Event.subject)
+    return select(Event.organization_id, endpoint_id, *of_event).join_from(Event, EndpointRow, chosen())
+
+
+def chosen() -> ColumnElement[bool]:
+    """Whether an endpoint's types choose an event. Its own test always reaches it, and no other endpoint."""
+    own = Event.subject == func.concat("endpoint/", cast(EndpointRow.id, String))
+    types = or_(func.cardinality(EndpointRow.types) == 0, Event.type == any_(EndpointRow.types))
+    return and_(
+        Event.organization_id == EndpointRow.organization_id,
+        or_(and_(Event.type == EndpointTested.type, own), and_(Event.type != EndpointTested.type, types)),
+    )
+
+
+def _adding() -> Insert:
+    """Adds the deliveries of a batch, and a lane for each subject that waits for nothing yet."""
+    unreached = (WITHIN, EndpointRow.id == any_(ENDPOINT_IDS), Event.sequence > EndpointRow.reached_sequence)
+    adding = insert(DeliveryRow).from_select(COPIED, copied_events().where(*unreached)).on_conflict_do_nothing()
+    added = adding.returning(
+        DeliveryRow.endpoint_id,
+        DeliveryRow.subject,
+        DeliveryRow.organization_id,
+        DeliveryRow.sequence,
+        DeliveryRow.due_at,
+    ).cte("added")
+    heads = select(
+        added.c.endpoint_id,
+        added.c.subject,
+        added.c.organization_id,
+        func.min(added.c.sequence).label("sequence"),
+        func.min(added.c.due_at).label("due_at"),
+    ).group_by(added.c.endpoint_id, added.c.subject, added.c.organization_id)
+    columns = ["endpoint_id", "subject", "organization_id", "sequence", "due_at"]
+    lanes = insert(Lane).from_select(columns, heads).on_conflict_do_nothing()
+    return lanes.execution_options(dml_strategy="raw")
+
+
+def _next_batch() -> Select[int, date, date, int, int]:
+    """How many events come next, and their `Batch`."""
+    next = select(Event.day, Event.position).where(AFTER_CURSOR).order_by(Event.day, Event.position)
+    of = next.limit(bindparam("limit", type_=Integer)).subquery()
+    bounds = (func.min(of.c.day), func.max(of.c.day), func.min(of.c.position), func.max(of.c.position))
+    return select(func.count(), *bounds).select_from(of)
+
+
+NEXT_BATCH = _next_batch()
+RECEIVERS = (
+    select(EndpointRow.id)
+    .where(
+        EndpointRow.state == EndpointState.ENABLED,
+        select(Event.position).where(WITHIN, chosen(), Event.sequence > EndpointRow.reached_sequence).exists(),
+    )
+    .order_by(EndpointRow.id)
+    .with_for_update()
+)
+"""The endpoints that get something of a batch, locked in id order."""
+ADD_DELIVERIES = _adding()
+NOTE_REACHED = (
+    update(EndpointRow)
+    .where(EndpointRow.id == any_(ENDPOINT_IDS))
+    .values(
+        reached_sequence=select(func.max(Event.sequence))
+        .where(WITHIN, Event.organization_id == EndpointRow.organization_id)
+        .scalar_subquery()
+    )
+    .execution_options(synchronize_session=False)
+)
+CALL = (
+    update(EndpointRow)
+    .where(EndpointRow.id == any_(ENDPOINT_IDS), EndpointRow.drain_state == DrainState.IDLE)
+    .values(drain_state=DrainState.CALLED, calls=EndpointRow.calls + 1)
+    .execution_options(synchronize_session=False)
+)
+ANY_CALLED = select(select(EndpointRow.id).where(EndpointRow.drain_state == DrainState.CALLED).exists())
+
+
 async def lock_fanout(session: AsyncSession) -> None:
     """Waits until no fan-out is under way and keeps others away until the transaction ends: between two batches it is
     certain which events an endpoint has got."""
@@ -41,10 +157,14 @@ async def try_lock_fanout(session: AsyncSession) -> bool:
     return bool(await session.scalar(select(func.pg_try_advisory_xact_lock(FANOUT_LOCK))))
 
 
-async def has_work(session: AsyncSession) -> bool:
-    """Whether there may be an event to fan out, or an endpoint to call."""
-    called = select(select(EndpointRow.id).where(EndpointRow.drain_state == DrainState.CALLED).exists())
-    return await unread_by(session, CONSUMER) is not None or bool(await session.scalar(called))
+async def has_events(session: AsyncSession) -> bool:
+    """Whether there may be an event to fan out."""
+    return await unread_by(session, CONSUMER) is not None
+
+
+async def has_calls(session: AsyncSession) -> bool:
+    """Whether an endpoint's workflow is to be told."""
+    return bool(await session.scalar(ANY_CALLED))
 
 
 async def fan_out(session: AsyncSession, limit: int) -> int:
@@ -53,28 +173,23 @@ async def fan_out(session: AsyncSession, limit: int) -> int:
     unread = await unread_by(session, CONSUMER)
     if unread is None:
         return 0
-    found = select(Event.day, Event.position).where(unread).order_by(Event.day, Event.position).limit(limit)
-    batch = (await session.execute(found)).all()
-    if not batch:
+    found = (await session.execute(NEXT_BATCH, {**unread._asdict(), "limit": limit})).one()
+    if not found[0]:
         return 0
-    (first_day, first), (last_day, last) = batch[0], batch[-1]
-    within = and_(Event.day.between(first_day, last_day), Event.position.between(first, last))
-    endpoint_ids = await _lock_receivers(session, within)
+    batch = Batch(*found[1:])
+    endpoint_ids = (await session.scalars(RECEIVERS, batch._asdict())).all()
     if endpoint_ids:
-        await _add_deliveries(session, within, endpoint_ids)
-        await _note_reached(session, within, endpoint_ids)
+        given = {**batch._asdict(), "endpoint_ids": endpoint_ids}
+        await session.execute(ADD_DELIVERIES, given)
+        await session.execute(NOTE_REACHED, given)
         await call(session, endpoint_ids)
-    await move_cursor(session, CONSUMER, last)
-    return len(batch)
+    await move_cursor(session, CONSUMER, batch.last)
+    return int(found[0])
 
 
 async def call(session: AsyncSession, endpoint_ids: Collection[UUID]) -> None:
     """Asks for a drain of these endpoints; those that are being drained hear of it at once. Needs their rows locked."""
-    await session.execute(
-        update(EndpointRow)
-        .where(EndpointRow.id.in_(endpoint_ids), EndpointRow.drain_state == DrainState.IDLE)
-        .values(drain_state=DrainState.CALLED, calls=EndpointRow.calls + 1)
-    )
+    await session.execute(CALL, {"endpoint_ids": list(endpoint_ids)})
     await notify_called(session, endpoint_ids)
 
 
@@ -113,61 +228,8 @@ async def call_overdue(session: AsyncSession, minutes: int) -> int:
     return len(ids)
 
 
-def copied_events() -> Select[UUID, UUID, int, date, UUID, str, str]:
-    """The columns `COPIED` of events for the endpoints that chose them."""
-    endpoint_id = EndpointRow.id.label("endpoint_id")
-    of_event = (Event.sequence, Event.day, Event.event_id, Event.type, Event.subject)
-    return select(Event.organization_id, endpoint_id, *of_event).join_from(Event, EndpointRow, chosen())
-
-
-def chosen() -> ColumnElement[bool]:
-    """Whether an endpoint's types choose an event. Its own test always reaches it, and no other endpoint."""
-    own = Event.subject == func.concat("endpoint/", cast(EndpointRow.id, String))
-    types = or_(func.cardinality(EndpointRow.types) == 0, Event.type == any_(EndpointRow.types))
-    return and_(
-        Event.organization_id == EndpointRow.organization_id,
-        or_(and_(Event.type == EndpointTested.type, own), and_(Event.type != EndpointTested.type, types)),
-    )
-
-
-async def _lock_receivers(session: AsyncSession, within: ColumnElement[bool]) -> Sequence[UUID]:
-    """The endpoints that get something, in id order."""
-    receiving = select(Event.position).where(within, chosen(), Event.sequence > EndpointRow.reached_sequence)
-    return await _lock(session, EndpointRow.state == EndpointState.ENABLED, receiving.exists())
-
-
 async def _lock(session: AsyncSession, *where: ColumnElement[bool]) -> Sequence[UUID]:
     """Locks these endpoints' rows in id order, as whoever locks several does: two cannot wait for each other."""
     return (
         await session.scalars(select(EndpointRow.id).where(*where).order_by(EndpointRow.id).with_for_update())
     ).all()
-
-
-async def _note_reached(session: AsyncSession, within: ColumnElement[bool], endpoint_ids: Sequence[UUID]) -> None:
-    last = select(func.max(Event.sequence)).where(within, Event.organization_id == EndpointRow.organization_id)
-    await session.execute(
-        update(EndpointRow).where(EndpointRow.id.in_(endpoint_ids)).values(reached_sequence=last.scalar_subquery())
-    )
-
-
-async def _add_deliveries(session: AsyncSession, within: ColumnElement[bool], endpoint_ids: Sequence[UUID]) -> None:
-    """Adds the deliveries, and a lane for each subject that waits for nothing yet."""
-    events = copied_events()
-    chosen_ones = events.where(within, EndpointRow.id.in_(endpoint_ids), Event.sequence > EndpointRow.reached_sequence)
-    adding = insert(DeliveryRow).from_select(COPIED, chosen_ones).on_conflict_do_nothing()
-    added = adding.returning(
-        DeliveryRow.endpoint_id,
-        DeliveryRow.subject,
-        DeliveryRow.organization_id,
-        DeliveryRow.sequence,
-        DeliveryRow.due_at,
-    ).cte("added")
-    heads = select(
-        added.c.endpoint_id,
-        added.c.subject,
-        added.c.organization_id,
-        func.min(added.c.sequence).label("sequence"),
-        func.min(added.c.due_at).label("due_at"),
-    ).group_by(added.c.endpoint_id, added.c.subject, added.c.organization_id)
-    columns = ["endpoint_id", "subject", "organization_id", "sequence", "due_at"]
-    await session.execute(insert(Lane).from_select(columns, heads).on_conflict_do_nothing())

@@ -184,7 +184,7 @@ async def test_a_signal_without_an_argument_is_sent_without_one(
     def react(event: EventRecord) -> Start | Signal | None:
         return Signal(workflow_id, "nudge") if event.type == CycleCancelled.type else reaction_to(event)
 
-    assert await dispatch(database, Dispatcher(client, react)) == Progress(2)
+    assert await dispatch(database, Dispatcher(client, react, silent=())) == Progress(2)
     history = await client.get_workflow_handle(workflow_id).fetch_history()
     assert len(history.events[-1].workflow_execution_signaled_event_attributes.input.payloads) == 0
 
