@@ -35,7 +35,7 @@ from sqlalchemy import func, select, text
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from services.events import store_days, store_endpoints
+from services.events import store_days, store_endpoints, switching
 from services.events.endpoints import EndpointDefinition
 from services.events.signing import new_secret
 from shared.contracts.endpoints import EndpointRef
@@ -123,11 +123,11 @@ class Stand:
             await session.execute(MOVE_CURSORS)
 
     async def switch(self, endpoint: EndpointRef, on: bool) -> None:
+        if on:
+            await switching.enable_endpoint(self.database, endpoint, catch_up=True)
+            return
         async with self.database.transaction() as session:
-            if on:
-                await store_endpoints.enable_endpoint(session, endpoint, catch_up=True)
-            else:
-                await store_endpoints.disable_endpoint(session, endpoint)
+            await store_endpoints.disable_endpoint(session, endpoint)
 
     async def emit(self, organization_id: UUID, subject: int) -> None:
         async with self.database.transaction() as session:

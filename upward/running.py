@@ -25,7 +25,7 @@ console = Console(stderr=True)
 
 
 async def run_until_stopped(folder: Path, port: int) -> None:
-    from upward.process import stop_on_signals
+    from upward.process import settle, stop_on_signals
     from upward.stack import running_stack
 
     stop = asyncio.Event()
@@ -33,6 +33,7 @@ async def run_until_stopped(folder: Path, port: int) -> None:
     async with running_stack(folder, port=port, stop=stop) as stack:
         if stop.is_set():
             return
+        settle()
         console.print(f"Upward is up: API and pages at [bold]{stack.url}[/] (documentation at {stack.url}/docs).")
         console.print(f"E-mails are kept in {stack.mail.folder}; Temporal answers at {stack.temporal.address}.")
         console.print("Make a key with: python -m upward keys create --organization NAME --folder " + str(folder))

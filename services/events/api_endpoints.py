@@ -7,7 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Header, Request, Response
 from fastapi.responses import JSONResponse
 
-from services.events import store_endpoints
+from services.events import store_endpoints, switching
 from services.events.addresses import parse_endpoint_url
 from services.events.cloudevents import check_types
 from services.events.endpoints import (
@@ -26,7 +26,7 @@ from shared.config import Settings
 from shared.contracts.base import Service
 from shared.contracts.endpoints import EndpointBrief, EndpointRef
 from shared.contracts.intake import Contacts, ReadContacts
-from shared.http.dependencies import AppSettings, InternalClient, Session
+from shared.http.dependencies import AppDatabase, AppSettings, InternalClient, Session
 from shared.http.etags import check_present, etag
 from shared.http.idempotency import Answer, IdempotencyKey, answer_once
 from shared.http.internal import Internal
@@ -93,9 +93,9 @@ async def replace_endpoint(
 
 
 @router.delete("/v1/endpoints/{endpoint_id}", status_code=204)
-async def delete_endpoint(endpoint_id: UUID, caller: Admin, session: Session) -> None:
-    """With its deliveries, attempts and secrets."""
-    await store_endpoints.delete_endpoint(session, _ref(caller.organization_id, endpoint_id))
+async def delete_endpoint(endpoint_id: UUID, caller: Admin, database: AppDatabase) -> None:
+    """With its deliveries, attempts and secrets. It is disabled first."""
+    await switching.delete_endpoint(database, _ref(caller.organization_id, endpoint_id))
 
 
 @router.post("/v1/endpoints/{endpoint_id}/disable")
@@ -106,11 +106,11 @@ async def disable_endpoint(endpoint_id: UUID, caller: Admin, session: Session) -
 
 @router.post("/v1/endpoints/{endpoint_id}/enable")
 async def enable_endpoint(
-    endpoint_id: UUID, caller: Admin, session: Session, body: EnableRequest | None = None
+    endpoint_id: UUID, caller: Admin, database: AppDatabase, body: EnableRequest | None = None
 ) -> Endpoint:
     """Sends again; first, unless `catch_up` is false, what still waited and what happened meanwhile."""
-    wanted = body or EnableRequest()
-    return await store_endpoints.enable_endpoint(session, _ref(caller.organization_id, endpoint_id), wanted.catch_up)
+    catch_up = (body or EnableRequest()).catch_up
+    return await switching.enable_endpoint(database, _ref(caller.organization_id, endpoint_id), catch_up=catch_up)
 
 
 @router.post("/v1/endpoints/{endpoint_id}/secrets", status_code=201, response_model=NewSecret)

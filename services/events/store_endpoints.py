@@ -106,7 +106,8 @@ async def replace_endpoint(
 
 
 async def delete_endpoint(session: AsyncSession, endpoint: EndpointRef) -> None:
-    """With its deliveries, attempts and secrets. Raises EndpointNotFound."""
+    """With its deliveries, attempts and secrets. It should be disabled (`services.events.switching`). Raises
+    EndpointNotFound."""
     row = await _lock(session, endpoint)
     await session.delete(row)
 
@@ -124,22 +125,24 @@ async def disable_endpoint(session: AsyncSession, endpoint: EndpointRef) -> Endp
     return _endpoint(row)
 
 
+async def prepare_to_enable(session: AsyncSession, endpoint: EndpointRef, catch_up: bool) -> None:
+    """Lets what still waits be due at once, or drops it; for a transaction of its own (`services.events.switching`).
+    Raises EndpointNotFound, EndpointIsEnabled."""
+    await _lock_disabled(session, endpoint)
+    await (_wait_anew if catch_up else _drop_waiting)(session, endpoint)
+
+
 async def enable_endpoint(session: AsyncSession, endpoint: EndpointRef, catch_up: bool) -> Endpoint:
-    """Sends again; with `catch_up` what still waited and what happened meanwhile first. Raises EndpointNotFound,
+    """Sends again what was prepared; with `catch_up` what happened meanwhile too. Raises EndpointNotFound,
     EndpointIsEnabled."""
     await lock_fanout(session)
-    row = await _lock(session, endpoint)
-    if row.state == EndpointState.ENABLED:
-        raise EndpointIsEnabled("This endpoint is enabled: there is nothing to do.")
+    row = await _lock_disabled(session, endpoint)
     reached = await _reached(session, endpoint.organization_id)
     row.state, row.disable_reason, row.disabled_at = EndpointState.ENABLED, None, None
     row.failing_since = row.told_failing_at = row.told_disabling_at = None
     row.version += 1
     if catch_up:
-        await _wait_anew(session, endpoint)
         await add_backfill(session, endpoint, BackfillKind.MISSED, row.reached_sequence, reached)
-    else:
-        await _drop_waiting(session, endpoint)
     row.reached_sequence = reached
     await session.flush()
     await call(session, [row.id])
@@ -243,6 +246,14 @@ async def _lock(session: AsyncSession, endpoint: EndpointRef) -> EndpointRow:
     row = await session.scalar(_row(endpoint).with_for_update().execution_options(populate_existing=True))
     if row is None:
         raise EndpointNotFound("There is no such endpoint.")
+    return row
+
+
+async def _lock_disabled(session: AsyncSession, endpoint: EndpointRef) -> EndpointRow:
+    """Raises EndpointNotFound, EndpointIsEnabled."""
+    row = await _lock(session, endpoint)
+    if row.state == EndpointState.ENABLED:
+        raise EndpointIsEnabled("This endpoint is enabled: there is nothing to do.")
     return row
 
 

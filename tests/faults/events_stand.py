@@ -24,7 +24,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from temporalio.common import RetryPolicy
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
-from services.events import store_endpoints
+from services.events import store_endpoints, switching
 from services.events.deliveries import DeliveryState, DrainState
 from services.events.endpoints import EndpointDefinition
 from services.events.models_endpoints import DeliveryRow, EndpointRow
@@ -179,8 +179,7 @@ async def killed_at(points: Collection[str]) -> AsyncIterator[Stand]:
             await stand.emit(3 * PAGE)
             with stand.process("sender", tuple(points)):
                 await stand.last_sequence()
-                async with stand.database.transaction() as session:
-                    await store_endpoints.enable_endpoint(session, endpoint, catch_up=True)
+                await switching.enable_endpoint(stand.database, endpoint, catch_up=True)
                 await stand.until_all_came()
                 for _ in points:
                     if set(struck(stand.folder)) == set(points):

@@ -4,7 +4,7 @@ from uuid import UUID
 
 from sqlalchemy import delete, update
 
-from services.events import store_endpoints
+from services.events import store_endpoints, switching
 from services.events.deliveries import DeliveryState, DrainState
 from services.events.delivering import Drain
 from services.events.endpoints import ReplayRequest
@@ -45,8 +45,7 @@ async def test_nothing_is_due_while_events_of_the_past_are_to_come_first(
     async with db.transaction() as session:
         await store_endpoints.disable_endpoint(session, endpoint)
     await tell(db, organization_id, paused(2))
-    async with db.transaction() as session:
-        await store_endpoints.enable_endpoint(session, endpoint, catch_up=True)
+    await switching.enable_endpoint(db, endpoint, catch_up=True)
     await tell(db, organization_id, paused(2))
     async with db.transaction() as session:
         assert await read_due(session, endpoint, 100, ()) == []

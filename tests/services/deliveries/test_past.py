@@ -4,7 +4,7 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import select
 
-from services.events import store_endpoints
+from services.events import store_endpoints, switching
 from services.events.deliveries import DeliveryState
 from services.events.endpoints import ReplayRequest
 from services.events.models import Event
@@ -42,8 +42,7 @@ async def test_an_endpoint_that_answers_410_is_disabled_at_once_and_gets_everyth
     assert await drain(db, sender, endpoint) == Drained()
     assert len(receiver.received) == 1, "nothing is sent while it is disabled"
     receiver.decide = Receiver("").decide
-    async with db.transaction() as session:
-        await store_endpoints.enable_endpoint(session, endpoint, catch_up=True)
+    await switching.enable_endpoint(db, endpoint, catch_up=True)
     await spread(db)
     await drain(db, sender, endpoint)
     types = {one.sequence: one.event.get_type() for one in receiver.taken}
@@ -58,8 +57,7 @@ async def test_an_endpoint_that_is_enabled_without_catching_up_gets_what_comes(
     async with db.transaction() as session:
         await store_endpoints.disable_endpoint(session, endpoint)
     await tell(db, organization_id, paused(2))
-    async with db.transaction() as session:
-        await store_endpoints.enable_endpoint(session, endpoint, catch_up=False)
+    await switching.enable_endpoint(db, endpoint, catch_up=False)
     await tell(db, organization_id, paused(3))
     await drain(db, sender, endpoint)
     assert [one.event.get_type() for one in receiver.taken] == [
