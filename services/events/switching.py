@@ -1,9 +1,9 @@
 """Enabling and deleting endpoints: what takes long is done while nobody waits for it.
 
 The fan-out serves all organizations at once: whoever keeps it away, or holds a row that it needs, keeps the events of
-all of them waiting. It needs no row of a disabled endpoint. So the work that grows with an endpoint's queue is done in a
-transaction of its own, before it is enabled or after it was disabled. A crash in between leaves a disabled endpoint, and
-the request can be repeated.
+all of them waiting. It needs no row of a disabled endpoint. So work that grows with an endpoint's queue is done in a
+transaction of its own, before it is enabled or after it was disabled. A crash in between leaves a disabled endpoint,
+and the request can be repeated.
 """
 
 from services.events import store_endpoints
