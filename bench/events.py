@@ -208,7 +208,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="The event log under fire: ledgers compared, lag and speed measured.")
     parser.add_argument("--events", type=int, default=20_000, help="events committed while processes are killed")
     parser.add_argument("--kills", type=int, default=10)
-    parser.add_argument("--rate", type=float, default=2_000, help="events a second while processes are killed")
+    parser.add_argument("--rate", type=float, default=1_500, help="events a second while processes are killed")
     parser.add_argument("--size", type=float, default=SIZE, help="events of a transaction, on average")
     parser.add_argument("--speed-events", type=int, default=60_000, help="events of the measurement of speed; 0: none")
     parser.add_argument("--foreign-seconds", type=float, default=0, help="how long foreign transactions are held open")
