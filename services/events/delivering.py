@@ -6,6 +6,7 @@ between the two sends the event again, with the same `webhook-id` (at least once
 """
 
 import asyncio
+import random
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -40,6 +41,8 @@ What ends before that is recorded then, as no more may be sent until then: one t
 NEARLY_SECONDS = 0.05
 LONGEST_SECONDS = 300.0
 """A drain ends then even if more is due; its workflow begins the next, for which events wait for a moment."""
+SPREAD = 0.2
+"""By so much of it some end sooner: drains that began together, as after a restart, do not go on ending together."""
 
 
 class Limits(NamedTuple):
@@ -95,7 +98,7 @@ class Drain:
 
     async def _send(self, heartbeat: Callable[[], object], stopping: Callable[[], bool]) -> Drained:
         clock = asyncio.get_running_loop().time
-        ends_at = clock() + self._limits.longest
+        ends_at = clock() + self._limits.longest * random.uniform(1 - SPREAD, 1)  # noqa: S311 (no secret)
         quiet_since, enabled = clock(), True
         ended: list[asyncio.Task[Outcome]] = []
         while True:

@@ -10,6 +10,7 @@ import structlog
 
 from services.events.sequencer import rehearse, sequence_batch
 from services.events.store_lookout import Lookout, keep_lookout, notify_sequenced
+from services.events.sweeping import AFTER_EVENTS, Sweeper
 from services.events.waiting import Bell, Pauses, pause
 from shared.database import Database
 
@@ -22,12 +23,18 @@ IDLE_SECONDS = 0.05
 class Sequencing:
     """Rings `bell` after every batch, of this process or of another one."""
 
-    def __init__(self, database: Database, bell: Bell) -> None:
+    def __init__(self, database: Database, bell: Bell, *, sweep_after: int = AFTER_EVENTS) -> None:
         self._database = database
         self._bell = bell
+        self._sweeper = Sweeper(database, sweep_after)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Runs until `stop` is set; ends after the batch that is under way."""
+        async with self._sweeper.at_work():
+            await self._keep_sequencing(stop)
+        self._bell.ring()
+
+    async def _keep_sequencing(self, stop: asyncio.Event) -> None:
         pauses, rehearsed = Pauses(), False
         while not stop.is_set():
             try:
@@ -39,7 +46,6 @@ class Sequencing:
             except Exception as error:
                 log.warning("sequencer.failed", error=type(error).__name__)
                 await pause(stop, pauses.next())
-        self._bell.ring()
 
     async def _sequence(self, lookout: Lookout, pauses: Pauses, stop: asyncio.Event) -> None:
         while not stop.is_set():
@@ -59,5 +65,6 @@ class Sequencing:
             if moved:
                 await notify_sequenced(session)
         if moved:
+            self._sweeper.note(moved)
             self._bell.ring()
         return moved

@@ -17,7 +17,7 @@ from shared.database import Database
 
 CHANNEL = "upward_events"
 LISTEN = f"listen {CHANNEL}"
-ANY_STAGED = "select exists (select from events.staged_event)"
+ANY_STAGED = "select id from events.staged_event order by id limit 1"
 NOTIFY = select(func.pg_notify(CHANNEL, ""))
 
 
@@ -30,8 +30,7 @@ class Lookout:
     async def sees_staged(self) -> bool:
         """Whether a committed event waits for its position."""
         answer = await self._connection.execute(ANY_STAGED, prepare=True)
-        row = await answer.fetchone()
-        return row is not None and bool(row[0])
+        return await answer.fetchone() is not None
 
 
 @asynccontextmanager

@@ -140,6 +140,7 @@ async def test_deleting_removes_everything_of_the_endpoint(admin: Admin, db: Dat
     async with db.transaction() as session:
         for key in KEYS:
             assert set(await session.scalars(select(key))) <= {UUID(kept["id"])}, key
+    assert [type for type, _ in await staged(db, admin.organization_id)] == ["endpoint.disabled"]
 
 
 async def test_disabling_and_enabling_are_told_once_each(admin: Admin, db: Database) -> None:

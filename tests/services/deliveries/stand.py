@@ -52,6 +52,11 @@ async def drain(db: Database, sender: Sender, endpoint: EndpointRef, pace: float
     return await Drain(db, sender, endpoint, Schedule(pace=pace), QUICK).run(lambda: None)
 
 
+async def switch_off(db: Database, endpoint: EndpointRef) -> None:
+    async with db.transaction() as session:
+        await store_endpoints.disable_endpoint(session, endpoint)
+
+
 async def states(db: Database, endpoint: EndpointRef) -> dict[int, str]:
     async with db.transaction() as session:
         rows = await session.scalars(

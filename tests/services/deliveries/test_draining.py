@@ -2,21 +2,34 @@
 
 import asyncio
 from collections import defaultdict
+from collections.abc import Sequence
 from datetime import timedelta
 from uuid import UUID
 
 import pytest
 from sqlalchemy import func, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.events import store_endpoints
-from services.events.deliveries import RETRY_DELAYS, DeliveryState, DrainState
+from services.events import store_deliveries, store_endpoints
+from services.events.deliveries import RETRY_DELAYS, DeliveryState, DrainState, Outcome
 from services.events.models_endpoints import AttemptRow, EndpointRow, EndpointSecret, Lane
 from services.events.outbound import Sender
 from services.events.signing import new_secret
 from shared.contracts.endpoints import Drained, EndpointRef, EndpointState
 from shared.database import Database
 from shared.events import StagedEvent
-from tests.services.deliveries.stand import OWNER, SECRET, drain, fail, make_due, paused, row_of, states, tell
+from tests.services.deliveries.stand import (
+    OWNER,
+    SECRET,
+    drain,
+    fail,
+    make_due,
+    make_endpoint,
+    paused,
+    row_of,
+    states,
+    tell,
+)
 from tests.webhook_receiver import Received, Receiver, Reply
 
 
@@ -165,3 +178,36 @@ async def test_a_hanging_subject_holds_back_no_other(
         assert (await session.scalars(select(AttemptRow.failure).where(AttemptRow.status.is_(None)))).all() == [
             "timed_out"
         ]
+
+
+async def test_what_the_rate_allows_soon_is_recorded_together(
+    db: Database, organization_id: UUID, receiver: Receiver, sender: Sender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A queue of a slow endpoint costs its neighbours a transaction for a dozen deliveries, not one for each."""
+    slow = await make_endpoint(db, organization_id, receiver, rate_limit=50)
+    recorded: list[int] = []
+    record = store_deliveries.record_attempts
+
+    async def counted(session: AsyncSession, endpoint: EndpointRef, outcomes: Sequence[Outcome]) -> None:
+        recorded.append(len(outcomes))
+        await record(session, endpoint, outcomes)
+
+    monkeypatch.setattr(store_deliveries, "record_attempts", counted)
+    await tell(db, organization_id, *(paused(number) for number in range(40)))
+    await drain(db, sender, slow)
+    assert sorted(receiver.sequences) == list(range(1, 41))
+    assert sum(recorded) == 40
+    assert len(recorded) <= 20
+
+
+async def test_the_rate_is_kept_however_many_are_taken_up_at_once(
+    db: Database, organization_id: UUID, receiver: Receiver, sender: Sender
+) -> None:
+    slow = await make_endpoint(db, organization_id, receiver, rate_limit=50)
+    await tell(db, organization_id, *(paused(number) for number in range(30)))
+    await drain(db, sender, slow)
+    async with db.transaction() as session:
+        mine = AttemptRow.endpoint_id == slow.endpoint_id
+        begun = list(await session.scalars(select(AttemptRow.started_at).where(mine).order_by(AttemptRow.started_at)))
+    assert len(begun) == 30
+    assert begun[-1] - begun[0] >= timedelta(seconds=29 / 50 - 0.01), "the last begins no sooner than its turn"

@@ -16,7 +16,7 @@ from services.events.store_deliveries import read_due
 from services.events.store_fanout import call_overdue
 from shared.contracts.endpoints import Drained, EndpointRef
 from shared.database import Database
-from tests.services.deliveries.stand import drain, paused, row_of, states, tell
+from tests.services.deliveries.stand import drain, paused, row_of, states, switch_off, tell
 from tests.webhook_receiver import Received, Receiver, Reply
 
 
@@ -42,8 +42,7 @@ async def test_nothing_is_due_while_events_of_the_past_are_to_come_first(
     db: Database, organization_id: UUID, endpoint: EndpointRef
 ) -> None:
     await tell(db, organization_id, paused(1))
-    async with db.transaction() as session:
-        await store_endpoints.disable_endpoint(session, endpoint)
+    await switch_off(db, endpoint)
     await tell(db, organization_id, paused(2))
     await switching.enable_endpoint(db, endpoint, catch_up=True)
     await tell(db, organization_id, paused(2))

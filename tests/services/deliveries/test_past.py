@@ -1,18 +1,21 @@
 """What an endpoint gets of the past, and what not: choices, tests, replays, catching up, retention."""
 
+import asyncio
 from uuid import UUID, uuid4
 
-from sqlalchemy import select
+import pytest
+from sqlalchemy import delete, select
 
 from services.events import store_endpoints, switching
 from services.events.deliveries import DeliveryState
 from services.events.endpoints import ReplayRequest
 from services.events.models import Event
 from services.events.outbound import Sender
-from services.events.store_fanout import read_called
+from services.events.store_fanout import lock_fanout, read_called
 from shared.contracts.endpoints import DisableReason, Drained, EndpointRef, EndpointState
 from shared.contracts.events import PairCompleted
 from shared.database import Database
+from shared.events import StagedEvent
 from tests.services.deliveries.stand import (
     drain,
     fail,
@@ -22,6 +25,7 @@ from tests.services.deliveries.stand import (
     row_of,
     spread,
     states,
+    switch_off,
     tell,
 )
 from tests.webhook_receiver import Received, Receiver, Reply, receiving
@@ -50,12 +54,34 @@ async def test_an_endpoint_that_answers_410_is_disabled_at_once_and_gets_everyth
     assert [types[3], types[5]] == ["app.upward.endpoint.disabled.v1", "app.upward.endpoint.enabled.v1"]
 
 
+@pytest.mark.parametrize("catch_up", [True, False])
+async def test_what_a_long_queue_costs_is_done_while_the_fan_out_goes_on(
+    database: Database, receiver: Receiver, catch_up: bool
+) -> None:
+    """Before an endpoint is enabled, and after it was disabled to be deleted, nothing waits for the fan-out's lock."""
+    organization_id = uuid4()
+    endpoint = await make_endpoint(database, organization_id, receiver)
+    await switch_off(database, endpoint)
+    async with database.transaction() as fan_out, asyncio.timeout(20):
+        await lock_fanout(fan_out)
+        async with database.transaction() as session:
+            await store_endpoints.prepare_to_enable(session, endpoint, catch_up)
+        enabling = asyncio.create_task(switching.enable_endpoint(database, endpoint, catch_up=catch_up))
+        await asyncio.wait([enabling], timeout=0.5)
+        assert not enabling.done(), "only the last step waits"
+    assert (await enabling).state is EndpointState.ENABLED
+    async with database.transaction() as fan_out, asyncio.timeout(20):
+        await lock_fanout(fan_out)
+        await switching.delete_endpoint(database, endpoint)
+    async with database.transaction() as session:  # nothing of this is rolled back
+        await session.execute(delete(StagedEvent).where(StagedEvent.organization_id == organization_id))
+
+
 async def test_an_endpoint_that_is_enabled_without_catching_up_gets_what_comes(
     db: Database, organization_id: UUID, endpoint: EndpointRef, receiver: Receiver, sender: Sender
 ) -> None:
     await tell(db, organization_id, paused(1))
-    async with db.transaction() as session:
-        await store_endpoints.disable_endpoint(session, endpoint)
+    await switch_off(db, endpoint)
     await tell(db, organization_id, paused(2))
     await switching.enable_endpoint(db, endpoint, catch_up=False)
     await tell(db, organization_id, paused(3))
