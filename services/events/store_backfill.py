@@ -86,7 +86,7 @@ async def _fill(session: AsyncSession, endpoint: EndpointRef, row: Backfill, rea
             .values(**AGAIN)
         )
         return sorted(set(await session.scalars(again.returning(DeliveryRow.subject))))
-    events = copied_events().where(
+    events = copied_events(Event.__table__).where(
         await _past(session, endpoint, row.after), EndpointRow.id == endpoint.endpoint_id, Event.sequence <= reached
     )
     adding = insert(DeliveryRow).from_select(COPIED, events)

@@ -5,7 +5,7 @@ What every batch needs is made once: to make a statement costs more than to send
 
 from collections.abc import Collection, Sequence
 from datetime import date
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import (
@@ -13,6 +13,7 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     Date,
+    FromClause,
     Integer,
     Select,
     String,
@@ -64,30 +65,40 @@ WITHIN = and_(
     Event.day.between(bindparam("first_day", type_=Date), bindparam("last_day", type_=Date)),
     Event.position.between(bindparam("first", type_=BigInteger), bindparam("last", type_=BigInteger)),
 )
+BATCH = (
+    select(Event.organization_id, Event.sequence, Event.day, Event.event_id, Event.type, Event.subject)
+    .where(WITHIN)
+    .cte("batch")
+    .prefix_with("materialized")
+)
+"""Read by its positions, once and for all: of a day that Postgres has no statistics of, as of each new one, it would
+rather read all that an organization has of it."""
 ENDPOINT_IDS = bindparam("endpoint_ids", type_=ARRAY(Uuid))
 
 
-def copied_events() -> Select[UUID, UUID, int, date, UUID, str, str]:
+def copied_events(events: FromClause) -> Select[*tuple[Any, ...]]:
     """The columns `COPIED` of events for the endpoints that chose them."""
     endpoint_id = EndpointRow.id.label("endpoint_id")
-    of_event = (Event.sequence, Event.day, Event.event_id, Event.type, Event.subject)
-    return select(Event.organization_id, endpoint_id, *of_event).join_from(Event, EndpointRow, chosen())
+    of_event = (events.c[name] for name in ("sequence", "day", "event_id", "type", "subject"))
+    copied = select(events.c.organization_id, endpoint_id, *of_event)
+    return copied.select_from(events).join(EndpointRow, chosen(events))
 
 
-def chosen() -> ColumnElement[bool]:
+def chosen(events: FromClause) -> ColumnElement[bool]:
     """Whether an endpoint's types choose an event. Its own test always reaches it, and no other endpoint."""
-    own = Event.subject == func.concat("endpoint/", cast(EndpointRow.id, String))
-    types = or_(func.cardinality(EndpointRow.types) == 0, Event.type == any_(EndpointRow.types))
+    type, tested = events.c.type, EndpointTested.type
+    own = events.c.subject == func.concat("endpoint/", cast(EndpointRow.id, String))
+    types = or_(func.cardinality(EndpointRow.types) == 0, type == any_(EndpointRow.types))
     return and_(
-        Event.organization_id == EndpointRow.organization_id,
-        or_(and_(Event.type == EndpointTested.type, own), and_(Event.type != EndpointTested.type, types)),
+        events.c.organization_id == EndpointRow.organization_id,
+        or_(and_(type == tested, own), and_(type != tested, types)),
     )
 
 
 def _adding() -> Insert:
     """Adds the deliveries of a batch, and a lane for each subject that waits for nothing yet."""
-    unreached = (WITHIN, EndpointRow.id == any_(ENDPOINT_IDS), Event.sequence > EndpointRow.reached_sequence)
-    adding = insert(DeliveryRow).from_select(COPIED, copied_events().where(*unreached)).on_conflict_do_nothing()
+    unreached = (EndpointRow.id == any_(ENDPOINT_IDS), BATCH.c.sequence > EndpointRow.reached_sequence)
+    adding = insert(DeliveryRow).from_select(COPIED, copied_events(BATCH).where(*unreached)).on_conflict_do_nothing()
     added = adding.returning(
         DeliveryRow.endpoint_id,
         DeliveryRow.subject,
@@ -120,7 +131,7 @@ RECEIVERS = (
     select(EndpointRow.id)
     .where(
         EndpointRow.state == EndpointState.ENABLED,
-        select(Event.position).where(WITHIN, chosen(), Event.sequence > EndpointRow.reached_sequence).exists(),
+        select(BATCH.c.sequence).where(chosen(BATCH), BATCH.c.sequence > EndpointRow.reached_sequence).exists(),
     )
     .order_by(EndpointRow.id)
     .with_for_update()
@@ -131,8 +142,8 @@ NOTE_REACHED = (
     update(EndpointRow)
     .where(EndpointRow.id == any_(ENDPOINT_IDS))
     .values(
-        reached_sequence=select(func.max(Event.sequence))
-        .where(WITHIN, Event.organization_id == EndpointRow.organization_id)
+        reached_sequence=select(func.max(BATCH.c.sequence))
+        .where(BATCH.c.organization_id == EndpointRow.organization_id)
         .scalar_subquery()
     )
     .execution_options(synchronize_session=False)
