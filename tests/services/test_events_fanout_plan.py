@@ -55,4 +55,5 @@ async def test_a_batch_is_read_by_its_positions(db: Database, organization_id: U
         [[found]] = explained.all()
     plans = json.loads(found) if isinstance(found, str) else found
     read = [node["Actual Rows"] + node.get("Rows Removed by Filter", 0) for node in scans(plans[0]["Plan"])]
-    assert read == [10], "so many rows of the log are looked at"
+    assert len(read) == 1
+    assert read[0] <= 10, "so many rows of the log are looked at"
