@@ -36,9 +36,10 @@ from sqlalchemy import func, select, text
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from services.events import store_days, store_endpoints, switching
-from services.events.endpoints import EndpointDefinition
-from services.events.signing import new_secret
+from services.events.log import store_days
+from services.events.webhooks import store_endpoints, switching
+from services.events.webhooks.endpoints import EndpointDefinition
+from services.events.webhooks.signing import new_secret
 from shared.contracts.endpoints import EndpointRef
 from shared.contracts.events import PairCompleted
 from shared.database import Database

@@ -21,11 +21,9 @@ def import_models() -> None:
     """Makes every table known to `Base.metadata`."""
     for name in ("shared.auth", "shared.events", "shared.http.idempotency", "shared.rounds.models"):
         importlib.import_module(name)
-    for package in pkgutil.iter_modules(services.__path__, "services."):
-        found = pkgutil.iter_modules(importlib.import_module(package.name).__path__)
-        for module in found:
-            if module.name.startswith("models"):
-                importlib.import_module(f"{package.name}.{module.name}")
+    for module in pkgutil.walk_packages(services.__path__, "services."):
+        if module.name.rpartition(".")[2].startswith("models"):
+            importlib.import_module(module.name)
 
 
 def database_url() -> str:

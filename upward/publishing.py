@@ -10,8 +10,8 @@ import signal
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from services.events.jetstream import Target
-from services.events.publisher import Publisher
+from services.events.broker.jetstream import Target
+from services.events.broker.publisher import Publisher
 from shared.config import Settings
 from shared.database import Database
 from upward.failures import CannotRun

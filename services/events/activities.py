@@ -2,10 +2,10 @@
 
 from temporalio import activity
 
-from services.events.calling import Calls
-from services.events.deliveries import Schedule
-from services.events.delivering import Drain
-from services.events.outbound import Sender
+from services.events.webhooks.calling import Calls
+from services.events.webhooks.deliveries import Schedule
+from services.events.webhooks.delivering import Drain
+from services.events.webhooks.outbound import Sender
 from shared.contracts.endpoints import Drained, EndpointRef, EventsActivities
 from shared.database import Database
 

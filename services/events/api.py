@@ -5,9 +5,9 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Request
 
-from services.events.chain import Checkpoint
-from services.events.cloudevents import EventPage, parse_types
-from services.events.feed import Wanted, find_checkpoint, read_or_wait
+from services.events.log.chain import Checkpoint
+from services.events.log.cloudevents import EventPage, parse_types
+from services.events.log.feed import Wanted, find_checkpoint, read_or_wait
 from shared.auth import Viewer
 from shared.http.dependencies import AppDatabase, Session, Stopping
 

@@ -4,8 +4,8 @@ from typing import Any
 
 from fastapi import APIRouter, Response
 
-from services.events.asyncapi import CONTENT_TYPE, asyncapi_document
-from services.events.catalogue import EventType, EventTypes, event_schema, read_catalogue
+from services.events.log.asyncapi import CONTENT_TYPE, asyncapi_document
+from services.events.log.catalogue import EventType, EventTypes, event_schema, read_catalogue
 from shared.auth import Viewer
 
 router = APIRouter(prefix="/v1/events", tags=["events"])

@@ -5,10 +5,17 @@ from uuid import UUID
 
 from fastapi import APIRouter, Path, Query
 
-from services.events import store_attempts, store_endpoints
-from services.events.cloudevents import type_name
-from services.events.deliveries import DeliveryState
-from services.events.endpoints import AttemptPage, Delivery, DeliveryPage, ReplayAccepted, ReplayRequest, TestAccepted
+from services.events.log.cloudevents import type_name
+from services.events.webhooks import store_attempts, store_endpoints
+from services.events.webhooks.deliveries import DeliveryState
+from services.events.webhooks.endpoints import (
+    AttemptPage,
+    Delivery,
+    DeliveryPage,
+    ReplayAccepted,
+    ReplayRequest,
+    TestAccepted,
+)
 from shared.auth import Admin, Caller
 from shared.contracts.endpoints import EndpointRef
 from shared.contracts.events import EndpointTested

@@ -7,10 +7,10 @@ from uuid import UUID
 from fastapi import APIRouter, Header, Request, Response
 from fastapi.responses import JSONResponse
 
-from services.events import store_endpoints, switching
-from services.events.addresses import parse_endpoint_url
-from services.events.cloudevents import check_types
-from services.events.endpoints import (
+from services.events.log.cloudevents import check_types
+from services.events.webhooks import store_endpoints, switching
+from services.events.webhooks.addresses import parse_endpoint_url
+from services.events.webhooks.endpoints import (
     EnableRequest,
     Endpoint,
     EndpointDefinition,
@@ -20,7 +20,7 @@ from services.events.endpoints import (
     RotationRequest,
     UnknownOwner,
 )
-from services.events.signing import new_secret
+from services.events.webhooks.signing import new_secret
 from shared.auth import Admin, ServiceCaller
 from shared.config import Settings
 from shared.contracts.base import Service

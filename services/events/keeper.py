@@ -14,7 +14,8 @@ import structlog
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.events import store_attempts, store_days, store_fanout
+from services.events.log import store_days
+from services.events.webhooks import store_attempts, store_fanout
 from shared.database import Database
 
 log = structlog.get_logger(__name__)

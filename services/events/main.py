@@ -5,11 +5,11 @@ from temporalio.client import Client
 
 from services.events import api, api_catalogue, api_deliveries, api_endpoints
 from services.events.activities import Activities
-from services.events.deliveries import Schedule
-from services.events.dispatcher import Dispatcher
-from services.events.fanning import FanOut
-from services.events.outbound import Sender
+from services.events.log.dispatcher import Dispatcher
 from services.events.relay import Relay
+from services.events.webhooks.deliveries import Schedule
+from services.events.webhooks.fanning import FanOut
+from services.events.webhooks.outbound import Sender
 from shared.config import Settings
 from shared.database import Database
 

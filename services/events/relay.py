@@ -10,12 +10,12 @@ import asyncio
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.events import store
-from services.events.dispatcher import Dispatcher, TemporalAway
-from services.events.fanning import FanOut
 from services.events.keeper import keep
-from services.events.sequencing import Sequencing
-from services.events.waiting import Bell, Pauses, pause
+from services.events.log import store
+from services.events.log.dispatcher import Dispatcher, TemporalAway
+from services.events.log.sequencing import Sequencing
+from services.events.log.waiting import Bell, Pauses, pause
+from services.events.webhooks.fanning import FanOut
 from shared.database import Database
 
 log = structlog.get_logger(__name__)

@@ -12,6 +12,8 @@ SHARED = {
     *("auth", "config", "contracts", "database", "errors", "events", "http", "logging", "rounds", "temporal"),
 }
 SERVICES = {"console", "events", "feedback", "intake", "matching", "notifications", "programs"}
+STOREYS = {"log", "webhooks", "broker"}
+"""Folders of a service that is large enough to need some; each may have tables and stores of its own."""
 NO_HOME_FOR_RULES = {"service", "services", "utils", "util", "helpers", "common", "manager", "misc"}
 LONGEST_FILE = 400
 WRITTEN = {".py", ".html", ".css", ".js", ".txt", ".jinja", ".j2"}
@@ -28,20 +30,22 @@ HANDS_ON = {
     "services.console.pages",
     "services.console.participation",
     "services.console.submission",
-    "services.events.calling",
-    "services.events.delivering",
-    "services.events.connecting",
-    "services.events.dispatcher",
-    "services.events.fanning",
-    "services.events.feed",
-    "services.events.jetstream",
-    "services.events.publisher",
-    "services.events.outbound",
-    "services.events.epoch",
+    "services.events.webhooks.calling",
+    "services.events.webhooks.delivering",
+    "services.events.webhooks.connecting",
+    "services.events.log.dispatcher",
+    "services.events.webhooks.fanning",
+    "services.events.log.feed",
+    "services.events.broker.jetstream",
+    "services.events.broker.publisher",
+    "services.events.webhooks.outbound",
+    "services.events.log.epoch",
     "services.events.keeper",
     "services.events.relay",
-    "services.events.sequencer",
-    "services.events.sequencing",
+    "services.events.log.sequencer",
+    "services.events.log.sequencing",
+    "services.events.log.sweeping",
+    "services.events.webhooks.switching",
     "services.feedback.answers",
     "services.feedback.closing",
     "services.feedback.pairs",
@@ -63,7 +67,8 @@ def service_modules() -> list[str]:
 
 def kind(module: str) -> str:
     """`main`, `api`, `activities`, `store`, `models`, or `other` for the domain's own nouns and verbs."""
-    word = module.split(".")[2].split("_")[0]
+    parts = [part for part in module.split(".")[2:] if part not in STOREYS]
+    word = parts[0].split("_")[0]
     return word if word in {"main", "api", "activities", "store", "models"} else "other"
 
 

@@ -24,12 +24,12 @@ from sqlalchemy.exc import SQLAlchemyError
 from temporalio.common import RetryPolicy
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
-from services.events import store_endpoints, switching
-from services.events.deliveries import DeliveryState, DrainState
-from services.events.endpoints import EndpointDefinition
-from services.events.models_endpoints import DeliveryRow, EndpointRow
-from services.events.signing import new_secret
-from services.events.store import read_head
+from services.events.log.store import read_head
+from services.events.webhooks import store_endpoints, switching
+from services.events.webhooks.deliveries import DeliveryState, DrainState
+from services.events.webhooks.endpoints import EndpointDefinition
+from services.events.webhooks.models import DeliveryRow, EndpointRow
+from services.events.webhooks.signing import new_secret
 from shared.contracts.endpoints import EndpointRef
 from shared.contracts.events import PairCompleted
 from shared.database import Database

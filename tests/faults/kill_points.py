@@ -98,10 +98,10 @@ WINDOW = "message_taken_row_unmarked"
 POINTS: dict[str, KillPoint] = {
     "trigger_committed_response_unsent": KillPoint("services.programs.store_cycles:request_cycle", Moment.COMMITTED),
     "request_sequenced": KillPoint(
-        "services.events.sequencing:sequence_batch", Moment.COMMITTED, _sequenced_the_request
+        "services.events.log.sequencing:sequence_batch", Moment.COMMITTED, _sequenced_the_request
     ),
     "cycle_started_cursor_unmoved": KillPoint(
-        "services.events.dispatcher:Dispatcher._start", Moment.AFTER, _started_the_cycle
+        "services.events.log.dispatcher:Dispatcher._start", Moment.AFTER, _started_the_cycle
     ),
     "enrolment_round_opened": KillPoint("shared.rounds.store:open_round", Moment.COMMITTED, _kind(RoundKind.ENROLMENT)),
     "message_claimed_unsent": KillPoint("services.notifications.store:claim", Moment.AFTER, _claimed, note=_claimed_id),

@@ -24,9 +24,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bench.event_writers import event_of, fact_of
 from bench.ledger import Fact, Receipt
-from services.events import store
-from services.events.cloudevents import cloud_event
-from services.events.sequencer import sequence_batch
+from services.events.log import store
+from services.events.log.cloudevents import cloud_event
+from services.events.log.sequencer import sequence_batch
 from shared.database import Database
 from shared.events import emit
 

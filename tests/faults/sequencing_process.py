@@ -13,10 +13,10 @@ from pathlib import Path
 
 import psycopg
 
-from services.events import sequencing
-from services.events.sequencing import Sequencing
-from services.events.store_lookout import ANY_STAGED
-from services.events.waiting import Bell
+from services.events.log import sequencing
+from services.events.log.sequencing import Sequencing
+from services.events.log.store_lookout import ANY_STAGED
+from services.events.log.waiting import Bell
 from shared.database import Database
 from shared.logging import configure_logging
 from tests.faults.steps import Steps

@@ -19,10 +19,10 @@ from sqlalchemy import text
 from bench.event_run import PREY
 from bench.event_writers import event_of, fact_of
 from bench.ledger import Comparison, Fact, Receipt, compare
-from services.events import store
-from services.events.cloudevents import cloud_event
-from services.events.sequencing import BATCH, Sequencing
-from services.events.waiting import Bell
+from services.events.log import store
+from services.events.log.cloudevents import cloud_event
+from services.events.log.sequencing import BATCH, Sequencing
+from services.events.log.waiting import Bell
 from shared.database import Database
 from shared.events import emit
 from tests.faults.ledger import PATIENCE_SECONDS

@@ -15,10 +15,10 @@ import pytest
 from nats.js.client import JetStreamContext
 from sqlalchemy import delete, select
 
-from services.events.jetstream import Target
-from services.events.models import Consumer, Event, OrganizationHead
-from services.events.publisher import CONSUMER, Publisher
-from services.events.sequencer import sequence_batch
+from services.events.broker.jetstream import Target
+from services.events.broker.publisher import CONSUMER, Publisher
+from services.events.log.models import Consumer, Event, OrganizationHead
+from services.events.log.sequencer import sequence_batch
 from shared.contracts.events import CycleCancelled, CyclePaused, EventData
 from shared.database import Database
 from shared.events import StagedEvent, emit

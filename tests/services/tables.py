@@ -11,8 +11,7 @@ def import_tables() -> None:
     """Imports every `models` module, so that `Base.metadata` is whole."""
     for name in ("shared.auth", "shared.events", "shared.http.idempotency", "shared.rounds.models"):
         importlib.import_module(name)
-    for package in pkgutil.iter_modules(services.__path__, "services."):
-        for module in pkgutil.iter_modules(importlib.import_module(package.name).__path__):
-            if module.name.startswith("models"):
-                importlib.import_module(f"{package.name}.{module.name}")
+    for module in pkgutil.walk_packages(services.__path__, "services."):
+        if module.name.rpartition(".")[2].startswith("models"):
+            importlib.import_module(module.name)
     assert shared.__path__

@@ -10,11 +10,11 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy import select, update
 
-from services.events.endpoints import EndpointDefinition
-from services.events.models import Event
-from services.events.models_endpoints import AttemptRow, Backfill, EndpointRow
-from services.events.outbound import Sender
-from services.events.store_endpoints import create_endpoint
+from services.events.log.models import Event
+from services.events.webhooks.endpoints import EndpointDefinition
+from services.events.webhooks.models import AttemptRow, Backfill, EndpointRow
+from services.events.webhooks.outbound import Sender
+from services.events.webhooks.store_endpoints import create_endpoint
 from shared.database import Database
 from tests.services.deliveries.stand import SECRET, drain, make_due, paused, spread, tell
 from tests.services.endpoints_admin import Admin, KeyMaker, endpoints_admin, fields, refusal

@@ -12,10 +12,11 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.contrib.pydantic import pydantic_data_converter
 
-from services.events import main, store
-from services.events.dispatcher import CONSUMER, Dispatcher, Progress
-from services.events.models import Consumer, Event, OrganizationHead, Undispatchable
-from services.events.sequencer import sequence_batch
+from services.events import main
+from services.events.log import store
+from services.events.log.dispatcher import CONSUMER, Dispatcher, Progress
+from services.events.log.models import Consumer, Event, OrganizationHead, Undispatchable
+from services.events.log.sequencer import sequence_batch
 from shared.contracts.events import CycleCancelled, CyclePaused, CycleRequested, EventData, EventRecord
 from shared.database import Database
 from shared.events import StagedEvent, emit

@@ -9,10 +9,10 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy import func, select, update
 
-from services.events import store_deliveries
-from services.events.endpoints import MOST_ENDPOINTS, MOST_SECRETS
-from services.events.models_endpoints import AttemptRow, Backfill, DeliveryRow, EndpointRow, EndpointSecret, Lane
-from services.events.signing import signed_headers
+from services.events.webhooks import store_deliveries
+from services.events.webhooks.endpoints import MOST_ENDPOINTS, MOST_SECRETS
+from services.events.webhooks.models import AttemptRow, Backfill, DeliveryRow, EndpointRow, EndpointSecret, Lane
+from services.events.webhooks.signing import signed_headers
 from shared.auth import Role
 from shared.contracts.events import CyclePaused
 from shared.database import Database

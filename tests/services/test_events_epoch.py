@@ -10,10 +10,11 @@ from fastapi import FastAPI
 from sqlalchemy import delete, select, text, update
 from structlog.testing import capture_logs
 
-from services.events import main, store_epoch
-from services.events.epoch import Watch
-from services.events.models import Event, Log, OrganizationHead
-from services.events.sequencer import sequence_batch
+from services.events import main
+from services.events.log import store_epoch
+from services.events.log.epoch import Watch
+from services.events.log.models import Event, Log, OrganizationHead
+from services.events.log.sequencer import sequence_batch
 from shared.auth import Role
 from shared.config import Settings
 from shared.contracts.events import CyclePaused

@@ -8,8 +8,9 @@ from uuid import UUID
 import pytest
 from sqlalchemy import Executable, text
 
-from services.events import store_days, store_fanout
-from services.events.store_fanout import Batch
+from services.events.log import store_days
+from services.events.webhooks import store_fanout
+from services.events.webhooks.store_fanout import Batch
 from shared.database import Database
 
 EVENTS = 3000

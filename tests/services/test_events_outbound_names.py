@@ -6,9 +6,9 @@ import threading
 
 import pytest
 
-from services.events import connecting
-from services.events.connecting import AttemptCode, AttemptFailed
-from services.events.outbound import Sender
+from services.events.webhooks import connecting
+from services.events.webhooks.connecting import AttemptCode, AttemptFailed
+from services.events.webhooks.outbound import Sender
 
 
 async def failure(sender: Sender, url: str) -> AttemptCode:

@@ -11,7 +11,7 @@ from uuid import UUID
 import pytest
 from typer.testing import CliRunner
 
-from services.events import store
+from services.events.log import store
 from shared.config import Settings
 from shared.database import Database
 from tests.e2e.processes import ROOT, Running, environment

@@ -11,12 +11,13 @@ from cloudevents.core.v1.event import CloudEvent as OfficialEvent
 from nats.js.api import DiscardPolicy
 from sqlalchemy import delete
 
-from services.events import store, store_publisher
-from services.events.chain import genesis, link
-from services.events.cloudevents import CloudEvent
-from services.events.models import Event
-from services.events.publisher import CONSUMER
-from services.events.sequencer import sequence_batch
+from services.events.broker import store_publisher
+from services.events.broker.publisher import CONSUMER
+from services.events.log import store
+from services.events.log.chain import genesis, link
+from services.events.log.cloudevents import CloudEvent
+from services.events.log.models import Event
+from services.events.log.sequencer import sequence_batch
 from shared.database import Database
 from shared.events import StagedEvent, emit
 from tests.nats_server import NatsServer

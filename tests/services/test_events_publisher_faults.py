@@ -9,12 +9,12 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from services.events import store
-from services.events.dispatcher import CONSUMER as DISPATCHER
-from services.events.dispatcher import Dispatcher
-from services.events.fanning import FanOut
+from services.events.log import store
+from services.events.log.dispatcher import CONSUMER as DISPATCHER
+from services.events.log.dispatcher import Dispatcher
+from services.events.log.sequencer import sequence_batch
 from services.events.relay import Relay
-from services.events.sequencer import sequence_batch
+from services.events.webhooks.fanning import FanOut
 from shared.config import Settings
 from shared.database import Database
 from shared.events import emit

@@ -10,10 +10,11 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy import delete, select, text
 
-from services.events import keeper, main, store, store_days
+from services.events import keeper, main
 from services.events.keeper import DAYS_AHEAD, Kept, keep
-from services.events.models import Consumer, Event
-from services.events.sequencer import sequence_batch
+from services.events.log import store, store_days
+from services.events.log.models import Consumer, Event
+from services.events.log.sequencer import sequence_batch
 from shared.auth import Role
 from shared.contracts.events import CyclePaused
 from shared.database import Database

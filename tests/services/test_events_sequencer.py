@@ -10,9 +10,9 @@ import pytest
 from sqlalchemy import delete, func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.events import store, store_sequencing
-from services.events.models import Event, OrganizationHead
-from services.events.sequencer import rehearse, sequence_batch
+from services.events.log import store, store_sequencing
+from services.events.log.models import Event, OrganizationHead
+from services.events.log.sequencer import rehearse, sequence_batch
 from shared.contracts.events import CycleCancelled, CyclePaused, EventRecord, MatchRunApproved
 from shared.database import Database
 from shared.events import StagedEvent, emit

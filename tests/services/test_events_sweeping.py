@@ -5,9 +5,9 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import text
 
-from services.events.sequencing import Sequencing
-from services.events.sweeping import Sweeper
-from services.events.waiting import Bell
+from services.events.log.sequencing import Sequencing
+from services.events.log.sweeping import Sweeper
+from services.events.log.waiting import Bell
 from shared.contracts.events import CyclePaused
 from shared.database import Database
 from shared.events import emit

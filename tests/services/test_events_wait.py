@@ -12,9 +12,9 @@ from fastapi import FastAPI
 from sqlalchemy import delete
 
 from services.events import api, main
-from services.events.feed import read_or_wait
-from services.events.models import Event, OrganizationDay, OrganizationHead
-from services.events.sequencer import sequence_batch
+from services.events.log.feed import read_or_wait
+from services.events.log.models import Event, OrganizationDay, OrganizationHead
+from services.events.log.sequencer import sequence_batch
 from shared.auth import AccessKey, Role, new_key
 from shared.config import Settings
 from shared.contracts.events import CycleCancelled, CyclePaused, EventData

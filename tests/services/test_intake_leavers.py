@@ -9,8 +9,8 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy import event, select
 
-from services.events.models import Event
-from services.events.sequencer import sequence_batch
+from services.events.log.models import Event
+from services.events.log.sequencer import sequence_batch
 from services.intake import main
 from shared.auth import Role
 from shared.database import Database

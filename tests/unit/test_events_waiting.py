@@ -2,7 +2,7 @@
 
 import asyncio
 
-from services.events.waiting import LONGEST_PAUSE_SECONDS, SHORTEST_PAUSE_SECONDS, Bell, Pauses, pause
+from services.events.log.waiting import LONGEST_PAUSE_SECONDS, SHORTEST_PAUSE_SECONDS, Bell, Pauses, pause
 
 LONG_SECONDS = 60
 

@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from standardwebhooks import Webhook
 
-from services.events import delivering, outbound
-from services.events.addresses import GLOBAL_UNICAST_6, INTERNAL_NAMES, NOT_PUBLIC_4, NOT_PUBLIC_6
-from services.events.connecting import AttemptCode
-from services.events.deliveries import (
+from services.events.webhooks import delivering, outbound
+from services.events.webhooks.addresses import GLOBAL_UNICAST_6, INTERNAL_NAMES, NOT_PUBLIC_4, NOT_PUBLIC_6
+from services.events.webhooks.connecting import AttemptCode
+from services.events.webhooks.deliveries import (
     JITTER,
     LEAST_NOTICE,
     LONGEST_RETRY_AFTER,
@@ -20,15 +20,15 @@ from services.events.deliveries import (
     BackfillKind,
     DeliveryState,
 )
-from services.events.endpoints import (
+from services.events.webhooks.endpoints import (
     LEAST_OVERLAP_HOURS,
     MOST_ENDPOINTS,
     MOST_OVERLAP_HOURS,
     MOST_SECRETS,
     EndpointDefinition,
 )
-from services.events.signing import signed_headers
-from services.events.store_attempts import KEPT
+from services.events.webhooks.signing import signed_headers
+from services.events.webhooks.store_attempts import KEPT
 from shared.contracts.endpoints import DISABLED_AFTER
 from tests.architecture.documents import CODE, TEXTS, names_in, section, table_rows
 from tests.architecture.sources import ROOT

@@ -4,15 +4,15 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import func, select, update
 
-from services.events import store_endpoints
-from services.events.deliveries import Schedule
-from services.events.delivering import Drain, Limits
-from services.events.endpoints import EndpointDefinition
-from services.events.models_endpoints import DeliveryRow, EndpointRow, Lane
-from services.events.outbound import Sender
-from services.events.sequencer import sequence_batch
-from services.events.signing import new_secret
-from services.events.store_fanout import fan_out
+from services.events.log.sequencer import sequence_batch
+from services.events.webhooks import store_endpoints
+from services.events.webhooks.deliveries import Schedule
+from services.events.webhooks.delivering import Drain, Limits
+from services.events.webhooks.endpoints import EndpointDefinition
+from services.events.webhooks.models import DeliveryRow, EndpointRow, Lane
+from services.events.webhooks.outbound import Sender
+from services.events.webhooks.signing import new_secret
+from services.events.webhooks.store_fanout import fan_out
 from shared.contracts.endpoints import Drained, EndpointRef
 from shared.contracts.events import CyclePaused, EventData
 from shared.database import Database

@@ -10,11 +10,11 @@ import pytest
 from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.events import store_deliveries, store_endpoints
-from services.events.deliveries import RETRY_DELAYS, DeliveryState, DrainState, Outcome
-from services.events.models_endpoints import AttemptRow, EndpointRow, EndpointSecret, Lane
-from services.events.outbound import Sender
-from services.events.signing import new_secret
+from services.events.webhooks import store_deliveries, store_endpoints
+from services.events.webhooks.deliveries import RETRY_DELAYS, DeliveryState, DrainState, Outcome
+from services.events.webhooks.models import AttemptRow, EndpointRow, EndpointSecret, Lane
+from services.events.webhooks.outbound import Sender
+from services.events.webhooks.signing import new_secret
 from shared.contracts.endpoints import Drained, EndpointRef, EndpointState
 from shared.database import Database
 from shared.events import StagedEvent

@@ -4,16 +4,16 @@ from uuid import UUID
 
 from sqlalchemy import delete, update
 
-from services.events import store_endpoints, switching
-from services.events.deliveries import DeliveryState, DrainState
-from services.events.delivering import Drain
-from services.events.endpoints import ReplayRequest
-from services.events.models import Event
-from services.events.models_endpoints import DeliveryRow, EndpointRow
-from services.events.outbound import Sender
-from services.events.store_backfill import fill_page
-from services.events.store_deliveries import read_due
-from services.events.store_fanout import call_overdue
+from services.events.log.models import Event
+from services.events.webhooks import store_endpoints, switching
+from services.events.webhooks.deliveries import DeliveryState, DrainState
+from services.events.webhooks.delivering import Drain
+from services.events.webhooks.endpoints import ReplayRequest
+from services.events.webhooks.models import DeliveryRow, EndpointRow
+from services.events.webhooks.outbound import Sender
+from services.events.webhooks.store_backfill import fill_page
+from services.events.webhooks.store_deliveries import read_due
+from services.events.webhooks.store_fanout import call_overdue
 from shared.contracts.endpoints import Drained, EndpointRef
 from shared.database import Database
 from tests.services.deliveries.stand import drain, paused, row_of, states, switch_off, tell

@@ -6,12 +6,12 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import delete, select
 
-from services.events import store_endpoints, switching
-from services.events.deliveries import DeliveryState
-from services.events.endpoints import ReplayRequest
-from services.events.models import Event
-from services.events.outbound import Sender
-from services.events.store_fanout import lock_fanout, read_called
+from services.events.log.models import Event
+from services.events.webhooks import store_endpoints, switching
+from services.events.webhooks.deliveries import DeliveryState
+from services.events.webhooks.endpoints import ReplayRequest
+from services.events.webhooks.outbound import Sender
+from services.events.webhooks.store_fanout import lock_fanout, read_called
 from shared.contracts.endpoints import DisableReason, Drained, EndpointRef, EndpointState
 from shared.contracts.events import PairCompleted
 from shared.database import Database

@@ -8,9 +8,9 @@ from uuid import UUID, uuid4
 
 from fastapi import FastAPI
 
-from services.events.deliveries import DeliveryState
-from services.events.models_endpoints import AttemptRow, DeliveryRow, EndpointRow, EndpointSecret
-from services.events.signing import new_secret
+from services.events.webhooks.deliveries import DeliveryState
+from services.events.webhooks.models import AttemptRow, DeliveryRow, EndpointRow, EndpointSecret
+from services.events.webhooks.signing import new_secret
 from services.feedback.models import Concern, StoredReport
 from services.feedback.report import compile_report
 from services.matching.models import MatchRun, Pair

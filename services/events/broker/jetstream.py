@@ -1,0 +1,254 @@
+"""A NATS JetStream stream, as the publisher of the event log sees it.
+
+Order is kept by the stream itself. Every message says which sequence number of the *stream* it expects before itself
+(`Nats-Expected-Last-Sequence`), so of a batch that is sent without waiting, nothing behind a message that failed is
+taken: what the stream holds is always the log without a hole in the middle, also when two publishers should ever send
+at once. `Nats-Msg-Id` is the event's id: within the stream's window of duplicates a repeat is taken once.
+
+A connection that fails is given up with what was sent on it; the next one asks the stream how far it came. The client's
+own reconnecting is off, as it would send what it had buffered, in an order and at a time that nobody chose.
+
+Failures leave this module as BrokerAway with a code. Texts of the broker or the client are never passed on: they may
+name addresses and users.
+"""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import NamedTuple
+from uuid import UUID
+
+from nats.aio.client import Client
+from nats.errors import ConnectionClosedError, NoServersError, SecureConnWantedError, StaleConnectionError
+from nats.errors import Error as NatsError
+from nats.js.api import Header, PubAck, RawStreamMsg
+from nats.js.client import JetStreamContext
+from nats.js.errors import APIError, NoStreamResponseError, NotFoundError
+
+from services.events.log.cloudevents import CloudEvent, cloud_event, source_of
+from shared.contracts.events import EventRecord
+
+SUBJECTS = "upward.>"
+CONTENT_TYPE = "application/cloudevents+json"
+"""By it the NATS binding of CloudEvents knows the structured mode
+(https://github.com/cloudevents/spec/blob/main/cloudevents/bindings/nats-protocol-binding.md)."""
+CONNECT_SECONDS = 5
+ANSWER_SECONDS = 5
+CLOSE_SECONDS = 2
+
+CODES = {
+    10002: "account_full",
+    10023: "broker_full",
+    10039: "jetstream_not_enabled",
+    10047: "broker_full",
+    10065: "subjects_taken",
+    10071: "order_refused",
+    10076: "jetstream_not_enabled",
+    10077: "stream_full",
+    10109: "stream_sealed",
+}
+"""Ours for the broker's own (nats-server, server/errors.json); others are `jetstream_<number>`."""
+PHRASES = {
+    "authorization violation": "not_authorized",
+    "authentication expired": "not_authorized",
+    "authorization failed": "not_authorized",
+    "permissions violation": "permission_denied",
+}
+"""The broker says these in words alone."""
+KINDS: dict[type[Exception], str] = {
+    NoStreamResponseError: "no_stream",
+    SecureConnWantedError: "no_tls",
+    ssl.SSLError: "tls_failed",
+    TimeoutError: "no_answer",
+    OSError: "broker_away",
+    NoServersError: "broker_away",
+    ConnectionClosedError: "broker_away",
+    StaleConnectionError: "broker_away",
+}
+
+
+class BrokerAway(Exception):
+    """The broker does not take events now; the reason is a code. Try again later."""
+
+
+class Target(NamedTuple):
+    """Where to publish. Its addresses may hold a password: never log it."""
+
+    servers: tuple[str, ...]
+    stream: str
+    credentials: Path | None = None
+
+
+class Place(NamedTuple):
+    """Names one event."""
+
+    organization_id: UUID
+    sequence: int
+    event_id: UUID
+
+
+class StreamEnd(NamedTuple):
+    """What the stream says of itself."""
+
+    sequence: int
+    """The last that the stream gave to a message of anybody; 0 if it never held one."""
+    last: Place | None = None
+    """The last event of ours that it still holds."""
+    is_last_of_all: bool = False
+    """Whether no other message came after that event, not even one that is gone."""
+
+
+class Published(NamedTuple):
+    taken: int
+    """So many of the events, from the first on, are in the stream."""
+    failure: str | None = None
+    """Why it is not all of them, as a code."""
+
+
+def subject_of(record: EventRecord) -> str:
+    """`upward.<organization id>.<type>.v<version>`."""
+    return f"upward.{record.organization_id}.{record.type}.v{record.version}"
+
+
+class Stream:
+    """A stream over one connection."""
+
+    def __init__(self, context: JetStreamContext, name: str) -> None:
+        self._context = context
+        self._name = name
+        self._sequence = 0
+        self._answers: list[asyncio.Future[PubAck]] = []
+        self.complaint: str | None = None
+        """What went wrong first, as a code. The client tells refusals aside and leaves the message without an answer:
+        those of permissions by the protocol, all others by a flaw of `publish_async`, which raises them elsewhere."""
+
+    async def open(self) -> StreamEnd:
+        """Where the stream ends; it is made when there is none, and never changed. Raises BrokerAway."""
+        try:
+            try:
+                info = await self._context.stream_info(self._name)
+            except NotFoundError:
+                info = await self._context.add_stream(name=self._name, subjects=[SUBJECTS])
+            self._sequence = info.state.last_seq
+            with suppress(NotFoundError):
+                found = await self._context.get_last_msg(self._name, SUBJECTS)
+                return StreamEnd(self._sequence, _place_of(found), found.seq == self._sequence)
+        except (NatsError, OSError, TimeoutError) as error:
+            raise BrokerAway(self.complaint or code_of(error)) from None
+        return StreamEnd(self._sequence)
+
+    async def publish(self, events: Sequence[EventRecord]) -> Published:
+        """Sends all events at once, in order, and waits for the answers."""
+        unsent = await self._send_all(events)
+        if self._answers and self.complaint is None:
+            await asyncio.wait(self._answers, timeout=ANSWER_SECONDS)
+        self._give_up()
+        failures = [_failure_of(answer) for answer in self._answers]
+        taken = next((number for number, failure in enumerate(failures) if failure), len(failures))
+        self._sequence += taken
+        failure = failures[taken] if taken < len(failures) else unsent
+        return Published(taken, failure and (self.complaint or failure))
+
+    def complain(self, code: str) -> None:
+        """Notes what goes wrong first, and waits no longer: what came before it was answered before it."""
+        self.complaint = self.complaint or code
+        self._give_up()
+
+    def _give_up(self) -> None:
+        for answer in self._answers:
+            answer.cancel()
+
+    async def _send_all(self, events: Sequence[EventRecord]) -> str | None:
+        """Why not all of them could be sent, as a code."""
+        self._answers = []
+        for number, record in enumerate(events):
+            headers = {
+                "Content-Type": CONTENT_TYPE,
+                Header.MSG_ID.value: str(record.id),
+                Header.EXPECTED_LAST_SEQUENCE.value: str(self._sequence + number),
+            }
+            payload = cloud_event(record).model_dump_json().encode()
+            try:
+                sent = self._context.publish_async(subject_of(record), payload, stream=self._name, headers=headers)
+                self._answers.append(await sent)
+            except (NatsError, OSError) as error:
+                return code_of(error)
+        return None
+
+
+@asynccontextmanager
+async def connected(target: Target) -> AsyncIterator[Stream]:
+    """The stream over a new connection, which ends with the block. Raises BrokerAway."""
+    client = _EncryptedClient() if target.servers[0].startswith("tls:") else Client()
+    stream = Stream(client.jetstream(timeout=ANSWER_SECONDS), target.stream)
+
+    async def note(error: Exception) -> None:
+        stream.complain(code_of(error))
+
+    async def note_closed() -> None:
+        stream.complain("broker_away")
+
+    try:
+        try:
+            async with asyncio.timeout(CONNECT_SECONDS * 2 * len(target.servers)):
+                await client.connect(
+                    list(target.servers),
+                    name="upward",
+                    user_credentials=None if target.credentials is None else str(target.credentials),
+                    allow_reconnect=False,
+                    max_reconnect_attempts=1,
+                    reconnect_time_wait=0,
+                    connect_timeout=CONNECT_SECONDS,
+                    ping_interval=20,
+                    error_cb=note,
+                    closed_cb=note_closed,
+                )
+        except (NatsError, OSError, TimeoutError) as error:
+            raise BrokerAway(stream.complaint or code_of(error)) from None
+        stream.complaint = None  # it may be about another of the servers
+        yield stream
+    finally:
+        with suppress(Exception):
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await client.close()
+
+
+class _EncryptedClient(Client):
+    """Says nothing of itself to a server that did not begin TLS: the client alone would sign in in clear text, as the
+    server's word decides, which anybody on the way can alter."""
+
+    def _connect_command(self) -> bytes:
+        if not self._server_info.get("tls_required"):
+            raise SecureConnWantedError
+        return super()._connect_command()
+
+
+def code_of(error: BaseException) -> str:
+    """A failure's code; nothing of its text."""
+    if isinstance(error, APIError):
+        return CODES.get(error.err_code or 0, f"jetstream_{error.err_code or error.code}")
+    if isinstance(error, NatsError):
+        text = str(error).lower()
+        for phrase, code in PHRASES.items():
+            if phrase in text:
+                return code
+    return next((code for kind, code in KINDS.items() if isinstance(error, kind)), type(error).__name__)
+
+
+def _failure_of(answer: "asyncio.Future[PubAck]") -> str | None:
+    if answer.cancelled():
+        return "no_answer"
+    error = answer.exception()
+    return None if error is None else code_of(error)
+
+
+def _place_of(message: RawStreamMsg) -> Place | None:
+    """The event that a message holds; None if it is none of ours."""
+    try:
+        event = CloudEvent.model_validate_json(message.data or b"")
+        place = Place(UUID(event.source.rpartition(":")[2]), int(event.sequence), event.id)
+    except ValueError:
+        return None
+    return place if event.source == source_of(place.organization_id) else None

@@ -1,0 +1,149 @@
+"""Reading the feed, and waiting for what comes next.
+
+A request that waits holds no connection: every quarter of a second it borrows one for a look at the organization's
+head, a row found by its key, and reads events only when the head has risen. Polls cost less than they seem to and need
+no listener that can be lost; the sequencer's statements stay as they are.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.events.log import store
+from services.events.log.chain import Checkpoint, genesis
+from services.events.log.cloudevents import EventPage, page_of
+from services.events.log.store import Extent, Head
+from shared.database import Database
+from shared.errors import Conflict, Gone, NotFound
+
+POLL_SECONDS = 0.25
+
+
+class EventsExpired(Gone):
+    """Members `oldest`, the first sequence that is kept, and `epoch`."""
+
+    code = "events_expired"
+
+
+class EpochChanged(Conflict):
+    """Member `epoch`: the one now."""
+
+    code = "epoch_changed"
+
+
+class AfterNotReached(Conflict):
+    """Members `last`, the last sequence there is, and `epoch`."""
+
+    code = "after_not_reached"
+
+
+class SequenceNotReached(NotFound):
+    code = "sequence_not_reached"
+
+
+class Wanted(NamedTuple):
+    """What a reader of the feed asks for."""
+
+    organization_id: UUID
+    after: int
+    limit: int
+    types: frozenset[str] = frozenset()
+    """Of the catalogue; none means all."""
+    epoch: UUID | None = None
+    """That the reader knows; None if it does not care."""
+
+
+async def read_page(database: Database, wanted: Wanted) -> EventPage:
+    """The events that are there now. The head is read first: nothing can appear at or below it any more.
+
+    Raises EpochChanged, AfterNotReached, EventsExpired.
+    """
+    organization_id, after, limit, types, epoch = wanted
+    async with database.transaction() as session:
+        extent = await store.read_extent(session, organization_id, after)
+        _check_epoch(extent, epoch)
+        if after > extent.last:
+            raise AfterNotReached(
+                "There is no event of this sequence: the log was restored, or it is not yours. See how to resync.",
+                last=extent.last,
+                epoch=str(extent.epoch),
+            )
+        _check_kept(extent, after)
+        if after == extent.last:
+            return page_of([], after, limit, after, extent.epoch)
+        found = await store.read_feed(
+            session, organization_id, after, limit + 1, types, up_to=extent.last, from_day=extent.from_day
+        )
+        # Once more: a day that was dropped in between would be missing from what was found.
+        _check_kept(await store.read_extent(session, organization_id, after), after)
+    return page_of(found, after, limit, extent.last, extent.epoch)
+
+
+async def find_checkpoint(
+    session: AsyncSession, organization_id: UUID, at: int | None, epoch: UUID | None
+) -> Checkpoint:
+    """The digest after that event, by default the last. Raises EpochChanged, SequenceNotReached, EventsExpired."""
+    head = await store.read_head(session, organization_id) or Head(0, genesis(organization_id))
+    at = head.sequence if at is None else at
+    extent = await store.read_extent(session, organization_id, at)
+    _check_epoch(extent, epoch)
+    if at > head.sequence:
+        raise SequenceNotReached("There is no event of this sequence yet: ask without `at` for the last.")
+    digest: bytes | None
+    if at in (0, head.sequence):
+        digest = head.digest if at else genesis(organization_id)
+    else:
+        digest = await store.read_digest(session, organization_id, at)
+    if digest is None:
+        raise _expired(await store.read_extent(session, organization_id, at))
+    return Checkpoint(sequence=at, epoch=extent.epoch, digest=digest.hex())
+
+
+def _check_epoch(extent: Extent, epoch: UUID | None) -> None:
+    if epoch not in (None, extent.epoch):
+        raise EpochChanged(
+            "The log was restored: events that you have may be lost. See how to resync.", epoch=str(extent.epoch)
+        )
+
+
+def _check_kept(extent: Extent, after: int) -> None:
+    if after + 1 < extent.oldest:
+        raise _expired(extent)
+
+
+def _expired(extent: Extent) -> EventsExpired:
+    return EventsExpired(
+        f"These events are not kept any more: begin again at the oldest, with after={extent.oldest - 1}.",
+        oldest=extent.oldest,
+        epoch=str(extent.epoch),
+    )
+
+
+async def read_or_wait(
+    database: Database, wanted: Wanted, seconds: float, endings: Sequence[Callable[[], Coroutine[Any, Any, object]]]
+) -> EventPage:
+    """The events that are there, or else the first that come within the time; an empty page when none came.
+
+    It also ends when one of the `endings` comes about, such as that the client has gone. Raises as `read_page`.
+    """
+    page = await read_page(database, wanted)
+    if page.events or not seconds:
+        return page
+    loop = asyncio.get_running_loop()
+    until = loop.time() + seconds
+    ends = [asyncio.create_task(ending()) for ending in endings]
+    try:
+        while not page.events and (left := until - loop.time()) > 0:
+            pause = min(left, POLL_SECONDS)
+            ended, _ = await asyncio.wait(ends, timeout=pause, return_when=asyncio.FIRST_COMPLETED)
+            if ended:
+                break
+            page = await read_page(database, wanted._replace(after=page.after))
+    finally:
+        for end in ends:
+            end.cancel()
+        await asyncio.gather(*ends, return_exceptions=True)
+    return page

@@ -1,0 +1,70 @@
+"""Sequencing, going on for as long as the process lives. Any number of processes may: one at a time moves a batch.
+
+While events come, a batch is made of what gathered in a few hundredths of a second, as small batches cost more an event
+than large ones; a full batch is followed by the next at once. A database that is away is logged and tried again.
+"""
+
+import asyncio
+
+import structlog
+
+from services.events.log.sequencer import rehearse, sequence_batch
+from services.events.log.store_lookout import Lookout, keep_lookout, notify_sequenced
+from services.events.log.sweeping import AFTER_EVENTS, Sweeper
+from services.events.log.waiting import Bell, Pauses, pause
+from shared.database import Database
+
+log = structlog.get_logger(__name__)
+BATCH = 500
+GATHER_SECONDS = 0.02
+IDLE_SECONDS = 0.05
+
+
+class Sequencing:
+    """Rings `bell` after every batch, of this process or of another one."""
+
+    def __init__(self, database: Database, bell: Bell, *, sweep_after: int = AFTER_EVENTS) -> None:
+        self._database = database
+        self._bell = bell
+        self._sweeper = Sweeper(database, sweep_after)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Runs until `stop` is set; ends after the batch that is under way."""
+        async with self._sweeper.at_work():
+            await self._keep_sequencing(stop)
+        self._bell.ring()
+
+    async def _keep_sequencing(self, stop: asyncio.Event) -> None:
+        pauses, rehearsed = Pauses(), False
+        while not stop.is_set():
+            try:
+                async with keep_lookout(self._database, self._bell.ring) as lookout:
+                    if not rehearsed:
+                        await self._rehearse()
+                        rehearsed = True
+                    await self._sequence(lookout, pauses, stop)
+            except Exception as error:
+                log.warning("sequencer.failed", error=type(error).__name__)
+                await pause(stop, pauses.next())
+
+    async def _sequence(self, lookout: Lookout, pauses: Pauses, stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            moved = await self._move() if await lookout.sees_staged() else 0
+            pauses.reset()
+            if moved < BATCH:
+                await pause(stop, GATHER_SECONDS if moved else IDLE_SECONDS)
+
+    async def _rehearse(self) -> None:
+        async with self._database.transaction() as session:
+            await rehearse(session)
+            await notify_sequenced(session)
+
+    async def _move(self) -> int:
+        async with self._database.transaction() as session:
+            moved = await sequence_batch(session, BATCH)
+            if moved:
+                await notify_sequenced(session)
+        if moved:
+            self._sweeper.note(moved)
+            self._bell.ring()
+        return moved

@@ -1,0 +1,269 @@
+"""SQL of the log's readers; the `store_*` beside it write it.
+
+The feed reads one organization at a time. The dispatcher's statements serve all organizations at once, by their nature;
+they hand on each event's organization with it.
+
+Every reader looks up first from which day on its events are, and gives that day as a value: the partitions before it
+are then not even planned for. It asks for the order of days, then of sequences (or positions), which is that of
+sequences alone, as days never go back; so Postgres reads one partition after the other and stops when it has enough.
+"""
+
+from collections.abc import AsyncIterator, Collection, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import date
+from typing import NamedTuple
+from uuid import UUID
+
+from sqlalchemy import ARRAY, BigInteger, Date, Integer, Uuid, and_, any_, bindparam, func, literal, select, text
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.events.log.models import Event, OrganizationDay, OrganizationHead, Undispatchable
+from shared.contracts.events import EventRecord
+from shared.database import Database
+
+DISPATCHER_LOCK = 0x7570_7761_7264_0002
+PUBLISHER_LOCK = 0x7570_7761_7264_6E61
+EXTENT = text(
+    """
+    select log.epoch, coalesce(head.last_sequence, 0), coalesce(
+        (select first_sequence from events.organization_day
+         where organization_id = :organization_id order by day limit 1),
+        coalesce(head.last_sequence, 0) + 1
+    ), (
+        select day from events.organization_day
+        where organization_id = :organization_id and first_sequence - 1 <= :after order by day desc limit 1
+    )
+    from events.log left join events.organization_head as head on head.organization_id = :organization_id
+    """
+)
+CURSOR = text(
+    """
+    select cursor.position, cursor.position < drawn.last_value, coalesce(
+        (select day from events.log_day where after_position <= cursor.position order by day desc limit 1),
+        (select min(day) from events.log_day)
+    ), (
+        select max(day) from events.log_day
+    )
+    from events.event_position as drawn, (
+        select coalesce((select position from events.consumer where name = :consumer), 0) as position
+    ) as cursor
+    """
+)
+"""Both are asked many times a second while nothing happens; as text they cost half as much."""
+HEADS = select(OrganizationHead.organization_id, OrganizationHead.last_sequence, OrganizationHead.digest).where(
+    OrganizationHead.organization_id == any_(bindparam("organization_ids", type_=ARRAY(Uuid)))
+)
+MOVE_CURSOR = text(
+    """
+    insert into events.consumer (name, position) values (:name, :position)
+    on conflict (name) do update set position = excluded.position
+    """
+)
+
+
+AFTER_CURSOR = and_(
+    Event.position > bindparam("after", type_=BigInteger),
+    Event.day.between(bindparam("from_day", type_=Date), bindparam("last_day", type_=Date)),
+)
+"""Whose parameters are an `Unread`."""
+UNREAD = select(Event).where(AFTER_CURSOR).order_by(Event.day, Event.position).limit(bindparam("limit", type_=Integer))
+UNREAD_TYPES = (
+    select(Event.day, Event.position, Event.type, Event.version)
+    .where(AFTER_CURSOR)
+    .order_by(Event.day, Event.position)
+    .limit(bindparam("limit", type_=Integer))
+)
+AT_POSITIONS = select(Event).where(
+    Event.day.between(bindparam("first_day", type_=Date), bindparam("last_day", type_=Date)),
+    Event.position == any_(bindparam("positions", type_=ARRAY(BigInteger))),
+)
+
+
+class Head(NamedTuple):
+    """How far an organization's events have come."""
+
+    sequence: int
+    digest: bytes
+
+
+class Extent(NamedTuple):
+    """What of an organization's events is kept."""
+
+    epoch: UUID
+    """Of the whole log."""
+    last: int
+    """0 before the first event."""
+    oldest: int
+    """The first sequence that is kept; `last` + 1 when none is."""
+    from_day: date | None
+    """No event after the sequence asked for is of an earlier day."""
+
+
+class Unread(NamedTuple):
+    """Where the events begin that a consumer has yet to read."""
+
+    after: int
+    """The last position that it has read."""
+    from_day: date
+    last_day: date
+
+
+class Typed(NamedTuple):
+    """What an event is, and its place among the events of all organizations."""
+
+    day: date
+    position: int
+    type: str
+    version: int
+
+
+class Positioned(NamedTuple):
+    """An event and its place among the events of all organizations."""
+
+    position: int
+    event: EventRecord
+
+
+async def read_heads(session: AsyncSession, organization_ids: Collection[UUID]) -> dict[UUID, Head]:
+    """How far the events of these organizations have come; those without events are left out."""
+    rows = await session.execute(HEADS, {"organization_ids": list(organization_ids)})
+    return {row.organization_id: Head(row.last_sequence, row.digest) for row in rows}
+
+
+async def read_head(session: AsyncSession, organization_id: UUID) -> Head | None:
+    """How far the organization's events have come; None before the first."""
+    return (await read_heads(session, [organization_id])).get(organization_id)
+
+
+async def read_extent(session: AsyncSession, organization_id: UUID, after: int) -> Extent:
+    """What is kept of the organization's events, and from which day on to look for those after a sequence."""
+    return Extent(*(await session.execute(EXTENT, {"organization_id": organization_id, "after": after})).one())
+
+
+async def read_digest(session: AsyncSession, organization_id: UUID, sequence: int) -> bytes | None:
+    """The digest after that event, or after the one before the oldest; None if neither is kept."""
+    days = select(OrganizationDay).where(OrganizationDay.organization_id == organization_id)
+    of = await session.scalar(
+        days.where(OrganizationDay.first_sequence <= sequence).order_by(OrganizationDay.day.desc()).limit(1)
+    )
+    kept = None if of is None else await session.get(Event, (organization_id, of.day, sequence))
+    if kept is not None:
+        return kept.digest
+    next = await session.scalar(days.where(OrganizationDay.first_sequence - 1 == sequence))
+    return None if next is None else next.digest_before
+
+
+async def read_feed(
+    session: AsyncSession,
+    organization_id: UUID,
+    after: int,
+    limit: int,
+    types: Collection[str] = (),
+    *,
+    up_to: int | None = None,
+    from_day: date | None = None,
+) -> list[EventRecord]:
+    """The organization's events after a sequence, in order; only those types, and up to a sequence, when given.
+
+    `from_day` comes from `read_extent`; without it every partition is looked at.
+    """
+    query = select(Event).where(Event.organization_id == organization_id, Event.sequence > after)
+    if from_day is not None:
+        query = query.where(Event.day >= from_day)
+    if up_to is not None:
+        query = query.where(Event.sequence <= up_to)
+    if types:
+        query = query.where(Event.type.in_(types))
+    return [record_of(row) for row in await session.scalars(query.order_by(Event.day, Event.sequence).limit(limit))]
+
+
+@asynccontextmanager
+async def only_reader(database: Database, lock: int) -> AsyncIterator[AsyncSession | None]:
+    """A session for the one reader of the log that may work under this lock now; None while another one does.
+
+    The lock belongs to the session's own connection. It ends with that connection: at the end of the block, or when
+    the process dies (Postgres notices a vanished machine within half a minute). A reader that lost its connection
+    cannot move the cursor any more, as the cursor is moved through it.
+    """
+    async with database.engine.connect() as connection:
+        if not await connection.scalar(select(func.pg_try_advisory_lock(lock))):
+            yield None
+            return
+        try:
+            keepalives = {"tcp_keepalives_idle": "15", "tcp_keepalives_interval": "5", "tcp_keepalives_count": "3"}
+            await connection.execute(select(*(func.set_config(*one, literal(False)) for one in keepalives.items())))
+            await connection.commit()
+            async with AsyncSession(bind=connection, expire_on_commit=False) as session:
+                yield session
+        finally:
+            await connection.invalidate()  # closed, not pooled: the lock must not outlive the block
+
+
+def only_dispatcher(database: Database) -> AbstractAsyncContextManager[AsyncSession | None]:
+    """A session for the one dispatcher that may work now, as by `only_reader`."""
+    return only_reader(database, DISPATCHER_LOCK)
+
+
+async def unread_by(session: AsyncSession, consumer: str) -> Unread | None:
+    """Which events of all organizations the consumer has yet to read; None when there can be none. They are in the
+    order of days, then of positions. Without a cursor it begins with the oldest."""
+    position, may_have, from_day, last_day = (await session.execute(CURSOR, {"consumer": consumer})).one()
+    return Unread(position, from_day, last_day) if may_have and from_day is not None else None
+
+
+async def read_unread(session: AsyncSession, consumer: str, limit: int) -> Sequence[Positioned]:
+    """The events of all organizations after the consumer's cursor, in order; without a cursor, from the beginning."""
+    unread = await unread_by(session, consumer)
+    if unread is None:
+        return []
+    rows = await session.scalars(UNREAD, {**unread._asdict(), "limit": limit})
+    return [Positioned(row.position, record_of(row)) for row in rows]
+
+
+async def read_unread_types(session: AsyncSession, consumer: str, limit: int) -> Sequence[Typed]:
+    """The same events, of each only what it is."""
+    unread = await unread_by(session, consumer)
+    if unread is None:
+        return []
+    return [Typed._make(row) for row in await session.execute(UNREAD_TYPES, {**unread._asdict(), "limit": limit})]
+
+
+async def read_records(session: AsyncSession, found: Sequence[Typed]) -> dict[int, EventRecord]:
+    """These events, in the log's order as given, by their positions."""
+    if not found:
+        return {}
+    given = {"first_day": found[0].day, "last_day": found[-1].day, "positions": [one.position for one in found]}
+    return {row.position: record_of(row) for row in await session.scalars(AT_POSITIONS, given)}
+
+
+async def move_cursor(session: AsyncSession, consumer: str, position: int) -> None:
+    """Notes that the consumer has dealt with all events up to a position."""
+    await session.execute(MOVE_CURSOR, {"name": consumer, "position": position})
+
+
+async def record_undispatchable(session: AsyncSession, position: int, event: EventRecord, reason: str) -> None:
+    """Notes an event that was left out; a repeat changes nothing."""
+    await session.execute(
+        insert(Undispatchable)
+        .values(
+            event_id=event.id,
+            organization_id=event.organization_id,
+            position=position,
+            reason=reason,
+        )
+        .on_conflict_do_nothing()
+    )
+
+
+def record_of(row: Event) -> EventRecord:
+    return EventRecord(
+        id=row.event_id,
+        organization_id=row.organization_id,
+        sequence=row.sequence,
+        type=row.type,
+        version=row.version,
+        subject=row.subject,
+        time=row.time,
+        data=row.data,
+    )

@@ -1,0 +1,101 @@
+"""SQL of the log's days: a partition for each, made ahead, dropped whole when its events are too old.
+
+Making a day takes no lock that readers notice: the table is made apart and attached. Dropping one must wait until
+nobody reads the log, and whoever comes meanwhile waits behind it; so it waits for a moment only, and gives up.
+"""
+
+from collections.abc import Sequence
+from datetime import date
+from typing import NamedTuple
+
+from sqlalchemy import Date, cast, delete, exists, func, literal, select, text
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.events.log.models import Consumer, Event, LogDay, OrganizationDay
+
+DAYS_LOCK = 0x7570_7761_7264_0003
+KEEPER_LOCK = 0x7570_7761_7264_0004
+LOCK_TIMEOUT = "500ms"
+HOLDING_BACK = ("dispatcher", "fanout")
+"""The consumers that must have passed an event before it may be dropped. Others, once cut off, see that they are."""
+TODAY = text(
+    """
+    select day, coalesce(day = last, false), to_regclass('events.event_' || to_char(day, 'YYYY_MM_DD')) is not null
+    from (
+        select last, greatest(last, coalesce(cast(:today as date), cast(timezone('utc', now()) as date))) as day
+        from (select max(day) as last from events.log_day) as kept
+    ) as today
+    """
+)
+"""Asked dozens of times a second while events come."""
+
+
+class Today(NamedTuple):
+    """The day that events get now."""
+
+    day: date
+    begun: bool
+    """Whether there were events of it before."""
+    has_partition: bool
+
+
+def partition_of(day: date) -> str:
+    """The name of a day's table, in the schema `events`."""
+    return f"event_{day:%Y_%m_%d}"
+
+
+async def read_today(session: AsyncSession, today: date | None = None) -> Today:
+    """The log's day: today by the database's clock, in UTC, or by the caller's; the last day if that is later."""
+    return Today(*(await session.execute(TODAY, {"today": today})).one())
+
+
+async def begin_day(session: AsyncSession, day: date) -> None:
+    """Notes that positions drawn from now on are of this day. Needs the sequencer's lock."""
+    drawn = text("select case when is_called then last_value else 0 end from events.event_position")
+    await session.execute(insert(LogDay).values(day=day, after_position=await session.scalar(drawn)))
+
+
+async def make_partition(session: AsyncSession, day: date) -> bool:
+    """Makes the day's partition; whether there was none."""
+    name = partition_of(day)
+    await session.execute(select(func.set_config("lock_timeout", LOCK_TIMEOUT, literal(True))))
+    await session.execute(select(func.pg_advisory_xact_lock(DAYS_LOCK)))
+    if await session.scalar(select(func.to_regclass(f"events.{name}").is_not(None))):
+        return False
+    await session.execute(text(f"create table events.{name} (like events.event including all)"))
+    bounds = f"from ('{day}') to (date '{day}' + 1)"
+    await session.execute(text(f"alter table events.event attach partition events.{name} for values {bounds}"))
+    return True
+
+
+async def lock_keeping(session: AsyncSession) -> bool:
+    """Whether this transaction may keep the days; False while another one does."""
+    return bool(await session.scalar(select(func.pg_try_advisory_xact_lock(KEEPER_LOCK))))
+
+
+async def read_clock(session: AsyncSession) -> date:
+    """Today, by the database's clock, in UTC."""
+    found: date = (await session.scalars(select(cast(func.timezone("utc", func.now()), Date)))).one()
+    return found
+
+
+async def read_partitions(session: AsyncSession) -> Sequence[date]:
+    """The days that have a partition, from the oldest on."""
+    names = text("select inhrelid::regclass::text from pg_inherits where inhparent = 'events.event'::regclass")
+    days = [name.removeprefix("events.event_").split("_") for name in await session.scalars(names)]
+    return sorted(date(*map(int, parts)) for parts in days)
+
+
+async def is_held_back(session: AsyncSession, day: date) -> bool:
+    """Whether one of the consumers that hold back has yet to read events of this day."""
+    passed = select(func.min(Consumer.position)).where(Consumer.name.in_(HOLDING_BACK)).scalar_subquery()
+    return bool(await session.scalar(select(exists().where(Event.day == day, Event.position > passed))))
+
+
+async def drop_partition(session: AsyncSession, day: date) -> None:
+    """Drops the oldest day and what is noted of it. Raises OperationalError if the log is read for too long."""
+    await session.execute(select(func.set_config("lock_timeout", LOCK_TIMEOUT, literal(True))))
+    await session.execute(text(f"drop table events.{partition_of(day)}"))
+    await session.execute(delete(LogDay).where(LogDay.day <= day))
+    await session.execute(delete(OrganizationDay).where(OrganizationDay.day <= day))

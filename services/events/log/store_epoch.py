@@ -1,0 +1,58 @@
+"""SQL of the log's epoch, which changes when events that were told may be lost."""
+
+from typing import NamedTuple
+from uuid import UUID, uuid4
+
+from sqlalchemy import select, text, update
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.events.log.models import Log
+
+
+class Server(NamedTuple):
+    """Where the log is written: a copy that goes on elsewhere, or from an earlier point, differs in one of them."""
+
+    system_identifier: int
+    """Of the Postgres cluster; a copy of its files has the same."""
+    timeline: int
+    """Rises when a cluster is restored to a point in time, and when a standby takes over."""
+
+
+SERVER = text(
+    "select system_identifier, ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int"
+    " from pg_control_system()"
+)
+"""The timeline by the log that is written now: `pg_control_checkpoint` tells the new one a checkpoint too late."""
+KNOWN = select(Log.system_identifier, Log.timeline)
+PASSING = ("08", "40", "53", "57")
+"""Classes of failures that say nothing of whether it may be asked: lost connections, lack of resources, a shutdown."""
+
+
+async def read_server(session: AsyncSession) -> Server | None:
+    """The server of this transaction; None if it does not let itself be asked."""
+    try:
+        async with session.begin_nested():  # a refusal must not end the transaction
+            return Server(*(await session.execute(SERVER)).one())
+    except DBAPIError as error:
+        state = getattr(error.orig, "sqlstate", None)
+        if state is None or state.startswith(PASSING):
+            raise
+        return None
+
+
+async def read_known_server(session: AsyncSession) -> Server | None:
+    """Where the log was written last; None if that is not noted."""
+    identifier, timeline = (await session.execute(KNOWN)).one()
+    return None if identifier is None or timeline is None else Server(identifier, timeline)
+
+
+async def note_server(session: AsyncSession, server: Server) -> None:
+    await session.execute(update(Log).values(system_identifier=server.system_identifier, timeline=server.timeline))
+
+
+async def change_epoch(session: AsyncSession) -> UUID:
+    """Gives the log another epoch, and forgets its server, which is noted anew with the next events."""
+    epoch = uuid4()
+    await session.execute(update(Log).values(epoch=epoch, system_identifier=None, timeline=None))
+    return epoch

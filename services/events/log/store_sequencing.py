@@ -1,0 +1,161 @@
+"""SQL of the sequencer, for all organizations at once. All of it but the lock itself needs the sequencer's lock.
+
+The statements are made once: to make one costs more than to send it, and the sequencer sends dozens a second.
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+from datetime import date, datetime
+from typing import Any, NamedTuple, cast
+from uuid import UUID
+
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    CursorResult,
+    Date,
+    FromClause,
+    Integer,
+    LargeBinary,
+    Text,
+    Uuid,
+    bindparam,
+    column,
+    delete,
+    func,
+    literal,
+    select,
+    text,
+)
+from sqlalchemy import cast as sql_cast
+from sqlalchemy.dialects.postgresql import Insert, insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.events.log.models import POSITIONS, Event, OrganizationDay, OrganizationHead
+from shared.database import Database
+from shared.events import StagedEvent
+
+SEQUENCER_LOCK = 0x7570_7761_7264_0001
+
+
+class Staged(NamedTuple):
+    """An event that waits for its position."""
+
+    id: int
+    event_id: UUID
+    organization_id: UUID
+    type: str
+    version: int
+    subject: str
+    time: datetime
+    data: dict[str, Any]
+
+
+class Place(NamedTuple):
+    """What a staged event gets."""
+
+    id: int
+    sequence: int
+    digest: bytes
+
+
+class Stretch(NamedTuple):
+    """What an organization's events of a batch make of its head."""
+
+    organization_id: UUID
+    first_sequence: int
+    digest_before: bytes
+    last_sequence: int
+    digest: bytes
+
+
+COLUMNS = [getattr(StagedEvent, field) for field in Staged._fields]
+LOCK = select(
+    func.pg_try_advisory_xact_lock(SEQUENCER_LOCK),
+    func.set_config("idle_in_transaction_session_timeout", "30s", literal(True)),
+).where(select(StagedEvent.id).order_by(StagedEvent.id).limit(1).scalar_subquery().is_not(None))
+"""In order, as an index shows at once whether there is one; without it Postgres may walk over all dead rows."""
+STAGED = select(*COLUMNS).order_by(StagedEvent.id).limit(bindparam("limit", type_=Integer))
+
+
+def _moving() -> Insert:
+    """Of `given`, the places, and `reached`, the stretches, a parameter for each of their columns; and the `day`."""
+    day = bindparam("day", type_=Date)
+    given = _rows("given", Place, BigInteger, BigInteger, LargeBinary)
+    moved = (
+        delete(StagedEvent)
+        .where(StagedEvent.id == given.c.id)
+        .returning(StagedEvent, given.c.sequence, given.c.digest)
+        .cte("moved")
+    )
+    reached = _rows("reached", Stretch, Uuid, BigInteger, LargeBinary, BigInteger, LargeBinary)
+    head = ["organization_id", "last_sequence", "digest"]
+    heads = insert(OrganizationHead).from_select(head, select(*(reached.c[name] for name in head)))
+    raised = heads.on_conflict_do_update(
+        index_elements=[OrganizationHead.organization_id],
+        set_={"last_sequence": heads.excluded.last_sequence, "digest": heads.excluded.digest},
+    ).cte("raised")
+    begin = ["organization_id", "first_sequence", "digest_before"]
+    days = insert(OrganizationDay).from_select([*begin, "day"], select(*(reached.c[name] for name in begin), day))
+    begun = days.on_conflict_do_nothing().cte("begun")
+    copied = ["organization_id", "sequence", "event_id", "type", "version", "subject", "time", "data", "digest"]
+    ordered = select(*(moved.c[name] for name in copied)).order_by(moved.c.id).subquery("ordered")
+    # Positions are drawn above the sort: they follow the staged ids.
+    told = select(*ordered.c, day, POSITIONS.next_value())
+    appended = insert(Event).from_select([*copied, "day", "position"], told).add_cte(raised, begun)
+    return appended.execution_options(dml_strategy="raw", preserve_rowcount=True)
+
+
+def _rows(name: str, shape: type[NamedTuple], *types: Any) -> FromClause:
+    """Values as a table: one array a column, so that the statement is the same for any number of rows."""
+    arrays = [
+        sql_cast(bindparam(f"{name}_{field}", type_=Text), ARRAY(type))
+        for field, type in zip(shape._fields, types, strict=True)
+    ]
+    fields = [column(field, type) for field, type in zip(shape._fields, types, strict=True)]
+    return func.unnest(*arrays).table_valued(*fields, name=name).render_derived()
+
+
+MOVE = _moving()
+VACUUM = text("vacuum (skip_locked) events.staged_event")
+
+
+async def lock_sequencing(session: AsyncSession) -> bool:
+    """Whether there is anything to sequence and this transaction may do it; one statement, no lock while idle.
+
+    Should this process freeze while it holds the lock, Postgres ends its transaction after 30 s of silence.
+    """
+    return bool(await session.scalar(LOCK))
+
+
+async def read_staged(session: AsyncSession, limit: int) -> list[Staged]:
+    """The oldest staged events, in id order. Needs the lock.
+
+    It must be a statement of its own, after the one that took the lock: its snapshot then shows all that the holder
+    before us committed.
+    """
+    return [Staged._make(row) for row in await session.execute(STAGED, {"limit": limit})]
+
+
+async def move_staged(session: AsyncSession, day: date, places: Sequence[Place], stretches: Collection[Stretch]) -> int:
+    """Moves staged events into the log, in id order, and raises their organizations' heads; says how many. The lock
+    was held since they and the heads were read."""
+    given = _arrays("given", Place, places) | _arrays("reached", Stretch, stretches) | {"day": day}
+    return cast(CursorResult[Any], await session.execute(MOVE, given)).rowcount
+
+
+async def vacuum_staged(database: Database) -> None:
+    """Lets the place of rows that were moved be used again, unless another sequencer is at that. Needs no lock."""
+    async with database.engine.connect() as connection:
+        await connection.execution_options(isolation_level="AUTOCOMMIT")
+        await connection.execute(VACUUM)
+
+
+def _arrays(name: str, shape: type[NamedTuple], rows: Collection[tuple[Any, ...]]) -> dict[str, Any]:
+    """The parameters of `_rows`."""
+    columns = zip(*rows, strict=True) if rows else ((),) * len(shape._fields)
+    return {f"{name}_{field}": _array(values) for field, values in zip(shape._fields, columns, strict=True)}
+
+
+def _array(values: Iterable[int | UUID | bytes]) -> str:
+    """A Postgres array as text. The driver's own way takes longer for these than all the rest of a batch."""
+    return "{" + ",".join(f'"\\\\x{one.hex()}"' if isinstance(one, bytes) else str(one) for one in values) + "}"
