@@ -30,7 +30,7 @@ async def sequence(url: str, steps: Steps) -> None:
     steps.watch(database)
     running = asyncio.create_task(Sequencing(database, Bell()).run(stop))
     async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
-        while await (await connection.execute(ANY_STAGED)).fetchone() != (False,):
+        while await (await connection.execute(ANY_STAGED)).fetchone() is not None:
             await asyncio.sleep(0.01)
     stop.set()
     await running
