@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import Executable, text
+from sqlalchemy import ClauseElement, text
 
 from services.events.log import store_days
 from services.events.webhooks import store_fanout
@@ -46,8 +46,8 @@ async def test_a_batch_is_read_by_its_positions(db: Database, organization_id: U
         endpoint_id = await session.scalar(ENDPOINT, {"organization_id": organization_id})
         last = await session.scalar(text("select max(position) from events.event"))
         batch = Batch(day, day, last - 9, last)
-        statement: Executable = getattr(store_fanout, name)
-        compiled = statement.compile(dialect=db.engine.dialect)  # type: ignore[attr-defined]
+        statement: ClauseElement = getattr(store_fanout, name)
+        compiled = statement.compile(dialect=db.engine.dialect)
         connection = await session.connection()
         explained = await connection.exec_driver_sql(
             f"explain (analyze, format json) {compiled}",

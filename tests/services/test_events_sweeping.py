@@ -4,6 +4,7 @@ import asyncio
 from uuid import UUID, uuid4
 
 from sqlalchemy import text
+from structlog.testing import capture_logs
 
 from services.events.log.sequencing import Sequencing
 from services.events.log.sweeping import Sweeper
@@ -47,10 +48,11 @@ async def test_fewer_events_and_a_sweeper_that_is_not_at_work_sweep_nothing(data
 async def test_a_sweep_that_fails_is_logged_and_the_next_is_made() -> None:
     nowhere = Database("postgresql://nobody@127.0.0.1:1/none")
     sweeper = Sweeper(nowhere, after_events=1)
-    async with sweeper.at_work():
-        for _ in range(2):
-            sweeper.note(1)
-            async with asyncio.timeout(20):
-                while sweeper.is_due:
+    with capture_logs() as told:
+        async with sweeper.at_work(), asyncio.timeout(20):
+            for number in (1, 2):
+                sweeper.note(1)
+                while len(told) < number:
                     await asyncio.sleep(0.01)
+    assert [one["event"] for one in told] == ["sweeper.failed"] * 2
     await nowhere.close()

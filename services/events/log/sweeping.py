@@ -36,11 +36,6 @@ class Sweeper:
         if self._moved >= self._after_events:
             self._due.set()
 
-    @property
-    def is_due(self) -> bool:
-        """Whether a sweep is to be made."""
-        return self._due.is_set()
-
     @asynccontextmanager
     async def at_work(self) -> AsyncIterator[None]:
         sweeping = asyncio.create_task(self._keep_sweeping())
