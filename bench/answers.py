@@ -19,7 +19,7 @@ from services.matching.models import Pair
 from shared.contracts.events import CheckInAnswered, EnrolmentSubmitted, EventData, PairActivated, SurveyAnswered
 from shared.contracts.feedback import Obstacle
 from shared.contracts.intake import EnrolmentRole, MeetingWindow
-from shared.contracts.matching import PairState
+from shared.contracts.matching import PairState, Side
 from shared.contracts.rounds import RoundKind
 from shared.events import emit
 from shared.rounds import store as rounds
@@ -140,7 +140,7 @@ async def _both_sides(session: AsyncSession, round_: Round) -> list[dict[str, An
             "side": side,
         }
         for pair_id, mentor_id, mentee_id in pairs
-        for side, person_id in (("mentor", mentor_id), ("mentee", mentee_id))
+        for side, person_id in ((Side.MENTOR, mentor_id), (Side.MENTEE, mentee_id))
     ]
 
 

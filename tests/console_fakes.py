@@ -31,6 +31,7 @@ from shared.contracts.matching import (
     PairPage,
     PairState,
     PairSummary,
+    Side,
 )
 from shared.contracts.programs import Calendar, CycleBrief, Direction, MatchingPolicy, Outcome, Stage, Topic
 from shared.contracts.rounds import AnswerRecorded, RoundKind
@@ -233,7 +234,11 @@ class FakeServices:
 
     def _acceptance_form(self) -> AcceptanceForm:
         offer = Offer(
-            pair_id=self.pair_id, side="mentor", partner_id=self.partner.person_id, reasons=self.reasons, accepted=None
+            pair_id=self.pair_id,
+            side=Side.MENTOR,
+            partner_id=self.partner.person_id,
+            reasons=self.reasons,
+            accepted=None,
         )
         return AcceptanceForm(offers=(offer,) if self.offered else ())
 
@@ -244,7 +249,7 @@ class FakeServices:
         return SurveyForm(pairs=self._questions())
 
     def _questions(self) -> tuple[PairQuestion, ...]:
-        return (PairQuestion(pair_id=self.pair_id, side="mentor", partner_id=self.partner.person_id),)
+        return (PairQuestion(pair_id=self.pair_id, side=Side.MENTOR, partner_id=self.partner.person_id),)
 
 
 def fields_of(fakes: FakeServices) -> dict[RoundKind, dict[str, object]]:

@@ -13,16 +13,14 @@ from uuid import UUID
 from services.feedback.suppression import hidden_cells, hidden_sides, is_small
 from shared.contracts.base import Contract
 from shared.contracts.feedback import Obstacle
-from shared.contracts.matching import MatchingSummary, PairState, PairSummary
+from shared.contracts.matching import MatchingSummary, PairState, PairSummary, Side
 from shared.contracts.programs import Outcome
 from shared.contracts.rounds import RoundCounts, RoundKind
-
-SIDES = ("mentor", "mentee")
 
 
 class CheckInFact(NamedTuple):
     person_id: UUID
-    side: str
+    side: Side
     met: bool
     usefulness: int | None
     obstacle: str
@@ -30,7 +28,7 @@ class CheckInFact(NamedTuple):
 
 class SurveyFact(NamedTuple):
     person_id: UUID
-    side: str
+    side: Side
     usefulness: int
     would_repeat: bool
 
@@ -169,17 +167,17 @@ def _response_rate(fact: RoundFact) -> ResponseRate:
     )
 
 
-def _side_means(answers: Sequence[tuple[str, UUID, int]]) -> SideMeans:
-    people = {side: {person for at, person, _ in answers if at == side} for side in SIDES}
+def _side_means(answers: Sequence[tuple[Side, UUID, int]]) -> SideMeans:
+    people = {side: {person for at, person, _ in answers if at == side} for side in Side}
     hidden = hidden_sides(people)
 
-    def mean(side: str) -> Mean:
+    def mean(side: Side) -> Mean:
         if side in hidden:
             return Mean(mean=None, people=None, suppressed=True)
         values = [value for at, _, value in answers if at == side]
         return Mean(mean=round(sum(values) / len(values), 1), people=len(people[side]))
 
-    return SideMeans(mentor=mean("mentor"), mentee=mean("mentee"))
+    return SideMeans(mentor=mean(Side.MENTOR), mentee=mean(Side.MENTEE))
 
 
 def _share(answers: Sequence[tuple[UUID, bool]]) -> Share:

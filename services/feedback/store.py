@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.feedback.entries import usefulness_of
 from services.feedback.models import AskedPair, CheckIn, SurveyResponse
 from shared.contracts.feedback import CheckInEntry, PairQuestion, SurveyEntry
-from shared.contracts.matching import PairSummary
+from shared.contracts.matching import PairSummary, Side
 from shared.contracts.rounds import OpenRound, RoundKind, RoundOpened, RoundState
 from shared.errors import NotFound
 from shared.rounds.models import Round, RoundRecipient
@@ -19,8 +19,8 @@ from shared.rounds.store import Recipient, RoundIsClosed, asked_subjects, excuse
 from shared.rounds.store import open_round as open_shared_round
 from shared.rounds.store import read_round as read_counts
 
-Sides = dict[UUID, str]
-"""The part (`mentor` or `mentee`) that a person plays in each pair."""
+Sides = dict[UUID, Side]
+"""The part that a person plays in each pair."""
 
 
 class FirstAnswer(NamedTuple):
@@ -236,5 +236,5 @@ def _row(round_: Round, person_id: UUID, sides: Sides, entry: CheckInEntry | Sur
     }
 
 
-def _side(pair: AskedPair, person_id: UUID) -> str:
-    return "mentor" if pair.mentor_id == person_id else "mentee"
+def _side(pair: AskedPair, person_id: UUID) -> Side:
+    return Side.MENTOR if pair.mentor_id == person_id else Side.MENTEE

@@ -10,6 +10,7 @@ from services.feedback.models import CheckIn, StoredReport, SurveyResponse
 from services.feedback.report import CheckInFact, Report, RoundFact, SurveyFact
 from services.feedback.resources import ReportResource
 from shared.contracts.events import ReportCompiledEvent
+from shared.contracts.matching import Side
 from shared.errors import NotFound
 from shared.events import emit
 from shared.rounds.models import Round, RoundRecipient
@@ -45,7 +46,7 @@ async def read_check_ins(session: AsyncSession, organization_id: UUID, cycle_id:
             CheckIn.organization_id == organization_id, CheckIn.cycle_id == cycle_id
         )
     )
-    return [CheckInFact(*row) for row in found]
+    return [CheckInFact(row.person_id, Side(row.side), row.met, row.usefulness, row.obstacle) for row in found]
 
 
 async def read_surveys(session: AsyncSession, organization_id: UUID, cycle_id: UUID) -> list[SurveyFact]:
@@ -55,7 +56,7 @@ async def read_surveys(session: AsyncSession, organization_id: UUID, cycle_id: U
             SurveyResponse.person_id, SurveyResponse.side, SurveyResponse.usefulness, SurveyResponse.would_repeat
         ).where(SurveyResponse.organization_id == organization_id, SurveyResponse.cycle_id == cycle_id)
     )
-    return [SurveyFact(*row) for row in found]
+    return [SurveyFact(row.person_id, Side(row.side), row.usefulness, row.would_repeat) for row in found]
 
 
 async def save_report(session: AsyncSession, organization_id: UUID, cycle_id: UUID, report: Report) -> None:

@@ -10,6 +10,8 @@ from collections.abc import Collection, Mapping
 from collections.abc import Set as AbstractSet
 from uuid import UUID
 
+from shared.contracts.matching import Side
+
 SMALLEST_GROUP = 5
 
 
@@ -29,6 +31,6 @@ def hidden_cells(cells: Mapping[str, AbstractSet[UUID]]) -> frozenset[str]:
     return frozenset(hidden)
 
 
-def hidden_sides(sides: Mapping[str, AbstractSet[UUID]]) -> frozenset[str]:
+def hidden_sides(sides: Mapping[Side, AbstractSet[UUID]]) -> frozenset[Side]:
     """All sides or none: one side shown beside a hidden one would give the other away to whoever knows the whole."""
     return frozenset(sides) if any(is_small(people) for people in sides.values()) else frozenset()

@@ -5,13 +5,8 @@ Until it is settled a side may change its answer. Pure: no database, no network,
 
 from enum import StrEnum
 
-from shared.contracts.matching import PairState
+from shared.contracts.matching import PairState, Side
 from shared.errors import Conflict, Forbidden
-
-
-class Side(StrEnum):
-    MENTOR = "mentor"
-    MENTEE = "mentee"
 
 
 class Move(StrEnum):

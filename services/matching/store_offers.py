@@ -9,12 +9,12 @@ from uuid import UUID
 from sqlalchemy import func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.matching.acceptance import Move, NotAsked, Side, decide
+from services.matching.acceptance import Move, NotAsked, decide
 from services.matching.models import Pair
 from services.matching.store_pairs import LIVE, decline, excuse_all, lock_rounds
 from services.matching.store_runs import expire_runs, lock_runs
 from shared.contracts.events import EventData, PairActivated, PairDeclined
-from shared.contracts.matching import AcceptanceAnswer, AcceptanceForm, EndReason, Offer, PairState
+from shared.contracts.matching import AcceptanceAnswer, AcceptanceForm, EndReason, Offer, PairState, Side
 from shared.contracts.rounds import (
     AnswerRecorded,
     CloseReason,

@@ -92,7 +92,7 @@ def _partner(pair: PairSummary, reader_id: UUID, batch: BatchFacts, meeting: str
         email=one_line(partner.email),
         job_title=one_line(partner.job_title),
         department=one_line(partner.department),
-        side="mentor" if pair.mentor_id == partner.person_id else "mentee",
+        side=pair.side_of(partner.person_id),
         topics=tuple(one_line(labels.get(code, code)) for code in pair.topics),
         meeting=meeting,
     )

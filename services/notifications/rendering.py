@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
+from shared.contracts.matching import Side
 from shared.contracts.notifications import Template
 
 ENVIRONMENT = Environment(
@@ -33,8 +34,8 @@ class Partner:
     email: str
     job_title: str
     department: str
-    side: str
-    """The part that the partner plays: `mentor` or `mentee`."""
+    side: Side
+    """The part that the partner plays."""
     topics: tuple[str, ...]
     meeting: str
     """When the first meeting is proposed, in the reader's time zone."""

@@ -9,6 +9,7 @@ from pydantic import Field
 from temporalio import activity
 
 from shared.contracts.base import Contract
+from shared.contracts.matching import Side
 from shared.contracts.programs import Outcome
 from shared.contracts.rounds import RoundActivities
 
@@ -64,7 +65,8 @@ class PairQuestion(Contract):
     """One pair that the page asks about."""
 
     pair_id: UUID
-    side: str
+    side: Side
+    """The part that the reader plays."""
     partner_id: UUID
     answered: bool = False
     partner_note: str = ""

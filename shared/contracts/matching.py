@@ -13,6 +13,13 @@ from shared.contracts.programs import Direction, MatchingPolicy
 from shared.contracts.rounds import RoundActivities
 
 
+class Side(StrEnum):
+    """The part that a person plays in a pair."""
+
+    MENTOR = "mentor"
+    MENTEE = "mentee"
+
+
 class PairState(StrEnum):
     PROPOSED = "proposed"
     OFFERED = "offered"
@@ -96,6 +103,10 @@ class PairSummary(Contract):
     """Why the two were matched, as they are told."""
     score: int = 0
 
+    def side_of(self, person_id: UUID) -> Side:
+        """The part that this person, one of the two, plays in the pair."""
+        return Side.MENTOR if person_id == self.mentor_id else Side.MENTEE
+
 
 class PairPage(Contract):
     pairs: tuple[PairSummary, ...]
@@ -135,8 +146,8 @@ class Offer(Contract):
     """One offered pair as one of its two people sees it."""
 
     pair_id: UUID
-    side: str
-    """`mentor` or `mentee`: the part that the reader plays."""
+    side: Side
+    """The part that the reader plays."""
     partner_id: UUID
     reasons: tuple[str, ...]
     accepted: bool | None = None

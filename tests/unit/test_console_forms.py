@@ -12,7 +12,7 @@ from services.console.forms.questionnaire import FieldError, Questionnaire, Refu
 from services.console.forms.survey import SurveyPage
 from shared.contracts.feedback import CheckInForm, Obstacle
 from shared.contracts.intake import EnrolmentAnswer, EnrolmentForm, EnrolmentRole, MeetingWindow, TeachingLevel
-from shared.contracts.matching import AcceptanceForm, Offer
+from shared.contracts.matching import AcceptanceForm, Offer, Side
 
 PAIR = UUID("6f2c1f8e-6a0e-4b0e-9a55-0d9c2d6a1b11")
 OTHER = UUID("0b7b9d0c-5f9f-4c57-8f0c-3c8f5a2d7e22")
@@ -180,8 +180,8 @@ class TestAcceptance:
 
     def test_the_fields_show_the_decision_made_before(self) -> None:
         offers = [
-            Offer(pair_id=PAIR, side="mentor", partner_id=uuid4(), reasons=(), accepted=False),
-            Offer(pair_id=OTHER, side="mentee", partner_id=uuid4(), reasons=()),
+            Offer(pair_id=PAIR, side=Side.MENTOR, partner_id=uuid4(), reasons=(), accepted=False),
+            Offer(pair_id=OTHER, side=Side.MENTEE, partner_id=uuid4(), reasons=()),
         ]
         shown = self.page.prefill(AcceptanceForm(offers=tuple(offers)))
         assert dict(shown.multi_items()) == {f"decision_{PAIR}": "decline"}

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from services.feedback.report import CheckInFact, Report, RoundFact, SurveyFact, compile_report
 from shared.contracts.feedback import Obstacle
-from shared.contracts.matching import MatchingSummary, PairState, PairSummary
+from shared.contracts.matching import MatchingSummary, PairState, PairSummary, Side
 from shared.contracts.programs import Outcome
 from shared.contracts.rounds import RoundCounts, RoundKind, RoundState
 
@@ -41,7 +41,7 @@ def round_fact(recipients: int, answered: int, people: int) -> RoundFact:
 def check_ins(
     mentors: int, mentees: int, *, usefulness: int = 4, obstacle: Obstacle = Obstacle.NONE
 ) -> list[CheckInFact]:
-    sides = ["mentor"] * mentors + ["mentee"] * mentees
+    sides = [Side.MENTOR] * mentors + [Side.MENTEE] * mentees
     return [CheckInFact(person(n), side, True, usefulness, obstacle) for n, side in enumerate(sides)]
 
 
@@ -83,8 +83,8 @@ def test_a_round_that_asked_four_people_shows_none_however_many_answers_it_asked
 
 def test_usefulness_is_a_mean_by_side() -> None:
     facts = [
-        *[CheckInFact(person(n), "mentor", True, value, "none") for n, value in enumerate([1, 2, 3, 4, 5])],
-        *[CheckInFact(person(n), "mentee", True, value, "none") for n, value in enumerate([5, 5, 5, 5, 4], 10)],
+        *[CheckInFact(person(n), Side.MENTOR, True, value, "none") for n, value in enumerate([1, 2, 3, 4, 5])],
+        *[CheckInFact(person(n), Side.MENTEE, True, value, "none") for n, value in enumerate([5, 5, 5, 5, 4], 10)],
     ]
     means = made(check_ins=facts).usefulness.check_ins
     assert (means.mentor.mean, means.mentor.people, means.mentor.suppressed) == (3.0, 5, False)
@@ -104,27 +104,27 @@ def test_a_side_under_five_hides_both_sides() -> None:
 
 
 def test_a_check_in_without_a_meeting_has_no_part_in_usefulness() -> None:
-    absent = [CheckInFact(person(99), "mentor", False, None, "no_time")]
+    absent = [CheckInFact(person(99), Side.MENTOR, False, None, "no_time")]
     assert made(check_ins=check_ins(4, 5) + absent).usefulness.check_ins.mentor.suppressed
     assert made(check_ins=check_ins(5, 5) + absent).usefulness.check_ins.mentor.people == 5
 
 
 def test_meetings_held_is_the_share_of_check_ins_that_met() -> None:
-    absent = [CheckInFact(person(n), "mentor", False, None, "none") for n in (90, 91)]
+    absent = [CheckInFact(person(n), Side.MENTOR, False, None, "none") for n in (90, 91)]
     held = made(check_ins=check_ins(3, 3) + absent).meetings_held
     assert (held.share, held.people) == (0.75, 8)
 
 
 def test_would_repeat_needs_five_people() -> None:
-    four = [SurveyFact(person(n), "mentor", 5, n > 0) for n in range(4)]
+    four = [SurveyFact(person(n), Side.MENTOR, 5, n > 0) for n in range(4)]
     assert made(surveys=four * 2).would_repeat.suppressed
-    five = [*four, SurveyFact(person(4), "mentee", 5, True)]
+    five = [*four, SurveyFact(person(4), Side.MENTEE, 5, True)]
     assert made(surveys=five).would_repeat.share == 0.8
 
 
 def test_obstacles_count_people_and_hide_what_subtraction_would_tell() -> None:
-    no_time = [CheckInFact(person(n), "mentor", False, None, "no_time") for n in range(20, 26)]
-    unfit = [CheckInFact(person(50), "mentee", False, None, "not_a_fit")]
+    no_time = [CheckInFact(person(n), Side.MENTOR, False, None, "no_time") for n in range(20, 26)]
+    unfit = [CheckInFact(person(50), Side.MENTEE, False, None, "not_a_fit")]
     shown = {
         count.obstacle: count.people for count in made(check_ins=check_ins(10, 10) + no_time * 2 + unfit).obstacles
     }

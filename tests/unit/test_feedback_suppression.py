@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.feedback.suppression import SMALLEST_GROUP, hidden_cells, hidden_sides
+from shared.contracts.matching import Side
 
 
 def people(*numbers: int) -> set[UUID]:
@@ -38,9 +39,9 @@ def test_cells_with_nobody_are_hidden_alone() -> None:
 
 
 def test_sides_are_shown_both_or_not_at_all() -> None:
-    assert hidden_sides({"mentor": crowd(5), "mentee": crowd(5, 5)}) == frozenset()
-    assert hidden_sides({"mentor": crowd(5), "mentee": crowd(4, 5)}) == {"mentor", "mentee"}
-    assert hidden_sides({"mentor": crowd(5), "mentee": set()}) == {"mentor", "mentee"}
+    assert hidden_sides({Side.MENTOR: crowd(5), Side.MENTEE: crowd(5, 5)}) == frozenset()
+    assert hidden_sides({Side.MENTOR: crowd(5), Side.MENTEE: crowd(4, 5)}) == set(Side)
+    assert hidden_sides({Side.MENTOR: crowd(5), Side.MENTEE: set()}) == set(Side)
 
 
 groups = st.dictionaries(st.sampled_from("abcdef"), st.sets(st.integers(0, 20).map(lambda n: UUID(int=n))))

@@ -2,8 +2,8 @@
 
 import pytest
 
-from services.matching.acceptance import Move, PairSettled, Side, decide
-from shared.contracts.matching import PairState
+from services.matching.acceptance import Move, PairSettled, decide
+from shared.contracts.matching import PairState, Side
 
 
 def move(

@@ -9,6 +9,7 @@ import pytest
 from jinja2 import UndefinedError
 
 from services.notifications.rendering import ENVIRONMENT, EndpointFacts, Facts, Partner, one_line, readable_time, render
+from shared.contracts.matching import Side
 from shared.contracts.notifications import Template
 
 PARTNER = Partner(
@@ -16,7 +17,7 @@ PARTNER = Partner(
     email="lea@acme.example",
     job_title="R&D lead",
     department="Research",
-    side="mentor",
+    side=Side.MENTOR,
     topics=("Short video", "AI tools"),
     meeting="Thursday, 8 January 2026, 10:00 (Europe/Berlin)",
 )
