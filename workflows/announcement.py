@@ -3,7 +3,8 @@
 from datetime import timedelta
 
 from temporalio import workflow
-from temporalio.workflow import ActivityCancellationType, ActivityConfig
+from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.workflow import ActivityCancellationType, ActivityConfig, ParentClosePolicy
 
 with workflow.unsafe.imports_passed_through():
     from shared.contracts.notifications import (
@@ -17,6 +18,7 @@ with workflow.unsafe.imports_passed_through():
     )
 
 from workflows.clock import PausableClock
+from workflows.ids import announcement_workflow_id
 from workflows.options import NOTIFICATIONS
 
 DELIVERY = ActivityConfig(**NOTIFICATIONS, cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED)
@@ -88,3 +90,15 @@ class AnnouncementWorkflow:
 
     def _is_stopped(self) -> bool:
         return self._stopped
+
+
+async def announce(announcement: Announcement) -> str:
+    """Starts the announcement, once, without waiting for its end. Returns its workflow id."""
+    workflow_id = announcement_workflow_id(announcement.id)
+    try:
+        await workflow.start_child_workflow(
+            AnnouncementWorkflow.run, announcement, id=workflow_id, parent_close_policy=ParentClosePolicy.ABANDON
+        )
+    except WorkflowAlreadyStartedError:
+        workflow.logger.info("announcement.repeated")
+    return workflow_id

@@ -9,8 +9,9 @@ with workflow.unsafe.imports_passed_through():
     from shared.contracts.notifications import Announcement, Audience, Template
     from shared.contracts.programs import CycleRef, LadderPlan
 
+from workflows.announcement import announce
 from workflows.clock import PausableClock
-from workflows.kin import Kin, announce
+from workflows.followers import Followers
 from workflows.ladder import Rung, climb
 from workflows.options import FEEDBACK
 
@@ -33,7 +34,7 @@ class ConcernWorkflow:
     def __init__(self) -> None:
         self._clock = PausableClock()
         self._resolved = False
-        self._announcements = Kin(self._clock)
+        self._announcements = Followers(self._clock)
 
     @workflow.run
     async def run(self, concern: Concern) -> None:

@@ -20,9 +20,10 @@ with workflow.unsafe.imports_passed_through():
     from shared.contracts.programs import Outcome, Stage
     from shared.contracts.rounds import CloseReason, RoundKind
 
+from workflows.control import ControlledCycle
+from workflows.cycle_state import CycleState
 from workflows.ladder import Rung, climb
 from workflows.options import FEEDBACK, MATCHING
-from workflows.steering import CycleState, SteeredCycle
 
 APPROVAL = {
     Rung.FIRST: (Template.APPROVAL_NEEDED, Audience.COORDINATORS),
@@ -38,8 +39,8 @@ RESULT = {
 
 
 @workflow.defn
-class CycleWorkflow(SteeredCycle):
-    """From the request to the report. Pausing, cancelling and advancing are heard in `SteeredCycle`."""
+class CycleWorkflow(ControlledCycle):
+    """From the request to the report. What admins and people do meanwhile arrives at `ControlledCycle`."""
 
     @workflow.init
     def __init__(self, state: CycleState) -> None:

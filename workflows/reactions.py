@@ -27,8 +27,14 @@ from shared.contracts.events import (
 from shared.contracts.matching import EndReason
 from shared.contracts.notifications import Announcement, Audience, Template
 from shared.contracts.programs import ProgramRef
-from workflows.kin import announcement_id, concern_workflow_id, cycle_workflow_id, round_workflow_id
-from workflows.steering import Advance, ConcernHeard, CycleState, Heard, RunApproved
+from workflows.cycle_state import Advance, ConcernHeard, CycleState, Heard, RunApproved
+from workflows.ids import (
+    announcement_workflow_id,
+    concern_workflow_id,
+    cycle_workflow_id,
+    round_workflow_id,
+    schedule_workflow_id,
+)
 
 
 @dataclass(frozen=True)
@@ -59,7 +65,7 @@ def _cycle_requested(event: EventRecord, data: CycleRequested) -> Reaction:
 
 def _schedule_changed(event: EventRecord, data: ProgramScheduleChanged) -> Reaction:
     program = ProgramRef(organization_id=event.organization_id, program_id=data.program_id)
-    return Start("ScheduleWorkflow", f"schedule-{data.program_id}-{event.sequence}", program)
+    return Start("ScheduleWorkflow", schedule_workflow_id(data.program_id, event.sequence), program)
 
 
 def _cycle_paused(event: EventRecord, data: CyclePaused) -> Reaction:
@@ -126,7 +132,7 @@ def _tell_owner(event: EventRecord, data: EndpointFailing | EndpointDisabled, te
         occurrence=event.sequence,
         person_id=data.owner_id,
     )
-    return Start("AnnouncementWorkflow", announcement_id(announcement.id), announcement)
+    return Start("AnnouncementWorkflow", announcement_workflow_id(announcement.id), announcement)
 
 
 REACTIONS: dict[type[EventData], Callable[..., Reaction]] = {

@@ -23,8 +23,9 @@ with workflow.unsafe.imports_passed_through():
         round_id_for,
     )
 
+from workflows.announcement import announce
 from workflows.clock import PausableClock
-from workflows.kin import Kin, announce
+from workflows.followers import Followers
 from workflows.options import ROUND_OWNERS
 
 INVITATIONS = {
@@ -56,7 +57,7 @@ class RoundWorkflow:
     def __init__(self) -> None:
         self._clock = PausableClock()
         self._closing: CloseReason | None = None
-        self._announcements = Kin(self._clock)
+        self._announcements = Followers(self._clock)
         self._is_open = False
         self._closes_at: datetime | None = None
         """In active time."""

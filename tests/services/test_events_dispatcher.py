@@ -22,9 +22,9 @@ from shared.database import Database
 from shared.events import StagedEvent, emit
 from shared.temporal import WORKFLOWS_QUEUE, connect
 from tests.temporal_server import Server, temporal_server
-from workflows.kin import cycle_workflow_id
+from workflows.cycle_state import CycleState, Heard
+from workflows.ids import cycle_workflow_id
 from workflows.reactions import Signal, Start, reaction_to
-from workflows.steering import CycleState, Heard
 
 
 @pytest.fixture(scope="module")

@@ -22,8 +22,8 @@ from shared.contracts.programs import Stage
 from shared.temporal import WORKFLOWS_QUEUE, activity_methods, create_worker
 from tests.fakes import FakeEvents, FakeFeedback, FakeIntake, FakeMatching, FakeNotifications, FakePrograms, Ledger
 from workflows.cycle import CycleWorkflow
+from workflows.cycle_state import Advance, ConcernHeard, CycleState, Heard, RunApproved
 from workflows.registry import WORKFLOWS
-from workflows.steering import Advance, ConcernHeard, CycleState, Heard, RunApproved
 
 PATIENCE_SECONDS = 20
 TRIES = 8

@@ -26,7 +26,7 @@ from shared.temporal import WORKFLOWS_QUEUE
 from tests.temporal_server import temporal_server
 from tests.workflows.conftest import World, world_in
 from workflows.endpoint import EndpointWorkflow
-from workflows.kin import endpoint_workflow_id
+from workflows.ids import endpoint_workflow_id
 from workflows.recurrence import RecurrenceWorkflow, ScheduleWorkflow
 
 FOLDER = Path(__file__).parent / "histories"

@@ -11,7 +11,7 @@ from shared.contracts.endpoints import Drained, EndpointRef
 from shared.temporal import WORKFLOWS_QUEUE
 from tests.workflows.conftest import World
 from workflows.endpoint import EndpointWorkflow
-from workflows.kin import endpoint_workflow_id
+from workflows.ids import endpoint_workflow_id
 
 
 @pytest.fixture

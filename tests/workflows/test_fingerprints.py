@@ -174,7 +174,7 @@ BEFORE = """
 async def run(self):
     await workflow.execute_activity_method(Programs.read_plan, plan, **PROGRAMS)
     if self.late:
-        await tell(self.kin, "stop")
+        await tell(self.followers, "stop")
     await workflow.wait_condition(lambda: self.done)
 """
 
@@ -185,7 +185,7 @@ async def run(self):
         ("another activity", "Programs.read_plan", "Programs.record_stage"),
         ("a timer", "lambda: self.done)", "lambda: self.done, timeout=DAY)"),
         ("a condition", "if self.late:", "while self.late:"),
-        ("a command less", '        await tell(self.kin, "stop")', "        pass"),
+        ("a command less", '        await tell(self.followers, "stop")', "        pass"),
         ("a version", "if self.late:", 'if workflow.patched("late"):'),
         ("a cancelled handle", "    if self.late:", "    handle.cancel()\n    if self.late:"),
         ("a child", "await workflow.wait", "await workflow.start_child_workflow(Round.run)\n    await workflow.wait"),

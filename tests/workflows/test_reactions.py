@@ -36,10 +36,10 @@ from shared.contracts.programs import ProgramRef, Stage
 from shared.contracts.rounds import RoundKind
 from workflows.concern import ConcernWorkflow
 from workflows.cycle import CycleWorkflow
+from workflows.cycle_state import Advance, ConcernHeard, CycleState, Heard, RunApproved
 from workflows.reactions import REACTIONS, Reaction, Signal, Start, reaction_to
 from workflows.registry import WORKFLOWS
 from workflows.round import RoundWorkflow
-from workflows.steering import Advance, ConcernHeard, CycleState, Heard, RunApproved
 
 ORGANIZATION, CYCLE, OTHER, OWNER = uuid4(), uuid4(), uuid4(), uuid4()
 SEQUENCE = 7

@@ -18,7 +18,7 @@ from shared.contracts.endpoints import EndpointRef
 from shared.database import Database
 from shared.temporal import WORKFLOWS_QUEUE
 from workflows.endpoint import EndpointWorkflow
-from workflows.kin import endpoint_workflow_id
+from workflows.ids import endpoint_workflow_id
 
 log = structlog.get_logger(__name__)
 BATCH = 1000

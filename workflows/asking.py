@@ -1,18 +1,13 @@
-"""What a cycle hears and how it is steered: pause, resume, call off, advance, approvals, declines, concerns.
+"""What the steps of a cycle are made of: it reads its plan, asks in rounds, announces, and enters the next stage."""
 
-Every signal that comes from the event log carries the event's `sequence`. The dispatcher delivers at least once and in
-order, so a signal that is not newer than the last one heard is a repeat and is ignored.
-"""
-
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from temporalio import workflow
-from temporalio.workflow import ChildWorkflowHandle, ParentClosePolicy
+from temporalio.workflow import ChildWorkflowHandle
 
 with workflow.unsafe.imports_passed_through():
-    from shared.contracts.base import Contract
     from shared.contracts.notifications import Announcement, Audience, Template
     from shared.contracts.programs import (
         CyclePlan,
@@ -25,9 +20,11 @@ with workflow.unsafe.imports_passed_through():
     )
     from shared.contracts.rounds import CloseReason, RoundClosed, RoundKind, round_id_for
 
+from workflows.announcement import announce
 from workflows.clock import PausableClock
-from workflows.concern import Concern, ConcernWorkflow
-from workflows.kin import Kin, announce, concern_workflow_id, round_workflow_id, tell
+from workflows.cycle_state import CycleState
+from workflows.followers import Followers, tell
+from workflows.ids import round_workflow_id
 from workflows.options import PROGRAMS
 from workflows.round import Asking, Closing, RoundWorkflow
 
@@ -35,119 +32,23 @@ LONG_HISTORY = 1000
 """Events after which a cycle goes on in a new run, at the next boundary between stages."""
 
 
-class CycleState(CycleRef):
-    """All that a cycle must know to go on; the one argument of its first run and of every run after."""
-
-    stage: Stage = Stage.SCHEDULED
-    outcome: Outcome | None = None
-    heard: int = 0
-    """The sequence of the last event that this cycle heard of."""
-    approved: tuple[UUID, ...] = ()
-    approved_attempts: tuple[int, ...] = ()
-    """Those of which a revision is approved; whichever it is, the attempt waits no longer."""
-    check_ins: int = 0
-    last_check_in_took: timedelta = timedelta(0)
-    concerns: tuple[str, ...] = ()
-    """Workflow ids of the concerns and announcements that pauses are passed on to."""
-    announcements: tuple[str, ...] = ()
-
-
-class Heard(Contract):
-    sequence: int
-
-
-class Advance(Heard):
-    stage: Stage
-    round_id: UUID | None = None
-
-
-class RunApproved(Heard):
-    match_run_id: UUID
-    attempt: int = 0
-    """0 when the event did not tell it."""
-
-
-class ConcernHeard(Heard):
-    concern_id: UUID
-
-
-class SteeredCycle:
-    """The signals of a cycle and the tools that its steps are made of."""
+class AskingCycle:
+    """A cycle that can ask people in rounds and announce things to them. It asks nobody by itself: the steps of
+    `workflows/cycle.py` do, and the signals of `workflows/control.py` tell it when to stop."""
 
     plan: CyclePlan
 
     def __init__(self, state: CycleState) -> None:
         self.state = state
         self.clock = PausableClock()
-        self.declines = 0
-        """Offers that a person declined since this run began."""
-        self._kin = Kin(self.clock, (*state.concerns, *state.announcements))
-        self._cancelled = False
-        self._advanced = False
-        self._rounds: dict[UUID, ChildWorkflowHandle[Any, RoundClosed]] = {}
-
-    # What a cycle hears.
-
-    @workflow.signal
-    async def pause(self, heard: Heard) -> None:
-        if self._is_new(heard):
-            self.clock.pause()
-            await self._kin.follow()
-
-    @workflow.signal
-    async def resume(self, heard: Heard) -> None:
-        if self._is_new(heard):
-            self.clock.resume()
-            await self._kin.follow()
-
-    @workflow.signal
-    async def cancel(self, heard: Heard) -> None:
-        if self._is_new(heard):
-            self._cancelled = True
-            await self.close_rounds(CloseReason.CANCELLED)
-
-    @workflow.signal
-    async def advance(self, heard: Advance) -> None:
-        """Closes the round that the admin saw running; a round that is over by now is left alone."""
-        if not self._is_new(heard) or heard.stage is not self.state.stage:
-            return
-        if heard.round_id is None or heard.round_id in self._rounds:
-            self._advanced = True
-            await self.close_rounds(CloseReason.ADVANCED)
-
-    @workflow.signal
-    def approve(self, heard: RunApproved) -> None:
-        if self._is_new(heard):
-            self.note(
-                approved=(*self.state.approved, heard.match_run_id),
-                approved_attempts=(*self.state.approved_attempts, heard.attempt),
-            )
-
-    @workflow.signal
-    def decline(self, heard: Heard) -> None:
-        if self._is_new(heard):
-            self.declines += 1
-
-    @workflow.signal
-    async def raise_concern(self, heard: ConcernHeard) -> None:
-        if not self._is_new(heard):
-            return
-        await workflow.wait_condition(lambda: hasattr(self, "plan"))
-        workflow_id = concern_workflow_id(heard.concern_id)
-        concern = Concern(**self.cycle, concern_id=heard.concern_id, ladder=self.plan.calendar.concern)
-        await workflow.start_child_workflow(
-            ConcernWorkflow.run, concern, id=workflow_id, parent_close_policy=ParentClosePolicy.ABANDON
-        )
-        self.note(concerns=(*self.state.concerns, workflow_id))
-        await self._kin.add(workflow_id)
-
-    def _is_new(self, heard: Heard) -> bool:
-        new = heard.sequence > self.state.heard
-        if new:
-            self.note(heard=heard.sequence)
-        return new
-
-    # What its steps are made of.
+        self.followers = Followers(self.clock, (*state.concerns, *state.announcements))
+        """The rounds, announcements and concerns of this cycle, which pause together with it."""
+        self.rounds: dict[UUID, ChildWorkflowHandle[Any, RoundClosed]] = {}
+        """The rounds that this stage has opened, by id."""
+        self.cancelled = False
+        """An admin cancelled the cycle."""
+        self.advanced = False
+        """An admin advanced the cycle in this stage."""
 
     @property
     def cycle(self) -> dict[str, Any]:
@@ -155,11 +56,11 @@ class SteeredCycle:
         return {"organization_id": self.state.organization_id, "cycle_id": self.state.cycle_id}
 
     def called_off(self) -> bool:
-        return self._cancelled
+        return self.cancelled
 
     def hurried(self) -> bool:
         """The stage should end now: an admin advanced it or cancelled the cycle."""
-        return self._cancelled or self._advanced
+        return self.cancelled or self.advanced
 
     def note(self, **changes: Any) -> None:
         self.state = self.state.model_copy(update=changes)
@@ -179,7 +80,7 @@ class SteeredCycle:
         await self.clock.run(unless=self.called_off)
         if self.called_off() and stage is not Stage.CANCELLED:
             return
-        self._advanced = False
+        self.advanced = False
         if stage is not self.state.stage:
             request = RecordStage(**self.cycle, stage=stage, outcome=self.state.outcome)
             await workflow.execute_activity_method(ProgramsActivities.record_stage, request, **PROGRAMS)
@@ -204,33 +105,33 @@ class SteeredCycle:
             closes_at=None if closes_at is None else self.clock.on_the_wall(closes_at),
         )
         handle = await workflow.start_child_workflow(RoundWorkflow.run, asking, id=round_workflow_id(round_id))
-        self._rounds[round_id] = handle
+        self.rounds[round_id] = handle
         if self.called_off():
             await self.close_rounds(CloseReason.CANCELLED)
-        elif self._advanced:
+        elif self.advanced:
             await self.close_rounds(CloseReason.ADVANCED)
         else:
-            await self._kin.add(round_workflow_id(round_id))
+            await self.followers.add(round_workflow_id(round_id))
         return handle
 
     async def ask(self, kind: RoundKind, number: int, plan: RoundPlan) -> RoundClosed:
         """One round, from its opening to its close."""
         handle = await self.start_round(kind, number, plan)
         closed: RoundClosed = await handle
-        self._rounds.clear()
+        self.rounds.clear()
         return closed
 
     async def close_rounds(self, reason: CloseReason) -> None:
-        await tell([round_workflow_id(round_id) for round_id in self._rounds], "close", Closing(reason=reason))
+        await tell([round_workflow_id(round_id) for round_id in self.rounds], "close", Closing(reason=reason))
 
     def all_rounds_over(self) -> bool:
-        return all(handle.done() for handle in self._rounds.values())
+        return all(handle.done() for handle in self.rounds.values())
 
     async def rounds_over(self) -> None:
         """Waits for every round that this stage opened."""
-        for handle in list(self._rounds.values()):
+        for handle in list(self.rounds.values()):
             await handle
-        self._rounds.clear()
+        self.rounds.clear()
 
     async def announce(
         self, template: Template, audience: Audience, *, scope_id: UUID | None = None, occurrence: int = 1
@@ -246,7 +147,7 @@ class SteeredCycle:
         workflow_id = await announce(announcement)
         self.note(announcements=(*self.state.announcements, workflow_id))
         if not self.called_off():  # the end of a paused cycle is told at once
-            await self._kin.add(workflow_id)
+            await self.followers.add(workflow_id)
 
     async def silence(self) -> None:
         """Drops what has not been sent yet of all that the cycle itself announced."""

@@ -1,0 +1,82 @@
+"""What a cycle hears while it runs: admins control it (pause, resume, cancel, advance), and people act in it (a match
+run is approved, an offer is declined, a concern is raised)."""
+
+from temporalio import workflow
+from temporalio.workflow import ParentClosePolicy
+
+with workflow.unsafe.imports_passed_through():
+    from shared.contracts.rounds import CloseReason
+
+from workflows.asking import AskingCycle
+from workflows.concern import Concern, ConcernWorkflow
+from workflows.cycle_state import Advance, ConcernHeard, CycleState, Heard, RunApproved
+from workflows.ids import concern_workflow_id
+
+
+class ControlledCycle(AskingCycle):
+    """The signals of a cycle. Each is a repeat, and is ignored, unless its event is newer than the last one heard."""
+
+    def __init__(self, state: CycleState) -> None:
+        super().__init__(state)
+        self.declines = 0
+        """Offers that a person declined since this run of the workflow began."""
+
+    @workflow.signal
+    async def pause(self, heard: Heard) -> None:
+        if self._is_new(heard):
+            self.clock.pause()
+            await self.followers.follow()
+
+    @workflow.signal
+    async def resume(self, heard: Heard) -> None:
+        if self._is_new(heard):
+            self.clock.resume()
+            await self.followers.follow()
+
+    @workflow.signal
+    async def cancel(self, heard: Heard) -> None:
+        if self._is_new(heard):
+            self.cancelled = True
+            await self.close_rounds(CloseReason.CANCELLED)
+
+    @workflow.signal
+    async def advance(self, heard: Advance) -> None:
+        """Closes the round that the admin saw running. If that round is over by now, nothing happens."""
+        if not self._is_new(heard) or heard.stage is not self.state.stage:
+            return
+        if heard.round_id is None or heard.round_id in self.rounds:
+            self.advanced = True
+            await self.close_rounds(CloseReason.ADVANCED)
+
+    @workflow.signal
+    def approve(self, heard: RunApproved) -> None:
+        if self._is_new(heard):
+            self.note(
+                approved=(*self.state.approved, heard.match_run_id),
+                approved_attempts=(*self.state.approved_attempts, heard.attempt),
+            )
+
+    @workflow.signal
+    def decline(self, heard: Heard) -> None:
+        if self._is_new(heard):
+            self.declines += 1
+
+    @workflow.signal
+    async def raise_concern(self, heard: ConcernHeard) -> None:
+        if not self._is_new(heard):
+            return
+        await workflow.wait_condition(lambda: hasattr(self, "plan"))
+        workflow_id = concern_workflow_id(heard.concern_id)
+        concern = Concern(**self.cycle, concern_id=heard.concern_id, ladder=self.plan.calendar.concern)
+        await workflow.start_child_workflow(
+            ConcernWorkflow.run, concern, id=workflow_id, parent_close_policy=ParentClosePolicy.ABANDON
+        )
+        self.note(concerns=(*self.state.concerns, workflow_id))
+        await self.followers.add(workflow_id)
+
+    def _is_new(self, heard: Heard) -> bool:
+        """Whether this is no repeat; from now on it is one."""
+        new = heard.sequence > self.state.heard
+        if new:
+            self.note(heard=heard.sequence)
+        return new

@@ -1,0 +1,64 @@
+"""What a cycle's workflow is started with, and what its signals carry.
+
+Every signal that comes from the event log carries the event's `sequence`. The dispatcher delivers events at least once
+and in order, so a signal that is not newer than the last one heard is a repeat, and the cycle ignores it.
+"""
+
+from datetime import timedelta
+from uuid import UUID
+
+from temporalio import workflow
+
+with workflow.unsafe.imports_passed_through():
+    from shared.contracts.base import Contract
+    from shared.contracts.programs import CycleRef, Outcome, Stage
+
+
+class CycleState(CycleRef):
+    """All that a cycle must know to go on. It is the one argument of the cycle's first run and of every run after."""
+
+    stage: Stage = Stage.SCHEDULED
+    outcome: Outcome | None = None
+    heard: int = 0
+    """The sequence of the last event that this cycle heard of."""
+    approved: tuple[UUID, ...] = ()
+    """Ids of the match runs that were approved."""
+    approved_attempts: tuple[int, ...] = ()
+    """The attempts of those match runs. An attempt has been approved whichever of its revisions was."""
+    check_ins: int = 0
+    """How many check-in rounds are over."""
+    last_check_in_took: timedelta = timedelta(0)
+    """How long the last check-in round was open, without pauses."""
+    concerns: tuple[str, ...] = ()
+    """Workflow ids of the concerns that pause together with the cycle."""
+    announcements: tuple[str, ...] = ()
+    """Workflow ids of the cycle's own announcements, which pause together with it."""
+
+
+class Heard(Contract):
+    """A signal that came from an event."""
+
+    sequence: int
+
+
+class Advance(Heard):
+    """An admin wants the cycle to go on before its time."""
+
+    stage: Stage
+    """The stage in which the admin saw the cycle."""
+    round_id: UUID | None = None
+    """The round that the admin saw running; None in the scheduled stage."""
+
+
+class RunApproved(Heard):
+    """A match run was approved."""
+
+    match_run_id: UUID
+    attempt: int = 0
+    """0 when the event did not tell it."""
+
+
+class ConcernHeard(Heard):
+    """A concern was raised."""
+
+    concern_id: UUID

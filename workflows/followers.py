@@ -1,0 +1,64 @@
+"""Other workflows that a workflow sends signals to: those that pause together with it, and those that may be over."""
+
+from collections.abc import Iterable
+
+from temporalio import workflow
+from temporalio.exceptions import ApplicationError
+
+from workflows.clock import PausableClock
+
+
+class Followers:
+    """The workflows that pause and resume together with a clock, and what each of them was told last.
+
+    They are told one after the other, and each is told only what it does not know yet. So no follower hears of the end
+    of a pause before its beginning, and a follower that is added while others are being told is told too.
+    """
+
+    def __init__(self, clock: PausableClock, workflow_ids: Iterable[str] = ()) -> None:
+        self._clock = clock
+        self._paused = dict.fromkeys(workflow_ids, False)
+        self._telling = False
+
+    async def add(self, workflow_id: str) -> None:
+        """Adds a workflow that was just started and runs."""
+        self._paused[workflow_id] = False
+        await self.follow()
+
+    async def follow(self) -> None:
+        """Tells the followers that the clock was paused or runs again. A follower that is over is forgotten."""
+        if self._telling:
+            return
+        self._telling = True
+        try:
+            while (behind := self._behind()) is not None:
+                paused = self._clock.paused
+                if await tell([behind], "pause" if paused else "resume"):
+                    self._paused[behind] = paused
+                else:
+                    del self._paused[behind]
+        finally:
+            self._telling = False
+
+    async def stop(self) -> None:
+        """Tells all followers to stop."""
+        await tell(list(self._paused), "stop")
+
+    def _behind(self) -> str | None:
+        """A follower that does not know yet what the clock does now. The youngest comes first, as the older ones are
+        more likely to be over."""
+        known = reversed(self._paused.items())
+        return next((found for found, paused in known if paused is not self._clock.paused), None)
+
+
+async def tell(workflow_ids: Iterable[str], signal: str, argument: object = None) -> list[str]:
+    """Signals each workflow. Returns the ids of those that were still running and heard it."""
+    heard = []
+    for workflow_id in workflow_ids:
+        handle = workflow.get_external_workflow_handle(workflow_id)
+        try:
+            await (handle.signal(signal, argument) if argument is not None else handle.signal(signal))
+        except ApplicationError:
+            continue  # it is over
+        heard.append(workflow_id)
+    return heard

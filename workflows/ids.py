@@ -1,0 +1,29 @@
+"""The ids of workflows. An id is derived from what the workflow is about, so that starting it twice starts it once."""
+
+from uuid import UUID
+
+
+def cycle_workflow_id(cycle_id: UUID) -> str:
+    return f"cycle-{cycle_id}"
+
+
+def round_workflow_id(round_id: UUID) -> str:
+    return f"round-{round_id}"
+
+
+def announcement_workflow_id(announcement_id: UUID) -> str:
+    return f"announcement-{announcement_id}"
+
+
+def concern_workflow_id(concern_id: UUID) -> str:
+    return f"concern-{concern_id}"
+
+
+def endpoint_workflow_id(endpoint_id: UUID) -> str:
+    return f"endpoint-{endpoint_id}"
+
+
+def schedule_workflow_id(program_id: UUID, sequence: int) -> str:
+    """`sequence` is that of the event which changed the program's schedule: every change is applied by a run of its
+    own."""
+    return f"schedule-{program_id}-{sequence}"
