@@ -42,8 +42,8 @@ from bench.company import Company
 from bench.naive import run_naive
 from services.intake.store.people import create_people
 from services.notifications.store import read_delivery
-from services.programs.keys import create_access_key, create_organization
-from services.programs.store_cycles import read_brief
+from services.programs.store.cycles import read_brief
+from services.programs.store.keys import create_access_key, create_organization
 from shared.auth import Role
 from shared.contracts.notifications import Announcement, Audience
 from shared.contracts.programs import Outcome, Stage

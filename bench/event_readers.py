@@ -17,7 +17,7 @@ from sqlalchemy.exc import DBAPIError
 from bench.event_writers import ORGANIZATIONS, fact_of
 from bench.ledger_files import LedgerFile, observer_path, reader_path
 from services.events.log.feed import Wanted, read_page
-from services.events.log.sequencing import Sequencing
+from services.events.log.sequencer import Sequencing
 from services.events.log.waiting import Bell
 from shared.database import Database
 

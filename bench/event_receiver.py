@@ -17,9 +17,9 @@ from standardwebhooks import Webhook, WebhookVerificationError
 from bench.event_readers import STOP_SECONDS, Stopping
 from bench.event_writers import DELIVERED_TYPE, ORGANIZATIONS, fact_of
 from bench.ledger_files import REFUSED, LedgerFile, receiver_path
-from services.events.webhooks.endpoints import EndpointDefinition
-from services.events.webhooks.signing import new_secret
-from services.events.webhooks.store_endpoints import create_endpoint
+from services.events.webhooks.rules.endpoints import EndpointDefinition
+from services.events.webhooks.rules.signing import new_secret
+from services.events.webhooks.store.endpoints import create_endpoint
 from shared.database import Database
 from upward.embedded import free_port
 from upward.process import CannotListen, Server, listen

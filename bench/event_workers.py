@@ -24,7 +24,7 @@ from temporalio.worker.workflow_sandbox import SandboxRestrictions
 import services.events.main as events
 import shared.temporal
 from bench.event_readers import STOP_SECONDS, Stopping
-from services.events.webhooks.deliveries import Schedule
+from services.events.webhooks.rules.delivery import Schedule
 from shared.config import Settings
 from shared.contracts.base import Service
 from shared.temporal import WORKFLOWS_QUEUE, connect

@@ -1,6 +1,6 @@
 """How long matching takes: `python bench/matching.py --sizes 500,2000,10000 --json [--peer mentor-match]`.
 
-For each size, as many mentors as mentees. `upward_s` is the whole of `services.matching.computation.compute`:
+For each size, as many mentors as mentees. `upward_s` is the whole of `services.matching.engine.computation.compute`:
 eligibility, scoring, the exact assignment with its proof, and reasons for all pairs. `scipy_s` is the time of
 `scipy.optimize.linear_sum_assignment` alone, given the finished matrix of the same scores. Each runs in a process of
 its own, one after the other, three times (once from 5,000 on); the medians are compared. `peak_rss_mb` is the highest
@@ -29,7 +29,7 @@ LARGE = 5000
 
 def run_upward(size: int) -> dict[str, Any]:
     from bench.pools import make_inputs
-    from services.matching.computation import compute
+    from services.matching.engine.computation import compute
 
     inputs = make_inputs(size)
     begun = time.perf_counter()
@@ -49,9 +49,9 @@ def run_scipy(size: int) -> dict[str, Any]:
     from scipy.optimize import linear_sum_assignment
 
     from bench.pools import make_inputs
-    from services.matching.computation import participants, rules_of
-    from services.matching.grid import Grid
-    from services.matching.pool import Pool
+    from services.matching.engine.computation import participants, rules_of
+    from services.matching.engine.rules.pool import Pool
+    from services.matching.engine.solver.grid import Grid
 
     inputs = make_inputs(size)
     grid = Grid(Pool(participants(inputs)), rules_of(inputs))

@@ -36,10 +36,11 @@ from sqlalchemy import func, select, text
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from services.events.log import store_days
-from services.events.webhooks import store_endpoints, switching
-from services.events.webhooks.endpoints import EndpointDefinition
-from services.events.webhooks.signing import new_secret
+from services.events.log.store import days
+from services.events.webhooks import switching
+from services.events.webhooks.rules.endpoints import EndpointDefinition
+from services.events.webhooks.rules.signing import new_secret
+from services.events.webhooks.store import endpoints
 from shared.contracts.endpoints import EndpointRef
 from shared.contracts.events import PairCompleted
 from shared.database import Database
@@ -108,16 +109,16 @@ class Stand:
         definition = EndpointDefinition(url=url, owner_id=uuid4(), rate_limit=rate_limit)
         organization_id = uuid4()
         async with self.database.transaction() as session:
-            made = await store_endpoints.create_endpoint(session, organization_id, definition, new_secret())
+            made = await endpoints.create_endpoint(session, organization_id, definition, new_secret())
         return EndpointRef(organization_id=organization_id, endpoint_id=made.id)
 
     async def add_backlog(self, endpoint: EndpointRef, count: int, subjects: int) -> None:
         given = {"org": endpoint.organization_id, "endpoint": endpoint.endpoint_id}
         async with self.database.transaction() as session:
-            today = await store_days.read_today(session)
-            await store_days.make_partition(session, today.day)
+            today = await days.read_today(session)
+            await days.make_partition(session, today.day)
             if not today.begun:
-                await store_days.begin_day(session, today.day)
+                await days.begin_day(session, today.day)
             await session.execute(ADD_EVENTS, given | {"count": count, "subjects": subjects, "day": today.day})
             await session.execute(ADD_DAY, given | {"day": today.day})
             await session.execute(ADD_HEAD, given | {"count": count})
@@ -131,7 +132,7 @@ class Stand:
             await switching.enable_endpoint(self.database, endpoint, catch_up=True)
             return
         async with self.database.transaction() as session:
-            await store_endpoints.disable_endpoint(session, endpoint)
+            await endpoints.disable_endpoint(session, endpoint)
 
     async def emit(self, organization_id: UUID, subject: int) -> None:
         async with self.database.transaction() as session:

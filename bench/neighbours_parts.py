@@ -12,7 +12,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import services.events.main as events
-from services.events.webhooks.deliveries import Schedule
+from services.events.webhooks.rules.delivery import Schedule
 from shared.config import Settings
 from shared.contracts.base import Service
 from shared.logging import configure_logging

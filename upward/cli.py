@@ -15,6 +15,7 @@ from pydantic_settings import SettingsError
 from rich.console import Console
 from sqlalchemy.exc import OperationalError
 
+from services.intake.enrolment_file.problems import FilesInvalid
 from shared.auth import Role
 from shared.config import Settings
 from shared.contracts.base import Service
@@ -222,7 +223,7 @@ def _plain_failures() -> Iterator[None]:
     try:
         yield
         return
-    except (CannotRun, DomainError, SettingsError) as failure:
+    except (CannotRun, DomainError, FilesInvalid, SettingsError) as failure:
         message = str(failure)
     except ValidationError as failure:
         message = "; ".join(f"{found['field']}: {found['detail']}" for found in field_errors(failure))

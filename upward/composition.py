@@ -15,7 +15,7 @@ import services.intake.main as intake
 import services.matching.main as matching
 import services.notifications.main as notifications
 import services.programs.main as programs
-from services.events.webhooks.outbound import Sender
+from services.events.webhooks.sender import Sender
 from shared.config import Settings
 from shared.contracts.base import Service
 from shared.database import Database

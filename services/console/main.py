@@ -2,9 +2,9 @@
 
 from fastapi import APIRouter
 
-from services.console import api, api_cycles
+from services.console.api import cycles, participants
 
 router = APIRouter()
-router.include_router(api.router)
-router.include_router(api.files)
-router.include_router(api_cycles.router)
+router.include_router(participants.router)
+router.include_router(participants.files)
+router.include_router(cycles.router)

@@ -18,8 +18,8 @@ from fastapi.responses import HTMLResponse
 from fastapi.routing import APIRoute
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from services.console import wording
-from services.console.failures import NOT_AVAILABLE, Failure, failure_of
+from services.console.words import codes
+from services.console.words.failures import NOT_AVAILABLE, Failure, failure_of
 from shared.errors import DomainError, NotFound
 from shared.http.problems import problem
 
@@ -50,8 +50,8 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     version = hashlib.sha256(b"".join(content for content, _ in STATIC.values())).hexdigest()[:10]
-    environment.globals.update(wording=wording, version=version)
-    environment.filters.update(moment=wording.moment, short_moment=wording.short_moment, language=wording.language)
+    environment.globals.update(wording=codes, version=version)
+    environment.filters.update(moment=codes.moment, short_moment=codes.short_moment, language=codes.language)
     return environment
 
 

@@ -2,10 +2,10 @@
 
 from temporalio import activity
 
-from services.events.webhooks.calling import Calls
-from services.events.webhooks.deliveries import Schedule
-from services.events.webhooks.delivering import Drain
-from services.events.webhooks.outbound import Sender
+from services.events.webhooks.drain import Drain
+from services.events.webhooks.rules.delivery import Schedule
+from services.events.webhooks.sender import Sender
+from services.events.webhooks.wake_ups import Calls
 from shared.contracts.endpoints import Drained, EndpointRef, EventsActivities
 from shared.database import Database
 

@@ -3,22 +3,22 @@
 from fastapi import APIRouter
 from temporalio.client import Client
 
-from services.events import api, api_catalogue, api_deliveries, api_endpoints
 from services.events.activities import Activities
+from services.events.api import catalogue, deliveries, endpoints, feed
 from services.events.log.dispatcher import Dispatcher
 from services.events.relay import Relay
-from services.events.webhooks.deliveries import Schedule
-from services.events.webhooks.fanning import FanOut
-from services.events.webhooks.outbound import Sender
+from services.events.webhooks.fan_out import FanOut
+from services.events.webhooks.rules.delivery import Schedule
+from services.events.webhooks.sender import Sender
 from shared.config import Settings
 from shared.database import Database
 
 router = APIRouter()
-router.include_router(api.router)
-router.include_router(api_catalogue.router)
-router.include_router(api_endpoints.router)
-router.include_router(api_deliveries.router)
-webhooks = api_catalogue.describe_webhooks()
+router.include_router(feed.router)
+router.include_router(catalogue.router)
+router.include_router(endpoints.router)
+router.include_router(deliveries.router)
+webhooks = catalogue.describe_webhooks()
 
 
 def create_relay(*, database: Database, client: Client, retention_days: int = 90) -> Relay:

@@ -10,12 +10,12 @@ import asyncio
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.events.keeper import keep
-from services.events.log import store
 from services.events.log.dispatcher import Dispatcher, TemporalAway
-from services.events.log.sequencing import Sequencing
+from services.events.log.sequencer import Sequencing
+from services.events.log.store import reading
 from services.events.log.waiting import Bell, Pauses, pause
-from services.events.webhooks.fanning import FanOut
+from services.events.retention import keep
+from services.events.webhooks.fan_out import FanOut
 from shared.database import Database
 
 log = structlog.get_logger(__name__)
@@ -49,7 +49,7 @@ class Relay:
         pauses = Pauses()
         while not stop.is_set():
             try:
-                async with store.only_dispatcher(self._database) as session:
+                async with reading.only_dispatcher(self._database) as session:
                     if session is not None:
                         await self._dispatch(session, pauses, stop)
             except Exception as error:

@@ -2,8 +2,9 @@
 
 from temporalio import activity
 
-from services.feedback import closing, store, store_concerns
+from services.feedback import closing
 from services.feedback.pairs import LIVED, read_pairs, read_summary
+from services.feedback.store import answers, concerns
 from shared.contracts.feedback import (
     CompileReport,
     ConcernState,
@@ -27,11 +28,11 @@ class Activities(FeedbackActivities):
     async def open_round(self, request: OpenRound) -> RoundOpened:
         pairs = await read_pairs(self._internal, request.organization_id, request.cycle_id, [PairState.ACTIVE])
         async with self._database.transaction() as session:
-            await store.open_round(session, request, pairs)
+            await answers.open_round(session, request, pairs)
         # A pair that ended between the reading and the opening found no round to be excused from.
         ended = await read_pairs(self._internal, request.organization_id, request.cycle_id, [PairState.ENDED])
         async with self._database.transaction() as session:
-            return await store.excuse_pairs(session, request, ended)
+            return await answers.excuse_pairs(session, request, ended)
 
     @activity.defn
     async def extend_round(self, request: ExtendRound) -> RoundExtended:
@@ -46,7 +47,7 @@ class Activities(FeedbackActivities):
     @activity.defn
     async def escalate_concern(self, request: EscalateConcern) -> ConcernState:
         async with self._database.transaction() as session:
-            return await store_concerns.escalate_concern(session, request)
+            return await concerns.escalate_concern(session, request)
 
     @activity.defn
     async def compile_report(self, request: CompileReport) -> ReportCompiled:

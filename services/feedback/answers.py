@@ -7,10 +7,10 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.feedback import store
-from services.feedback.concerns import Participant
-from services.feedback.entries import check_check_in, check_survey
-from services.feedback.store_concerns import raise_concerns
+from services.feedback.rules.concerns import Participant
+from services.feedback.rules.entries import check_check_in, check_survey
+from services.feedback.store import answers
+from services.feedback.store.concerns import raise_concerns
 from shared.contracts.events import CheckInAnswered, SurveyAnswered
 from shared.contracts.feedback import CheckInAnswer, ConcernReason, Obstacle, SurveyAnswer
 from shared.contracts.rounds import AnswerRecorded, RoundKind
@@ -29,8 +29,8 @@ async def record_check_in(
     round_ = await _lock(session, organization_id, round_id, RoundKind.CHECK_IN)
     asked = await asked_subjects(session, round_, person_id)
     check_check_in(answer.entries, asked)
-    sides = await store.read_sides(session, round_, person_id, asked)
-    first = await store.save_check_ins(session, round_, person_id, sides, answer.entries)
+    sides = await answers.read_sides(session, round_, person_id, asked)
+    first = await answers.save_check_ins(session, round_, person_id, sides, answer.entries)
     events = [
         CheckInAnswered(check_in_id=new.id, round_id=round_id, cycle_id=round_.cycle_id, pair_id=new.pair_id)
         for new in first
@@ -49,8 +49,8 @@ async def record_survey(
     round_ = await _lock(session, organization_id, round_id, RoundKind.SURVEY)
     asked = await asked_subjects(session, round_, person_id)
     check_survey(answer.entries, asked)
-    sides = await store.read_sides(session, round_, person_id, asked)
-    first = await store.save_survey(session, round_, person_id, sides, answer.entries)
+    sides = await answers.read_sides(session, round_, person_id, asked)
+    first = await answers.save_survey(session, round_, person_id, sides, answer.entries)
     events = [
         SurveyAnswered(survey_id=new.id, round_id=round_id, cycle_id=round_.cycle_id, pair_id=new.pair_id)
         for new in first
@@ -62,5 +62,5 @@ async def record_survey(
 
 async def _lock(session: AsyncSession, organization_id: UUID, round_id: UUID, kind: RoundKind) -> Round:
     """The open round, locked. One of another kind is no round here, open or not."""
-    await store.read_round(session, organization_id, round_id, kind)
+    await answers.read_round(session, organization_id, round_id, kind)
     return await lock_open_round(session, organization_id, round_id)

@@ -5,9 +5,11 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query
 
-from services.feedback import answers, store, store_concerns, store_reports
-from services.feedback.concerns import ConcernStatus
+from services.feedback import answers
 from services.feedback.resources import ConcernPage, ConcernResource, ReportResource
+from services.feedback.rules.concerns import ConcernStatus
+from services.feedback.store import answers as answers_store
+from services.feedback.store import concerns, reports
 from shared.auth import Coordinator, ServiceCaller, Viewer
 from shared.contracts.feedback import CheckInAnswer, CheckInForm, SurveyAnswer, SurveyForm
 from shared.contracts.rounds import AnswerRecorded, RoundKind
@@ -28,26 +30,26 @@ async def list_concerns(
     limit: Limit = 50,
 ) -> ConcernPage:
     """What needs a human in this cycle: ids, reasons, rungs and times."""
-    return await store_concerns.read_concerns(
-        session, caller.organization_id, cycle_id, state, decode_cursor(cursor), limit
-    )
+    return await concerns.read_concerns(session, caller.organization_id, cycle_id, state, decode_cursor(cursor), limit)
 
 
 @router.post("/v1/concerns/{concern_id}/resolve")
 async def resolve_concern(concern_id: UUID, caller: Coordinator, session: Session) -> ConcernResource:
     """Ends the concern's reminders. Resolving it again changes nothing."""
-    return await store_concerns.resolve_concern(session, caller.organization_id, concern_id, caller.key_id)
+    return await concerns.resolve_concern(session, caller.organization_id, concern_id, caller.key_id)
 
 
 @router.get("/v1/cycles/{cycle_id}/report")
 async def get_report(cycle_id: UUID, caller: Viewer, session: Session) -> ReportResource:
     """The report of a cycle that is over. Figures about fewer than five people are null and marked `suppressed`."""
-    return await store_reports.read_report(session, caller.organization_id, cycle_id)
+    return await reports.read_report(session, caller.organization_id, cycle_id)
 
 
 @internal_router.get("/check-ins/{round_id}/forms/{person_id}")
 async def get_check_in_form(round_id: UUID, person_id: UUID, caller: ServiceCaller, session: Session) -> CheckInForm:
-    number, pairs = await store.read_questions(session, caller.organization_id, round_id, RoundKind.CHECK_IN, person_id)
+    number, pairs = await answers_store.read_questions(
+        session, caller.organization_id, round_id, RoundKind.CHECK_IN, person_id
+    )
     return CheckInForm(number=number, pairs=pairs)
 
 
@@ -60,7 +62,9 @@ async def post_check_in(
 
 @internal_router.get("/surveys/{round_id}/forms/{person_id}")
 async def get_survey_form(round_id: UUID, person_id: UUID, caller: ServiceCaller, session: Session) -> SurveyForm:
-    _, pairs = await store.read_questions(session, caller.organization_id, round_id, RoundKind.SURVEY, person_id)
+    _, pairs = await answers_store.read_questions(
+        session, caller.organization_id, round_id, RoundKind.SURVEY, person_id
+    )
     return SurveyForm(pairs=pairs)
 
 

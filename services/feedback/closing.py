@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.feedback import store, store_reports
-from services.feedback.concerns import silent_participants
-from services.feedback.report import compile_report
-from services.feedback.store_concerns import raise_concerns, read_misses, read_told, resolve_cycle
+from services.feedback.rules.concerns import silent_participants
+from services.feedback.rules.report import compile_report
+from services.feedback.store import answers, reports
+from services.feedback.store.concerns import raise_concerns, read_misses, read_told, resolve_cycle
 from shared.contracts.feedback import CompileReport, ConcernReason, ReportCompiled
 from shared.contracts.matching import MatchingSummary, PairSummary
 from shared.contracts.rounds import CloseReason, CloseRound, RoundClosed, RoundKind
@@ -25,7 +25,7 @@ async def close_round(session: AsyncSession, request: CloseRound) -> RoundClosed
     closed, now = await rounds.close_round(session, request)
     if not now or request.reason is CloseReason.CANCELLED:
         return closed
-    round_ = await store.read_round(session, request.organization_id, request.round_id)
+    round_ = await answers.read_round(session, request.organization_id, request.round_id)
     if round_.kind != RoundKind.CHECK_IN:
         return closed
     misses = await read_misses(session, round_)
@@ -44,11 +44,11 @@ async def conclude(
     report = compile_report(
         request.outcome,
         summary,
-        await store_reports.read_round_facts(session, organization_id, cycle_id),
+        await reports.read_round_facts(session, organization_id, cycle_id),
         pairs,
-        await store_reports.read_check_ins(session, organization_id, cycle_id),
-        await store_reports.read_surveys(session, organization_id, cycle_id),
+        await reports.read_check_ins(session, organization_id, cycle_id),
+        await reports.read_surveys(session, organization_id, cycle_id),
     )
-    await store_reports.save_report(session, organization_id, cycle_id, report)
+    await reports.save_report(session, organization_id, cycle_id, report)
     log.info("report.compiled", cycle_id=str(cycle_id), outcome=request.outcome.value, concerns_resolved=resolved)
     return ReportCompiled(outcome=request.outcome)

@@ -4,8 +4,8 @@ from uuid import UUID
 
 from pydantic import AwareDatetime
 
-from services.feedback.concerns import ConcernStatus
-from services.feedback.report import Report
+from services.feedback.rules.concerns import ConcernStatus
+from services.feedback.rules.report import Report
 from shared.contracts.base import Contract
 from shared.contracts.feedback import ConcernReason, ConcernRung
 

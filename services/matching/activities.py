@@ -2,7 +2,9 @@
 
 from temporalio import activity
 
-from services.matching import proposal, store_offers, store_pairs
+from services.matching.pairs.store import offers
+from services.matching.pairs.store import pairs as pairs_store
+from services.matching.runs import proposing
 from shared.contracts.matching import (
     ConcludeOffers,
     ConcludePairs,
@@ -25,24 +27,24 @@ class Activities(MatchingActivities):
 
     @activity.defn
     async def propose_matches(self, request: ProposeMatches) -> Proposal:
-        return await proposal.propose(request, self._database, self._internal, activity.heartbeat)
+        return await proposing.propose(request, self._database, self._internal, activity.heartbeat)
 
     @activity.defn
     async def conclude_offers(self, request: ConcludeOffers) -> OffersConcluded:
         async with self._database.transaction() as session:
-            active = await store_offers.conclude_offers(session, request.organization_id, request.cycle_id)
+            active = await offers.conclude_offers(session, request.organization_id, request.cycle_id)
         return OffersConcluded(active=active)
 
     @activity.defn
     async def conclude_pairs(self, request: ConcludePairs) -> PairsConcluded:
         async with self._database.transaction() as session:
-            pairs = await store_pairs.conclude_pairs(session, request.organization_id, request.cycle_id, request.state)
+            pairs = await pairs_store.conclude_pairs(session, request.organization_id, request.cycle_id, request.state)
         return PairsConcluded(pairs=pairs)
 
     @activity.defn
     async def open_round(self, request: OpenRound) -> RoundOpened:
         async with self._database.transaction() as session:
-            return await store_offers.open_round(session, request)
+            return await offers.open_round(session, request)
 
     @activity.defn
     async def extend_round(self, request: ExtendRound) -> RoundExtended:
@@ -52,4 +54,4 @@ class Activities(MatchingActivities):
     @activity.defn
     async def close_round(self, request: CloseRound) -> RoundClosed:
         async with self._database.transaction() as session:
-            return await store_offers.close_round(session, request)
+            return await offers.close_round(session, request)

@@ -5,11 +5,11 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
-from services.matching.computation import Inputs
-from services.matching.eligibility import Constraint
-from services.matching.explanations import Origin
-from services.matching.steering import Steering
-from services.matching.unmatched import UnmatchedReason
+from services.matching.engine.computation import Inputs
+from services.matching.engine.reasons import Origin
+from services.matching.engine.rules.eligibility import Constraint
+from services.matching.engine.steering import Steering
+from services.matching.engine.unmatched import UnmatchedReason
 from shared.contracts.base import Contract
 from shared.contracts.intake import TopicSupply
 from shared.contracts.matching import EndReason, MatchRunState, PairState

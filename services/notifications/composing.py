@@ -10,13 +10,13 @@ from email.utils import format_datetime, parseaddr
 from typing import NamedTuple
 from uuid import UUID
 
-from services.notifications.endpoint_notices import endpoint_facts
 from services.notifications.facts import BatchFacts, partner_of
 from services.notifications.mail_server import RefusedForGood
-from services.notifications.meeting import Meeting, calendar_file, first_meeting
-from services.notifications.messages import ClaimedMessage
-from services.notifications.rendering import EndpointFacts, Facts, Partner, one_line, readable_time, render
-from services.notifications.sending_hours import next_sending_moment, zone_of
+from services.notifications.rules.endpoint_notices import endpoint_facts
+from services.notifications.rules.meeting import Meeting, calendar_file, first_meeting
+from services.notifications.rules.messages import ClaimedMessage
+from services.notifications.rules.rendering import EndpointFacts, Facts, Partner, one_line, readable_time, render
+from services.notifications.rules.sending_hours import next_sending_moment, zone_of
 from shared.config import Settings
 from shared.contracts.intake import Contact
 from shared.contracts.matching import PairSummary

@@ -28,8 +28,8 @@ from services.notifications import store
 from services.notifications.composing import compose
 from services.notifications.facts import BatchFacts, DeliveryFacts, read_batch_facts, read_delivery_facts
 from services.notifications.mail_server import ConnectionLost, MailServer, MailServerAway, PutOff, RefusedForGood
-from services.notifications.messages import LONGEST_WAIT, ClaimedMessage, DueMessage, pause_after
-from services.notifications.sending_hours import earliest_for
+from services.notifications.rules.messages import LONGEST_WAIT, ClaimedMessage, DueMessage, pause_after
+from services.notifications.rules.sending_hours import earliest_for
 from shared.config import Settings
 from shared.contracts.notifications import DeliverMessages, Delivery
 from shared.contracts.rounds import RoundCounts, RoundState

@@ -6,8 +6,8 @@ from datetime import datetime
 from uuid import UUID
 
 from services.notifications.audience import read_brief, read_contacts, read_pending
-from services.notifications.endpoint_notices import NOTICES, pointless
-from services.notifications.meeting import meeting_slots
+from services.notifications.rules.endpoint_notices import NOTICES, pointless
+from services.notifications.rules.meeting import meeting_slots
 from shared.contracts.base import Service
 from shared.contracts.endpoints import EndpointBrief
 from shared.contracts.intake import Contact, MintedLinks, MintLinks

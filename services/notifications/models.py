@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import ForeignKey, Index, UniqueConstraint, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from services.notifications.messages import CHANNEL, MessageState
+from services.notifications.rules.messages import CHANNEL, MessageState
 from shared.database import Base
 
 

@@ -4,7 +4,7 @@ from uuid import UUID
 
 from pydantic import BaseModel
 
-from services.notifications.messages import MessageState
+from services.notifications.rules.messages import MessageState
 from shared.contracts.notifications import Template
 
 

@@ -8,7 +8,9 @@ from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.notifications.messages import (
+from services.notifications.models import AnnouncementRow, MessageRow
+from services.notifications.resources import FailedMessage, MessageCount
+from services.notifications.rules.messages import (
     ClaimedMessage,
     DueMessage,
     MessageState,
@@ -17,8 +19,6 @@ from services.notifications.messages import (
     message_id,
     message_uuid,
 )
-from services.notifications.models import AnnouncementRow, MessageRow
-from services.notifications.resources import FailedMessage, MessageCount
 from shared.contracts.events import MessageFailed
 from shared.contracts.notifications import Announcement, Audience, Delivery, Template
 from shared.contracts.rounds import RoundKind

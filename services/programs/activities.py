@@ -3,8 +3,8 @@
 from temporalio import activity
 from temporalio.client import Client
 
-from services.programs import store, store_cycles
 from services.programs.schedules import ensure_schedule, remove_schedule
+from services.programs.store import cycles, programs
 from shared.contracts.programs import (
     CreatePeriodCycle,
     CyclePlan,
@@ -27,17 +27,17 @@ class Activities(ProgramsActivities):
     @activity.defn
     async def read_plan(self, request: CycleRef) -> CyclePlan:
         async with self._database.transaction() as session:
-            return await store_cycles.read_plan(session, request)
+            return await cycles.read_plan(session, request)
 
     @activity.defn
     async def record_stage(self, request: RecordStage) -> StageRecorded:
         async with self._database.transaction() as session:
-            return await store_cycles.record_stage(session, request)
+            return await cycles.record_stage(session, request)
 
     @activity.defn
     async def create_period_cycle(self, request: CreatePeriodCycle) -> PeriodCycle:
         async with self._database.transaction() as session:
-            return await store_cycles.create_period_cycle(session, request)
+            return await cycles.create_period_cycle(session, request)
 
     @activity.defn
     async def apply_schedule(self, request: ProgramRef) -> ScheduleApplied:
@@ -52,6 +52,6 @@ class Activities(ProgramsActivities):
             if applied == wanted:
                 return ScheduleApplied(active=applied.recurs)
 
-    async def _read_recurrence(self, request: ProgramRef) -> store.Recurrence:
+    async def _read_recurrence(self, request: ProgramRef) -> programs.Recurrence:
         async with self._database.transaction() as session:
-            return await store.read_recurrence(session, request)
+            return await programs.read_recurrence(session, request)

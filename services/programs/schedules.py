@@ -17,7 +17,7 @@ from temporalio.client import (
 )
 from temporalio.service import RPCError, RPCStatusCode
 
-from services.programs.calendar import QUARTER_MONTHS, START_HOUR
+from services.programs.rules.calendar import QUARTER_MONTHS, START_HOUR
 from shared.contracts.programs import ProgramRef
 from shared.temporal import WORKFLOWS_QUEUE
 

@@ -6,11 +6,11 @@ import re
 import pytest
 from pydantic import BaseModel
 
-from services.matching.counterfactual import Counterfactual
-from services.matching.preview import Preview
-from services.matching.replay import Replay
 from services.matching.resources import MatchRunDetail, MatchRunInputs
-from services.matching.steering_rules import SteeringRequest
+from services.matching.runs.counterfactual import Counterfactual
+from services.matching.runs.preview import Preview
+from services.matching.runs.replay import Replay
+from services.matching.runs.steering_rules import SteeringRequest
 from shared.contracts.programs import MatchingPolicy
 from shared.http.problems import Problem
 from tests.architecture.documents import TEXTS

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from services.programs.definition import ProgramDefinition
+from services.programs.rules.definition import ProgramDefinition
 from shared.contracts.programs import MatchingPolicy, Weights
 from tests.architecture.documents import names_in, section, table_rows
 

@@ -20,7 +20,7 @@ from fastapi import FastAPI
 from fastapi.responses import JSONResponse
 from standardwebhooks import WebhookVerificationError
 
-from services.events.webhooks.signing import signed_headers
+from services.events.webhooks.rules.signing import signed_headers
 from shared.contracts.events import CheckInAnswered, ReportCompiledEvent
 from shared.contracts.programs import Outcome
 from shared.events import emit

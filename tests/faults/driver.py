@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 
 import httpx
 
-from services.programs.keys import create_access_key, find_or_create_organization
+from services.programs.store.keys import create_access_key, find_or_create_organization
 from shared.auth import Role
 from shared.database import Database
 from tests.faults.company import Answered, answers, fill, program, write_people

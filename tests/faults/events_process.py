@@ -19,10 +19,10 @@ from temporalio.worker import Worker
 
 import shared.temporal
 from services.events import activities
-from services.events.webhooks import store_backfill
-from services.events.webhooks.deliveries import Schedule
-from services.events.webhooks.delivering import Drain, Limits
-from services.events.webhooks.outbound import Sender
+from services.events.webhooks.drain import Drain, Limits
+from services.events.webhooks.rules.delivery import Schedule
+from services.events.webhooks.sender import Sender
+from services.events.webhooks.store import backfill
 from shared.config import Settings
 from shared.contracts.base import Service
 from shared.contracts.endpoints import EndpointRef
@@ -31,20 +31,20 @@ from shared.logging import configure_logging
 from tests.faults.kill_points import KillPoint, Moment, install
 from upward.process import assemble, run_relay, run_worker, stop_on_signals
 
-FANNING, STORE = "services.events.webhooks.fanning:FanOut", "services.events.webhooks.store_deliveries"
+FANNING, STORE = "services.events.webhooks.fan_out:FanOut", "services.events.webhooks.store.deliveries"
 FAN_OUT_POINTS: dict[str, KillPoint] = {
-    "fanned_out_uncommitted": KillPoint("services.events.webhooks.store_fanout:fan_out", Moment.AFTER),
-    "fan_out_committed": KillPoint("services.events.webhooks.store_fanout:fan_out", Moment.COMMITTED),
+    "fanned_out_uncommitted": KillPoint("services.events.webhooks.store.fan_out:fan_out", Moment.AFTER),
+    "fan_out_committed": KillPoint("services.events.webhooks.store.fan_out:fan_out", Moment.COMMITTED),
     "called_in_database_only": KillPoint(f"{FANNING}._tell", Moment.BEFORE),
     "called_unnoted": KillPoint(f"{FANNING}._tell", Moment.AFTER),
-    "called_and_noted": KillPoint("services.events.webhooks.store_fanout:note_told", Moment.COMMITTED),
+    "called_and_noted": KillPoint("services.events.webhooks.store.fan_out:note_told", Moment.COMMITTED),
     "drain_about_to_begin": KillPoint(f"{STORE}:begin_drain", Moment.BEFORE),
     "drain_begun": KillPoint(f"{STORE}:begin_drain", Moment.COMMITTED),
 }
 DRAIN_POINTS: dict[str, KillPoint] = {
-    "page_of_the_past_filled": KillPoint("services.events.webhooks.delivering:fill_page", Moment.COMMITTED),
-    "about_to_send": KillPoint("services.events.webhooks.outbound:Sender.post", Moment.BEFORE),
-    "answered_unrecorded": KillPoint("services.events.webhooks.outbound:Sender.post", Moment.AFTER),
+    "page_of_the_past_filled": KillPoint("services.events.webhooks.drain:fill_page", Moment.COMMITTED),
+    "about_to_send": KillPoint("services.events.webhooks.sender:Sender.post", Moment.BEFORE),
+    "answered_unrecorded": KillPoint("services.events.webhooks.sender:Sender.post", Moment.AFTER),
     "recorded_uncommitted": KillPoint(f"{STORE}:finish", Moment.AFTER),
     "recorded": KillPoint(f"{STORE}:finish", Moment.COMMITTED),
     "rested_uncommitted": KillPoint(f"{STORE}:rest", Moment.AFTER),
@@ -87,7 +87,7 @@ def live(order: Order) -> None:
 
 def _make_quick(order: Order) -> None:
     """The same things happen, sooner: a drain rests soon, and its death is noticed soon."""
-    store_backfill.PAGE = PAGE
+    backfill.PAGE = PAGE
 
     def drain(
         database: Database, sender: Sender, endpoint: EndpointRef, schedule: Schedule, *, called: asyncio.Event

@@ -24,12 +24,13 @@ from sqlalchemy.exc import SQLAlchemyError
 from temporalio.common import RetryPolicy
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
-from services.events.log.store import read_head
-from services.events.webhooks import store_endpoints, switching
-from services.events.webhooks.deliveries import DeliveryState, DrainState
-from services.events.webhooks.endpoints import EndpointDefinition
+from services.events.log.store.reading import read_head
+from services.events.webhooks import switching
 from services.events.webhooks.models import DeliveryRow, EndpointRow
-from services.events.webhooks.signing import new_secret
+from services.events.webhooks.rules.delivery import DeliveryState, DrainState
+from services.events.webhooks.rules.endpoints import EndpointDefinition
+from services.events.webhooks.rules.signing import new_secret
+from services.events.webhooks.store import endpoints
 from shared.contracts.endpoints import EndpointRef
 from shared.contracts.events import PairCompleted
 from shared.database import Database
@@ -91,7 +92,7 @@ class Stand:
     async def add_endpoint(self) -> EndpointRef:
         definition = EndpointDefinition(url=self.receiver.url, owner_id=uuid4(), rate_limit=500)
         async with self.database.transaction() as session:
-            made = await store_endpoints.create_endpoint(session, self.organization_id, definition, new_secret())
+            made = await endpoints.create_endpoint(session, self.organization_id, definition, new_secret())
         return EndpointRef(organization_id=self.organization_id, endpoint_id=made.id)
 
     async def emit(self, count: int, subjects: int = 5) -> None:
@@ -175,7 +176,7 @@ async def killed_at(points: Collection[str]) -> AsyncIterator[Stand]:
         async with standing(Path(folder)) as stand:
             endpoint = await stand.add_endpoint()
             async with stand.database.transaction() as session:
-                await store_endpoints.disable_endpoint(session, endpoint)
+                await endpoints.disable_endpoint(session, endpoint)
             await stand.emit(3 * PAGE)
             with stand.process("sender", tuple(points)):
                 await stand.last_sequence()

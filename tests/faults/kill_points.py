@@ -96,9 +96,9 @@ WINDOW = "message_taken_row_unmarked"
 """The one kill point that lies between the mail server's answer and the commit of the message's row."""
 
 POINTS: dict[str, KillPoint] = {
-    "trigger_committed_response_unsent": KillPoint("services.programs.store_cycles:request_cycle", Moment.COMMITTED),
+    "trigger_committed_response_unsent": KillPoint("services.programs.store.cycles:request_cycle", Moment.COMMITTED),
     "request_sequenced": KillPoint(
-        "services.events.log.sequencing:sequence_batch", Moment.COMMITTED, _sequenced_the_request
+        "services.events.log.sequencer:sequence_batch", Moment.COMMITTED, _sequenced_the_request
     ),
     "cycle_started_cursor_unmoved": KillPoint(
         "services.events.log.dispatcher:Dispatcher._start", Moment.AFTER, _started_the_cycle
@@ -110,11 +110,13 @@ POINTS: dict[str, KillPoint] = {
     "enrolment_committed_response_unsent": KillPoint(
         "services.intake.store.enrolments:save_enrolment", Moment.COMMITTED
     ),
-    "matches_stored": KillPoint("services.matching.store_runs:store_run", Moment.COMMITTED),
-    "approval_committed_response_unsent": KillPoint("services.matching.store_approval:approve_run", Moment.COMMITTED),
-    "decision_committed_response_unsent": KillPoint("services.matching.store_offers:answer", Moment.COMMITTED),
+    "matches_stored": KillPoint("services.matching.runs.store.runs:store_run", Moment.COMMITTED),
+    "approval_committed_response_unsent": KillPoint(
+        "services.matching.runs.store.approval:approve_run", Moment.COMMITTED
+    ),
+    "decision_committed_response_unsent": KillPoint("services.matching.pairs.store.offers:answer", Moment.COMMITTED),
     "active_stage_recorded": KillPoint(
-        "services.programs.store_cycles:record_stage", Moment.COMMITTED, _stage(Stage.ACTIVE)
+        "services.programs.store.cycles:record_stage", Moment.COMMITTED, _stage(Stage.ACTIVE)
     ),
     "check_in_committed_response_unsent": KillPoint("services.feedback.answers:record_check_in", Moment.COMMITTED),
     "check_in_round_closed": KillPoint("services.feedback.closing:close_round", Moment.COMMITTED),

@@ -24,9 +24,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bench.event_writers import event_of, fact_of
 from bench.ledger import Fact, Receipt
-from services.events.log import store
-from services.events.log.cloudevents import cloud_event
-from services.events.log.sequencer import sequence_batch
+from services.events.log.positions import sequence_batch
+from services.events.log.rules.cloudevents import cloud_event
+from services.events.log.store import reading
 from shared.database import Database
 from shared.events import emit
 
@@ -83,6 +83,6 @@ class SequencedReader:
         async with database.transaction() as session:
             await sequence_batch(session)
         async with database.transaction() as session:
-            for record in await store.read_feed(session, self._organization_id, len(self.received), 10_000):
+            for record in await reading.read_feed(session, self._organization_id, len(self.received), 10_000):
                 fact = fact_of(cloud_event(record).source, record.data)
                 self.received.append(Receipt(fact, record.sequence, 1))

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import psycopg
 
-from services.events.log import sequencing
-from services.events.log.sequencing import Sequencing
-from services.events.log.store_lookout import ANY_STAGED
+from services.events.log import sequencer
+from services.events.log.sequencer import Sequencing
+from services.events.log.store.idle import ANY_STAGED
 from services.events.log.waiting import Bell
 from shared.database import Database
 from shared.logging import configure_logging
@@ -40,7 +40,7 @@ async def sequence(url: str, steps: Steps) -> None:
 def main() -> None:
     configure_logging("CRITICAL", "console")
     url, record = sys.argv[1], Path(sys.argv[2])
-    setattr(sequencing, "BATCH", BATCH)  # noqa: B010 (mypy refuses the plain assignment)
+    setattr(sequencer, "BATCH", BATCH)  # noqa: B010 (mypy refuses the plain assignment)
     for line in sys.stdin:
         child = os.fork()
         if child == 0:

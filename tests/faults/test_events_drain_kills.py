@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from services.events.webhooks.delivering import AT_ONCE
+from services.events.webhooks.drain import AT_ONCE
 from tests.faults.events_process import DRAIN_POINTS as POINTS
 from tests.faults.events_stand import Stand, killed_at
 from tests.faults.kill_points import struck

@@ -19,9 +19,9 @@ from sqlalchemy import text
 from bench.event_run import PREY
 from bench.event_writers import event_of, fact_of
 from bench.ledger import Comparison, Fact, Receipt, compare
-from services.events.log import store
-from services.events.log.cloudevents import cloud_event
-from services.events.log.sequencing import BATCH, Sequencing
+from services.events.log.rules.cloudevents import cloud_event
+from services.events.log.sequencer import BATCH, Sequencing
+from services.events.log.store import reading
 from services.events.log.waiting import Bell
 from shared.database import Database
 from shared.events import emit
@@ -101,7 +101,7 @@ async def receive(database: Database, organizations: tuple[int, int]) -> list[Re
     found = []
     async with database.transaction() as session:
         for organization in organizations:
-            for record in await store.read_feed(session, UUID(int=organization), 0, 1000):
+            for record in await reading.read_feed(session, UUID(int=organization), 0, 1000):
                 fact = fact_of(cloud_event(record).source, record.data)
                 found.append(Receipt(fact, record.sequence, 1))
     return found

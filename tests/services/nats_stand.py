@@ -18,7 +18,7 @@ from sqlalchemy import delete, select
 from services.events.broker.jetstream import Target
 from services.events.broker.publisher import CONSUMER, Publisher
 from services.events.log.models import Consumer, Event, OrganizationHead
-from services.events.log.sequencer import sequence_batch
+from services.events.log.positions import sequence_batch
 from shared.contracts.events import CycleCancelled, CyclePaused, EventData
 from shared.database import Database
 from shared.events import StagedEvent, emit

@@ -5,8 +5,8 @@ from uuid import uuid4
 
 from sqlalchemy import text
 
-from services.events.webhooks.calling import Calls
-from services.events.webhooks.store_calls import CHANNEL, notify_called
+from services.events.webhooks.store.wake_ups import CHANNEL, notify_called
+from services.events.webhooks.wake_ups import Calls
 from shared.database import Database
 
 END_LISTENERS = text("select pg_terminate_backend(pid) from pg_stat_activity where query like :listen")

@@ -16,9 +16,9 @@ from pydantic import AwareDatetime
 from pydantic.fields import FieldInfo
 
 from services.events import main
-from services.events.log.asyncapi import asyncapi_document
-from services.events.log.catalogue import EventType, data_schema, event_schema, read_catalogue
-from services.events.log.cloudevents import cloud_event
+from services.events.log.rules.asyncapi import asyncapi_document
+from services.events.log.rules.catalogue import EventType, data_schema, event_schema, read_catalogue
+from services.events.log.rules.cloudevents import cloud_event
 from shared.auth import Role
 from shared.contracts.base import Service
 from shared.contracts.events import CATALOGUE, CODE, EventData, EventRecord

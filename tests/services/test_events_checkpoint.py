@@ -9,7 +9,7 @@ import pytest
 from fastapi import FastAPI
 
 from services.events import main
-from services.events.log.sequencer import sequence_batch
+from services.events.log.positions import sequence_batch
 from shared.auth import Role
 from shared.contracts.events import CycleCancelled, MatchRunProposed
 from shared.database import Database

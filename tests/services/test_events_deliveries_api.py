@@ -11,10 +11,10 @@ from fastapi import FastAPI
 from sqlalchemy import select, update
 
 from services.events.log.models import Event
-from services.events.webhooks.endpoints import EndpointDefinition
 from services.events.webhooks.models import AttemptRow, Backfill, EndpointRow
-from services.events.webhooks.outbound import Sender
-from services.events.webhooks.store_endpoints import create_endpoint
+from services.events.webhooks.rules.endpoints import EndpointDefinition
+from services.events.webhooks.sender import Sender
+from services.events.webhooks.store.endpoints import create_endpoint
 from shared.database import Database
 from tests.services.deliveries.stand import SECRET, drain, make_due, paused, spread, tell
 from tests.services.endpoints_admin import Admin, KeyMaker, endpoints_admin, fields, refusal

@@ -13,10 +13,10 @@ from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.contrib.pydantic import pydantic_data_converter
 
 from services.events import main
-from services.events.log import store
 from services.events.log.dispatcher import CONSUMER, Dispatcher, Progress
 from services.events.log.models import Consumer, Event, OrganizationHead, Undispatchable
-from services.events.log.sequencer import sequence_batch
+from services.events.log.positions import sequence_batch
+from services.events.log.store import reading
 from shared.contracts.events import CycleCancelled, CyclePaused, CycleRequested, EventData, EventRecord
 from shared.database import Database
 from shared.events import StagedEvent, emit
@@ -53,7 +53,7 @@ async def record(database: Database, organization_id: UUID, *events: EventData) 
         await emit(session, organization_id, *events)
     async with database.transaction() as session:
         await sequence_batch(session)
-        return await store.read_feed(session, organization_id, 0, 1000)
+        return await reading.read_feed(session, organization_id, 0, 1000)
 
 
 async def record_raw(
@@ -69,7 +69,7 @@ async def record_raw(
 
 
 async def dispatch(database: Database, dispatcher: Dispatcher) -> Progress:
-    async with store.only_dispatcher(database) as session:
+    async with reading.only_dispatcher(database) as session:
         assert session is not None
         return await dispatcher.dispatch_batch(session)
 
@@ -312,11 +312,11 @@ async def test_what_was_dispatched_before_temporal_went_away_is_not_dispatched_a
 
 
 async def test_one_dispatcher_works_at_a_time_and_the_next_follows_it(database: Database) -> None:
-    async with store.only_dispatcher(database) as first:
+    async with reading.only_dispatcher(database) as first:
         assert first is not None
-        async with store.only_dispatcher(database) as second:
+        async with reading.only_dispatcher(database) as second:
             assert second is None
-    async with store.only_dispatcher(database) as third:
+    async with reading.only_dispatcher(database) as third:
         assert third is not None
 
 

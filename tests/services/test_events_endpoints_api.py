@@ -9,10 +9,10 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy import func, select, update
 
-from services.events.webhooks import store_deliveries
-from services.events.webhooks.endpoints import MOST_ENDPOINTS, MOST_SECRETS
 from services.events.webhooks.models import AttemptRow, Backfill, DeliveryRow, EndpointRow, EndpointSecret, Lane
-from services.events.webhooks.signing import signed_headers
+from services.events.webhooks.rules.endpoints import MOST_ENDPOINTS, MOST_SECRETS
+from services.events.webhooks.rules.signing import signed_headers
+from services.events.webhooks.store import deliveries
 from shared.auth import Role
 from shared.contracts.events import CyclePaused
 from shared.database import Database
@@ -193,7 +193,7 @@ async def test_a_rotation_leaves_the_old_secret_valid_for_a_day_or_as_long_as_it
         left = datetime.fromisoformat(answer.json()["old_secrets_expire_at"]) - datetime.now(UTC)
         assert timedelta(hours=hours - 1) < left <= timedelta(hours=hours)
     async with db.transaction() as session:
-        found = await store_deliveries.read_endpoint(session, admin.ref(made))
+        found = await deliveries.read_endpoint(session, admin.ref(made))
         assert found is not None
         assert found.secrets == tuple(reversed(secrets)), "all sign, the newest first"
         expiring = await session.scalars(select(EndpointSecret.expires_at).order_by(EndpointSecret.id))

@@ -11,10 +11,10 @@ from sqlalchemy import delete, select, text, update
 from structlog.testing import capture_logs
 
 from services.events import main
-from services.events.log import store_epoch
 from services.events.log.epoch import Watch
 from services.events.log.models import Event, Log, OrganizationHead
-from services.events.log.sequencer import sequence_batch
+from services.events.log.positions import sequence_batch
+from services.events.log.store import epoch as epoch_store
 from shared.auth import Role
 from shared.config import Settings
 from shared.contracts.events import CyclePaused
@@ -110,7 +110,7 @@ async def test_who_waits_is_told_too(
         await asyncio.sleep(0.5)
         assert not waiting.done()
         async with database.transaction() as session:
-            now = await store_epoch.change_epoch(session)
+            now = await epoch_store.change_epoch(session)
         assert (await waiting).json()["epoch"] == str(now)
 
 
@@ -149,7 +149,7 @@ async def test_a_log_that_goes_on_elsewhere_changes_its_epoch_once_before_anythi
 async def test_a_server_that_may_not_be_asked_is_noted_once_and_holds_nothing_up(
     db: Database, organization_id: UUID, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(store_epoch, "SERVER", text("select no_such_function()"))
+    monkeypatch.setattr(epoch_store, "SERVER", text("select no_such_function()"))
     epoch, watch = await epoch_of(db), Watch()
     with capture_logs() as told:
         for _ in range(2):

@@ -8,9 +8,9 @@ from uuid import UUID
 import pytest
 from sqlalchemy import ClauseElement, text
 
-from services.events.log import store_days
-from services.events.webhooks import store_fanout
-from services.events.webhooks.store_fanout import Batch
+from services.events.log.store import days
+from services.events.webhooks.store import fan_out
+from services.events.webhooks.store.fan_out import Batch
 from shared.database import Database
 
 EVENTS = 3000
@@ -39,14 +39,14 @@ def scans(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
 @pytest.mark.parametrize("name", ["RECEIVERS", "ADD_DELIVERIES", "NOTE_REACHED"])
 async def test_a_batch_is_read_by_its_positions(db: Database, organization_id: UUID, name: str) -> None:
     async with db.transaction() as session:
-        day = (await store_days.read_today(session)).day
-        await store_days.make_partition(session, day)
+        day = (await days.read_today(session)).day
+        await days.make_partition(session, day)
         given = {"organization_id": organization_id, "day": day, "count": EVENTS}
         await session.execute(TELL, given)
         endpoint_id = await session.scalar(ENDPOINT, {"organization_id": organization_id})
         last = await session.scalar(text("select max(position) from events.event"))
         batch = Batch(day, day, last - 9, last)
-        statement: ClauseElement = getattr(store_fanout, name)
+        statement: ClauseElement = getattr(fan_out, name)
         compiled = statement.compile(dialect=db.engine.dialect)
         connection = await session.connection()
         explained = await connection.exec_driver_sql(

@@ -10,9 +10,9 @@ from ipaddress import IPv4Network, IPv6Network
 
 import pytest
 
-from services.events.webhooks.addresses import Network
-from services.events.webhooks.connecting import AttemptCode, AttemptFailed
-from services.events.webhooks.outbound import Answer, Sender, parse_retry_after
+from services.events.webhooks.connection import AttemptCode, AttemptFailed
+from services.events.webhooks.rules.addresses import Network
+from services.events.webhooks.sender import Answer, Sender, parse_retry_after
 from tests.services.receivers import (
     OK,
     Answering,

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from services.events.webhooks.connecting import AttemptCode, AttemptFailed
-from services.events.webhooks.outbound import Sender
+from services.events.webhooks.connection import AttemptCode, AttemptFailed
+from services.events.webhooks.sender import Sender
 from tests.services.certificates import Authority, new_authority
 from tests.services.receivers import OK, Receiver, receiver, watched_sockets
 from tests.unsafe_urls import SPECIAL_ADDRESSES, UNSAFE_URLS

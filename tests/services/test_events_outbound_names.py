@@ -6,9 +6,9 @@ import threading
 
 import pytest
 
-from services.events.webhooks import connecting
-from services.events.webhooks.connecting import AttemptCode, AttemptFailed
-from services.events.webhooks.outbound import Sender
+from services.events.webhooks import connection
+from services.events.webhooks.connection import AttemptCode, AttemptFailed
+from services.events.webhooks.sender import Sender
 
 
 async def failure(sender: Sender, url: str) -> AttemptCode:
@@ -49,7 +49,7 @@ async def test_a_name_without_addresses_is_not_resolved(system: System) -> None:
 
 async def test_a_name_that_hangs_takes_one_thread_however_often_it_is_tried(system: System) -> None:
     sender = Sender(seconds=1)
-    attempts = [failure(sender, "https://slow.example.com/") for _ in range(connecting.LOOKUPS_AT_ONCE * 2)]
+    attempts = [failure(sender, "https://slow.example.com/") for _ in range(connection.LOOKUPS_AT_ONCE * 2)]
     assert set(await asyncio.gather(*attempts)) == {AttemptCode.TIMED_OUT}
     assert system.asked == ["slow.example.com."]
     assert await failure(sender, "https://quick.example.com/") is AttemptCode.ADDRESS_REFUSED
@@ -60,9 +60,9 @@ async def test_a_name_that_hangs_takes_one_thread_however_often_it_is_tried(syst
 async def test_lookups_that_hang_never_take_more_threads_than_there_may_be(system: System) -> None:
     sender = Sender(seconds=0.3)
     before = threading.active_count()
-    names = range(connecting.LOOKUPS_AT_ONCE + 20)
+    names = range(connection.LOOKUPS_AT_ONCE + 20)
     codes = await asyncio.gather(*(failure(sender, f"https://slow{name}.example.com/") for name in names))
     assert set(codes) == {AttemptCode.TIMED_OUT}
-    assert threading.active_count() - before <= connecting.LOOKUPS_AT_ONCE
+    assert threading.active_count() - before <= connection.LOOKUPS_AT_ONCE
     system.release.set()
     await sender.close()

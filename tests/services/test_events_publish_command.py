@@ -11,7 +11,7 @@ from uuid import UUID
 import pytest
 from typer.testing import CliRunner
 
-from services.events.log import store
+from services.events.log.store import reading
 from shared.config import Settings
 from shared.database import Database
 from tests.e2e.processes import ROOT, Running, environment
@@ -107,7 +107,7 @@ async def test_the_documents_consumer_gets_everything_notices_gaps_and_proves_it
         first = await asyncio.to_thread(consume, 7)
         second = await asyncio.to_thread(consume, 5)
         async with database.transaction() as session:
-            head = await store.read_head(session, organization_id)
+            head = await reading.read_head(session, organization_id)
     assert head is not None
     assert (first.returncode, second.returncode) == (0, 0), first.stderr + second.stderr
     assert [line.split()[0] for line in (first.stdout + second.stdout).splitlines()] == [

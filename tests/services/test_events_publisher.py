@@ -11,13 +11,13 @@ from cloudevents.core.v1.event import CloudEvent as OfficialEvent
 from nats.js.api import DiscardPolicy
 from sqlalchemy import delete
 
-from services.events.broker import store_publisher
+from services.events.broker import store
 from services.events.broker.publisher import CONSUMER
-from services.events.log import store
-from services.events.log.chain import genesis, link
-from services.events.log.cloudevents import CloudEvent
 from services.events.log.models import Event
-from services.events.log.sequencer import sequence_batch
+from services.events.log.positions import sequence_batch
+from services.events.log.rules.cloudevents import CloudEvent
+from services.events.log.rules.digest import genesis, link
+from services.events.log.store import reading
 from shared.database import Database
 from shared.events import StagedEvent, emit
 from tests.nats_server import NatsServer
@@ -59,7 +59,7 @@ async def test_every_event_is_in_the_stream_once_in_order_with_its_subject_and_h
         found = await until_held(server, count)
     expected = []
     async with database.transaction() as session:
-        for one in await store.read_unread(session, "nobody", 1000):
+        for one in await reading.read_unread(session, "nobody", 1000):
             event = one.event
             name = f"upward.{event.organization_id}.{event.type}.v{event.version}"
             expected.append((name, str(event.id), "application/cloudevents+json"))
@@ -82,7 +82,7 @@ async def test_the_stream_proves_its_completeness_by_the_digest_of_the_feed(
     for one in found:
         digest = link(digest, CloudEvent.model_validate_json(one.data))
     async with database.transaction() as session:
-        head = await store.read_head(session, organization_id)
+        head = await reading.read_head(session, organization_id)
     assert head is not None
     assert (head.sequence, head.digest) == (20, digest)
 
@@ -147,7 +147,7 @@ async def test_one_who_comes_back_after_the_window_of_duplicates_doubles_nothing
     async with publishing(database, server):
         await until_held(server, 10)
     async with database.transaction() as session:
-        await store_publisher.forget_cursor(session, CONSUMER)
+        await store.forget_cursor(session, CONSUMER)
     await asyncio.sleep(0.5)  # the window of duplicates
     await record(database, organization_id, 2)
     async with publishing(database, server, limit=3):
@@ -164,7 +164,7 @@ async def test_where_the_end_of_the_stream_is_gone_repeats_are_dropped_by_their_
     async with jetstream(server) as context:
         await context.purge_stream(STREAM)
     async with database.transaction() as session:
-        await store_publisher.forget_cursor(session, CONSUMER)
+        await store.forget_cursor(session, CONSUMER)
     await record(database, organization_id, 2)
     async with publishing(database, server):
         found = await until_held(server, 2)

@@ -9,12 +9,12 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from services.events.log import store
 from services.events.log.dispatcher import CONSUMER as DISPATCHER
 from services.events.log.dispatcher import Dispatcher
-from services.events.log.sequencer import sequence_batch
+from services.events.log.positions import sequence_batch
+from services.events.log.store import reading
 from services.events.relay import Relay
-from services.events.webhooks.fanning import FanOut
+from services.events.webhooks.fan_out import FanOut
 from shared.config import Settings
 from shared.database import Database
 from shared.events import emit
@@ -119,7 +119,7 @@ async def test_a_death_between_the_publishing_and_the_cursor_doubles_nothing(
         await context.add_stream(name=STREAM, subjects=["upward.>"], duplicate_window=0.1)
     await record(database, organization_id, 10)
     with monkeypatch.context() as patched:
-        patched.setattr(store, "move_cursor", die)
+        patched.setattr(reading, "move_cursor", die)
         async with publishing(database, server, limit=4):
             await until_logged(logs, "Died")
     assert len(await held(server)) == 4
@@ -162,7 +162,7 @@ async def test_of_two_publishers_one_works_and_the_other_takes_over(
     async with publishing(database, server) as first, publishing(database, server) as second:
         await record(database, organization_id, 20)
         await until_held(server, 20)
-        async with store.only_reader(database, store.PUBLISHER_LOCK) as session:
+        async with reading.only_reader(database, reading.PUBLISHER_LOCK) as session:
             assert session is None
         first.cancel()
         await record(database, organization_id, 20)
@@ -186,8 +186,8 @@ async def test_two_that_send_at_once_cannot_disturb_the_order(
 ) -> None:
     """As when one lost its lock without noticing; here neither asks for it."""
     locks = iter(range(1000, 2000))
-    only_reader = store.only_reader
-    monkeypatch.setattr(store, "only_reader", lambda database, _: only_reader(database, next(locks)))
+    only_reader = reading.only_reader
+    monkeypatch.setattr(reading, "only_reader", lambda database, _: only_reader(database, next(locks)))
     await record(database, organization_id, 300)
     async with publishing(database, server, limit=7), publishing(database, server, limit=11):
         found = await until_held(server, 300)

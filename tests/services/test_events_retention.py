@@ -10,11 +10,12 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy import delete, select, text
 
-from services.events import keeper, main
-from services.events.keeper import DAYS_AHEAD, Kept, keep
-from services.events.log import store, store_days
+from services.events import main, retention
 from services.events.log.models import Consumer, Event
-from services.events.log.sequencer import sequence_batch
+from services.events.log.positions import sequence_batch
+from services.events.log.store import days as days_store
+from services.events.log.store import reading
+from services.events.retention import DAYS_AHEAD, Kept, keep
 from shared.auth import Role
 from shared.contracts.events import CyclePaused
 from shared.database import Database
@@ -43,7 +44,7 @@ async def drop_before(db: Database, day: date) -> list[date]:
 
 async def partitions(database: Database) -> list[date]:
     async with database.transaction() as session:
-        return list(await store_days.read_partitions(session))
+        return list(await days_store.read_partitions(session))
 
 
 async def days_of(db: Database, organization_id: UUID) -> list[date]:
@@ -73,7 +74,7 @@ async def move_cursor(db: Database, consumer: str, organization_id: UUID, sequen
     """To the position of that event."""
     async with db.transaction() as session:
         found = select(Event.position).where(Event.organization_id == organization_id, Event.sequence == sequence)
-        await store.move_cursor(session, consumer, (await session.scalars(found)).one())
+        await reading.move_cursor(session, consumer, (await session.scalars(found)).one())
 
 
 async def test_days_never_go_back_even_if_the_clock_does(db: Database, organization_id: UUID) -> None:
@@ -165,24 +166,24 @@ async def test_a_day_that_is_dropped_while_it_is_read_is_told_and_not_skipped(
 ) -> None:
     await record(db, organization_id, FIRST)
     await record(db, organization_id, FIRST + DAY)
-    read_feed = store.read_feed
+    read_feed = reading.read_feed
 
     async def read_too_late(*arguments: Any, **options: Any) -> Any:
         await drop_before(db, FIRST + DAY)
         return await read_feed(*arguments, **options)
 
-    monkeypatch.setattr(store, "read_feed", read_too_late)
+    monkeypatch.setattr(reading, "read_feed", read_too_late)
     status, problem = await ask(after=0)
     assert (status, problem.get("oldest")) == (410, 3)
 
 
-@pytest.mark.parametrize("consumer", store_days.HOLDING_BACK)
+@pytest.mark.parametrize("consumer", days_store.HOLDING_BACK)
 async def test_upward_s_own_consumers_hold_back_what_they_have_yet_to_pass(
     db: Database, organization_id: UUID, consumer: str
 ) -> None:
     await record(db, organization_id, FIRST)
     await record(db, organization_id, FIRST + DAY)
-    for name in store_days.HOLDING_BACK:
+    for name in days_store.HOLDING_BACK:
         await move_cursor(db, name, organization_id, 4)
     await move_cursor(db, consumer, organization_id, 1)
     await move_cursor(db, "nats", organization_id, 1)
@@ -203,9 +204,9 @@ async def test_a_cursor_reads_on_over_days_and_past_those_that_are_gone(db: Data
 
     async def read() -> list[int]:
         async with db.transaction() as session:
-            found = await store.read_unread(session, "reader", 3)
+            found = await reading.read_unread(session, "reader", 3)
             if found:
-                await store.move_cursor(session, "reader", found[-1].position)
+                await reading.move_cursor(session, "reader", found[-1].position)
         return [one.event.sequence for one in found if one.event.organization_id == organization_id]
 
     await move_cursor(db, "reader", organization_id, 1)
@@ -222,10 +223,10 @@ async def old(database: Database) -> AsyncIterator[date]:
     """A day of long ago whose partition is really there."""
     day = date(2001, 2, 3)
     async with database.transaction() as session:
-        await store_days.make_partition(session, day)
+        await days_store.make_partition(session, day)
     yield day
     async with database.transaction() as session:
-        await session.execute(text(f"drop table if exists events.{store_days.partition_of(day)}"))
+        await session.execute(text(f"drop table if exists events.{days_store.partition_of(day)}"))
 
 
 async def test_two_keepers_at_once_do_the_work_of_one(database: Database, old: date) -> None:
@@ -234,7 +235,7 @@ async def test_two_keepers_at_once_do_the_work_of_one(database: Database, old: d
     await keep(database, 90)
     days = await partitions(database)
     async with database.transaction() as session:
-        today = await store_days.read_clock(session)
+        today = await days_store.read_clock(session)
     assert old not in days
     assert {today + ahead * DAY for ahead in range(DAYS_AHEAD + 1)} <= set(days)
     assert await keep(database, 90) == Kept()
@@ -242,7 +243,7 @@ async def test_two_keepers_at_once_do_the_work_of_one(database: Database, old: d
 
 async def test_who_finds_a_keeper_at_work_leaves_it_alone(database: Database, old: date) -> None:
     async with database.transaction() as session:
-        assert await store_days.lock_keeping(session)
+        assert await days_store.lock_keeping(session)
         assert await keep(database, 90) == Kept()
     assert (await keep(database, 90)).dropped == 1
 
@@ -252,20 +253,20 @@ async def test_keeper_and_sequencer_may_make_the_same_day_at_once(database: Data
 
     async def make() -> bool:
         async with database.transaction() as session:
-            return await store_days.make_partition(session, day)
+            return await days_store.make_partition(session, day)
 
     try:
         assert sorted(await asyncio.gather(*(make() for _ in range(4)))) == [False, False, False, True]
         assert day in await partitions(database)
     finally:
         async with database.transaction() as session:
-            await session.execute(text(f"drop table if exists events.{store_days.partition_of(day)}"))
+            await session.execute(text(f"drop table if exists events.{days_store.partition_of(day)}"))
 
 
 async def test_a_day_is_not_dropped_under_a_reader_but_later(
     database: Database, old: date, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(store_days, "LOCK_TIMEOUT", "50ms")
+    monkeypatch.setattr(days_store, "LOCK_TIMEOUT", "50ms")
     async with database.transaction() as reading:
         await reading.execute(select(Event).limit(1))
         assert (await keep(database, 90)).dropped == 0
@@ -278,7 +279,7 @@ async def test_making_a_day_waits_for_no_reader(database: Database) -> None:
     async with database.transaction() as reading:
         await reading.execute(select(Event).limit(1))
         async with database.transaction() as session:
-            assert await store_days.make_partition(session, day)
+            assert await days_store.make_partition(session, day)
             await session.rollback()
 
 
@@ -289,7 +290,7 @@ async def test_the_relay_keeps_the_days(database: Database, old: date, monkeypat
     async def observed(database: Database, retention_days: int) -> Kept:
         told.append(retention_days)
         stop.set()
-        return await keeper.keep(database, retention_days)
+        return await retention.keep(database, retention_days)
 
     monkeypatch.setattr("services.events.relay.keep", observed)
     relay = main.create_relay(database=database, client=await connect("127.0.0.1:1"), retention_days=40)

@@ -10,9 +10,9 @@ import pytest
 from sqlalchemy import delete, func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.events.log import store, store_sequencing
 from services.events.log.models import Event, OrganizationHead
-from services.events.log.sequencer import rehearse, sequence_batch
+from services.events.log.positions import rehearse, sequence_batch
+from services.events.log.store import positions, reading
 from shared.contracts.events import CycleCancelled, CyclePaused, EventRecord, MatchRunApproved
 from shared.database import Database
 from shared.events import StagedEvent, emit
@@ -42,7 +42,7 @@ async def sequence_all(database: Database, limit: int = 500) -> int:
 
 async def read_all(database: Database, organization_id: UUID) -> list[EventRecord]:
     async with database.transaction() as session:
-        return await store.read_feed(session, organization_id, 0, 100_000)
+        return await reading.read_feed(session, organization_id, 0, 100_000)
 
 
 async def test_sequences_count_each_organizations_events_from_one_without_gaps(
@@ -123,7 +123,7 @@ async def test_who_gets_the_lock_when_everything_is_moved_already_moves_nothing(
         return True
 
     await sequence_all(database)
-    monkeypatch.setattr(store_sequencing, "lock_sequencing", locked)
+    monkeypatch.setattr(positions, "lock_sequencing", locked)
     async with database.transaction() as session:
         assert await sequence_batch(session) == 0
 
@@ -182,7 +182,7 @@ async def test_writers_at_once_lose_nothing_repeat_nothing_and_keep_each_subject
             for organization, seen in followed.items():
                 async with database.transaction() as session:
                     after = seen[-1].sequence if seen else 0
-                    seen.extend(await store.read_feed(session, organization, after, 3))
+                    seen.extend(await reading.read_feed(session, organization, after, 3))
 
     helpers = [asyncio.create_task(work()) for work in (sequence, sequence, follow)]
     await asyncio.gather(*(write(seed) for seed in range(WRITERS)))

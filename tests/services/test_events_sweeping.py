@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import text
 from structlog.testing import capture_logs
 
-from services.events.log.sequencing import Sequencing
+from services.events.log.sequencer import Sequencing
 from services.events.log.sweeping import Sweeper
 from services.events.log.waiting import Bell
 from shared.contracts.events import CyclePaused

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from services.events import main
 from services.events.log.models import OrganizationDay
-from services.events.log.store_epoch import change_epoch
+from services.events.log.store.epoch import change_epoch
 from shared.auth import new_key
 from shared.config import Settings
 from shared.contracts.events import CycleCancelled, CyclePaused

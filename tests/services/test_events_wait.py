@@ -11,10 +11,11 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy import delete
 
-from services.events import api, main
+from services.events import main
+from services.events.api import feed
 from services.events.log.feed import read_or_wait
 from services.events.log.models import Event, OrganizationDay, OrganizationHead
-from services.events.log.sequencer import sequence_batch
+from services.events.log.positions import sequence_batch
 from shared.auth import AccessKey, Role, new_key
 from shared.config import Settings
 from shared.contracts.events import CycleCancelled, CyclePaused, EventData
@@ -96,7 +97,7 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> dict[str, asyncio.Event]:
         finally:
             told["ended"].set()
 
-    monkeypatch.setattr(api, "read_or_wait", observed)
+    monkeypatch.setattr(feed, "read_or_wait", observed)
     return told
 
 

@@ -10,8 +10,8 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 import services.feedback.main as feedback
-from services.feedback import store
 from services.feedback.models import AskedPair, CheckIn, SurveyResponse
+from services.feedback.store import answers
 from shared.config import Settings
 from shared.contracts.matching import PairState, PairSummary
 from shared.contracts.rounds import OpenRound, RoundKind
@@ -237,14 +237,14 @@ async def test_a_pair_that_ends_while_the_round_opens_is_not_asked_about(
     cycle: FeedbackCycle, participants: Participants, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pair = cycle.pairs[0]
-    open_round = store.open_round
+    open_round = answers.open_round
 
     async def end_first(session: AsyncSession, request: OpenRound, pairs: Sequence[PairSummary]) -> None:
         cycle.pairs[0] = pair.model_copy(update={"state": PairState.ENDED})
         await cycle.end_pair(pair)  # no round yet that asks about it
         await open_round(session, request, pairs)
 
-    monkeypatch.setattr(store, "open_round", end_first)
+    monkeypatch.setattr(answers, "open_round", end_first)
     round_id = await cycle.open()
     assert_problem(await participants.check_in(round_id, pair.mentor_id, met(pair)), 410, "no_longer_asked")
     assert (await cycle.close(round_id)).recipients == 2 * (len(cycle.pairs) - 1)

@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from sqlalchemy import event, select
 
 from services.events.log.models import Event
-from services.events.log.sequencer import sequence_batch
+from services.events.log.positions import sequence_batch
 from services.intake import main
 from shared.auth import Role
 from shared.database import Database

@@ -12,8 +12,8 @@ from fastapi import FastAPI
 from sqlalchemy import select, update
 
 from services.intake import main
-from services.intake.links import hash_token
 from services.intake.models import Link
+from services.intake.rules.links import hash_token
 from shared.contracts.rounds import OpenRound
 from shared.database import Database
 from tests.services.conftest import client_of

@@ -9,7 +9,8 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy import event, select
 
-from services.intake import main, upload
+from services.intake import main
+from services.intake.api import upload
 from services.intake.models import Person
 from shared.auth import Role
 from shared.database import Database

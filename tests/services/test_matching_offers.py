@@ -9,8 +9,10 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from services.matching import main, store_approval, store_pairs
+from services.matching import main
+from services.matching.pairs.store import pairs as pairs_store
 from services.matching.resources import PairView
+from services.matching.runs.store import approval
 from shared.config import Settings
 from shared.contracts.matching import ConcludeOffers, ConcludePairs, PairState
 from shared.contracts.rounds import CloseReason, CloseRound, OpenRound, RoundKind, RoundOpened, round_id_for
@@ -33,7 +35,7 @@ class Offers:
     async def approve(self, attempt: int = 1) -> None:
         made = await self.matching.propose(attempt)
         async with self.matching.db.transaction() as session:
-            await store_approval.approve_run(session, self.matching.organization_id, made.match_run_id, "key")
+            await approval.approve_run(session, self.matching.organization_id, made.match_run_id, "key")
 
     async def open(self, number: int = 1) -> RoundOpened:
         return await self.matching.activities.open_round(
@@ -54,7 +56,7 @@ class Offers:
 
     async def pairs(self) -> list[PairView]:
         async with self.matching.db.transaction() as session:
-            found, _ = await store_pairs.read_pairs(
+            found, _ = await pairs_store.read_pairs(
                 session, self.matching.organization_id, self.matching.cycle_id, (), None, 100
             )
         return list(found)

@@ -9,8 +9,9 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from services.matching import main, store_approval, store_results
+from services.matching import main
 from services.matching.models import Pair
+from services.matching.runs.store import approval, reading
 from shared.auth import Role
 from shared.config import Settings
 from shared.contracts.matching import ConcludePairs, PairState
@@ -37,8 +38,8 @@ async def matching(db: Database, settings: Settings, organization_id: UUID) -> M
     found = Matching(db, settings, organization_id, [*mentors(4), *mentees(3)])
     made = await found.propose()
     async with db.transaction() as session:
-        await store_approval.approve_run(session, organization_id, made.match_run_id, "key")
-        run = await store_results.read_run(session, organization_id, made.match_run_id)
+        await approval.approve_run(session, organization_id, made.match_run_id, "key")
+        run = await reading.read_run(session, organization_id, made.match_run_id)
         for view in run.pairs:
             pair = await session.get_one(Pair, view.id)
             pair.state, pair.activated_at = "active", datetime.now(UTC)

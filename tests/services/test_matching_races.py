@@ -10,11 +10,14 @@ from uuid import UUID
 import pytest
 from sqlalchemy import delete
 
-from services.matching import revising, store_approval, store_offers, store_pairs, store_results
+from services.matching.engine.steering import Steering
 from services.matching.models import MatchRun, Pair, UnmatchedPerson
-from services.matching.proposal import PoolKeepsChanging
+from services.matching.pairs.store import offers
+from services.matching.pairs.store import pairs as pairs_store
 from services.matching.resources import PairView
-from services.matching.steering import Steering
+from services.matching.runs import revising
+from services.matching.runs.proposing import PoolKeepsChanging
+from services.matching.runs.store import approval, reading
 from shared.auth import Caller, Role
 from shared.config import Settings
 from shared.contracts.matching import (
@@ -46,14 +49,14 @@ async def matching(database: Database, settings: Settings, organization_id: UUID
 async def approve(matching: Matching, run_id: UUID) -> str:
     try:
         async with matching.db.transaction() as session:
-            return (await store_approval.approve_run(session, matching.organization_id, run_id, "key")).state
+            return (await approval.approve_run(session, matching.organization_id, run_id, "key")).state
     except DomainError as error:
         return error.code
 
 
 async def pairs(matching: Matching) -> tuple[PairView, ...]:
     async with matching.db.transaction() as session:
-        found, _ = await store_pairs.read_pairs(session, matching.organization_id, matching.cycle_id, (), None, 100)
+        found, _ = await pairs_store.read_pairs(session, matching.organization_id, matching.cycle_id, (), None, 100)
     return found
 
 
@@ -78,7 +81,7 @@ async def answer(matching: Matching, round_id: UUID, person_id: UUID, pair_id: U
     given = AcceptanceAnswer(decisions=(AcceptanceDecision(pair_id=pair_id, accept=accept),))
     try:
         async with matching.db.transaction() as session:
-            await store_offers.answer(session, matching.organization_id, round_id, person_id, given)
+            await offers.answer(session, matching.organization_id, round_id, person_id, given)
     except DomainError as error:
         return error.code
     return "recorded"
@@ -155,7 +158,7 @@ async def test_ending_pairs_while_the_cycle_concludes_settles_each_pair_once(mat
     async def end(pair_id: UUID) -> str:
         try:
             async with matching.db.transaction() as session:
-                return (await store_pairs.end_pair(session, matching.organization_id, pair_id, EndReason.NO_TIME)).state
+                return (await pairs_store.end_pair(session, matching.organization_id, pair_id, EndReason.NO_TIME)).state
         except DomainError as error:
             return error.code
 
@@ -187,10 +190,10 @@ async def test_of_admins_who_steer_at_once_exactly_one_wins(matching: Matching) 
     told = await asyncio.gather(*(steer(matching, run_id, '"1.1-proposed"', dropped=(one,)) for one in dropped))
     assert Counter(told) == {"2": 1, "stale_version": 4}
     async with matching.db.transaction() as session:
-        runs = await store_results.read_runs(session, matching.organization_id, matching.cycle_id)
+        runs = await reading.read_runs(session, matching.organization_id, matching.cycle_id)
     assert [(run.revision, run.state) for run in runs] == [(1, "superseded"), (2, "proposed")]
     async with matching.db.transaction() as session:
-        won = await store_results.read_run(session, matching.organization_id, runs[1].id)
+        won = await reading.read_run(session, matching.organization_id, runs[1].id)
     assert won.steering.dropped == (dropped[told.index("2")],)
 
 
@@ -228,10 +231,10 @@ async def test_no_place_is_taken_twice_by_answers_steering_and_approvals_at_once
     async def admin() -> None:
         for _ in range(3):
             async with matching.db.transaction() as session:
-                runs = await store_results.read_runs(session, matching.organization_id, matching.cycle_id)
+                runs = await reading.read_runs(session, matching.organization_id, matching.cycle_id)
             await steer(matching, runs[-1].id, "*")
             async with matching.db.transaction() as session:
-                runs = await store_results.read_runs(session, matching.organization_id, matching.cycle_id)
+                runs = await reading.read_runs(session, matching.organization_id, matching.cycle_id)
             await approve(matching, runs[-1].id)
 
     async def match_again() -> None:

@@ -8,10 +8,12 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from services.matching import main, proposal, solving, store_approval, store_results
-from services.matching.computation import Inputs, Result
+from services.matching import main
+from services.matching.engine.computation import Inputs, Result
+from services.matching.engine.steering import Steering
 from services.matching.models import Pair
-from services.matching.steering import Steering
+from services.matching.runs import proposing, solving
+from services.matching.runs.store import approval, reading
 from shared.auth import Role
 from shared.config import Settings
 from shared.contracts.matching import ConcludeOffers
@@ -136,8 +138,8 @@ async def test_pairs_of_earlier_cycles_do_not_meet_again(matching: Matching, db:
     matching.pool = [*mentors(1), *mentees(1)]
     made = await matching.propose()
     async with db.transaction() as session:
-        run = await store_results.read_run(session, matching.organization_id, made.match_run_id)
-        await store_approval.approve_run(session, matching.organization_id, run.id, "key")
+        run = await reading.read_run(session, matching.organization_id, made.match_run_id)
+        await approval.approve_run(session, matching.organization_id, run.id, "key")
         pair = await session.get_one(Pair, run.pairs[0].id)
         pair.state = "completed"
     matching.cycle_id = uuid4()
@@ -158,10 +160,10 @@ async def test_an_approval_during_the_computation_is_not_overlooked(
         calls += 1
         if calls == 1:
             async with db.transaction() as session:
-                await store_approval.approve_run(session, matching.organization_id, first.match_run_id, "key")
+                await approval.approve_run(session, matching.organization_id, first.match_run_id, "key")
         return await real(inputs, beat)
 
-    monkeypatch.setattr(proposal, "solve", approve_meanwhile)
+    monkeypatch.setattr(proposing, "solve", approve_meanwhile)
     second = await matching.propose(2)
     assert calls == 2
     assert (second.pairs, second.unmatched) == (0, 1)

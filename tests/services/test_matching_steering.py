@@ -7,9 +7,10 @@ from uuid import UUID, uuid4
 import pytest
 from fastapi import FastAPI
 
-from services.matching import main, revising, solving
-from services.matching.computation import Inputs, Result
+from services.matching import main
+from services.matching.engine.computation import Inputs, Result
 from services.matching.models import MatchRun, Pair
+from services.matching.runs import revising, solving
 from shared.auth import Role
 from shared.config import Settings
 from shared.contracts.matching import ConcludeOffers

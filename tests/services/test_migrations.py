@@ -13,8 +13,8 @@ from alembic import command
 from alembic.script import ScriptDirectory
 from sqlalchemy import URL, Engine, create_engine, event, make_url, text
 
-from services.events.log.chain import genesis, link
-from services.events.log.cloudevents import cloud_event
+from services.events.log.rules.cloudevents import cloud_event
+from services.events.log.rules.digest import genesis, link
 from shared.contracts.events import EventRecord
 from shared.database import SCHEMAS, psycopg_url
 from tests.architecture.test_compose import EMBEDDED_ONLY

@@ -7,9 +7,10 @@ from uuid import UUID, uuid4
 import pytest
 from temporalio.client import Client
 
-from services.programs import main, store
-from services.programs.definition import CycleRequest, ProgramDefinition
-from services.programs.store_cycles import read_cycle, request_cycle
+from services.programs import main
+from services.programs.rules.definition import CycleRequest, ProgramDefinition
+from services.programs.store import programs
+from services.programs.store.cycles import read_cycle, request_cycle
 from shared.contracts.programs import (
     CreatePeriodCycle,
     CycleRef,
@@ -29,7 +30,7 @@ async def program_id(db: Database, organization_id: UUID) -> UUID:
     await add_organization(db, organization_id)
     async with db.transaction() as session:
         definition = ProgramDefinition.model_validate(dict(PROGRAM))
-        return (await store.create_program(session, organization_id, definition)).id
+        return (await programs.create_program(session, organization_id, definition)).id
 
 
 @pytest.fixture
@@ -111,7 +112,7 @@ async def test_a_period_gets_one_cycle_in_the_programs_zone(
 ) -> None:
     async with db.transaction() as session:
         recurring = ProgramDefinition.model_validate(dict(PROGRAM) | {"recurs": True})
-        await store.replace_program(session, organization_id, program_id, recurring, "*")
+        await programs.replace_program(session, organization_id, program_id, recurring, "*")
     request = CreatePeriodCycle(
         organization_id=organization_id,
         program_id=program_id,

@@ -8,7 +8,8 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from services.programs import keys, main
+from services.programs import main
+from services.programs.store import keys
 from shared.auth import Role, authenticate
 from shared.database import Database
 from shared.errors import DomainError, Unauthorized

@@ -12,8 +12,8 @@ from fastapi import FastAPI
 from sqlalchemy import delete, select, update
 
 from services.programs import main
-from services.programs.calendar import period_of
 from services.programs.models import CycleRow, OrganizationRow, ProgramRow
+from services.programs.rules.calendar import period_of
 from shared.auth import AccessKey, Role, new_key
 from shared.config import Settings
 from shared.contracts.programs import CycleBrief, Stage

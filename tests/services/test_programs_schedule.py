@@ -13,10 +13,11 @@ from temporalio.client import Client, ScheduleActionStartWorkflow, ScheduleDescr
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.service import RPCError
 
-from services.programs import main, store
-from services.programs.calendar import next_recurrence
-from services.programs.definition import ProgramDefinition
+from services.programs import main
+from services.programs.rules.calendar import next_recurrence
+from services.programs.rules.definition import ProgramDefinition
 from services.programs.schedules import schedule_id
+from services.programs.store import programs
 from shared.contracts.programs import ProgramRef
 from shared.database import Database
 from shared.temporal import WORKFLOWS_QUEUE
@@ -63,14 +64,14 @@ async def program(db: Database, organization_id: UUID) -> ProgramRef:
     await add_organization(db, organization_id)
     async with db.transaction() as session:
         definition = ProgramDefinition.model_validate(dict(PROGRAM) | {"recurs": True})
-        created = await store.create_program(session, organization_id, definition)
+        created = await programs.create_program(session, organization_id, definition)
     return ProgramRef(organization_id=organization_id, program_id=created.id)
 
 
 async def change(db: Database, program: ProgramRef, **fields: object) -> None:
     async with db.transaction() as session:
         definition = ProgramDefinition.model_validate(dict(PROGRAM) | fields)
-        await store.replace_program(session, program.organization_id, program.program_id, definition, "*")
+        await programs.replace_program(session, program.organization_id, program.program_id, definition, "*")
 
 
 async def described(client: Client, program: ProgramRef) -> ScheduleDescription:

@@ -24,7 +24,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from services.programs.keys import create_access_key
+from services.programs.store.keys import create_access_key
 from shared.auth import Role
 from shared.config import Settings
 from shared.contracts.base import Service

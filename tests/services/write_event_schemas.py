@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from services.events.log.catalogue import read_catalogue
+from services.events.log.rules.catalogue import read_catalogue
 
 SNAPSHOT = Path(__file__).parent / "event_schemas.json"
 DOCUMENT = Path(__file__).parents[2] / "docs/events.md"

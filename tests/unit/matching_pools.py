@@ -8,11 +8,11 @@ from uuid import UUID, uuid4
 import numpy as np
 from hypothesis import strategies as st
 
-from services.matching import eligibility, scoring
-from services.matching.computation import Held, Inputs, Result, canonical, participants, rules_of
-from services.matching.grid import Grid
-from services.matching.pool import Pool
-from services.matching.steering import PersonCouple
+from services.matching.engine.computation import Held, Inputs, Result, canonical, participants, rules_of
+from services.matching.engine.rules import eligibility, scoring
+from services.matching.engine.rules.pool import Pool
+from services.matching.engine.solver.grid import Grid
+from services.matching.engine.steering import PersonCouple
 from shared.contracts.intake import MeetingWindow, PoolPerson
 from shared.contracts.programs import Direction, MatchingPolicy
 

@@ -7,11 +7,11 @@ from enum import StrEnum
 import pytest
 from starlette.requests import Request
 
-from services.console import wording
-from services.console.api_cycles import access_key_of
+from services.console.api.cycles import access_key_of
 from services.console.cycles import LINE, progress
-from services.console.failures import failure_of
 from services.console.submission import CrossSite, refuse_cross_site
+from services.console.words import codes
+from services.console.words.failures import failure_of
 from shared.contracts.feedback import Obstacle
 from shared.contracts.intake import MeetingWindow
 from shared.contracts.matching import PairState
@@ -25,14 +25,14 @@ AT = datetime(2027, 3, 5, 16, 0, tzinfo=UTC)
 @pytest.mark.parametrize(
     ("codes", "words"),
     [
-        (Obstacle, wording.OBSTACLES),
-        (MeetingWindow, wording.WINDOWS),
-        (PairState, wording.PAIRS),
-        (Direction, wording.DIRECTIONS),
-        (Outcome, wording.OUTCOMES),
-        (Stage, wording.STAGES),
-        (CloseReason, wording.CLOSINGS),
-        (RoundKind, wording.ROUNDS),
+        (Obstacle, codes.OBSTACLES),
+        (MeetingWindow, codes.WINDOWS),
+        (PairState, codes.PAIRS),
+        (Direction, codes.DIRECTIONS),
+        (Outcome, codes.OUTCOMES),
+        (Stage, codes.STAGES),
+        (CloseReason, codes.CLOSINGS),
+        (RoundKind, codes.ROUNDS),
     ],
 )
 def test_every_code_has_words(codes: type[StrEnum], words: dict[StrEnum, str]) -> None:
@@ -40,19 +40,19 @@ def test_every_code_has_words(codes: type[StrEnum], words: dict[StrEnum, str]) -
 
 
 def test_a_moment_is_told_in_the_readers_time_zone() -> None:
-    assert wording.moment(AT, "Europe/Berlin") == "Friday 5 March 2027, 17:00 (Europe/Berlin)"
-    assert wording.moment(AT, "Asia/Tokyo") == "Saturday 6 March 2027, 01:00 (Asia/Tokyo)"
-    assert wording.short_moment(AT, "Europe/Berlin") == "5 Mar 2027, 17:00"
+    assert codes.moment(AT, "Europe/Berlin") == "Friday 5 March 2027, 17:00 (Europe/Berlin)"
+    assert codes.moment(AT, "Asia/Tokyo") == "Saturday 6 March 2027, 01:00 (Asia/Tokyo)"
+    assert codes.short_moment(AT, "Europe/Berlin") == "5 Mar 2027, 17:00"
 
 
 @pytest.mark.parametrize("zone", ["Mars/Base", "", "../etc/passwd"])
 def test_a_moment_in_an_unknown_time_zone_is_told_in_utc(zone: str) -> None:
-    assert wording.moment(AT, zone) == "Friday 5 March 2027, 16:00 (UTC)"
-    assert wording.short_moment(AT, zone) == "5 Mar 2027, 16:00"
+    assert codes.moment(AT, zone) == "Friday 5 March 2027, 16:00 (UTC)"
+    assert codes.short_moment(AT, zone) == "5 Mar 2027, 16:00"
 
 
 def test_a_language_is_told_by_its_own_name_or_its_code() -> None:
-    names = [wording.language(code) for code in ("de", "pt-BR", "tlh")]
+    names = [codes.language(code) for code in ("de", "pt-BR", "tlh")]
     assert names == ["Deutsch (German)", "Português (Portuguese), BR", "tlh"]
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.events.webhooks.addresses import Network, UnsafeUrl, is_public, is_within, parse_endpoint_url
+from services.events.webhooks.rules.addresses import Network, UnsafeUrl, is_public, is_within, parse_endpoint_url
 from tests.unsafe_urls import INTERNAL_URLS, LOOPBACK_URLS, PUBLIC_ADDRESSES, SPECIAL_ADDRESSES, UNSAFE_URLS
 
 DEVELOPMENT: list[Network] = [IPv4Network("127.0.0.0/8"), IPv6Network("::1/128"), IPv6Network("fe80::/10")]

@@ -9,8 +9,8 @@ from uuid import UUID
 
 import pytest
 
-from services.events.log.chain import genesis, link
-from services.events.log.cloudevents import CloudEvent, cloud_event
+from services.events.log.rules.cloudevents import CloudEvent, cloud_event
+from services.events.log.rules.digest import genesis, link
 from shared.contracts.events import EventRecord
 from tests.architecture.documents import BLOCK, TEXTS
 

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import pytest
 
-from services.events.log.cloudevents import UnknownEventType, cloud_event, page_of, parse_types
+from services.events.log.rules.cloudevents import UnknownEventType, cloud_event, page_of, parse_types
 from shared.contracts.events import EventRecord
 
 EPOCH = UUID(int=1)

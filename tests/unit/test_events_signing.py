@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from services.events.webhooks.signing import new_secret, signed_headers
+from services.events.webhooks.rules.signing import new_secret, signed_headers
 
 BODY = '{"id": "7", "name": "é"}'.encode()
 ID = "msg_01"

@@ -5,7 +5,7 @@ from uuid import uuid4
 
 import pytest
 
-from services.feedback.concerns import Participant, Told, climbs, silent_participants
+from services.feedback.rules.concerns import Participant, Told, climbs, silent_participants
 from shared.contracts.feedback import ConcernRung
 
 SOMEONE = Participant(uuid4(), uuid4())

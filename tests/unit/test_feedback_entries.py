@@ -4,7 +4,7 @@ from uuid import uuid4
 
 import pytest
 
-from services.feedback.entries import AnswerNotValid, check_check_in, check_survey, usefulness_of
+from services.feedback.rules.entries import AnswerNotValid, check_check_in, check_survey, usefulness_of
 from shared.contracts.feedback import CheckInEntry, SurveyEntry
 
 PAIR, OTHER = uuid4(), uuid4()

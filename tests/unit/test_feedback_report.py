@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from uuid import UUID
 
-from services.feedback.report import CheckInFact, Report, RoundFact, SurveyFact, compile_report
+from services.feedback.rules.report import CheckInFact, Report, RoundFact, SurveyFact, compile_report
 from shared.contracts.feedback import Obstacle
 from shared.contracts.matching import MatchingSummary, PairState, PairSummary, Side
 from shared.contracts.programs import Outcome

@@ -5,7 +5,7 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.feedback.suppression import SMALLEST_GROUP, hidden_cells, hidden_sides
+from services.feedback.rules.suppression import SMALLEST_GROUP, hidden_cells, hidden_sides
 from shared.contracts.matching import Side
 
 

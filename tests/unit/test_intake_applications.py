@@ -4,7 +4,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from services.intake.applications import ApplicationInvalid, check_application, emails_of
+from services.intake.rules.applications import ApplicationInvalid, check_application, emails_of
 from shared.contracts.intake import EnrolmentAnswer, EnrolmentRole, TeachingLevel
 from shared.contracts.programs import Topic
 

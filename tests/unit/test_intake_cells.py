@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from services.intake.cells import (
+from services.intake.importing.cells import (
     BadCell,
     DateOrder,
     clean,
@@ -16,7 +16,7 @@ from services.intake.cells import (
     parse_level,
     parse_time_zone,
 )
-from services.intake.names import exact_key, join_name, loose_key, parse_name
+from services.intake.importing.names import exact_key, join_name, loose_key, parse_name
 
 TODAY = date(2026, 4, 1)
 

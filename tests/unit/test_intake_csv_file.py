@@ -2,9 +2,9 @@
 
 import pytest
 
-from services.intake import csv_file
-from services.intake.csv_file import read_table
-from services.intake.import_problems import ImportInvalid
+from services.intake.importing import csv_file
+from services.intake.importing.csv_file import read_table
+from services.intake.importing.problems import ImportInvalid
 
 
 def cells(data: bytes) -> list[list[str]]:

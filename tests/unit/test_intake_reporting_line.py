@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.intake.names import parse_name
-from services.intake.reporting_line import ManagerIndex, Unresolved, climb, derive_levels, find_cycles
+from services.intake.importing.names import parse_name
+from services.intake.importing.reporting_line import ManagerIndex, Unresolved, climb, derive_levels, find_cycles
 
 LINES = st.integers(1, 12).flatmap(
     lambda size: st.lists(st.none() | st.integers(0, size - 1), min_size=size, max_size=size)

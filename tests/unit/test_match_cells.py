@@ -2,14 +2,14 @@
 
 import pytest
 
-from services.intake.cells import BadCell
+from services.intake.enrolment_file import cells
+from services.intake.enrolment_file.headers import find_columns
+from services.intake.enrolment_file.mapping import EnrolmentColumns
+from services.intake.enrolment_file.problems import FilesInvalid
+from services.intake.enrolment_file.topics import Topics
+from services.intake.importing.cells import BadCell
 from shared.contracts.intake import EnrolmentRole, MeetingWindow, TeachingLevel
 from shared.contracts.programs import Topic
-from upward.matching import cells
-from upward.matching.headers import find_columns
-from upward.matching.mapping import EnrolmentColumns
-from upward.matching.problems import FilesInvalid
-from upward.matching.topics import Topics
 
 EXPERT, GOOD, BASICS = TeachingLevel.EXPERT, TeachingLevel.GOOD, TeachingLevel.BASICS
 

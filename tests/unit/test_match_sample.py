@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from services.intake.csv_file import read_table
+from services.intake.importing.csv_file import read_table
 from upward.cli import app
 from upward.sample import enrolling
 

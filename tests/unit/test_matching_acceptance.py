@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.matching.acceptance import Move, PairSettled, decide
+from services.matching.pairs.acceptance import Move, PairSettled, decide
 from shared.contracts.matching import PairState, Side
 
 

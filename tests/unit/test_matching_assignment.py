@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from services.matching import assignment, double_roles
-from services.matching.assignment import Solution, lexicographic
-from services.matching.computation import Held, Inputs, Result, compute
-from services.matching.explanations import Origin
-from services.matching.flow import Edges, Prices, Side, best_flow
-from services.matching.grid import Grid
-from services.matching.pool import Ints
+from services.matching.engine.computation import Held, Inputs, Result, compute
+from services.matching.engine.reasons import Origin
+from services.matching.engine.rules.pool import Ints
+from services.matching.engine.solver import assignment, double_roles
+from services.matching.engine.solver.assignment import Solution, lexicographic
+from services.matching.engine.solver.flow import Edges, Prices, Side, best_flow
+from services.matching.engine.solver.grid import Grid
 from shared.contracts.intake import PoolPerson
 from shared.contracts.programs import Direction
 from tests.unit.matching_pools import (

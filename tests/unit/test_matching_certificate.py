@@ -13,11 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ortools.sat.python import cp_model
 
-from services.matching import assignment
-from services.matching.assignment import BONUS, Solution, solve
-from services.matching.computation import Inputs, compute
-from services.matching.flow import Edges, Prices, Side
-from services.matching.grid import Grid
+from services.matching.engine.computation import Inputs, compute
+from services.matching.engine.solver import assignment
+from services.matching.engine.solver.assignment import BONUS, Solution, solve
+from services.matching.engine.solver.flow import Edges, Prices, Side
+from services.matching.engine.solver.grid import Grid
 from shared.contracts.programs import Direction
 from tests.unit.matching_pools import allowed, crowd, grid_of, in_a_pair, inputs, places, runs
 

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.matching.computation import Held, Inputs, Result, canonical, compute
-from services.matching.explanations import Origin
-from services.matching.steering import HandMadePair, PersonCouple, Steering
+from services.matching.engine.computation import Held, Inputs, Result, canonical, compute
+from services.matching.engine.reasons import Origin
+from services.matching.engine.steering import HandMadePair, PersonCouple, Steering
 from shared.contracts.intake import PoolPerson
 from shared.contracts.programs import Direction, MatchingPolicy, Weights
 from tests.unit.matching_pools import couples, crowd, inputs, junior, juniors, only, person, runs, senior, seniors
@@ -189,7 +189,7 @@ def test_a_change_of_the_steering_changes_the_hash(field: str) -> None:
 def test_another_version_of_the_code_changes_the_hash(monkeypatch: pytest.MonkeyPatch) -> None:
     run = inputs([ONE, OTHER])
     before = run.hash()
-    monkeypatch.setattr("services.matching.computation.CODE_VERSION", "next")
+    monkeypatch.setattr("services.matching.engine.computation.CODE_VERSION", "next")
     assert run.hash() != before
 
 

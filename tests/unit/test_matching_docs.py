@@ -12,17 +12,17 @@ import pytest
 from typer.main import get_command
 from typer.testing import CliRunner
 
-from services.matching.computation import Inputs, Result, canonical, compute
-from services.matching.eligibility import Constraint
-from services.matching.scoring import Preference
-from services.matching.steering import PersonCouple, Steering
-from services.matching.unmatched import CHANGES, NOT_APPROVED, SAYS, UnmatchedReason
+from services.intake.enrolment_file.mapping import EnrolmentColumns
+from services.matching.engine.computation import Inputs, Result, canonical, compute
+from services.matching.engine.rules.eligibility import Constraint
+from services.matching.engine.rules.scoring import Preference
+from services.matching.engine.steering import PersonCouple, Steering
+from services.matching.engine.unmatched import CHANGES, NOT_APPROVED, SAYS, UnmatchedReason
 from shared.contracts.intake import EnrolmentRole, MeetingWindow, PoolPerson, TeachingLevel
 from shared.contracts.programs import Direction, LocationPreference, MatchingPolicy, Weights
 from tests.architecture.documents import BLOCK, section, table_rows
 from tests.architecture.sources import ROOT
 from upward.cli import app
-from upward.matching.mapping import EnrolmentColumns
 from upward.matching.outcome import WRITTEN
 
 PAGE = "docs/matching.md"

@@ -8,9 +8,9 @@ from uuid import UUID, uuid4
 import numpy as np
 import pytest
 
-from services.matching.computation import compute, participants, rules_of
-from services.matching.eligibility import Constraint, violations
-from services.matching.pool import Pool
+from services.matching.engine.computation import compute, participants, rules_of
+from services.matching.engine.rules.eligibility import Constraint, violations
+from services.matching.engine.rules.pool import Pool
 from shared.contracts.intake import PoolPerson
 from shared.contracts.programs import Direction
 from tests.unit.matching_pools import couples, forbidding, inputs, junior, juniors, person, senior, seniors

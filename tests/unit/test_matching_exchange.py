@@ -3,7 +3,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.matching.computation import Inputs, Result, compute
+from services.matching.engine.computation import Inputs, Result, compute
 from shared.contracts.programs import Objective
 from tests.unit.matching_pools import pin, runs
 

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.matching import explanations
-from services.matching.computation import Inputs, Result, compute
-from services.matching.explanations import Alternative, Origin, ProposedPair
-from services.matching.steering import PersonCouple
+from services.matching.engine import reasons as reasons_module
+from services.matching.engine.computation import Inputs, Result, compute
+from services.matching.engine.reasons import Alternative, Origin, ProposedPair
+from services.matching.engine.steering import PersonCouple
 from shared.contracts.programs import Direction
 from tests.unit.matching_pools import (
     allowed,
@@ -211,7 +211,7 @@ def check_words(run: Inputs, result: Result, other: Alternative) -> None:
 @given(runs(most=6, both=False), st.booleans())
 def test_forcing_an_alternative_costs_what_is_told(run: Inputs, small: bool) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(explanations, "EXACT_UP_TO", 200 if small else 0)
+        patch.setattr(reasons_module, "EXACT_UP_TO", 200 if small else 0)
         assert all(exact is small for exact in check_alternatives(run, most=5))
 
 
@@ -234,7 +234,7 @@ def test_with_people_in_both_parts_too(run: Inputs) -> None:
 def test_the_costs_of_a_larger_pool_hold_as_well(
     monkeypatch: pytest.MonkeyPatch, objective: str, direction: Direction, roles: tuple[str, ...], small: bool
 ) -> None:
-    monkeypatch.setattr(explanations, "EXACT_UP_TO", 200 if small else 0)
+    monkeypatch.setattr(reasons_module, "EXACT_UP_TO", 200 if small else 0)
     run = inputs(crowd(20, 6, roles, capacity=2), direction, policy={"objective": objective})
     assert len(check_alternatives(run, most=12)) == 12
 
@@ -267,7 +267,7 @@ def test_an_equally_good_alternative_is_told_as_such() -> None:
 
 
 def test_in_a_larger_pool_a_cost_is_told_as_the_least_it_can_be(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(explanations, "EXACT_UP_TO", 1)
+    monkeypatch.setattr(reasons_module, "EXACT_UP_TO", 1)
     run = inputs([*juniors(2), *(junior(topics_taught=()) for _ in range(2)), *seniors(2)])
     details = {other.detail for pair in compute(run).pairs for other in pair.alternatives}
     assert details

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from services.matching import grid as grids
-from services.matching.computation import Inputs
-from services.matching.grid import Grid
+from services.matching.engine.computation import Inputs
+from services.matching.engine.solver import grid as grids
+from services.matching.engine.solver.grid import Grid
 from shared.contracts.programs import Direction
 from tests.unit.matching_pools import allowed, crowd, forbidding, grid_of, inputs, runs
 

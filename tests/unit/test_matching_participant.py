@@ -5,8 +5,8 @@ from uuid import UUID
 
 import pytest
 
-from services.matching.participant import SLOTS_A_WEEK, prepare, weekly_slots
-from services.matching.pool import Pool
+from services.matching.engine.rules.participant import SLOTS_A_WEEK, prepare, weekly_slots
+from services.matching.engine.rules.pool import Pool
 from shared.contracts.intake import MeetingWindow
 from tests.unit.matching_pools import junior, person
 

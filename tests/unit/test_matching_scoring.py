@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from services.matching import scoring
-from services.matching.assignment import BONUS
-from services.matching.computation import Inputs, compute, participants, rules_of
-from services.matching.participant import prepare, wish_units
-from services.matching.pool import Pool
-from services.matching.scoring import POINTS, Preference
+from services.matching.engine.computation import Inputs, compute, participants, rules_of
+from services.matching.engine.rules import scoring
+from services.matching.engine.rules.participant import prepare, wish_units
+from services.matching.engine.rules.pool import Pool
+from services.matching.engine.rules.scoring import POINTS, Preference
+from services.matching.engine.solver.assignment import BONUS
 from shared.contracts.intake import PoolPerson
 from shared.contracts.programs import Direction, Weights
 from tests.unit.matching_pools import couples, inputs, junior, juniors, only, person, runs, senior, seniors

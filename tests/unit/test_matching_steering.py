@@ -6,7 +6,7 @@ from uuid import UUID
 import pytest
 from pydantic import ValidationError
 
-from services.matching.steering import HandMadePair, Steering
+from services.matching.engine.steering import HandMadePair, Steering
 
 TWO = {"mentor_id": str(UUID(int=1)), "mentee_id": str(UUID(int=2))}
 

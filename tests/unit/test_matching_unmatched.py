@@ -6,9 +6,9 @@ from uuid import UUID, uuid4
 import pytest
 from hypothesis import given, settings
 
-from services.matching.computation import Inputs, Result, compute
-from services.matching.eligibility import Constraint
-from services.matching.unmatched import CHANGES, SAYS, Unmatched, UnmatchedReason
+from services.matching.engine.computation import Inputs, Result, compute
+from services.matching.engine.rules.eligibility import Constraint
+from services.matching.engine.unmatched import CHANGES, SAYS, Unmatched, UnmatchedReason
 from shared.contracts.intake import PoolPerson
 from shared.contracts.programs import Direction, MatchingPolicy
 from tests.unit.matching_pools import (

@@ -5,7 +5,7 @@ from uuid import uuid4
 
 import pytest
 
-from services.notifications.endpoint_notices import NOTICES, endpoint_facts, pointless, shown_address
+from services.notifications.rules.endpoint_notices import NOTICES, endpoint_facts, pointless, shown_address
 from shared.contracts.endpoints import DisableReason, EndpointBrief, EndpointState
 from shared.contracts.intake import Contact
 from shared.contracts.notifications import Template

@@ -7,8 +7,8 @@ from zoneinfo import ZoneInfo
 import pytest
 from icalendar import Calendar
 
-from services.notifications.meeting import Meeting, calendar_file, first_meeting, meeting_slots
-from services.notifications.messages import message_id, pause_after
+from services.notifications.rules.meeting import Meeting, calendar_file, first_meeting, meeting_slots
+from services.notifications.rules.messages import message_id, pause_after
 from shared.contracts.matching import PairState, PairSummary
 from shared.contracts.notifications import Announcement, Audience, Template
 

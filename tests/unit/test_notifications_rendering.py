@@ -8,7 +8,15 @@ from zoneinfo import ZoneInfo
 import pytest
 from jinja2 import UndefinedError
 
-from services.notifications.rendering import ENVIRONMENT, EndpointFacts, Facts, Partner, one_line, readable_time, render
+from services.notifications.rules.rendering import (
+    ENVIRONMENT,
+    EndpointFacts,
+    Facts,
+    Partner,
+    one_line,
+    readable_time,
+    render,
+)
 from shared.contracts.matching import Side
 from shared.contracts.notifications import Template
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.notifications.sending_hours import next_sending_moment, zone_of
+from services.notifications.rules.sending_hours import next_sending_moment, zone_of
 from shared.contracts.programs import SendingHours
 
 HOURS = SendingHours(start=time(8), end=time(18))

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.programs.calendar import first_monday, free_period, next_recurrence, period_of
+from services.programs.rules.calendar import first_monday, free_period, next_recurrence, period_of
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from services.programs.definition import CycleRequest, ProgramDefinition, changed_calendar, check_start
-from services.programs.topics import AmbiguousTopics, check_unambiguous
+from services.programs.rules.definition import CycleRequest, ProgramDefinition, changed_calendar, check_start
+from services.programs.rules.topics import AmbiguousTopics, check_unambiguous
 from shared.contracts.programs import Calendar, MatchingPolicy, Objective, Topic, Weights
 from shared.errors import Invalid
 from shared.http.etags import IfMatchRequired, StaleVersion, check_match, check_present, etag

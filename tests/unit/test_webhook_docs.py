@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from standardwebhooks import Webhook
 
-from services.events.webhooks import delivering, outbound
-from services.events.webhooks.addresses import GLOBAL_UNICAST_6, INTERNAL_NAMES, NOT_PUBLIC_4, NOT_PUBLIC_6
-from services.events.webhooks.connecting import AttemptCode
-from services.events.webhooks.deliveries import (
+from services.events.webhooks import drain, sender
+from services.events.webhooks.connection import AttemptCode
+from services.events.webhooks.rules.addresses import GLOBAL_UNICAST_6, INTERNAL_NAMES, NOT_PUBLIC_4, NOT_PUBLIC_6
+from services.events.webhooks.rules.delivery import (
     JITTER,
     LEAST_NOTICE,
     LONGEST_RETRY_AFTER,
@@ -20,15 +20,15 @@ from services.events.webhooks.deliveries import (
     BackfillKind,
     DeliveryState,
 )
-from services.events.webhooks.endpoints import (
+from services.events.webhooks.rules.endpoints import (
     LEAST_OVERLAP_HOURS,
     MOST_ENDPOINTS,
     MOST_OVERLAP_HOURS,
     MOST_SECRETS,
     EndpointDefinition,
 )
-from services.events.webhooks.signing import signed_headers
-from services.events.webhooks.store_attempts import KEPT
+from services.events.webhooks.rules.signing import signed_headers
+from services.events.webhooks.store.attempts import KEPT
 from shared.contracts.endpoints import DISABLED_AFTER
 from tests.architecture.documents import CODE, TEXTS, names_in, section, table_rows
 from tests.architecture.sources import ROOT
@@ -75,9 +75,9 @@ def test_the_limits_are_those_of_the_code() -> None:
     assert limits["endpoints of an organization"].startswith(f"{MOST_ENDPOINTS} ")
     assert limits["deliveries a second"].endswith(f"{rate['minimum']} to {rate['maximum']}")
     assert f"{rate['minimum']} to {rate['maximum']}, by default {rate['default']}" in TEXT
-    assert limits["deliveries under way at once"].startswith(f"{delivering.AT_ONCE} subjects")
-    assert limits["time for an attempt"].startswith(f"{outbound.ATTEMPT_SECONDS:.0f} s,")
-    assert limits["what is kept of an answer"] == f"{outbound.ANSWER_BYTES:,} bytes"
+    assert limits["deliveries under way at once"].startswith(f"{drain.AT_ONCE} subjects")
+    assert limits["time for an attempt"].startswith(f"{sender.ATTEMPT_SECONDS:.0f} s,")
+    assert limits["what is kept of an answer"] == f"{sender.ANSWER_BYTES:,} bytes"
     assert limits["secrets that sign at once"] == str(MOST_SECRETS)
     assert limits["deliveries and attempts that are over"] == f"{KEPT.days} days"
     assert f"goes on for {LEAST_OVERLAP_HOURS} hours" in TEXT
@@ -121,8 +121,8 @@ def test_what_arrives_is_shown_with_the_headers_that_are_sent() -> None:
     shown = section(PAGE, "## What arrives")
     for name in signed_headers(["whsec_YQ=="], "id", datetime.now(UTC), b""):
         assert f"\n{name}: " in shown
-    assert f"\ncontent-type: {delivering.CONTENT_TYPE}\n" in shown
-    assert f"\nuser-agent: {outbound.USER_AGENT}\n" in shown
+    assert f"\ncontent-type: {drain.CONTENT_TYPE}\n" in shown
+    assert f"\nuser-agent: {sender.USER_AGENT}\n" in shown
 
 
 def test_the_consumer_that_the_guide_names_is_shorter_than_sixty_lines() -> None:

@@ -10,7 +10,7 @@ from uuid import UUID
 import httpx
 from rich.markup import escape
 
-from services.programs.keys import create_access_key, find_or_create_organization
+from services.programs.store.keys import create_access_key, find_or_create_organization
 from shared.auth import Role
 from upward.demo.admin import AdminClient, Persistent, Refused
 from upward.demo.display import STAGES, Display, round_name

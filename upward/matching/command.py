@@ -11,15 +11,15 @@ from threading import Event
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from services.matching.computation import Inputs, Result, compute
+from services.intake.enrolment_file.directory import read_directory
+from services.intake.enrolment_file.enrolments import read_enrolments
+from services.intake.enrolment_file.mapping import read_mapping
+from services.intake.enrolment_file.topics import Topics
+from services.matching.engine.computation import Inputs, Result, compute
 from shared.contracts.programs import Direction
 from upward.matching import outcome, summary
-from upward.matching.directory import read_directory
-from upward.matching.enrolments import read_enrolments
-from upward.matching.mapping import read_mapping
 from upward.matching.policy_file import read_policy
 from upward.matching.pool import make_inputs
-from upward.matching.topics import Topics
 
 PATIENCE = 0.5
 """Seconds after which a run is long enough to show that it goes on."""

@@ -12,15 +12,15 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from services.matching.computation import CODE_VERSION, Inputs, Result
-from services.matching.explanations import ProposedPair
-from services.matching.scoring import Preference
-from services.matching.unmatched import Unmatched
+from services.intake.enrolment_file.directory import Directory
+from services.intake.enrolment_file.enrolments import Enrolments
+from services.intake.enrolment_file.problems import FileProblem
+from services.matching.engine.computation import CODE_VERSION, Inputs, Result
+from services.matching.engine.reasons import ProposedPair
+from services.matching.engine.rules.scoring import Preference
+from services.matching.engine.unmatched import Unmatched
 from shared.contracts.base import Contract
 from upward.failures import CannotRun
-from upward.matching.directory import Directory
-from upward.matching.enrolments import Enrolments
-from upward.matching.problems import FileProblem
 
 PAIRS, UNMATCHED, RESULT = "pairs.csv", "unmatched.csv", "result.json"
 WRITTEN = (PAIRS, UNMATCHED, RESULT)

@@ -6,10 +6,10 @@ from typing import Any, NamedTuple
 
 from pydantic import TypeAdapter, ValidationError
 
-from services.programs.definition import StrictTopic
-from services.programs.topics import AmbiguousTopics, check_unambiguous
+from services.intake.enrolment_file.problems import FileProblem, FilesInvalid, of_model
+from services.programs.rules.definition import StrictTopic
+from services.programs.rules.topics import AmbiguousTopics, check_unambiguous
 from shared.contracts.programs import MatchingPolicy, Topic
-from upward.matching.problems import FileProblem, FilesInvalid, of_model
 
 TOPICS = TypeAdapter(tuple[StrictTopic, ...])
 

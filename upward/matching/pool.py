@@ -4,13 +4,13 @@ import hashlib
 from datetime import date, timedelta
 from uuid import UUID, uuid5
 
-from services.matching.computation import Inputs, canonical
+from services.intake.enrolment_file.directory import NAMESPACE, Directory
+from services.intake.enrolment_file.enrolments import Enrolment, Enrolments
+from services.intake.enrolment_file.topics import Topics
+from services.matching.engine.computation import Inputs, canonical
 from shared.contracts.intake import PoolPerson
 from shared.contracts.programs import Direction
-from upward.matching.directory import NAMESPACE, Directory
-from upward.matching.enrolments import Enrolment, Enrolments
 from upward.matching.policy_file import Policy
-from upward.matching.topics import Topics
 
 UNSEEDED = UUID(int=0)
 LAST_CYCLE = 1

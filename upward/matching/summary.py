@@ -8,9 +8,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from services.matching.computation import Result, Total
+from services.intake.enrolment_file.problems import FileProblem, listed
+from services.matching.engine.computation import Result, Total
 from upward.matching.outcome import WRITTEN, Run, counts
-from upward.matching.problems import FileProblem, listed
 
 LACKING = 10
 """Topics that are shown."""

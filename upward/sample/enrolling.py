@@ -9,7 +9,7 @@ import csv
 import io
 from pathlib import Path
 
-from services.intake.names import slug
+from services.intake.importing.names import slug
 from upward.sample.generate import DEPARTMENTS, DOMAIN, SEED, Dice, grow_company
 from upward.sample.generate import FOLDER as SAMPLE
 from upward.sample.names import name_of

@@ -27,7 +27,7 @@ from nats.js.api import Header, PubAck, RawStreamMsg
 from nats.js.client import JetStreamContext
 from nats.js.errors import APIError, NoStreamResponseError, NotFoundError
 
-from services.events.log.cloudevents import CloudEvent, cloud_event, source_of
+from services.events.log.rules.cloudevents import CloudEvent, cloud_event, source_of
 from shared.contracts.events import EventRecord
 
 SUBJECTS = "upward.>"

@@ -19,9 +19,9 @@ import asyncio
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.events.broker import store_publisher
+from services.events.broker import store
 from services.events.broker.jetstream import BrokerAway, Stream, Target, connected
-from services.events.log import store
+from services.events.log.store import reading
 from services.events.log.waiting import Pauses, pause
 from shared.database import Database
 
@@ -47,7 +47,7 @@ class Publisher:
         """Runs until `stop` is set; ends after the batch that is under way."""
         while not stop.is_set():
             try:
-                async with store.only_reader(self._database, store.PUBLISHER_LOCK) as session:
+                async with reading.only_reader(self._database, reading.PUBLISHER_LOCK) as session:
                     if session is not None:
                         await self._publish(session, stop)
             except BrokerAway as error:
@@ -74,13 +74,13 @@ class Publisher:
     async def publish_batch(self, session: AsyncSession, stream: Stream) -> int:
         """Publishes the next events and commits how far it came; says how many. No transaction is open while the
         broker is waited for. Raises BrokerAway if it did not take all."""
-        batch = await store.read_unread(session, CONSUMER, self._limit)
+        batch = await reading.read_unread(session, CONSUMER, self._limit)
         await session.commit()
         if not batch:
             return 0
         count, failure = await stream.publish([found.event for found in batch])
         if count:
-            await store.move_cursor(session, CONSUMER, batch[count - 1].position)
+            await reading.move_cursor(session, CONSUMER, batch[count - 1].position)
             await session.commit()
             self._pauses.reset()
             log.info("events.published", count=count)
@@ -97,11 +97,9 @@ async def resume(session: AsyncSession, stream: Stream) -> None:
     """
     end = await stream.open()
     if not end.sequence:
-        await store_publisher.forget_cursor(session, CONSUMER)
+        await store.forget_cursor(session, CONSUMER)
     elif end.last is not None:
-        position = await store_publisher.find_position(session, *end.last)
-        if position is not None and (
-            end.is_last_of_all or position > await store_publisher.read_cursor(session, CONSUMER)
-        ):
-            await store.move_cursor(session, CONSUMER, position)
+        position = await store.find_position(session, *end.last)
+        if position is not None and (end.is_last_of_all or position > await store.read_cursor(session, CONSUMER)):
+            await reading.move_cursor(session, CONSUMER, position)
     await session.commit()

@@ -21,8 +21,8 @@ from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
-from services.events.log import store
-from services.events.log.store import Typed
+from services.events.log.store import reading
+from services.events.log.store.reading import Typed
 from shared.contracts.events import CATALOGUE, EventRecord
 from shared.temporal import WORKFLOWS_QUEUE
 from workflows.reactions import SILENT, Signal, Start, reaction_to
@@ -64,10 +64,10 @@ class Dispatcher:
         self._limit = limit
 
     async def dispatch_batch(self, session: AsyncSession) -> Progress:
-        """Deals with the next events and commits how far it came. `session` comes from `store.only_dispatcher`; no
+        """Deals with the next events and commits how far it came. `session` comes from `reading.only_dispatcher`; no
         transaction is open while Temporal is called."""
-        batch = await store.read_unread_types(session, CONSUMER, self._limit)
-        events = await store.read_records(session, [found for found in batch if not self._is_silent(found)])
+        batch = await reading.read_unread_types(session, CONSUMER, self._limit)
+        events = await reading.read_records(session, [found for found in batch if not self._is_silent(found)])
         await session.commit()
         away: str | None = None
         done = 0
@@ -82,12 +82,12 @@ class Dispatcher:
                 break
             except CannotDispatch as error:
                 log.error("event.undispatchable", event_id=str(event.id), type=event.type, code=str(error))
-                await store.record_undispatchable(session, position, event, str(error))
-                await store.move_cursor(session, CONSUMER, position)
+                await reading.record_undispatchable(session, position, event, str(error))
+                await reading.move_cursor(session, CONSUMER, position)
                 await session.commit()
             done += 1
         if done:
-            await store.move_cursor(session, CONSUMER, batch[done - 1].position)
+            await reading.move_cursor(session, CONSUMER, batch[done - 1].position)
             await session.commit()
         return Progress(done, away)
 

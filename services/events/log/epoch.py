@@ -13,8 +13,8 @@ from weakref import WeakKeyDictionary
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.events.log import store_epoch
-from services.events.log.store_epoch import Server
+from services.events.log.store import epoch as epoch_store
+from services.events.log.store.epoch import Server
 
 log = structlog.get_logger(__name__)
 
@@ -38,18 +38,18 @@ class Watch:
             self._asks = False
             log.warning("epoch.unwatched")  # tell it by `upward events restored`
             return
-        known = await store_epoch.read_known_server(session)
+        known = await epoch_store.read_known_server(session)
         if server == known:
             return
         if known is not None:
-            epoch = await store_epoch.change_epoch(session)
+            epoch = await epoch_store.change_epoch(session)
             log.warning("epoch.changed", epoch=str(epoch))
-        await store_epoch.note_server(session, server)
+        await epoch_store.note_server(session, server)
 
     async def _server_of(self, session: AsyncSession) -> Server | None:
         connection = (await (await session.connection()).get_raw_connection()).driver_connection
         server = self._servers.get(connection)
-        if server is None and (server := await store_epoch.read_server(session)) is not None:
+        if server is None and (server := await epoch_store.read_server(session)) is not None:
             self._servers[connection] = server
         return server
 

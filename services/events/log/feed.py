@@ -12,10 +12,10 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.events.log import store
-from services.events.log.chain import Checkpoint, genesis
-from services.events.log.cloudevents import EventPage, page_of
-from services.events.log.store import Extent, Head
+from services.events.log.rules.cloudevents import EventPage, page_of
+from services.events.log.rules.digest import Checkpoint, genesis
+from services.events.log.store import reading
+from services.events.log.store.reading import Extent, Head
 from shared.database import Database
 from shared.errors import Conflict, Gone, NotFound
 
@@ -63,7 +63,7 @@ async def read_page(database: Database, wanted: Wanted) -> EventPage:
     """
     organization_id, after, limit, types, epoch = wanted
     async with database.transaction() as session:
-        extent = await store.read_extent(session, organization_id, after)
+        extent = await reading.read_extent(session, organization_id, after)
         _check_epoch(extent, epoch)
         if after > extent.last:
             raise AfterNotReached(
@@ -74,11 +74,11 @@ async def read_page(database: Database, wanted: Wanted) -> EventPage:
         _check_kept(extent, after)
         if after == extent.last:
             return page_of([], after, limit, after, extent.epoch)
-        found = await store.read_feed(
+        found = await reading.read_feed(
             session, organization_id, after, limit + 1, types, up_to=extent.last, from_day=extent.from_day
         )
         # Once more: a day that was dropped in between would be missing from what was found.
-        _check_kept(await store.read_extent(session, organization_id, after), after)
+        _check_kept(await reading.read_extent(session, organization_id, after), after)
     return page_of(found, after, limit, extent.last, extent.epoch)
 
 
@@ -86,9 +86,9 @@ async def find_checkpoint(
     session: AsyncSession, organization_id: UUID, at: int | None, epoch: UUID | None
 ) -> Checkpoint:
     """The digest after that event, by default the last. Raises EpochChanged, SequenceNotReached, EventsExpired."""
-    head = await store.read_head(session, organization_id) or Head(0, genesis(organization_id))
+    head = await reading.read_head(session, organization_id) or Head(0, genesis(organization_id))
     at = head.sequence if at is None else at
-    extent = await store.read_extent(session, organization_id, at)
+    extent = await reading.read_extent(session, organization_id, at)
     _check_epoch(extent, epoch)
     if at > head.sequence:
         raise SequenceNotReached("There is no event of this sequence yet: ask without `at` for the last.")
@@ -96,9 +96,9 @@ async def find_checkpoint(
     if at in (0, head.sequence):
         digest = head.digest if at else genesis(organization_id)
     else:
-        digest = await store.read_digest(session, organization_id, at)
+        digest = await reading.read_digest(session, organization_id, at)
     if digest is None:
-        raise _expired(await store.read_extent(session, organization_id, at))
+        raise _expired(await reading.read_extent(session, organization_id, at))
     return Checkpoint(sequence=at, epoch=extent.epoch, digest=digest.hex())
 
 

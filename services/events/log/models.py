@@ -1,6 +1,6 @@
 """Tables of the event log. `staged_event`, where events begin, is declared in `shared.events`.
 
-The log has a partition a day, made and dropped by `services.events.log.store_days`. Postgres cannot hold a key over
+The log has a partition a day, made and dropped by `services.events.log.store.days`. Postgres cannot hold a key over
 partitions that leaves the day out: that a sequence, a position and an id are there once is the sequencer's doing alone.
 """
 
@@ -54,7 +54,7 @@ class Event(Base):
     recorded_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
     """When it got its position."""
     digest: Mapped[bytes]
-    """SHA-256 over the organization's events up to this one (`services.events.log.chain`)."""
+    """SHA-256 over the organization's events up to this one (`services.events.log.rules.digest`)."""
 
 
 class Log(Base):

@@ -1,105 +1,70 @@
-"""The sequencer: it gives committed events their positions.
+"""Sequencing, going on for as long as the process lives. Any number of processes may: one at a time moves a batch.
 
-Writers insert into a staging table in the transaction of the fact itself. Ids of rows cannot order readers: an id is
-drawn when a row is inserted, but the row is seen when its transaction commits, so a cursor that has passed id 7 never
-sees id 6 if that one commits later. Here, therefore, **positions come after commit**:
-
-- One sequencer at a time (a transaction-level advisory lock, so any number of replicas may try) moves rows from the
-  staging table into the log. It sees committed rows only. A row that commits late is simply in a later batch and gets a
-  later position; a rolled back one is never there, and its id leaves no gap, as sequences are counted, not drawn.
-- The lock is held until the batch has committed, so batches become visible one after the other. Whoever has read up to
-  some sequence or position has read all that will ever be below it: a number is a safe cursor.
-- The order is that of ids. Writers emit after they have locked the aggregate's row, and hold that lock until their
-  commit: of two transactions about one subject the second draws its ids after the first has committed, and whoever sees
-  the second's rows sees the first's. So one subject's events are in commit order, although events of different
-  subjects may come in any order. (It takes an identity that draws one value at a time, Postgres' default.)
-- Moving is one statement that deletes, numbers, raises the organizations' heads and appends: a crash at any point
-  leaves an event either staged or in the log, never both, never neither.
-- It also gives each event the digest of its organization's events so far (`services.events.log.chain`).
-  That stands on the digest before it, which only the holder of the lock can know: it reads the staged events and the
-  heads, computes, and moves exactly those that it read.
-- And the day, which names its partition: today, or the log's last day should the clock have gone back. So days rise
-  with positions and sequences, and a reader who begins at some day misses none of an earlier one.
-- Before anything it looks whether the log was restored (`services.events.log.epoch`).
-
-Nothing else may assign a sequence or a position.
+While events come, a batch is made of what gathered in a few hundredths of a second, as small batches cost more an event
+than large ones; a full batch is followed by the next at once. A database that is away is logged and tried again.
 """
 
-from collections.abc import Sequence
-from datetime import UTC, date
-from uuid import UUID
+import asyncio
 
-from sqlalchemy.ext.asyncio import AsyncSession
+import structlog
 
-from services.events.log import store, store_days, store_sequencing
-from services.events.log.chain import genesis, link_members
-from services.events.log.cloudevents import sequence_text, type_name
-from services.events.log.epoch import Watch, watch
-from services.events.log.store import Head
-from services.events.log.store_sequencing import Place, Staged, Stretch
+from services.events.log.positions import rehearse, sequence_batch
+from services.events.log.store.idle import Lookout, keep_lookout, notify_sequenced
+from services.events.log.sweeping import AFTER_EVENTS, Sweeper
+from services.events.log.waiting import Bell, Pauses, pause
+from shared.database import Database
 
-
-async def sequence_batch(
-    session: AsyncSession, limit: int = 500, *, today: date | None = None, watch: Watch = watch
-) -> int:
-    """Gives up to `limit` staged events their positions; says how many. 0 if none are staged or another replica is
-    at work. The caller commits at once. `today` is of the database's clock, if not given."""
-    if not await store_sequencing.lock_sequencing(session):
-        return 0
-    staged = await store_sequencing.read_staged(session, limit)
-    if not staged:  # the holder of the lock before us took them all
-        return 0
-    await watch.notice_restore(session)
-    heads = await store.read_heads(session, {row.organization_id for row in staged})
-    places, stretches = _number(staged, heads)
-    moved = await store_sequencing.move_staged(session, await _day(session, today), places, stretches)
-    if moved != len(staged):
-        raise RuntimeError("Staged events were moved by somebody else")
-    return moved
+log = structlog.get_logger(__name__)
+BATCH = 500
+GATHER_SECONDS = 0.02
+IDLE_SECONDS = 0.05
 
 
-async def rehearse(session: AsyncSession) -> None:
-    """Every statement of a batch once, with nothing to do: what a new process has to prepare, it prepares before it
-    takes the lock, for which the others would have to wait."""
-    await store_sequencing.read_staged(session, 0)
-    await store.read_heads(session, ())
-    today = await store_days.read_today(session, None)
-    await store_sequencing.move_staged(session, today.day, (), ())
+class Sequencing:
+    """Rings `bell` after every batch, of this process or of another one."""
 
+    def __init__(self, database: Database, bell: Bell, *, sweep_after: int = AFTER_EVENTS) -> None:
+        self._database = database
+        self._bell = bell
+        self._sweeper = Sweeper(database, sweep_after)
 
-async def _day(session: AsyncSession, today: date | None) -> date:
-    """The day of what is moved now; its partition is there."""
-    found = await store_days.read_today(session, today)
-    if not found.has_partition:
-        await store_days.make_partition(session, found.day)
-    if not found.begun:
-        await store_days.begin_day(session, found.day)
-    return found.day
+    async def run(self, stop: asyncio.Event) -> None:
+        """Runs until `stop` is set; ends after the batch that is under way."""
+        async with self._sweeper.at_work():
+            await self._keep_sequencing(stop)
+        self._bell.ring()
 
+    async def _keep_sequencing(self, stop: asyncio.Event) -> None:
+        pauses, rehearsed = Pauses(), False
+        while not stop.is_set():
+            try:
+                async with keep_lookout(self._database, self._bell.ring) as lookout:
+                    if not rehearsed:
+                        await self._rehearse()
+                        rehearsed = True
+                    await self._sequence(lookout, pauses, stop)
+            except Exception as error:
+                log.warning("sequencer.failed", error=type(error).__name__)
+                await pause(stop, pauses.next())
 
-def _number(staged: Sequence[Staged], heads: dict[UUID, Head]) -> tuple[list[Place], list[Stretch]]:
-    """Each staged event's place after the heads, in order, and how far each organization comes by them."""
-    places: list[Place] = []
-    before: dict[UUID, Head] = {}
-    reached: dict[UUID, Head] = {}
-    for event in staged:
-        organization_id = event.organization_id
-        head = reached.get(organization_id)
-        if head is None:
-            head = before[organization_id] = heads.get(organization_id) or Head(0, genesis(organization_id))
-        sequence = head.sequence + 1
-        digest = link_members(
-            head.digest,
-            event.event_id,
-            sequence_text(sequence),
-            type_name(event.type, event.version),
-            event.subject,
-            event.time.astimezone(UTC),
-            event.data,
-        )
-        reached[organization_id] = Head(sequence, digest)
-        places.append(Place(event.id, sequence, digest))
-    return places, [
-        Stretch(organization_id, head.sequence + 1, head.digest, *reached[organization_id])
-        for organization_id, head in before.items()
-    ]
+    async def _sequence(self, lookout: Lookout, pauses: Pauses, stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            moved = await self._move() if await lookout.sees_staged() else 0
+            pauses.reset()
+            if moved < BATCH:
+                await pause(stop, GATHER_SECONDS if moved else IDLE_SECONDS)
+
+    async def _rehearse(self) -> None:
+        async with self._database.transaction() as session:
+            await rehearse(session)
+            await notify_sequenced(session)
+
+    async def _move(self) -> int:
+        async with self._database.transaction() as session:
+            moved = await sequence_batch(session, BATCH)
+            if moved:
+                await notify_sequenced(session)
+        if moved:
+            self._sweeper.note(moved)
+            self._bell.ring()
+        return moved

@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 
 import structlog
 
-from services.events.log.store_sequencing import vacuum_staged
+from services.events.log.store.positions import vacuum_staged
 from shared.database import Database
 
 log = structlog.get_logger(__name__)

@@ -21,7 +21,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from services.events.webhooks.deliveries import DeliveryState, DrainState
+from services.events.webhooks.rules.delivery import DeliveryState, DrainState
 from shared.contracts.endpoints import EndpointState
 from shared.database import Base
 

@@ -6,8 +6,8 @@ transaction of its own, before it is enabled or after it was disabled. A crash i
 and the request can be repeated.
 """
 
-from services.events.webhooks import store_endpoints
-from services.events.webhooks.endpoints import Endpoint
+from services.events.webhooks.rules.endpoints import Endpoint
+from services.events.webhooks.store import endpoints
 from shared.contracts.endpoints import EndpointRef
 from shared.database import Database
 
@@ -16,14 +16,14 @@ async def enable_endpoint(database: Database, endpoint: EndpointRef, *, catch_up
     """Sends again; with `catch_up` what still waited and what happened meanwhile first. Raises EndpointNotFound,
     EndpointIsEnabled."""
     async with database.transaction() as session:
-        await store_endpoints.prepare_to_enable(session, endpoint, catch_up)
+        await endpoints.prepare_to_enable(session, endpoint, catch_up)
     async with database.transaction() as session:
-        return await store_endpoints.enable_endpoint(session, endpoint, catch_up)
+        return await endpoints.enable_endpoint(session, endpoint, catch_up)
 
 
 async def delete_endpoint(database: Database, endpoint: EndpointRef) -> None:
     """With its deliveries, attempts and secrets. Raises EndpointNotFound."""
     async with database.transaction() as session:
-        await store_endpoints.disable_endpoint(session, endpoint)
+        await endpoints.disable_endpoint(session, endpoint)
     async with database.transaction() as session:
-        await store_endpoints.delete_endpoint(session, endpoint)
+        await endpoints.delete_endpoint(session, endpoint)

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query
 
-from services.intake.applications import check_application, emails_of
+from services.intake.rules.applications import check_application, emails_of
 from services.intake.store import enrolments, links, people
 from shared.auth import InternalCaller, ServiceCaller
 from shared.contracts.base import PersonPage, Service

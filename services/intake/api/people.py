@@ -9,11 +9,11 @@ from uuid import UUID, uuid4
 import structlog
 from fastapi import APIRouter, Query, Request
 
-from services.intake.import_plan import ImportPlan, plan_import
-from services.intake.importing import parse_people
-from services.intake.people import ImportReport, PeoplePage, PersonView
+from services.intake.api.upload import REQUEST_BODY, read_upload
+from services.intake.importing.plan import ImportPlan, plan_import
+from services.intake.importing.rows import parse_people
+from services.intake.resources import ImportReport, PeoplePage, PersonView
 from services.intake.store import people as store
-from services.intake.upload import REQUEST_BODY, read_upload
 from shared.auth import Admin, Viewer
 from shared.contracts.events import EventData, PeopleImported, PersonLeft, PersonReturned
 from shared.events import emit

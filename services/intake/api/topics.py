@@ -6,7 +6,7 @@ from uuid import UUID
 import httpx
 from fastapi import APIRouter, Depends, Header
 
-from services.intake.demand import TopicSupplyList, supply_of
+from services.intake.rules.demand import TopicSupplyList, supply_of
 from services.intake.store import demand
 from shared.auth import Caller, current_caller
 from shared.contracts.base import Service

@@ -6,8 +6,8 @@ from uuid import UUID
 from sqlalchemy import FromClause, Select, func, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.intake.demand import Taught, Wanted
 from services.intake.models import Enrolment, Person
+from services.intake.rules.demand import Taught, Wanted
 from shared.contracts.intake import EnrolmentRole
 
 

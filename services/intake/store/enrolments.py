@@ -8,8 +8,8 @@ from sqlalchemy import Uuid, any_, func, literal, or_, select, union
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.intake.applications import Application
 from services.intake.models import Enrolment, Person
+from services.intake.rules.applications import Application
 from services.intake.store.people import page_of, read_emails
 from shared.contracts.base import PersonPage
 from shared.contracts.intake import EnrolmentAnswer, EnrolmentRole, MeetingWindow, PoolPage, PoolPerson, TeachingLevel

@@ -5,8 +5,8 @@ from uuid import UUID, uuid4
 from sqlalchemy import func, insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.intake.links import LIFETIME, LinkExpired, LinkUnknown, hash_token, new_token
 from services.intake.models import Link, Person
+from services.intake.rules.links import LIFETIME, LinkExpired, LinkUnknown, hash_token, new_token
 from shared.contracts.intake import LinkGrant, MintedLink, MintedLinks, MintLinks
 from shared.contracts.rounds import RoundKind, RoundState
 from shared.rounds.models import Round

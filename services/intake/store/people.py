@@ -11,8 +11,8 @@ from sqlalchemy.sql.expression import TableValuedAlias
 from sqlalchemy.types import TypeEngine
 
 from services.intake.models import Person
-from services.intake.people import PersonNotFound, PersonView
 from services.intake.person import PersonRecord
+from services.intake.resources import PersonNotFound, PersonView
 from shared.contracts.base import PersonPage
 from shared.contracts.intake import Contact
 

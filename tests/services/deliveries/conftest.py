@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from services.events.webhooks.outbound import Sender
+from services.events.webhooks.sender import Sender
 from shared.contracts.endpoints import EndpointRef
 from shared.database import Database
 from tests.services.deliveries.stand import make_endpoint

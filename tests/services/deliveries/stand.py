@@ -4,15 +4,15 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import func, select, update
 
-from services.events.log.sequencer import sequence_batch
-from services.events.webhooks import store_endpoints
-from services.events.webhooks.deliveries import Schedule
-from services.events.webhooks.delivering import Drain, Limits
-from services.events.webhooks.endpoints import EndpointDefinition
+from services.events.log.positions import sequence_batch
+from services.events.webhooks.drain import Drain, Limits
 from services.events.webhooks.models import DeliveryRow, EndpointRow, Lane
-from services.events.webhooks.outbound import Sender
-from services.events.webhooks.signing import new_secret
-from services.events.webhooks.store_fanout import fan_out
+from services.events.webhooks.rules.delivery import Schedule
+from services.events.webhooks.rules.endpoints import EndpointDefinition
+from services.events.webhooks.rules.signing import new_secret
+from services.events.webhooks.sender import Sender
+from services.events.webhooks.store import endpoints
+from services.events.webhooks.store.fan_out import fan_out
 from shared.contracts.endpoints import Drained, EndpointRef
 from shared.contracts.events import CyclePaused, EventData
 from shared.database import Database
@@ -29,7 +29,7 @@ async def make_endpoint(
 ) -> EndpointRef:
     definition = EndpointDefinition(url=receiver.url, owner_id=OWNER, types=types, rate_limit=rate_limit)
     async with db.transaction() as session:
-        made = await store_endpoints.create_endpoint(session, organization_id, definition, SECRET)
+        made = await endpoints.create_endpoint(session, organization_id, definition, SECRET)
     return EndpointRef(organization_id=organization_id, endpoint_id=made.id)
 
 
@@ -54,7 +54,7 @@ async def drain(db: Database, sender: Sender, endpoint: EndpointRef, pace: float
 
 async def switch_off(db: Database, endpoint: EndpointRef) -> None:
     async with db.transaction() as session:
-        await store_endpoints.disable_endpoint(session, endpoint)
+        await endpoints.disable_endpoint(session, endpoint)
 
 
 async def states(db: Database, endpoint: EndpointRef) -> dict[int, str]:

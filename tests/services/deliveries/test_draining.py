@@ -10,11 +10,11 @@ import pytest
 from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.events.webhooks import store_deliveries, store_endpoints
-from services.events.webhooks.deliveries import RETRY_DELAYS, DeliveryState, DrainState, Outcome
 from services.events.webhooks.models import AttemptRow, EndpointRow, EndpointSecret, Lane
-from services.events.webhooks.outbound import Sender
-from services.events.webhooks.signing import new_secret
+from services.events.webhooks.rules.delivery import RETRY_DELAYS, DeliveryState, DrainState, Outcome
+from services.events.webhooks.rules.signing import new_secret
+from services.events.webhooks.sender import Sender
+from services.events.webhooks.store import deliveries, endpoints
 from shared.contracts.endpoints import Drained, EndpointRef, EndpointState
 from shared.database import Database
 from shared.events import StagedEvent
@@ -147,7 +147,7 @@ async def test_while_a_secret_is_rotated_both_verify_and_afterwards_the_new_one_
 ) -> None:
     new = new_secret()
     async with db.transaction() as session:
-        await store_endpoints.rotate_secret(session, endpoint, new, timedelta(hours=24))
+        await endpoints.rotate_secret(session, endpoint, new, timedelta(hours=24))
     await tell(db, organization_id, paused(1))
     await drain(db, sender, endpoint)
     receiver.received[-1].verify(SECRET)
@@ -186,13 +186,13 @@ async def test_what_the_rate_allows_soon_is_recorded_together(
     """A queue of a slow endpoint costs its neighbours a transaction for a dozen deliveries, not one for each."""
     slow = await make_endpoint(db, organization_id, receiver, rate_limit=50)
     recorded: list[int] = []
-    record = store_deliveries.record_attempts
+    record = deliveries.record_attempts
 
     async def counted(session: AsyncSession, endpoint: EndpointRef, outcomes: Sequence[Outcome]) -> None:
         recorded.append(len(outcomes))
         await record(session, endpoint, outcomes)
 
-    monkeypatch.setattr(store_deliveries, "record_attempts", counted)
+    monkeypatch.setattr(deliveries, "record_attempts", counted)
     await tell(db, organization_id, *(paused(number) for number in range(40)))
     await drain(db, sender, slow)
     assert sorted(receiver.sequences) == list(range(1, 41))

@@ -5,15 +5,16 @@ from uuid import UUID
 from sqlalchemy import delete, update
 
 from services.events.log.models import Event
-from services.events.webhooks import store_endpoints, switching
-from services.events.webhooks.deliveries import DeliveryState, DrainState
-from services.events.webhooks.delivering import Drain
-from services.events.webhooks.endpoints import ReplayRequest
+from services.events.webhooks import switching
+from services.events.webhooks.drain import Drain
 from services.events.webhooks.models import DeliveryRow, EndpointRow
-from services.events.webhooks.outbound import Sender
-from services.events.webhooks.store_backfill import fill_page
-from services.events.webhooks.store_deliveries import read_due
-from services.events.webhooks.store_fanout import call_overdue
+from services.events.webhooks.rules.delivery import DeliveryState, DrainState
+from services.events.webhooks.rules.endpoints import ReplayRequest
+from services.events.webhooks.sender import Sender
+from services.events.webhooks.store import endpoints
+from services.events.webhooks.store.backfill import fill_page
+from services.events.webhooks.store.deliveries import read_due
+from services.events.webhooks.store.fan_out import call_overdue
 from shared.contracts.endpoints import Drained, EndpointRef
 from shared.database import Database
 from tests.services.deliveries.stand import drain, paused, row_of, states, switch_off, tell
@@ -26,7 +27,7 @@ async def test_a_replay_that_is_asked_for_during_a_drain_is_sent_by_it(
     async def replay_first(received: Received) -> Reply:
         if received.sequence == 2 and len(receiver.received) == 2:
             async with db.transaction() as session:
-                await store_endpoints.replay(session, endpoint, ReplayRequest(what="all", sequence=1))
+                await endpoints.replay(session, endpoint, ReplayRequest(what="all", sequence=1))
         return Reply()
 
     receiver.decide = replay_first
@@ -86,7 +87,7 @@ async def test_an_endpoint_whose_workflow_was_ended_before_it_filled_in_the_past
     await drain(db, sender, endpoint)
     async with db.transaction() as session:
         assert await call_overdue(session, 10) == 0
-        await store_endpoints.replay(session, endpoint, ReplayRequest(what="all", sequence=1))
+        await endpoints.replay(session, endpoint, ReplayRequest(what="all", sequence=1))
         await session.execute(update(EndpointRow).values(drain_state=DrainState.DRAINING))  # told, and then ended
         assert await call_overdue(session, 10) == 1
     assert (await row_of(db, endpoint)).drain_state == DrainState.CALLED

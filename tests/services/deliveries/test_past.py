@@ -7,11 +7,12 @@ import pytest
 from sqlalchemy import delete, select
 
 from services.events.log.models import Event
-from services.events.webhooks import store_endpoints, switching
-from services.events.webhooks.deliveries import DeliveryState
-from services.events.webhooks.endpoints import ReplayRequest
-from services.events.webhooks.outbound import Sender
-from services.events.webhooks.store_fanout import lock_fanout, read_called
+from services.events.webhooks import switching
+from services.events.webhooks.rules.delivery import DeliveryState
+from services.events.webhooks.rules.endpoints import ReplayRequest
+from services.events.webhooks.sender import Sender
+from services.events.webhooks.store import endpoints
+from services.events.webhooks.store.fan_out import lock_fanout, read_called
 from shared.contracts.endpoints import DisableReason, Drained, EndpointRef, EndpointState
 from shared.contracts.events import PairCompleted
 from shared.database import Database
@@ -65,7 +66,7 @@ async def test_what_a_long_queue_costs_is_done_while_the_fan_out_goes_on(
     async with database.transaction() as fan_out, asyncio.timeout(20):
         await lock_fanout(fan_out)
         async with database.transaction() as session:
-            await store_endpoints.prepare_to_enable(session, endpoint, catch_up)
+            await endpoints.prepare_to_enable(session, endpoint, catch_up)
         enabling = asyncio.create_task(switching.enable_endpoint(database, endpoint, catch_up=catch_up))
         await asyncio.wait([enabling], timeout=0.5)
         assert not enabling.done(), "only the last step waits"
@@ -100,7 +101,7 @@ async def test_types_choose_and_a_test_reaches_its_own_endpoint_alone(
         pairs = await make_endpoint(db, organization_id, other, types=("pair.completed",))
         await tell(db, organization_id, paused(1), PairCompleted(pair_id=uuid4(), cycle_id=uuid4()))
         async with db.transaction() as session:
-            await store_endpoints.test_endpoint(session, pairs)
+            await endpoints.test_endpoint(session, pairs)
         await spread(db)
         await tell(db, uuid4(), paused(9))
         for one in (endpoint, pairs):
@@ -128,7 +129,7 @@ async def test_replays_come_in_order_with_the_same_webhook_id(
         (ReplayRequest(what="dead", from_sequence=1), []),
     ):
         async with db.transaction() as session:
-            await store_endpoints.replay(session, endpoint, wanted)
+            await endpoints.replay(session, endpoint, wanted)
         await drain(db, sender, endpoint)
         assert sorted(receiver.sequences) == expected
         assert all(one.headers["webhook-id"] == before[one.sequence] for one in receiver.taken)
@@ -149,7 +150,7 @@ async def test_dead_letters_are_replayed_and_nothing_else(
     receiver.decide = Receiver("").decide
     receiver.taken.clear()
     async with db.transaction() as session:
-        await store_endpoints.replay(session, endpoint, ReplayRequest(from_sequence=1))
+        await endpoints.replay(session, endpoint, ReplayRequest(from_sequence=1))
     await drain(db, sender, endpoint)
     assert receiver.sequences[:1] == [3]
     assert (await states(db, endpoint))[3] == DeliveryState.DELIVERED

@@ -8,7 +8,7 @@ import pytest
 from fastapi import FastAPI
 
 from services.notifications import main, store
-from services.notifications.messages import NewMessage
+from services.notifications.rules.messages import NewMessage
 from shared.auth import Role
 from shared.contracts.notifications import Announcement, Audience, Template
 from shared.database import Database

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 from services.notifications import store
 from services.notifications.activities import Activities
-from services.notifications.sending_hours import next_sending_moment
+from services.notifications.rules.sending_hours import next_sending_moment
 from shared.contracts.notifications import (
     Audience,
     PrepareMessages,

@@ -11,7 +11,7 @@ from sqlalchemy import select
 from services.notifications import composing, delivery, store
 from services.notifications.activities import Activities
 from services.notifications.mail_server import MailServerAway
-from services.notifications.messages import ClaimedMessage
+from services.notifications.rules.messages import ClaimedMessage
 from shared.contracts.notifications import Delivery
 from shared.contracts.programs import Calendar, SendingHours
 from shared.database import Database

@@ -8,11 +8,11 @@ from uuid import UUID, uuid4
 
 from fastapi import FastAPI
 
-from services.events.webhooks.deliveries import DeliveryState
 from services.events.webhooks.models import AttemptRow, DeliveryRow, EndpointRow, EndpointSecret
-from services.events.webhooks.signing import new_secret
+from services.events.webhooks.rules.delivery import DeliveryState
+from services.events.webhooks.rules.signing import new_secret
 from services.feedback.models import Concern, StoredReport
-from services.feedback.report import compile_report
+from services.feedback.rules.report import compile_report
 from services.matching.models import MatchRun, Pair
 from services.programs.models import CycleRow, ProgramRow
 from shared.auth import Role

@@ -1,0 +1,65 @@
+"""HTTP edge of the event log: the feed that other systems read."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Request
+
+from services.events.log.feed import Wanted, find_checkpoint, read_or_wait
+from services.events.log.rules.cloudevents import EventPage, parse_types
+from services.events.log.rules.digest import Checkpoint
+from shared.auth import Viewer
+from shared.http.dependencies import AppDatabase, Session, Stopping
+
+router = APIRouter(prefix="/v1/events", tags=["events"])
+
+After = Annotated[int, Query(ge=0, le=2**63 - 1, description="the last sequence you have; 0 for the beginning")]
+Limit = Annotated[int, Query(ge=1, le=1000, description="events a page")]
+Types = Annotated[
+    str | None,
+    Query(max_length=2000, description="only these types, separated by commas, such as `cycle.completed,pair.ended`"),
+]
+Wait = Annotated[
+    float,
+    Query(
+        ge=0,
+        le=30,
+        allow_inf_nan=False,
+        description="seconds to wait for events when there are none; 0 answers at once",
+    ),
+]
+At = Annotated[int | None, Query(ge=0, le=2**63 - 1, description="an earlier sequence; by default the last")]
+Epoch = Annotated[UUID | None, Query(description="the log's epoch that you know: 409 `epoch_changed` if it is over")]
+
+
+@router.get("")
+async def read_events(
+    request: Request,
+    caller: Viewer,
+    session: Session,
+    database: AppDatabase,
+    stopping: Stopping,
+    after: After = 0,
+    limit: Limit = 100,
+    types: Types = None,
+    wait: Wait = 0,
+    epoch: Epoch = None,
+) -> EventPage:
+    """Your organization's events in order, each exactly once, none skipped: keep `after` and ask again. With `wait`
+    the answer comes with the next event, or empty when the time is over. 410 when the next event is no longer kept;
+    409 when the log was restored."""
+    wanted = Wanted(caller.organization_id, after, limit, frozenset(parse_types(types)), epoch)
+    await session.commit()  # the caller is known: nothing is held while waiting
+
+    async def client_has_gone() -> None:
+        while (await request.receive())["type"] != "http.disconnect":
+            pass
+
+    return await read_or_wait(database, wanted, wait, [client_has_gone, stopping.wait])
+
+
+@router.get("/checkpoint")
+async def read_checkpoint(caller: Viewer, session: Session, at: At = None, epoch: Epoch = None) -> Checkpoint:
+    """How many events there are and the digest of them all, to compare with your own: equal digests prove that you
+    have every event, unchanged."""
+    return await find_checkpoint(session, caller.organization_id, at, epoch)

@@ -1,0 +1,92 @@
+"""The keeper: it makes the log's next days, drops those that are too old, and forgets what was delivered long ago.
+
+Any number of processes may run it. Each step is a transaction of its own, which works in one process at a time, and may
+be broken off and repeated at any point.
+
+A day is dropped whole, with all organizations' events of it, once it is older than the retention *and* Upward's own
+consumers have passed its last event: should Temporal be away for a season, the log grows, and no event goes unheard.
+"""
+
+from datetime import date, timedelta
+from typing import NamedTuple
+
+import structlog
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.events.log.store import days as days_store
+from services.events.webhooks.store import attempts, fan_out
+from shared.database import Database
+
+log = structlog.get_logger(__name__)
+OVERDUE_MINUTES = 10
+"""A delivery that is due for so long has a workflow that is slow, or that somebody ended: it is told again."""
+DAYS_AHEAD = 7
+"""So long may all keepers be away until the sequencer must make a day itself."""
+
+
+class Kept(NamedTuple):
+    """What was done."""
+
+    made: int = 0
+    dropped: int = 0
+
+
+async def keep(database: Database, retention_days: int, *, today: date | None = None) -> Kept:
+    """One round of keeping. `today` is by the database's clock, in UTC, if not given."""
+    await keep_deliveries(database)
+    return await keep_days(database, retention_days, today)
+
+
+async def keep_deliveries(database: Database) -> None:
+    """Forgets deliveries and attempts that are older than they are kept, and calls endpoints that were forgotten."""
+    more = True
+    while more:
+        async with database.transaction() as session:
+            more = await attempts.purge(session) >= attempts.PAGE
+    async with database.transaction() as session:
+        if called := await fan_out.call_overdue(session, OVERDUE_MINUTES):
+            log.warning("endpoints.overdue", count=called)
+
+
+async def keep_days(database: Database, retention_days: int, today: date | None = None) -> Kept:
+    """Makes the days ahead, and drops those of which every event is at least `retention_days` old."""
+    async with database.transaction() as session:
+        if not await days_store.lock_keeping(session):
+            return Kept()
+        today = today or await days_store.read_clock(session)
+        made = await _make(session, today)
+        partitions = await days_store.read_partitions(session)
+    dropped = 0
+    for day in partitions:
+        if day >= today - timedelta(days=retention_days) or not await _drop(database, day):
+            break
+        dropped += 1
+    if made or dropped:
+        log.info("log.kept", days_made=made, days_dropped=dropped)
+    return Kept(made, dropped)
+
+
+async def _make(session: AsyncSession, today: date) -> int:
+    days = [today + timedelta(days=ahead) for ahead in range(DAYS_AHEAD + 1)]
+    return sum([await days_store.make_partition(session, day) for day in days])
+
+
+async def _drop(database: Database, day: date) -> bool:
+    """Whether the day is gone. If not, a later round tries again."""
+    try:
+        async with database.transaction() as session:
+            if not await days_store.lock_keeping(session):
+                return False
+            if day not in await days_store.read_partitions(session):
+                return True
+            if await days_store.is_held_back(session, day):
+                log.warning("log.held_back", day=day.isoformat())
+                return False
+            await days_store.drop_partition(session, day)
+    except OperationalError as error:
+        if getattr(error.orig, "sqlstate", None) != "55P03":  # lock_not_available
+            raise
+        log.info("log.busy", day=day.isoformat())
+        return False
+    return True

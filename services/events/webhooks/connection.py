@@ -1,0 +1,237 @@
+"""Connections that go only where deliveries may go.
+
+httpcore asks a network backend for each new connection; `CheckedBackend` is ours. It resolves the name once, checks
+every answer, and connects a socket to a checked address, never to the name: what DNS says a moment later is of no
+consequence. One internal address among the answers refuses all of them, as an attacker chooses which one is tried.
+TLS then proves the name, which httpcore takes from the URL. A kept connection stays with the address that was checked.
+
+Failures carry codes only: what the system says of them quotes names and addresses.
+"""
+
+import asyncio
+import socket
+import ssl
+from asyncio import Transport
+from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from enum import StrEnum
+from ipaddress import ip_address
+from typing import Any, cast
+
+import httpcore
+
+from services.events.webhooks.rules.addresses import Address, Network, is_public, is_within
+
+Resolver = Callable[[str], Awaitable[Sequence[str]]]
+"""All addresses of a host name, as text. Raises OSError when it has none."""
+
+LOOKUPS_AT_ONCE = 64
+MOST_ADDRESSES = 4
+"""How many of a name's addresses are tried, in the resolver's order."""
+MOST_BYTES = 256 * 1024
+"""How much of an answer is taken in, headers and interim answers included."""
+READ_AHEAD = 64 * 1024
+
+
+class AttemptCode(StrEnum):
+    """Why an attempt got no answer."""
+
+    ADDRESS_REFUSED = "address_refused"
+    """The endpoint's address is internal or of a special purpose, or the URL is not one that may be called."""
+    NAME_NOT_RESOLVED = "name_not_resolved"
+    CONNECTION_FAILED = "connection_failed"
+    """No connection came about, or it ended before an answer began."""
+    TLS_FAILED = "tls_failed"
+    """No TLS, or its certificate is not valid for the host."""
+    TIMED_OUT = "timed_out"
+    ANSWER_INVALID = "answer_invalid"
+    """What came is not HTTP/1.1, is larger than any answer may be, or broke off."""
+
+
+class AttemptFailed(Exception):
+    """There is no answer. `code` says why; the text is the code."""
+
+    def __init__(self, code: AttemptCode) -> None:
+        super().__init__(code.value)
+        self.code = code
+
+
+class NameLookups:
+    """Asks the system's resolver, which blocks a thread until it or the name's servers give up: half a minute at worst,
+    long after the attempt is over. So the threads are our own and counted, and a name that is being looked up is not
+    looked up twice: names that hang take one thread each, however often they are tried. As long as an organization may
+    have fewer endpoints than there are threads, its name servers cannot keep others waiting.
+
+    Names are whole ones; with `search`, the network's search domains complete them, as a developer expects."""
+
+    def __init__(self, *, search: bool) -> None:
+        self._end = "" if search else "."
+        self._threads = ThreadPoolExecutor(LOOKUPS_AT_ONCE, thread_name_prefix="lookup")
+        self._under_way: dict[str, asyncio.Future[list[str]]] = {}
+
+    async def __call__(self, host: str) -> list[str]:
+        """Raises OSError."""
+        lookup = self._under_way.get(host)
+        if lookup is None:
+            lookup = asyncio.get_running_loop().run_in_executor(self._threads, _look_up, host + self._end)
+            self._under_way[host] = lookup
+            lookup.add_done_callback(lambda _: self._under_way.pop(host))
+        return await asyncio.shield(lookup)
+
+    def close(self) -> None:
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+def _look_up(name: str) -> list[str]:
+    # Bytes, as a text would be encoded once more, by older rules.
+    found = socket.getaddrinfo(name.encode("ascii"), None, type=socket.SOCK_STREAM)
+    return [str(sockaddr[0]) for *_, sockaddr in found]
+
+
+class CheckedBackend(httpcore.AsyncNetworkBackend):
+    """Connects to public addresses and to `also_allowed`; with `tls` False to `also_allowed` only. `seconds` are for
+    connecting to all addresses of a name, each with its share."""
+
+    def __init__(self, resolve: Resolver, also_allowed: Sequence[Network], *, tls: bool, seconds: float) -> None:
+        self._resolve = resolve
+        self._seconds = seconds
+        self._also_allowed = tuple(also_allowed)
+        self._tls = tls
+
+    async def connect_tcp(self, host: str, port: int, *_: Any, **__: Any) -> "Wire":
+        """Raises AttemptFailed."""
+        addresses = await self._checked_addresses(host)
+        failure = AttemptCode.CONNECTION_FAILED
+        for address in addresses:
+            try:
+                async with asyncio.timeout(self._seconds / len(addresses)):
+                    connected = await _connected_socket(address, port)
+                return Wire(connected) if self._tls else await Wire(connected).open()
+            except TimeoutError:
+                failure = AttemptCode.TIMED_OUT
+            except OSError:
+                failure = AttemptCode.CONNECTION_FAILED
+        raise AttemptFailed(failure)
+
+    async def _checked_addresses(self, host: str) -> list[Address]:
+        """The first few of a host's addresses, when all of them are allowed."""
+        if not self._tls and not self._also_allowed:
+            raise AttemptFailed(AttemptCode.ADDRESS_REFUSED)
+        try:
+            addresses: list[Address] = [ip_address(host)]
+        except ValueError:
+            addresses = await self._resolved(host)
+        if not all(self._is_allowed(address) for address in addresses):
+            raise AttemptFailed(AttemptCode.ADDRESS_REFUSED)
+        return addresses[:MOST_ADDRESSES]
+
+    async def _resolved(self, host: str) -> list[Address]:
+        try:
+            found = await self._resolve(host)
+        except (OSError, UnicodeError):
+            found = []
+        if not found:
+            raise AttemptFailed(AttemptCode.NAME_NOT_RESOLVED)
+        try:
+            return [ip_address(text) for text in dict.fromkeys(found)]
+        except ValueError:
+            raise AttemptFailed(AttemptCode.ADDRESS_REFUSED) from None
+
+    def _is_allowed(self, address: Address) -> bool:
+        return is_within(address, self._also_allowed) or (self._tls and is_public(address))
+
+
+async def _connected_socket(address: Address, port: int) -> socket.socket:
+    """The one place where a connection is begun. Raises OSError."""
+    connecting = socket.socket(socket.AF_INET6 if address.version == 6 else socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        connecting.setblocking(False)
+        connecting.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        await asyncio.get_running_loop().sock_connect(connecting, (str(address), port))
+    except BaseException:
+        connecting.close()
+        raise
+    return connecting
+
+
+class Wire(httpcore.AsyncNetworkStream, asyncio.Protocol):
+    """One connection: httpcore's stream on asyncio's transport.
+
+    Closing is immediate and waits for nothing, so that neither cancellation nor a peer that does not read can leave a
+    socket open. A request fits the transport's buffer, so that writing does not wait either."""
+
+    def __init__(self, connected: socket.socket) -> None:
+        self._socket = connected
+        self._transport: Transport | None = None
+        self._received = bytearray()
+        self._taken = 0
+        self._ended = False
+        self._news = asyncio.Event()
+
+    async def open(self, context: ssl.SSLContext | None = None, host: str | None = None) -> "Wire":
+        """Puts a transport on the socket, with TLS when a context is given. Raises OSError (ssl.SSLError is one)."""
+        loop = asyncio.get_running_loop()
+        await loop.create_connection(lambda: self, sock=self._socket, ssl=context, server_hostname=host)
+        return self
+
+    async def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, *_: Any, **__: Any
+    ) -> "Wire":
+        """Raises AttemptFailed."""
+        try:
+            return await self.open(ssl_context, server_hostname)
+        except OSError:
+            raise AttemptFailed(AttemptCode.TLS_FAILED) from None
+
+    async def write(self, buffer: bytes, *_: Any, **__: Any) -> None:
+        self._taken = 0
+        if self._transport is None or self._transport.is_closing():
+            raise httpcore.WriteError
+        self._transport.write(buffer)
+
+    async def read(self, max_bytes: int, *_: Any, **__: Any) -> bytes:
+        """What has come; nothing at the end. Raises httpcore.ReadError when the end comes before anything else."""
+        await self._news.wait()
+        data = bytes(self._received[:max_bytes])
+        del self._received[:max_bytes]
+        self._taken += len(data)
+        if self._taken > MOST_BYTES:
+            raise AttemptFailed(AttemptCode.ANSWER_INVALID)
+        if self._taken == 0:
+            raise httpcore.ReadError
+        if not self._received and not self._ended:
+            self._news.clear()
+            if self._transport is not None:
+                self._transport.resume_reading()
+        return data
+
+    async def aclose(self) -> None:
+        if self._transport is not None:
+            self._transport.abort()
+        else:
+            self._socket.close()
+
+    def get_extra_info(self, info: str) -> Any:
+        """`is_readable` of an idle connection: the peer ended it or sent what nobody asked for. It is given up then."""
+        if info == "is_readable":
+            return self._news.is_set()
+        return self._transport.get_extra_info(info) if self._transport is not None else None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(Transport, transport)
+
+    def data_received(self, data: bytes) -> None:
+        self._received += data
+        self._news.set()
+        if len(self._received) >= READ_AHEAD and self._transport is not None:
+            self._transport.pause_reading()
+
+    def eof_received(self) -> None:
+        self._end()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._end()
+
+    def _end(self) -> None:
+        self._ended = True
+        self._news.set()

@@ -1,0 +1,75 @@
+"""The fan-out: from the log to deliveries, and the word to each endpoint's workflow that there is something to send.
+
+One process works at a time, the others stand by. A batch is one transaction: deliveries, the endpoints to be called and
+the cursor; a crash repeats nothing and leaves nothing out. The call itself is made after that commit, and noted after
+it was made: a crash in between makes it again, which does no harm. While Temporal is away deliveries wait.
+"""
+
+import asyncio
+
+import structlog
+from temporalio.client import Client
+from temporalio.common import WorkflowIDConflictPolicy
+from temporalio.service import RPCError
+
+from services.events.log.dispatcher import CALL_SECONDS, TemporalAway
+from services.events.webhooks.store import fan_out
+from shared.contracts.endpoints import EndpointRef
+from shared.database import Database
+from shared.temporal import WORKFLOWS_QUEUE
+from workflows.endpoint import EndpointWorkflow
+from workflows.ids import endpoint_workflow_id
+
+log = structlog.get_logger(__name__)
+BATCH = 1000
+CALLS_AT_ONCE = 20
+
+
+class FanOut:
+    """Any number of processes may have one."""
+
+    def __init__(self, database: Database, client: Client) -> None:
+        self._database = database
+        self._client = client
+
+    async def step(self) -> bool:
+        """Fans out one batch and calls the endpoints that wait for it; whether there is more to do at once. Raises
+        TemporalAway."""
+        async with self._database.transaction() as session:
+            events = 0
+            if await fan_out.has_events(session):
+                if not await fan_out.try_lock_fanout(session):
+                    return False
+                events = await fan_out.fan_out(session, BATCH)
+            calls = await fan_out.has_calls(session)
+        told = await self._call_endpoints() if calls else 0
+        return events == BATCH or told == CALLS_AT_ONCE
+
+    async def _call_endpoints(self) -> int:
+        async with self._database.transaction() as session:
+            called = await fan_out.read_called(session, CALLS_AT_ONCE)
+        if not called:
+            return 0
+        told = await asyncio.gather(*(self._tell(one.endpoint) for one in called), return_exceptions=True)
+        heard = [one for one, failure in zip(called, told, strict=True) if failure is None]
+        if heard:
+            async with self._database.transaction() as session:
+                await fan_out.note_told(session, heard)
+        for failure in told:
+            if isinstance(failure, RPCError):
+                raise TemporalAway(failure.status.name.lower()) from failure
+            if failure is not None:
+                raise TemporalAway(type(failure).__name__) from failure
+        return len(heard)
+
+    async def _tell(self, endpoint: EndpointRef) -> None:
+        """Starts the endpoint's workflow, or wakes it."""
+        async with asyncio.timeout(CALL_SECONDS):
+            await self._client.start_workflow(
+                EndpointWorkflow.run,
+                endpoint,
+                id=endpoint_workflow_id(endpoint.endpoint_id),
+                task_queue=WORKFLOWS_QUEUE,
+                start_signal="call",
+                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+            )

@@ -1,0 +1,246 @@
+"""The fan-out's SQL: from the log to the deliveries of each endpoint, for all organizations at once.
+
+What every batch needs is made once: to make a statement costs more than to send it.
+"""
+
+from collections.abc import Collection, Sequence
+from datetime import date
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    ColumnElement,
+    Date,
+    FromClause,
+    Integer,
+    Select,
+    String,
+    Uuid,
+    and_,
+    any_,
+    bindparam,
+    cast,
+    func,
+    or_,
+    select,
+    tuple_,
+    update,
+)
+from sqlalchemy.dialects.postgresql import Insert, insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.events.log.models import Event
+from services.events.log.store.reading import AFTER_CURSOR, move_cursor, unread_by
+from services.events.webhooks.models import Backfill, DeliveryRow, EndpointRow, Lane
+from services.events.webhooks.rules.delivery import DrainState
+from services.events.webhooks.store.wake_ups import notify_called
+from shared.contracts.endpoints import EndpointRef, EndpointState
+from shared.contracts.events import EndpointTested
+
+FANOUT_LOCK = 0x7570_7761_7264_0005
+CONSUMER = "fanout"
+COPIED = ["organization_id", "endpoint_id", "sequence", "day", "event_id", "type", "subject"]
+
+
+class Called(NamedTuple):
+    """An endpoint whose workflow is to be told that there is something to send."""
+
+    endpoint: EndpointRef
+    calls: int
+    """Tells this call from a later one."""
+
+
+class Batch(NamedTuple):
+    """The events from one position to another; `WITHIN` takes it for its parameters."""
+
+    first_day: date
+    last_day: date
+    first: int
+    last: int
+
+
+WITHIN = and_(
+    Event.day.between(bindparam("first_day", type_=Date), bindparam("last_day", type_=Date)),
+    Event.position.between(bindparam("first", type_=BigInteger), bindparam("last", type_=BigInteger)),
+)
+BATCH = (
+    select(Event.organization_id, Event.sequence, Event.day, Event.event_id, Event.type, Event.subject)
+    .where(WITHIN)
+    .cte("batch")
+    .prefix_with("materialized")
+)
+"""Read by its positions, once and for all: of a day that Postgres has no statistics of, as of each new one, it would
+rather read all that an organization has of it."""
+ENDPOINT_IDS = bindparam("endpoint_ids", type_=ARRAY(Uuid))
+
+
+def copied_events(events: FromClause) -> Select[*tuple[Any, ...]]:
+    """The columns `COPIED` of events for the endpoints that chose them."""
+    endpoint_id = EndpointRow.id.label("endpoint_id")
+    of_event = (events.c[name] for name in ("sequence", "day", "event_id", "type", "subject"))
+    copied = select(events.c.organization_id, endpoint_id, *of_event)
+    return copied.select_from(events).join(EndpointRow, chosen(events))
+
+
+def chosen(events: FromClause) -> ColumnElement[bool]:
+    """Whether an endpoint's types choose an event. Its own test always reaches it, and no other endpoint."""
+    type, tested = events.c.type, EndpointTested.type
+    own = events.c.subject == func.concat("endpoint/", cast(EndpointRow.id, String))
+    types = or_(func.cardinality(EndpointRow.types) == 0, type == any_(EndpointRow.types))
+    return and_(
+        events.c.organization_id == EndpointRow.organization_id,
+        or_(and_(type == tested, own), and_(type != tested, types)),
+    )
+
+
+def _adding() -> Insert:
+    """Adds the deliveries of a batch, and a lane for each subject that waits for nothing yet."""
+    unreached = (EndpointRow.id == any_(ENDPOINT_IDS), BATCH.c.sequence > EndpointRow.reached_sequence)
+    adding = insert(DeliveryRow).from_select(COPIED, copied_events(BATCH).where(*unreached)).on_conflict_do_nothing()
+    added = adding.returning(
+        DeliveryRow.endpoint_id,
+        DeliveryRow.subject,
+        DeliveryRow.organization_id,
+        DeliveryRow.sequence,
+        DeliveryRow.due_at,
+    ).cte("added")
+    heads = select(
+        added.c.endpoint_id,
+        added.c.subject,
+        added.c.organization_id,
+        func.min(added.c.sequence).label("sequence"),
+        func.min(added.c.due_at).label("due_at"),
+    ).group_by(added.c.endpoint_id, added.c.subject, added.c.organization_id)
+    columns = ["endpoint_id", "subject", "organization_id", "sequence", "due_at"]
+    lanes = insert(Lane).from_select(columns, heads).on_conflict_do_nothing()
+    return lanes.execution_options(dml_strategy="raw")
+
+
+def _next_batch() -> Select[int, date, date, int, int]:
+    """How many events come next, and their `Batch`."""
+    next = select(Event.day, Event.position).where(AFTER_CURSOR).order_by(Event.day, Event.position)
+    of = next.limit(bindparam("limit", type_=Integer)).subquery()
+    bounds = (func.min(of.c.day), func.max(of.c.day), func.min(of.c.position), func.max(of.c.position))
+    return select(func.count(), *bounds).select_from(of)
+
+
+NEXT_BATCH = _next_batch()
+RECEIVERS = (
+    select(EndpointRow.id)
+    .where(
+        EndpointRow.state == EndpointState.ENABLED,
+        select(BATCH.c.sequence).where(chosen(BATCH), BATCH.c.sequence > EndpointRow.reached_sequence).exists(),
+    )
+    .order_by(EndpointRow.id)
+    .with_for_update()
+)
+"""The endpoints that get something of a batch, locked in id order."""
+ADD_DELIVERIES = _adding()
+NOTE_REACHED = (
+    update(EndpointRow)
+    .where(EndpointRow.id == any_(ENDPOINT_IDS))
+    .values(
+        reached_sequence=select(func.max(BATCH.c.sequence))
+        .where(BATCH.c.organization_id == EndpointRow.organization_id)
+        .scalar_subquery()
+    )
+    .execution_options(synchronize_session=False)
+)
+CALL = (
+    update(EndpointRow)
+    .where(EndpointRow.id == any_(ENDPOINT_IDS), EndpointRow.drain_state == DrainState.IDLE)
+    .values(drain_state=DrainState.CALLED, calls=EndpointRow.calls + 1)
+    .execution_options(synchronize_session=False)
+)
+ANY_CALLED = select(select(EndpointRow.id).where(EndpointRow.drain_state == DrainState.CALLED).exists())
+
+
+async def lock_fanout(session: AsyncSession) -> None:
+    """Waits until no fan-out is under way and keeps others away until the transaction ends: between two batches it is
+    certain which events an endpoint has got."""
+    await session.execute(select(func.pg_advisory_xact_lock(FANOUT_LOCK)))
+
+
+async def try_lock_fanout(session: AsyncSession) -> bool:
+    """The same, without waiting."""
+    return bool(await session.scalar(select(func.pg_try_advisory_xact_lock(FANOUT_LOCK))))
+
+
+async def has_events(session: AsyncSession) -> bool:
+    """Whether there may be an event to fan out."""
+    return await unread_by(session, CONSUMER) is not None
+
+
+async def has_calls(session: AsyncSession) -> bool:
+    """Whether an endpoint's workflow is to be told."""
+    return bool(await session.scalar(ANY_CALLED))
+
+
+async def fan_out(session: AsyncSession, limit: int) -> int:
+    """Gives each endpoint a delivery of each of the next events that it chose; says how many events were looked at.
+    Needs the lock."""
+    unread = await unread_by(session, CONSUMER)
+    if unread is None:
+        return 0
+    found = (await session.execute(NEXT_BATCH, {**unread._asdict(), "limit": limit})).one()
+    if not found[0]:
+        return 0
+    batch = Batch(*found[1:])
+    endpoint_ids = (await session.scalars(RECEIVERS, batch._asdict())).all()
+    if endpoint_ids:
+        given = {**batch._asdict(), "endpoint_ids": endpoint_ids}
+        await session.execute(ADD_DELIVERIES, given)
+        await session.execute(NOTE_REACHED, given)
+        await call(session, endpoint_ids)
+    await move_cursor(session, CONSUMER, batch.last)
+    return int(found[0])
+
+
+async def call(session: AsyncSession, endpoint_ids: Collection[UUID]) -> None:
+    """Asks for a drain of these endpoints; those that are being drained hear of it at once. Needs their rows locked."""
+    await session.execute(CALL, {"endpoint_ids": list(endpoint_ids)})
+    await notify_called(session, endpoint_ids)
+
+
+async def read_called(session: AsyncSession, limit: int) -> Sequence[Called]:
+    found = select(EndpointRow.organization_id, EndpointRow.id, EndpointRow.calls)
+    rows = await session.execute(
+        found.where(EndpointRow.drain_state == DrainState.CALLED).order_by(EndpointRow.id).limit(limit)
+    )
+    return [Called(EndpointRef(organization_id=row.organization_id, endpoint_id=row.id), row.calls) for row in rows]
+
+
+async def note_told(session: AsyncSession, told: Sequence[Called]) -> None:
+    """Notes that the workflows of these endpoints were told. Those that have drained since, or were called anew, stay
+    as they are."""
+    keys = [(called.endpoint.organization_id, called.endpoint.endpoint_id, called.calls) for called in told]
+    wanted = tuple_(EndpointRow.organization_id, EndpointRow.id, EndpointRow.calls).in_(keys)
+    ids = await _lock(session, wanted, EndpointRow.drain_state == DrainState.CALLED)
+    await session.execute(update(EndpointRow).where(EndpointRow.id.in_(ids)).values(drain_state=DrainState.DRAINING))
+
+
+async def call_overdue(session: AsyncSession, minutes: int) -> int:
+    """Calls again the endpoints whose workflow should have sent something that long ago, or has events of the past to
+    fill in: somebody may have ended it.
+    To tell a workflow too often does no harm."""
+    overdue = select(Lane.endpoint_id).where(
+        Lane.endpoint_id == EndpointRow.id, Lane.due_at < func.now() - func.make_interval(0, 0, 0, 0, 0, minutes)
+    )
+    unfilled = select(Backfill.id).where(Backfill.endpoint_id == EndpointRow.id)
+    asleep = (EndpointRow.state == EndpointState.ENABLED, EndpointRow.drain_state != DrainState.CALLED)
+    ids = await _lock(session, *asleep, or_(overdue.exists(), unfilled.exists()))
+    await session.execute(
+        update(EndpointRow)
+        .where(EndpointRow.id.in_(ids))
+        .values(drain_state=DrainState.CALLED, calls=EndpointRow.calls + 1)
+    )
+    return len(ids)
+
+
+async def _lock(session: AsyncSession, *where: ColumnElement[bool]) -> Sequence[UUID]:
+    """Locks these endpoints' rows in id order, as whoever locks several does: two cannot wait for each other."""
+    return (
+        await session.scalars(select(EndpointRow.id).where(*where).order_by(EndpointRow.id).with_for_update())
+    ).all()

@@ -1,0 +1,61 @@
+"""Waking drains: one that lingers hears of new deliveries at once, without asking the database again and again.
+
+One connection a process listens for all its drains, for as long as there are any. What is called while it is not there
+is not lost: when it is back it wakes every drain, and each looks for itself from time to time.
+"""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from uuid import UUID
+
+import structlog
+
+from services.events.log.waiting import Pauses
+from services.events.webhooks.store.wake_ups import hear_calls
+from shared.database import Database
+
+log = structlog.get_logger(__name__)
+
+
+class Calls:
+    """Those of the drains of this process."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._drains: dict[asyncio.Event, UUID] = {}
+        self._listening: asyncio.Task[None] | None = None
+
+    @contextmanager
+    def of(self, endpoint_id: UUID) -> Iterator[asyncio.Event]:
+        """An event that is set whenever the endpoint is called; for the length of the block, in a running loop."""
+        called = asyncio.Event()
+        self._drains[called] = endpoint_id
+        if self._listening is None:
+            self._listening = asyncio.create_task(self._listen())
+        try:
+            yield called
+        finally:
+            del self._drains[called]
+            if not self._drains:
+                self._listening.cancel()
+                self._listening = None
+
+    async def _listen(self) -> None:
+        pauses = Pauses()
+        while True:
+            try:
+                async with hear_calls(self._database) as calls:
+                    self._wake(None)
+                    async for endpoint_id in calls:
+                        pauses.reset()
+                        self._wake(endpoint_id)
+            except Exception as error:
+                log.warning("calls.unheard", error=type(error).__name__)
+                await asyncio.sleep(pauses.next())
+
+    def _wake(self, endpoint_id: UUID | None) -> None:
+        """This endpoint's drain; all drains without one."""
+        for called, mine in self._drains.items():
+            if endpoint_id in (None, mine):
+                called.set()

@@ -1,0 +1,221 @@
+"""The report of a cycle: what its owner may know, computed from plain facts.
+
+Counts of the funnel are totals and always shown. Everything that people said is shown only for groups of at least five
+(`suppression`): where it is not, `suppressed` is true and the figures are null. No person, no pair and no free text is
+in it.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+from uuid import UUID
+
+from services.feedback.rules.suppression import hidden_cells, hidden_sides, is_small
+from shared.contracts.base import Contract
+from shared.contracts.feedback import Obstacle
+from shared.contracts.matching import MatchingSummary, PairState, PairSummary, Side
+from shared.contracts.programs import Outcome
+from shared.contracts.rounds import RoundCounts, RoundKind
+
+
+class CheckInFact(NamedTuple):
+    person_id: UUID
+    side: Side
+    met: bool
+    usefulness: int | None
+    obstacle: str
+
+
+class SurveyFact(NamedTuple):
+    person_id: UUID
+    side: Side
+    usefulness: int
+    would_repeat: bool
+
+
+class RoundFact(NamedTuple):
+    counts: RoundCounts
+    people: int
+    """How many different people were asked; `counts.recipients` counts answers asked for."""
+
+
+class Funnel(Contract):
+    """People, each counted once, and pairs, at each step of the cycle."""
+
+    people_enrolled: int
+    people_matched: int
+    people_active: int
+    people_completed: int
+    pairs_offered: int
+    pairs_active: int
+    pairs_completed: int
+    pairs_ended: int
+
+
+class ResponseRate(Contract):
+    kind: RoundKind
+    number: int
+    recipients: int | None
+    """Answers asked for."""
+    answered: int | None
+    rate: float | None
+    """Answered of asked, 0 to 1."""
+    suppressed: bool = False
+
+
+class Mean(Contract):
+    """Mean usefulness, 1 to 5, of all answers; `people` gave them."""
+
+    mean: float | None
+    people: int | None
+    suppressed: bool = False
+
+
+class SideMeans(Contract):
+    mentor: Mean
+    mentee: Mean
+
+
+class Usefulness(Contract):
+    check_ins: SideMeans
+    survey: SideMeans
+
+
+class Share(Contract):
+    """Share of answers, 0 to 1; `people` gave them."""
+
+    share: float | None
+    people: int | None
+    suppressed: bool = False
+
+
+class ObstacleCount(Contract):
+    obstacle: Obstacle
+    people: int | None
+    """People who named it at least once."""
+    suppressed: bool = False
+
+
+class TopicCount(Contract):
+    topic: str
+    pairs: int | None
+    people: int | None
+    suppressed: bool = False
+
+
+class Report(Contract):
+    outcome: Outcome
+    funnel: Funnel
+    rounds: tuple[ResponseRate, ...]
+    usefulness: Usefulness
+    would_repeat: Share
+    """Survey answers that would take part again."""
+    meetings_held: Share
+    """Check-ins that say that the pair met."""
+    obstacles: tuple[ObstacleCount, ...]
+    topics: tuple[TopicCount, ...]
+
+
+def compile_report(
+    outcome: Outcome,
+    summary: MatchingSummary,
+    rounds: Sequence[RoundFact],
+    pairs: Iterable[PairSummary],
+    check_ins: Sequence[CheckInFact],
+    surveys: Sequence[SurveyFact],
+) -> Report:
+    return Report(
+        outcome=outcome,
+        funnel=_funnel(summary),
+        rounds=tuple(_response_rate(fact) for fact in rounds),
+        usefulness=Usefulness(
+            check_ins=_side_means([(c.side, c.person_id, c.usefulness) for c in check_ins if c.usefulness is not None]),
+            survey=_side_means([(s.side, s.person_id, s.usefulness) for s in surveys]),
+        ),
+        would_repeat=_share([(s.person_id, s.would_repeat) for s in surveys]),
+        meetings_held=_share([(c.person_id, c.met) for c in check_ins]),
+        obstacles=_obstacles(check_ins),
+        topics=_topics(pairs),
+    )
+
+
+def _funnel(summary: MatchingSummary) -> Funnel:
+    return Funnel(
+        people_enrolled=summary.enrolled,
+        people_matched=summary.matched,
+        people_active=summary.active,
+        people_completed=summary.completed,
+        pairs_offered=summary.pairs_offered,
+        pairs_active=summary.pairs_active,
+        pairs_completed=summary.pairs_completed,
+        pairs_ended=summary.pairs_ended,
+    )
+
+
+def _response_rate(fact: RoundFact) -> ResponseRate:
+    counts = fact.counts
+    if is_small(fact.people):
+        return ResponseRate(
+            kind=counts.kind, number=counts.number, recipients=None, answered=None, rate=None, suppressed=True
+        )
+    return ResponseRate(
+        kind=counts.kind,
+        number=counts.number,
+        recipients=counts.recipients,
+        answered=counts.answered,
+        rate=round(counts.answered / counts.recipients, 3),
+    )
+
+
+def _side_means(answers: Sequence[tuple[Side, UUID, int]]) -> SideMeans:
+    people = {side: {person for at, person, _ in answers if at == side} for side in Side}
+    hidden = hidden_sides(people)
+
+    def mean(side: Side) -> Mean:
+        if side in hidden:
+            return Mean(mean=None, people=None, suppressed=True)
+        values = [value for at, _, value in answers if at == side]
+        return Mean(mean=round(sum(values) / len(values), 1), people=len(people[side]))
+
+    return SideMeans(mentor=mean(Side.MENTOR), mentee=mean(Side.MENTEE))
+
+
+def _share(answers: Sequence[tuple[UUID, bool]]) -> Share:
+    people = {person for person, _ in answers}
+    if is_small(people):
+        return Share(share=None, people=None, suppressed=True)
+    return Share(share=round(sum(said for _, said in answers) / len(answers), 2), people=len(people))
+
+
+def _obstacles(check_ins: Sequence[CheckInFact]) -> tuple[ObstacleCount, ...]:
+    people: Mapping[str, set[UUID]] = {obstacle.value: set() for obstacle in Obstacle}
+    for check_in in check_ins:
+        people[check_in.obstacle].add(check_in.person_id)
+    hidden = hidden_cells(people)
+    return tuple(
+        ObstacleCount(obstacle=obstacle, people=None, suppressed=True)
+        if obstacle.value in hidden
+        else ObstacleCount(obstacle=obstacle, people=len(people[obstacle.value]))
+        for obstacle in Obstacle
+    )
+
+
+def _topics(pairs: Iterable[PairSummary]) -> tuple[TopicCount, ...]:
+    """Topics of the pairs that went live, most people first and hidden ones last."""
+    people, counts = defaultdict[str, set[UUID]](set), defaultdict[str, int](int)
+    for pair in pairs:
+        if not _went_live(pair):
+            continue
+        for topic in dict.fromkeys(pair.topics):
+            people[topic] |= {pair.mentor_id, pair.mentee_id}
+            counts[topic] += 1
+    hidden = hidden_cells(people)
+    shown = sorted(people.keys() - hidden, key=lambda topic: (-len(people[topic]), topic))
+    return (
+        *(TopicCount(topic=topic, pairs=counts[topic], people=len(people[topic])) for topic in shown),
+        *(TopicCount(topic=topic, pairs=None, people=None, suppressed=True) for topic in sorted(hidden)),
+    )
+
+
+def _went_live(pair: PairSummary) -> bool:
+    return pair.activated_at is not None or pair.state in (PairState.ACTIVE, PairState.ON_HOLD, PairState.COMPLETED)

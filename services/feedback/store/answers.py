@@ -1,0 +1,240 @@
+"""SQL of check-in and survey rounds: the pairs they ask about and the answers."""
+
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any, NamedTuple
+from uuid import UUID, uuid4
+
+from sqlalchemy import func, select
+from sqlalchemy.dialects.postgresql import distinct_on, insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.feedback.models import AskedPair, CheckIn, SurveyResponse
+from services.feedback.rules.entries import usefulness_of
+from shared.contracts.feedback import CheckInEntry, PairQuestion, SurveyEntry
+from shared.contracts.matching import PairSummary, Side
+from shared.contracts.rounds import OpenRound, RoundKind, RoundOpened, RoundState
+from shared.errors import NotFound
+from shared.rounds.models import Round, RoundRecipient
+from shared.rounds.store import Recipient, RoundIsClosed, asked_subjects, excuse
+from shared.rounds.store import open_round as open_shared_round
+from shared.rounds.store import read_round as read_counts
+
+Sides = dict[UUID, Side]
+"""The part that a person plays in each pair."""
+
+
+class FirstAnswer(NamedTuple):
+    """An answer that had not been given before."""
+
+    id: UUID
+    pair_id: UUID
+
+
+async def open_round(session: AsyncSession, request: OpenRound, pairs: Sequence[PairSummary]) -> None:
+    """Opens the round for both sides of every pair, once; a repeat leaves whom it asks as they are."""
+    recipients = [Recipient(person, pair.id) for pair in pairs for person in (pair.mentor_id, pair.mentee_id)]
+    await open_shared_round(session, request, recipients)
+    asked = await _asked_pairs(session, request)
+    rows = [
+        {
+            "round_id": request.round_id,
+            "pair_id": pair.id,
+            "organization_id": request.organization_id,
+            "mentor_id": pair.mentor_id,
+            "mentee_id": pair.mentee_id,
+        }
+        for pair in pairs
+        if pair.id in asked
+    ]
+    if rows:
+        await session.execute(insert(AskedPair).on_conflict_do_nothing(), rows)
+
+
+async def excuse_pairs(session: AsyncSession, request: OpenRound, pairs: Sequence[PairSummary]) -> RoundOpened:
+    """Stops asking about these pairs; what the round asks then."""
+    for pair_id in sorted({pair.id for pair in pairs} & await _asked_pairs(session, request)):
+        await excuse(session, request.organization_id, pair_id)
+    found = await read_counts(session, request.organization_id, request.round_id)
+    return RoundOpened(recipients=found.recipients, closes_at=found.closes_at)
+
+
+async def read_questions(
+    session: AsyncSession, organization_id: UUID, round_id: UUID, kind: RoundKind, person_id: UUID
+) -> tuple[int, tuple[PairQuestion, ...]]:
+    """The round's number and the pairs that this person is asked about, in id order.
+
+    Raises NotFound, RoundIsClosed (410), or Forbidden for someone who is not asked.
+    """
+    round_ = await read_round(session, organization_id, round_id, kind)
+    if round_.state != RoundState.OPEN:
+        raise RoundIsClosed("This round is closed; answers are no longer taken.")
+    pair_ids = await asked_subjects(session, round_, person_id)
+    answered = await _answered(session, round_, kind, person_id, pair_ids)
+    notes = await _partner_notes(session, organization_id, person_id, pair_ids)
+    found = await session.scalars(
+        select(AskedPair)
+        .where(
+            AskedPair.organization_id == organization_id,
+            AskedPair.round_id == round_id,
+            AskedPair.pair_id.in_(pair_ids),
+        )
+        .order_by(AskedPair.pair_id)
+    )
+    return round_.number, tuple(
+        PairQuestion(
+            pair_id=pair.pair_id,
+            side=_side(pair, person_id),
+            partner_id=pair.mentee_id if pair.mentor_id == person_id else pair.mentor_id,
+            answered=pair.pair_id in answered,
+            partner_note=notes.get(pair.pair_id, ""),
+        )
+        for pair in found
+    )
+
+
+async def read_sides(session: AsyncSession, round_: Round, person_id: UUID, pair_ids: Collection[UUID]) -> Sides:
+    found = await session.scalars(
+        select(AskedPair).where(
+            AskedPair.organization_id == round_.organization_id,
+            AskedPair.round_id == round_.id,
+            AskedPair.pair_id.in_(pair_ids),
+        )
+    )
+    return {pair.pair_id: _side(pair, person_id) for pair in found}
+
+
+async def save_check_ins(
+    session: AsyncSession, round_: Round, person_id: UUID, sides: Sides, entries: Iterable[CheckInEntry]
+) -> list[FirstAnswer]:
+    """Inserts or replaces one row a pair (`round_` is locked); answers those that are first answers."""
+    rows = [
+        _row(round_, person_id, sides, entry)
+        | {
+            "met": entry.met,
+            "usefulness": usefulness_of(entry),
+            "obstacle": entry.obstacle,
+            "note": entry.note,
+        }
+        for entry in entries
+    ]
+    answered = await _answered(session, round_, RoundKind.CHECK_IN, person_id, [row["pair_id"] for row in rows])
+    statement = insert(CheckIn)
+    new = statement.excluded
+    await session.execute(
+        statement.on_conflict_do_update(
+            index_elements=[CheckIn.round_id, CheckIn.pair_id, CheckIn.person_id],
+            set_={
+                "met": new.met,
+                "usefulness": new.usefulness,
+                "obstacle": new.obstacle,
+                "note": new.note,
+                "answered_at": func.now(),
+            },
+        ),
+        rows,
+    )
+    return [FirstAnswer(row["id"], row["pair_id"]) for row in rows if row["pair_id"] not in answered]
+
+
+async def save_survey(
+    session: AsyncSession, round_: Round, person_id: UUID, sides: Sides, entries: Iterable[SurveyEntry]
+) -> list[FirstAnswer]:
+    """Inserts or replaces one row a pair (`round_` is locked); answers those that are first answers."""
+    rows = [
+        _row(round_, person_id, sides, entry)
+        | {"usefulness": entry.usefulness, "would_repeat": entry.would_repeat, "comment": entry.comment}
+        for entry in entries
+    ]
+    answered = await _answered(session, round_, RoundKind.SURVEY, person_id, [row["pair_id"] for row in rows])
+    statement = insert(SurveyResponse)
+    new = statement.excluded
+    await session.execute(
+        statement.on_conflict_do_update(
+            index_elements=[SurveyResponse.round_id, SurveyResponse.pair_id, SurveyResponse.person_id],
+            set_={
+                "usefulness": new.usefulness,
+                "would_repeat": new.would_repeat,
+                "comment": new.comment,
+                "answered_at": func.now(),
+            },
+        ),
+        rows,
+    )
+    return [FirstAnswer(row["id"], row["pair_id"]) for row in rows if row["pair_id"] not in answered]
+
+
+async def read_round(
+    session: AsyncSession, organization_id: UUID, round_id: UUID, kind: RoundKind | None = None
+) -> Round:
+    """Raises NotFound for an unknown round and for one of another kind."""
+    round_ = await session.scalar(
+        select(Round)
+        .where(Round.organization_id == organization_id, Round.id == round_id)
+        .execution_options(populate_existing=True)
+    )
+    if round_ is None or (kind is not None and round_.kind != kind):
+        raise NotFound("There is no such round.", code="round_not_found")
+    return round_
+
+
+async def _asked_pairs(session: AsyncSession, request: OpenRound) -> set[UUID]:
+    """The pairs that the round asks about, without those that it no longer does."""
+    found = await session.scalars(
+        select(RoundRecipient.subject_id)
+        .where(
+            RoundRecipient.organization_id == request.organization_id,
+            RoundRecipient.round_id == request.round_id,
+            RoundRecipient.excused_at.is_(None),
+        )
+        .distinct()
+    )
+    return set(found)
+
+
+async def _partner_notes(
+    session: AsyncSession, organization_id: UUID, person_id: UUID, pair_ids: Collection[UUID]
+) -> dict[UUID, str]:
+    """The newest note that the other side of each pair left; a note is for the pair alone."""
+    found = await session.execute(
+        select(CheckIn.pair_id, CheckIn.note)
+        .ext(distinct_on(CheckIn.pair_id))
+        .where(
+            CheckIn.organization_id == organization_id,
+            CheckIn.pair_id.in_(pair_ids),
+            CheckIn.person_id != person_id,
+            CheckIn.note != "",
+        )
+        .order_by(CheckIn.pair_id, CheckIn.answered_at.desc())
+    )
+    return {row.pair_id: row.note for row in found}
+
+
+async def _answered(
+    session: AsyncSession, round_: Round, kind: RoundKind, person_id: UUID, pair_ids: Collection[UUID]
+) -> set[UUID]:
+    table = CheckIn if kind is RoundKind.CHECK_IN else SurveyResponse
+    found = await session.scalars(
+        select(table.pair_id).where(
+            table.organization_id == round_.organization_id,
+            table.round_id == round_.id,
+            table.person_id == person_id,
+            table.pair_id.in_(pair_ids),
+        )
+    )
+    return set(found)
+
+
+def _row(round_: Round, person_id: UUID, sides: Sides, entry: CheckInEntry | SurveyEntry) -> dict[str, Any]:
+    return {
+        "id": uuid4(),
+        "organization_id": round_.organization_id,
+        "cycle_id": round_.cycle_id,
+        "round_id": round_.id,
+        "pair_id": entry.pair_id,
+        "person_id": person_id,
+        "side": sides[entry.pair_id],
+    }
+
+
+def _side(pair: AskedPair, person_id: UUID) -> Side:
+    return Side.MENTOR if pair.mentor_id == person_id else Side.MENTEE

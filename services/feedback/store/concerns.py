@@ -1,0 +1,204 @@
+"""SQL of concerns. Each change locks the concern's row and tells its event in the same transaction."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from uuid import UUID, uuid4
+
+from sqlalchemy import func, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.feedback.models import Concern
+from services.feedback.resources import ConcernPage, ConcernResource
+from services.feedback.rules.concerns import ConcernNotFound, ConcernStatus, Participant, Told, climbs
+from shared.contracts.events import ConcernEscalated, ConcernRaised, ConcernResolved
+from shared.contracts.feedback import ConcernReason, ConcernRung, ConcernState, EscalateConcern
+from shared.contracts.rounds import CloseReason, RoundKind, RoundState
+from shared.events import emit
+from shared.http.paging import encode_cursor
+from shared.rounds.models import Round, RoundRecipient
+
+
+async def raise_concerns(
+    session: AsyncSession, round_: Round, reason: ConcernReason, participants: Sequence[Participant]
+) -> int:
+    """Opens a concern about each participant, unless one is open for this reason or this round raised it before.
+    Emits `concern.raised` for each new one and answers how many there are."""
+    rows = [
+        {
+            "id": uuid4(),
+            "organization_id": round_.organization_id,
+            "cycle_id": round_.cycle_id,
+            "round_id": round_.id,
+            "pair_id": participant.pair_id,
+            "person_id": participant.person_id,
+            "reason": reason,
+            "state": ConcernStatus.OPEN,
+        }
+        for participant in participants
+    ]
+    if not rows:
+        return 0
+    raised = await session.execute(
+        insert(Concern).on_conflict_do_nothing().returning(Concern.id, Concern.pair_id), rows
+    )
+    events = [
+        ConcernRaised(concern_id=concern_id, cycle_id=round_.cycle_id, pair_id=pair_id, reason=reason)
+        for concern_id, pair_id in raised
+    ]
+    await emit(session, round_.organization_id, *events)
+    return len(events)
+
+
+async def read_misses(session: AsyncSession, round_: Round) -> dict[Participant, set[int]]:
+    """The closed check-in rounds of the cycle, up to this one, that each participant who missed this one missed.
+
+    Who was excused, as the pair ended, missed nothing; neither did anybody in a round that a cancellation closed.
+    """
+    missed_now = select(RoundRecipient.person_id).where(
+        RoundRecipient.organization_id == round_.organization_id,
+        RoundRecipient.round_id == round_.id,
+        RoundRecipient.answered_at.is_(None),
+        RoundRecipient.excused_at.is_(None),
+    )
+    found = await session.execute(
+        select(RoundRecipient.subject_id, RoundRecipient.person_id, Round.number)
+        .join(Round, Round.id == RoundRecipient.round_id)
+        .where(
+            Round.organization_id == round_.organization_id,
+            Round.cycle_id == round_.cycle_id,
+            Round.kind == RoundKind.CHECK_IN,
+            Round.number <= round_.number,
+            Round.state == RoundState.CLOSED,
+            Round.close_reason != CloseReason.CANCELLED,
+            RoundRecipient.organization_id == round_.organization_id,
+            RoundRecipient.answered_at.is_(None),
+            RoundRecipient.excused_at.is_(None),
+            RoundRecipient.person_id.in_(missed_now),
+        )
+    )
+    misses = defaultdict[Participant, set[int]](set)
+    for pair_id, person_id, number in found:
+        misses[Participant(pair_id, person_id)].add(number)
+    return dict(misses)
+
+
+async def read_told(session: AsyncSession, round_: Round) -> dict[Participant, list[Told]]:
+    """The cycle's concerns about missed check-ins, by participant."""
+    found = await session.execute(
+        select(Concern.pair_id, Concern.person_id, Round.number, Concern.state)
+        .join(Round, Round.id == Concern.round_id)
+        .where(
+            Round.organization_id == round_.organization_id,
+            Concern.organization_id == round_.organization_id,
+            Concern.cycle_id == round_.cycle_id,
+            Concern.reason == ConcernReason.MISSED_CHECK_INS,
+        )
+    )
+    told = defaultdict[Participant, list[Told]](list)
+    for pair_id, person_id, number, state in found:
+        told[Participant(pair_id, person_id)].append(Told(number, state == ConcernStatus.OPEN))
+    return dict(told)
+
+
+async def escalate_concern(session: AsyncSession, request: EscalateConcern) -> ConcernState:
+    """Records a rung once, while the concern is open. Emits `concern.escalated`. Raises ConcernNotFound."""
+    concern = await _lock(session, request.organization_id, request.concern_id)
+    if concern.state != ConcernStatus.OPEN:
+        return ConcernState(open=False)
+    if climbs(ConcernRung(concern.rung) if concern.rung else None, request.rung):
+        concern.rung = request.rung
+        concern.escalated_at = await session.scalar(select(func.now()))
+        await session.flush()
+        event = ConcernEscalated(concern_id=concern.id, cycle_id=concern.cycle_id, rung=request.rung)
+        await emit(session, request.organization_id, event)
+    return ConcernState(open=True)
+
+
+async def resolve_concern(
+    session: AsyncSession, organization_id: UUID, concern_id: UUID, key_id: str
+) -> ConcernResource:
+    """Resolves it once; a repeat answers what stands. Emits `concern.resolved`. Raises ConcernNotFound."""
+    concern = await _lock(session, organization_id, concern_id)
+    if concern.state == ConcernStatus.OPEN:
+        concern.state = ConcernStatus.RESOLVED
+        concern.resolved_at = await session.scalar(select(func.now()))
+        concern.resolved_by = key_id
+        await session.flush()
+        await emit(session, organization_id, ConcernResolved(concern_id=concern.id, cycle_id=concern.cycle_id))
+    return _resource(concern)
+
+
+async def resolve_cycle(session: AsyncSession, organization_id: UUID, cycle_id: UUID) -> int:
+    """Resolves what is open in a cycle that is over. Emits `concern.resolved` for each; answers how many."""
+    locked = await session.scalars(
+        select(Concern.id)
+        .where(
+            Concern.organization_id == organization_id,
+            Concern.cycle_id == cycle_id,
+            Concern.state == ConcernStatus.OPEN,
+        )
+        .order_by(Concern.id)
+        .with_for_update()
+    )
+    concern_ids = list(locked)
+    await session.execute(
+        update(Concern)
+        .where(
+            Concern.organization_id == organization_id,
+            Concern.cycle_id == cycle_id,
+            Concern.id.in_(concern_ids),
+        )
+        .values(state=ConcernStatus.RESOLVED, resolved_at=func.now())
+    )
+    events: Iterable[ConcernResolved] = (ConcernResolved(concern_id=id, cycle_id=cycle_id) for id in concern_ids)
+    await emit(session, organization_id, *events)
+    return len(concern_ids)
+
+
+async def read_concerns(
+    session: AsyncSession,
+    organization_id: UUID,
+    cycle_id: UUID,
+    state: ConcernStatus | None,
+    after: UUID | None,
+    limit: int,
+) -> ConcernPage:
+    """One page of the cycle's concerns, in id order."""
+    query = select(Concern).where(Concern.organization_id == organization_id, Concern.cycle_id == cycle_id)
+    if state is not None:
+        query = query.where(Concern.state == state)
+    if after is not None:
+        query = query.where(Concern.id > after)
+    found = (await session.scalars(query.order_by(Concern.id).limit(limit + 1))).all()
+    items = tuple(_resource(concern) for concern in found[:limit])
+    return ConcernPage(items=items, next=encode_cursor(items[-1].id) if len(found) > limit else None)
+
+
+async def _lock(session: AsyncSession, organization_id: UUID, concern_id: UUID) -> Concern:
+    concern = await session.scalar(
+        select(Concern)
+        .where(Concern.organization_id == organization_id, Concern.id == concern_id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    if concern is None:
+        raise ConcernNotFound("There is no such concern.")
+    return concern
+
+
+def _resource(concern: Concern) -> ConcernResource:
+    return ConcernResource(
+        id=concern.id,
+        cycle_id=concern.cycle_id,
+        round_id=concern.round_id,
+        pair_id=concern.pair_id,
+        person_id=concern.person_id,
+        reason=ConcernReason(concern.reason),
+        rung=ConcernRung(concern.rung) if concern.rung else None,
+        state=ConcernStatus(concern.state),
+        raised_at=concern.raised_at,
+        escalated_at=concern.escalated_at,
+        resolved_at=concern.resolved_at,
+        resolved_by=concern.resolved_by,
+    )

@@ -1,0 +1,94 @@
+"""SQL of reports: the facts that go into one, and the stored result."""
+
+from uuid import UUID
+
+from sqlalchemy import func, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.feedback.models import CheckIn, StoredReport, SurveyResponse
+from services.feedback.resources import ReportResource
+from services.feedback.rules.report import CheckInFact, Report, RoundFact, SurveyFact
+from shared.contracts.events import ReportCompiledEvent
+from shared.contracts.matching import Side
+from shared.errors import NotFound
+from shared.events import emit
+from shared.rounds.models import Round, RoundRecipient
+from shared.rounds.store import read_rounds
+
+
+class ReportNotReady(NotFound):
+    code = "report_not_ready"
+
+
+async def read_round_facts(session: AsyncSession, organization_id: UUID, cycle_id: UUID) -> list[RoundFact]:
+    """The cycle's rounds in the order they opened, with how many different people each asked."""
+    found = await session.execute(
+        select(RoundRecipient.round_id, func.count(RoundRecipient.person_id.distinct()))
+        .join(Round, Round.id == RoundRecipient.round_id)
+        .where(
+            Round.organization_id == organization_id,
+            Round.cycle_id == cycle_id,
+            RoundRecipient.organization_id == organization_id,
+            RoundRecipient.excused_at.is_(None),
+        )
+        .group_by(RoundRecipient.round_id)
+    )
+    people: dict[UUID, int] = dict(found.all())
+    rounds = await read_rounds(session, organization_id, cycle_id)
+    return [RoundFact(counts, people.get(counts.id, 0)) for counts in rounds]
+
+
+async def read_check_ins(session: AsyncSession, organization_id: UUID, cycle_id: UUID) -> list[CheckInFact]:
+    """Every check-in of the cycle, without its note."""
+    found = await session.execute(
+        select(CheckIn.person_id, CheckIn.side, CheckIn.met, CheckIn.usefulness, CheckIn.obstacle).where(
+            CheckIn.organization_id == organization_id, CheckIn.cycle_id == cycle_id
+        )
+    )
+    return [CheckInFact(row.person_id, Side(row.side), row.met, row.usefulness, row.obstacle) for row in found]
+
+
+async def read_surveys(session: AsyncSession, organization_id: UUID, cycle_id: UUID) -> list[SurveyFact]:
+    """Every survey answer of the cycle, without its comment."""
+    found = await session.execute(
+        select(
+            SurveyResponse.person_id, SurveyResponse.side, SurveyResponse.usefulness, SurveyResponse.would_repeat
+        ).where(SurveyResponse.organization_id == organization_id, SurveyResponse.cycle_id == cycle_id)
+    )
+    return [SurveyFact(row.person_id, Side(row.side), row.usefulness, row.would_repeat) for row in found]
+
+
+async def save_report(session: AsyncSession, organization_id: UUID, cycle_id: UUID, report: Report) -> None:
+    """Stores the cycle's report; a repeat replaces it. Emits `report.compiled` the first time only."""
+    document = report.model_dump(mode="json")
+    first = await session.scalar(
+        insert(StoredReport)
+        .values(cycle_id=cycle_id, organization_id=organization_id, outcome=report.outcome, document=document)
+        .on_conflict_do_nothing(index_elements=[StoredReport.cycle_id])
+        .returning(StoredReport.cycle_id)
+    )
+    if first is not None:
+        await emit(session, organization_id, ReportCompiledEvent(cycle_id=cycle_id, outcome=report.outcome))
+        return
+    row = await session.scalar(
+        select(StoredReport)
+        .where(StoredReport.organization_id == organization_id, StoredReport.cycle_id == cycle_id)
+        .with_for_update()
+    )
+    if row is not None:
+        row.outcome, row.document = report.outcome, document
+        await session.flush()
+
+
+async def read_report(session: AsyncSession, organization_id: UUID, cycle_id: UUID) -> ReportResource:
+    """Raises ReportNotReady (404) until the report is compiled."""
+    row = await session.scalar(
+        select(StoredReport).where(StoredReport.organization_id == organization_id, StoredReport.cycle_id == cycle_id)
+    )
+    if row is None:
+        raise ReportNotReady(
+            "There is no report of this cycle: it is compiled when the cycle ends. "
+            "Look at GET /v1/cycles/{id} for its stage and ask again when it is over."
+        )
+    return ReportResource(cycle_id=cycle_id, compiled_at=row.compiled_at, **dict(Report.model_validate(row.document)))

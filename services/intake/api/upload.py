@@ -1,0 +1,91 @@
+"""Taking an uploaded file in without letting it grow past the limit, in memory or on disk."""
+
+from collections.abc import AsyncGenerator
+from typing import NamedTuple
+
+from fastapi import Request
+from starlette.datastructures import UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
+
+from services.intake.importing.columns import ColumnMap
+from services.intake.importing.problems import FileTooLarge, FileTypeUnknown
+from shared.errors import BadRequest
+
+MAX_BYTES = 20 * 1024 * 1024
+MAX_MAP_BYTES = 100 * 1024
+SPARE = 64 * 1024  # for the multipart form's own lines
+
+REQUEST_BODY = {
+    "required": True,
+    "content": {
+        "multipart/form-data": {
+            "schema": {
+                "type": "object",
+                "required": ["file"],
+                "properties": {
+                    "file": {"type": "string", "format": "binary", "description": "CSV, at most 20 MB, 100,000 rows"},
+                    "columns": {"type": "string", "format": "binary", "description": "column mapping, TOML"},
+                },
+            }
+        },
+        "text/csv": {"schema": {"type": "string", "description": "the CSV file alone"}},
+    },
+}
+
+
+class Upload(NamedTuple):
+    file: bytes
+    column_map: ColumnMap
+
+
+async def read_upload(request: Request) -> Upload:
+    """The export and its mapping. Raises FileTooLarge, FileTypeUnknown, BadRequest, ColumnsInvalid."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind == "text/csv":
+        file = b"".join([chunk async for chunk in _limited(request, MAX_BYTES)])
+        return Upload(file, ColumnMap())
+    if kind != "multipart/form-data":
+        raise FileTypeUnknown("Send the file as multipart/form-data (file, columns) or alone as text/csv.")
+    return await _read_form(request)
+
+
+async def _read_form(request: Request) -> Upload:
+    stream = _limited(request, MAX_BYTES + MAX_MAP_BYTES + SPARE)
+    try:
+        form = await MultiPartParser(
+            request.headers, stream, max_files=2, max_fields=2, max_part_size=MAX_BYTES + SPARE
+        ).parse()
+    except (MultiPartException, KeyError, UnicodeDecodeError):
+        raise BadRequest(
+            "The multipart form cannot be read: it has a file part and at most one columns part.", code="bad_form"
+        ) from None
+    try:
+        file, columns = form.get("file"), form.get("columns")
+        if file is None:
+            raise BadRequest("The form has no part named file.", code="file_missing")
+        data = await _bytes_of(file)
+        if len(data) > MAX_BYTES:
+            raise _too_large()
+        mapping = await _bytes_of(columns) if columns is not None else b""
+        if len(mapping) > MAX_MAP_BYTES:
+            raise FileTooLarge("The column mapping is larger than 100 kB.")
+        return Upload(data, ColumnMap.from_toml(mapping))
+    finally:
+        await form.close()
+
+
+async def _bytes_of(part: UploadFile | str) -> bytes:
+    return await part.read() if isinstance(part, UploadFile) else part.encode()
+
+
+async def _limited(request: Request, limit: int) -> AsyncGenerator[bytes, None]:
+    size = 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > limit:
+            raise _too_large()
+        yield chunk
+
+
+def _too_large() -> FileTooLarge:
+    return FileTooLarge("The file is larger than 20 MB; split it or leave out columns.")

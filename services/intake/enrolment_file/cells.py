@@ -1,0 +1,160 @@
+"""What the cells of an enrolments file mean: roles, topics with levels, capacities, languages, meeting windows, people.
+
+Parsers raise `BadCell`, whose text says what would do and never repeats the cell.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from services.intake.enrolment_file.vocabulary import (
+    BOTH,
+    DAYS,
+    DECLINED,
+    EMPTY,
+    FILLERS,
+    HALVES,
+    LANGUAGES,
+    LEVELS,
+    MENTEE,
+    MENTOR,
+    NO,
+    WHOLE,
+    YES,
+)
+from services.intake.importing.cells import BadCell, clean, parse_language
+from shared.contracts.intake import EnrolmentRole, MeetingWindow, TeachingLevel
+
+MOST_PLACES = 50
+WORK_WEEK = ("mon", "tue", "wed", "thu", "fri")
+
+
+class Skill(NamedTuple):
+    label: str
+    level: TeachingLevel | None
+    """None: nothing is said."""
+
+
+def is_empty(cell: str) -> bool:
+    return not cell or cell.casefold() in EMPTY
+
+
+def split(cell: str) -> list[str]:
+    """The entries of a list: between semicolons, bars and line breaks, else between commas."""
+    parts = re.split(r"[;|\n\r•]", cell)
+    if len(parts) == 1:
+        parts = _outside_brackets(cell)
+    return [part for part in map(clean, parts) if not is_empty(part)]
+
+
+def parse_role(cell: str, named: Mapping[str, str]) -> EnrolmentRole | None:
+    """None for who does not take part. `named` maps further cells. Raises BadCell."""
+    if word := named.get(cell.casefold()):
+        return None if word == "none" else EnrolmentRole(word)
+    words = set(_words(re.sub(r"(?<=\w)[:*_/]-?in(nen)?\b", "", cell.casefold())))
+    if _plain(cell) in DECLINED:
+        return None
+    mentor, mentee = bool(words & MENTOR), bool(words & MENTEE)
+    if words & BOTH or (mentor and mentee):
+        return EnrolmentRole.BOTH
+    if mentor or mentee:
+        return EnrolmentRole.MENTOR if mentor else EnrolmentRole.MENTEE
+    raise BadCell("is not a role; write mentor, mentee, both or none, or add it to [enrolments.roles]")
+
+
+def parse_skill(entry: str, named: Mapping[str, str], is_topic: bool) -> Skill:
+    """`Generative AI:expert`, `Generative AI = 3`, `Generative AI (good)`. `is_topic` tells that the whole entry is
+    known as a topic. Raises BadCell."""
+    if is_topic:
+        return Skill(entry, None)
+    if found := re.fullmatch(r"(.+?)\s*[(\[]([^()\[\]]+)[)\]]", entry):
+        level = _level(found[2], named)
+        return Skill(entry, None) if level is None else Skill(found[1], level)
+    if found := re.fullmatch(r"(.+?)\s*[:=]\s*([^:=]+)", entry):
+        level = _level(found[2], named)
+        if level is None:
+            raise BadCell(
+                "has a level that is not known; write basics, good or expert (or 1, 2, 3) behind the colon, "
+                "or add the word to [enrolments.levels]"
+            )
+        return Skill(found[1], level)
+    return Skill(entry, None)
+
+
+def parse_places(cell: str) -> int:
+    """A whole number from 1 to MOST_PLACES, as `2`, `2.0` or `up to 2`. Raises BadCell."""
+    numbers = re.findall(r"\d+", re.sub(r"[.,]0+\b", "", cell))
+    if len(numbers) != 1 or len(numbers[0]) > 4 or "-" in cell or not 1 <= int(numbers[0]) <= MOST_PLACES:
+        raise BadCell(f"is not a capacity; write a whole number from 1 to {MOST_PLACES}")
+    return int(numbers[0])
+
+
+def parse_languages(cell: str, named: Mapping[str, str]) -> list[str]:
+    """Codes, each once; `German (native)` is `de`. Raises BadCell."""
+    names = {**LANGUAGES, **named}
+    entries = (part for entry in split(cell) for part in re.split(r"[,/&+]| and | und | et ", entry))
+    bare = (clean(re.sub(r"\([^()]*\)", "", entry)) for entry in entries)
+    return list(dict.fromkeys(parse_language(entry, names) for entry in bare if entry))
+
+
+def parse_windows(cell: str) -> list[MeetingWindow]:
+    """`mon-am; tue-pm`, `Monday morning`, `Mo vormittags`, `Mon-Wed`, `afternoons`. Raises BadCell."""
+    found: dict[MeetingWindow, None] = {}
+    for entry in split(cell):
+        days, halves = _days_and_halves(entry)
+        for day in days or WORK_WEEK:
+            for half in halves or ("am", "pm"):
+                found[MeetingWindow(f"{day}-{half}")] = None
+    return [window for window in MeetingWindow if window in found]
+
+
+def parse_yes(cell: str) -> bool:
+    """Raises BadCell."""
+    word = _plain(cell)
+    if word in YES | NO:
+        return word in YES
+    raise BadCell("is neither yes nor no")
+
+
+def _days_and_halves(entry: str) -> tuple[list[str], list[str]]:
+    """Of one entry; no days means all, and no halves both. Raises BadCell."""
+    plain = re.sub(r"\b([ap])\.? ?m\b\.?", r"\1m", _plain(entry))
+    days: list[str] = []
+    for first, last in _ranges(plain):
+        days += WORK_WEEK[WORK_WEEK.index(first) : WORK_WEEK.index(last) + 1]
+    words = _words(plain)
+    days += [DAYS[word] for word in words if word in DAYS]
+    halves = [HALVES[word] for word in words if word in HALVES]
+    known = DAYS.keys() | HALVES.keys() | WHOLE | FILLERS
+    alone = not days and halves and not any(len(word) > 2 for word in words if word in HALVES)
+    if set(words) - known or not (days or halves or WHOLE & set(words)) or alone:
+        raise BadCell("is not a meeting window; write mon-am, mon-pm, tue-am … fri-pm, with ; between them")
+    return days, halves
+
+
+def _ranges(plain: str) -> Iterator[tuple[str, str]]:
+    """`Mon-Wed`, `Monday to Friday`."""
+    for found in re.finditer(r"([a-z]+)\.?\s*(?:-|–|\bto\b|\bbis\b)\s*([a-z]+)", plain):
+        if found[1] in DAYS and found[2] in DAYS:
+            yield DAYS[found[1]], DAYS[found[2]]
+
+
+def _level(word: str, named: Mapping[str, str]) -> TeachingLevel | None:
+    if given := named.get(clean(word).casefold()):
+        return TeachingLevel[given.upper()]
+    return LEVELS.get(_plain(word).replace(" ", "-"))
+
+
+def _outside_brackets(cell: str) -> list[str]:
+    return re.split(r",(?![^()]*\))", cell)
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"[^\W_]+", _plain(text))
+
+
+def _plain(text: str) -> str:
+    """In lower case, without accents."""
+    apart = unicodedata.normalize("NFKD", clean(text).casefold())
+    return "".join(letter for letter in apart if not unicodedata.combining(letter))

@@ -1,0 +1,109 @@
+"""The column mapping of `upward match`: that of the HRIS import, and a table for the enrolments beside it.
+
+[enrolments]                     # our field = the file's header, or several; "" means: do not use this field
+email = "Work e-mail"            # who enrolled; or employee_id, name, or person (any of the three)
+role = "I take part as"
+topics_taught = ["Skill 1", "Skill 2"]
+topics_wanted = "What I want to learn"
+# also: topics (taught or wanted, as the role says), capacity, mentor_capacity, mentee_capacity, languages,
+# meeting_windows, preferred, avoided, waited, past_partners
+
+[enrolments.formats]             # of this file alone
+delimiter = ";"
+encoding = "cp1250"
+names = "last-first"
+
+[enrolments.roles]               # cell = mentor, mentee, both or none
+"Digital buddy" = "mentor"
+
+[enrolments.levels]              # word = basics, good or expert
+"Black belt" = "expert"
+"""
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal, NamedTuple
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+
+from services.intake.enrolment_file.problems import FileProblem, FilesInvalid, of_model
+from services.intake.importing.cells import clean
+from services.intake.importing.columns import ColumnMap, Formats, Header
+
+TABLE = "enrolments"
+
+
+def _several(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+def _folded(value: Any) -> Any:
+    return {clean(str(cell)).casefold(): word for cell, word in value.items()} if isinstance(value, dict) else value
+
+
+Headers = Annotated[tuple[Header, ...] | None, BeforeValidator(_several)]
+Roles = Annotated[dict[str, Literal["mentor", "mentee", "both", "none"]], BeforeValidator(_folded)]
+Levels = Annotated[dict[str, Literal["basics", "good", "expert"]], BeforeValidator(_folded)]
+
+
+class EnrolmentColumns(BaseModel):
+    """The table `[enrolments]`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
+
+    email: Headers = None
+    employee_id: Headers = None
+    name: Headers = None
+    person: Headers = None
+    role: Headers = None
+    topics: Headers = None
+    topics_taught: Headers = None
+    topics_wanted: Headers = None
+    capacity: Headers = None
+    mentor_capacity: Headers = None
+    mentee_capacity: Headers = None
+    languages: Headers = None
+    meeting_windows: Headers = None
+    preferred: Headers = None
+    avoided: Headers = None
+    waited: Headers = None
+    past_partners: Headers = None
+    formats: Formats = Formats()
+    roles: Roles = {}
+    levels: Levels = {}
+
+    def headers(self) -> dict[str, tuple[str, ...]]:
+        """The headers that were named, by our field; none where a field is not to be used."""
+        named = self.model_dump(exclude={"formats", "roles", "levels"}, exclude_none=True)
+        return {field: tuple(header for header in headers if header) for field, headers in named.items()}
+
+
+class Mapping(NamedTuple):
+    people: ColumnMap
+    enrolments: EnrolmentColumns
+
+
+def read_mapping(path: Path | None) -> Mapping:
+    """Raises FilesInvalid."""
+    if path is None:
+        return Mapping(ColumnMap(), EnrolmentColumns())
+    try:
+        document = tomllib.loads(path.read_bytes().decode("utf-8-sig"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        where = str(error) if isinstance(error, tomllib.TOMLDecodeError) else "it is not UTF-8"
+        raise FilesInvalid([FileProblem(path.name, 0, "", "", f"This is not a TOML file: {where}.")]) from None
+    table = document.pop(TABLE, {})
+    problems: list[FileProblem] = []
+    found: list[BaseModel] = []
+    parts: tuple[tuple[type[BaseModel], Any, str], ...] = ((ColumnMap, document, ""), (EnrolmentColumns, table, TABLE))
+    for model, value, start in parts:
+        try:
+            found.append(model.model_validate(value))
+        except ValidationError as error:
+            problems += of_model(path.name, error, model, start)
+    if problems:
+        raise FilesInvalid(problems)
+    people, enrolments = found
+    assert isinstance(people, ColumnMap)
+    assert isinstance(enrolments, EnrolmentColumns)
+    return Mapping(people, enrolments)

@@ -1,0 +1,108 @@
+"""What is wrong with a file that was given on the command line: the file, the line, the column, our field, and what to
+do about it. No cell is repeated, as cells are personal data and terminals are copied into tickets."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+SHOWN = 40
+"""Problems that are listed; of more, the number is said."""
+WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
+"""How the files of spreadsheet programs begin."""
+
+
+class FileProblem(NamedTuple):
+    """One thing to mend. `line` counts physical lines from 1, 0 means the file as such; `column` is the header's own
+    text, `field` our name of what it holds; both may be empty."""
+
+    file: str
+    line: int
+    column: str
+    field: str
+    reason: str
+
+    def __str__(self) -> str:
+        places = [self.file]
+        if self.line:
+            places.append(f"line {self.line}")
+        if self.column and self.column != self.field:
+            places.append(f'column "{self.column}"{f" ({self.field})" if self.field else ""}')
+        elif self.field:
+            places.append(self.field)
+        return f"{', '.join(places)}: {self.reason}"
+
+
+class FilesInvalid(Exception):
+    """The files cannot be used; nothing was written."""
+
+    def __init__(self, problems: Sequence[FileProblem], advice: str = "") -> None:
+        self.problems = tuple(problems)
+        lines = ["Nothing was written. Mend:", *listed(problems)]
+        super().__init__("\n".join([*lines, advice] if advice else lines))
+
+
+def listed(problems: Sequence[FileProblem], most: int = SHOWN) -> list[str]:
+    """A line each, and how many more there are."""
+    lines = [f"  {problem}" for problem in problems[:most]]
+    return [*lines, f"  … and {len(problems) - most} more."] if len(problems) > most else lines
+
+
+def of_import(file: str, errors: Iterable[Mapping[str, Any]], fields: Mapping[str, str]) -> list[FileProblem]:
+    """The problems of the HRIS import, which name line and column. `fields` are our names by the file's headers."""
+    return [
+        FileProblem(
+            file,
+            int(error["line"]),
+            str(error["column"]),
+            fields.get(str(error["column"]), str(error["column"])),
+            str(error["reason"]).replace(" nor in the directory", ""),
+        )
+        for error in errors
+    ]
+
+
+def of_model(file: str, error: ValidationError, model: type[BaseModel], start: str = "") -> list[FileProblem]:
+    """The problems of a policy or a mapping, by field. `start` is where the model stands in the file."""
+    problems = []
+    for found in error.errors(include_url=False, include_input=False):
+        place = [str(part) for part in found["loc"]]
+        reason = _reason(found, model)
+        if not place and (first := reason.split(" ", 1)[0]) in model.model_fields:
+            place = [first]
+        field = ".".join([start, *place] if start else place)
+        problems.append(FileProblem(file, 0, "", field, reason if reason.endswith("?") else f"{reason}."))
+    return problems
+
+
+def _reason(found: ErrorDetails, model: type[BaseModel]) -> str:
+    if found["type"] == "extra_forbidden":
+        known = _fields(model, found["loc"][:-1])
+        near = get_close_matches(str(found["loc"][-1]), known, 1, 0.8)
+        return f"there is no such field; {f'is {near[0]} meant?' if near else 'there are ' + ', '.join(known)}"
+    if found["type"] == "model_type":
+        return "write an object, with fields and values"
+    return found["msg"].removeprefix("Value error, ").replace("valid tuple", "list")
+
+
+def _fields(model: type[BaseModel], place: tuple[int | str, ...]) -> list[str]:
+    """The names of the fields of the part of a model that stands at this place."""
+    for name in place:
+        part = model.model_fields[str(name)].annotation if str(name) in model.model_fields else None
+        model = part if isinstance(part, type) and issubclass(part, BaseModel) else model
+    return list(model.model_fields)
+
+
+def read_bytes(path: Path) -> bytes:
+    """Raises FilesInvalid for what cannot be a CSV file, or cannot be read."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise FilesInvalid([FileProblem(path.name, 0, "", "", f"cannot be read: {error.strerror}.")]) from None
+    if data.startswith(WORKBOOKS):
+        reason = "This is a workbook of a spreadsheet program; save its sheet as CSV (UTF-8)."
+        raise FilesInvalid([FileProblem(path.name, 1, "", "", reason)])
+    return data

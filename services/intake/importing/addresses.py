@@ -1,0 +1,50 @@
+"""E-mail addresses for exports that have none: `given.family@domain`, each once, the same at every import."""
+
+from collections.abc import Collection, Sequence
+from typing import NamedTuple
+
+from services.intake.importing.names import PersonName, slug
+
+
+class Addressee(NamedTuple):
+    """Someone without an address. Who has the shorter or smaller id comes first and gets the plain address, so that
+    the order of the rows does not matter."""
+
+    name: PersonName
+    external_id: str | None
+    line: int
+
+
+def derive_addresses(people: Sequence[Addressee], domain: str, taken: Collection[str]) -> list[str | None]:
+    """One address for each person, in the order given, none of them in `taken`. Namesakes get their id as a suffix,
+    or a number; None for a name without letters that an address can hold, and no id."""
+    used = set(taken)
+    derived: list[str | None] = [None] * len(people)
+
+    def seniority(index: int) -> tuple[int, str, int]:
+        person = people[index]
+        return (len(person.external_id or "~" * 101), person.external_id or "", person.line)
+
+    for index in sorted(range(len(people)), key=seniority):
+        local = _local_part(people[index])
+        if local is None:
+            continue
+        suffix = slug(people[index].external_id or "")
+        candidates = [local, f"{local}.{suffix}"] if suffix else [local]
+        number = 2
+        while (email := f"{candidates.pop(0)}@{domain}") in used:
+            if not candidates:
+                candidates = [f"{local}.{suffix}-{number}" if suffix else f"{local}{number}"]
+                number += 1
+        used.add(email)
+        derived[index] = email
+    return derived
+
+
+def _local_part(person: Addressee) -> str | None:
+    given = slug(person.name.given_name).split("-")[0]
+    family = slug(person.name.family_name)
+    words = [word for word in (given, family) if word]
+    if not words and (number := slug(person.external_id or "")):
+        words = ["person", number]
+    return ".".join(words)[:48].strip(".-") or None

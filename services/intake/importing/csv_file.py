@@ -1,0 +1,128 @@
+"""From bytes to rows: encoding, delimiter and quoting of the CSV files that HR systems and spreadsheets write.
+
+UTF-8 with or without a byte-order mark, UTF-16 with one, else Windows-1252. The delimiter is the one of comma,
+semicolon, tab and bar that splits the header into most cells; Excel's `sep=;` line is obeyed. Every row keeps the
+physical line it starts on, also when quoted cells hold line breaks.
+"""
+
+import codecs
+import csv
+import io
+import re
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+from services.intake.importing.problems import unusable
+
+if TYPE_CHECKING:
+    from _csv import Reader
+
+MAX_ROWS = 100_000
+DELIMITERS = (",", ";", "\t", "|")
+UTF8_LETTER = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
+SEPARATOR_LINE = re.compile(r"^sep=(.)\s*$", re.IGNORECASE)
+
+
+class Row(NamedTuple):
+    line: int
+    cells: list[str]
+
+
+class Table(NamedTuple):
+    header: Row
+    rows: list[Row]
+    """Without blank rows; each has as many cells as it was written with."""
+
+
+def read_table(data: bytes, *, encoding: str | None = None, delimiter: str | None = None) -> Table:
+    """The header and the rows below it. Raises ImportInvalid for a file that cannot be read."""
+    lines = list(io.StringIO(decode(data, encoding), newline=""))
+    first = 0
+    if lines and (found := SEPARATOR_LINE.match(lines[0])):
+        delimiter, first = delimiter or found[1], 1
+    rows = _rows(lines, first, delimiter or _sniff(lines[first:]))
+    header = next(rows, None)
+    if header is None:
+        raise unusable(1, "", "The file is empty; its first line must name the columns.")
+    kept: list[Row] = []
+    for row in rows:
+        if len(kept) == MAX_ROWS:
+            raise unusable(row.line, "", f"The file has more than {MAX_ROWS} rows; split it.")
+        kept.append(row)
+    if not kept:
+        raise unusable(header.line, "", "The file has a header and no rows below it.")
+    return Table(header, kept)
+
+
+def decode(data: bytes, encoding: str | None = None) -> str:
+    """The file's text. Raises ImportInvalid when it is not text in an encoding that can be told."""
+    if encoding is None:
+        encoding = _encoding(data)
+    try:
+        text = data.decode(encoding)
+    except UnicodeError as error:
+        raise unusable(
+            data.count(b"\n", 0, getattr(error, "start", 0)) + 1,
+            "",
+            f"The text cannot be read as {encoding}; export it as UTF-8, or name its encoding in [formats].",
+        ) from None
+    text = text.removeprefix("\ufeff")
+    if (position := text.find("\0")) >= 0:
+        raise unusable(text.count("\n", 0, position) + 1, "", "The file holds a NUL character; it is not a CSV file.")
+    return text
+
+
+def _encoding(data: bytes) -> str:
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        # A file with sound UTF-8 letters is damaged UTF-8; as Windows-1252 its names would come out garbled.
+        return "utf-8" if data.startswith(codecs.BOM_UTF8) or UTF8_LETTER.search(data) else "cp1252"
+    return "utf-8"
+
+
+def _sniff(lines: list[str]) -> str:
+    def cells(delimiter: str) -> int:
+        try:
+            return next((len(row) for row in _reader(lines, delimiter) if any(row)), 0)
+        except csv.Error:
+            return 0
+
+    return max(DELIMITERS, key=cells)
+
+
+def _reader(lines: Iterable[str], delimiter: str) -> "Reader":
+    # Strict, because a lenient reader lets an unclosed quotation mark swallow the rest of the file.
+    return csv.reader(lines, delimiter=delimiter, skipinitialspace=True, strict=True)
+
+
+def _rows(lines: list[str], first: int, delimiter: str) -> Iterator[Row]:
+    reader = _reader(lines[first:], delimiter)
+    end = first
+    while True:
+        start = end
+        try:
+            cells = next(reader, None)
+            end = first + reader.line_num
+        except csv.Error:
+            end = first + reader.line_num
+            cells = _without_stray_spaces(lines[start:end], delimiter, start + 1)
+        if cells is None:
+            return
+        if any(cell.strip() for cell in cells):
+            yield Row(start + 1, cells)
+
+
+def _without_stray_spaces(lines: list[str], delimiter: str, line: int) -> list[str]:
+    """One more try at a row that the strict reader refused: `"Doe, Jane" ,x` has a space where none may be."""
+    text = re.sub(rf'"[ \t]+(?={re.escape(delimiter)}|[\r\n]|$)', '"', "".join(lines))
+    try:
+        rows: list[list[str]] = list(_reader(io.StringIO(text, newline=""), delimiter))
+        [cells] = rows
+    except (csv.Error, ValueError):
+        raise unusable(
+            line, "", 'The quotation marks of this row do not pair up; a " inside a quoted cell is written "".'
+        ) from None
+    return cells

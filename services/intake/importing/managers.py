@@ -1,0 +1,82 @@
+"""Whom the manager's cells of an import mean, in the file and in the directory."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from services.intake.importing.names import PersonName
+from services.intake.importing.recognition import Recognition
+from services.intake.importing.reporting_line import ManagerIndex, Unresolved, find_cycles
+from services.intake.importing.rows import ParsedFile
+from services.intake.person import PersonRecord
+
+
+class Line(NamedTuple):
+    """The reporting line over nodes: the file's rows first, then the people of the directory whom no row names."""
+
+    above: list[int | None]
+    """The node each one reports to; circles are cut."""
+    others: list[PersonRecord]
+    gone: set[int]
+    """Nodes of people who have left."""
+    lost: set[int]
+    """Nodes below which the line cannot be followed to a top: whoever is above is unknown, or they go round."""
+
+
+def find_line(parsed: ParsedFile, directory: Sequence[PersonRecord], found: Recognition) -> Line:
+    """Rejects rows whose manager cannot be found or stands in a circle."""
+    drafts = parsed.drafts
+    named = {known.id for known in found.known.values()}
+    others = [known for known in directory if known.id not in named]
+    above, unresolved = _resolve(parsed, found, others)
+    above += _above_in_directory(found, others, len(drafts))
+    cyclic = find_cycles(above)
+    for node in sorted(cyclic):
+        if node < len(drafts) and not drafts[node].leaver:
+            what = "has its own person as manager" if above[node] == node else "is part of a circle of managers"
+            parsed.reject(drafts[node], next(iter(drafts[node].managers), "manager"), f"This row {what}.")
+    for node in cyclic:
+        above[node] = None
+    gone = {node for node, draft in enumerate(drafts) if draft.leaver}
+    gone |= {node for node, known in enumerate(others, len(drafts)) if not known.active}
+    return Line(above, others, gone, _lost(above, gone, unresolved | cyclic))
+
+
+def _resolve(parsed: ParsedFile, found: Recognition, others: list[PersonRecord]) -> tuple[list[int | None], set[int]]:
+    index = ManagerIndex(parsed.column_map.formats.names)
+    # Staff before leavers: nobody who has left hides one who has not.
+    for node, draft in sorted(enumerate(parsed.drafts), key=lambda item: item[1].leaver):
+        if node not in found.repeats:
+            index.add(node, int(draft.leaver), draft.external_id, found.emails.get(node), draft.name)
+    for node, known in enumerate(others, len(parsed.drafts)):
+        name = PersonName(known.name, known.given_name, known.family_name)
+        index.add(node, 2, known.external_id, known.email, name)
+    above: list[int | None] = []
+    unresolved: set[int] = set()
+    for node, draft in enumerate(parsed.drafts):
+        manager = index.find(draft.managers)
+        if isinstance(manager, Unresolved):
+            unresolved.add(node)
+            accepted = manager is Unresolved.UNKNOWN and parsed.column_map.managers.unknown == "nobody"
+            if not draft.leaver and not accepted:
+                parsed.reject(draft, next(iter(draft.managers)), manager.value)
+            manager = None
+        above.append(manager)
+    return above, unresolved
+
+
+def _above_in_directory(found: Recognition, others: list[PersonRecord], start: int) -> list[int | None]:
+    nodes = {known.id: node for node, known in found.known.items()}
+    nodes |= {known.id: node for node, known in enumerate(others, start)}
+    return [nodes.get(known.manager_id) if known.manager_id else None for known in others]
+
+
+def _lost(above: list[int | None], gone: set[int], broken: set[int]) -> set[int]:
+    """The broken nodes, and those whose line leads through leavers alone to a broken one."""
+    lost = set(broken)
+    for node in range(len(above)):
+        manager = above[node]
+        while manager is not None and manager in gone and manager not in broken:
+            manager = above[manager]
+        if manager is not None and manager in gone:
+            lost.add(node)
+    return lost

@@ -1,0 +1,166 @@
+"""What an import would do: the file's rows beside each other and beside the directory. Pure; the store carries it out.
+
+People whom the file does not name are left alone; those whom it names as leavers become inactive. A field that the file
+has no column for keeps what the directory has.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID, uuid4
+
+from services.intake.importing.columns import MANAGER_FIELDS
+from services.intake.importing.managers import Line, find_line
+from services.intake.importing.problems import ImportInvalid, Problem
+from services.intake.importing.recognition import Recognition, recognise_people, reject_taken_addresses
+from services.intake.importing.reporting_line import climb, derive_levels, find_cycles
+from services.intake.importing.rows import Draft, ParsedFile
+from services.intake.person import PersonRecord
+
+TEXT_FIELDS = ("external_id", "job_title", "department", "location", "time_zone", "language")
+
+
+@dataclass(slots=True)
+class ImportPlan:
+    created: list[PersonRecord] = field(default_factory=list)
+    changed: list[PersonRecord] = field(default_factory=list)
+    """Whole new states, those of leavers included."""
+    unchanged: int = 0
+    left: list[UUID] = field(default_factory=list)
+    """Active people of the directory whom the file names as leavers; they are in `changed` too."""
+    returned: list[UUID] = field(default_factory=list)
+    """People who had left and whom the file names again; they are in `changed` too."""
+    skipped_leavers: int = 0
+    left_out: list[Problem] = field(default_factory=list)
+    notes: list[Problem] = field(default_factory=list)
+    """What the admin should know of rows that were imported."""
+
+
+def plan_import(parsed: ParsedFile, directory: Sequence[PersonRecord], *, skip_invalid: bool = False) -> ImportPlan:
+    """Raises ImportInvalid when a row cannot be used, unless `skip_invalid` leaves such rows out."""
+    found = recognise_people(parsed, directory)
+    line = find_line(parsed, directory, found)
+    reject_taken_addresses(parsed, directory, found)
+    if parsed.problems and not skip_invalid:
+        raise ImportInvalid(parsed.problems, skippable=True)
+    plan = ImportPlan(left_out=sorted(parsed.problems, key=lambda problem: problem.line))
+    ids = [found.known[node].id if node in found.known else uuid4() for node in range(len(parsed.drafts))]
+    ids += [known.id for known in line.others]
+    managers = _managers(parsed, found, line, plan)
+    levels = _levels(parsed, line, plan)
+    for node, draft in enumerate(parsed.drafts):
+        known = found.known.get(node)
+        if draft.leaver:
+            plan.skipped_leavers += 1
+            if known is not None and known.active:
+                plan.left.append(known.id)
+                plan.changed.append(known._replace(active=False))
+        elif not draft.bad:
+            manager = managers[node]
+            manager_id = ids[manager] if manager is not None else None
+            record = _record(draft, known, ids[node], found.emails[node], manager_id, levels[node], parsed)
+            _sort_in(plan, record, known)
+    plan.notes.sort(key=lambda note: note.line)
+    return plan
+
+
+def _sort_in(plan: ImportPlan, record: PersonRecord, known: PersonRecord | None) -> None:
+    if known is None:
+        plan.created.append(record)
+    elif record == known:
+        plan.unchanged += 1
+    else:
+        plan.changed.append(record)
+        if not known.active:
+            plan.returned.append(known.id)
+
+
+def _record(
+    draft: Draft,
+    known: PersonRecord | None,
+    id_: UUID,
+    email: str,
+    manager_id: UUID | None,
+    level: int,
+    parsed: ParsedFile,
+) -> PersonRecord:
+    base = known or PersonRecord(id_, None, email, "", "", "", "", "", "", "UTC", "en", 1, None, None, True)
+    values: dict[str, Any] = {name: value for name in TEXT_FIELDS if (value := getattr(draft, name)) is not None}
+    values |= draft.name._asdict() | {"email": email, "active": True}
+    if "hired_on" in parsed.layout:
+        values["hired_on"] = draft.hired_on
+    if parsed.names_managers:
+        values["manager_id"] = manager_id
+    if draft.level is not None:
+        values["level"] = draft.level
+    elif known is None or parsed.names_managers:
+        values["level"] = level
+    return base._replace(**values)
+
+
+def _managers(parsed: ParsedFile, found: Recognition, line: Line, plan: ImportPlan) -> list[int | None]:
+    """The node to write as each row's manager: over people who left or whose row is left out the line climbs on."""
+    drafts = parsed.drafts
+    left_out = {
+        node
+        for node, draft in enumerate(drafts)
+        if draft.bad and not draft.leaver and not (node in found.known and found.known[node].active)
+    }
+    managers = climb(line.above, line.gone | left_out)
+    for node, draft in enumerate(drafts):
+        if draft.leaver or draft.bad or not draft.managers:
+            continue
+        direct = line.above[node]
+        column = parsed.header(next(iter(draft.managers), "manager"))
+        ending = "the next one above was taken" if managers[node] is not None else "nobody is set as manager"
+        if direct is None and node in line.lost:
+            reason = "The manager is neither in this file nor in the directory; nobody is set as manager."
+            plan.notes.append(Problem(line=draft.line, column=column, reason=reason))
+        elif direct is not None and direct in left_out:
+            reason = f"The manager's row, line {drafts[direct].line}, was left out; {ending}."
+            plan.notes.append(Problem(line=draft.line, column=column, reason=reason))
+        elif managers[node] is None and node in line.lost:
+            reason = "The manager has left, and who stood above is not known; nobody is set as manager."
+            plan.notes.append(Problem(line=draft.line, column=column, reason=reason))
+    return _without_new_cycles(parsed, found, line, managers, plan)
+
+
+def _without_new_cycles(
+    parsed: ParsedFile, found: Recognition, line: Line, managers: list[int | None], plan: ImportPlan
+) -> list[int | None]:
+    """Rows that are left out keep their person's old manager: with the new managers of others, that may go round."""
+    drafts = parsed.drafts
+    nodes = {known.id: node for node, known in found.known.items()}
+    nodes |= {known.id: node for node, known in enumerate(line.others, len(drafts))}
+    after = list(managers)
+    for node, draft in enumerate(drafts):
+        if draft.bad or draft.leaver:
+            old = found.known[node].manager_id if node in found.known else None
+            after[node] = nodes.get(old) if old else None
+    for node in find_cycles(after):
+        if node < len(drafts) and not drafts[node].bad and not drafts[node].leaver:
+            managers[node] = None
+            reason = "With the rows left out the reporting line would go round; nobody is set as manager."
+            column = parsed.header(next(iter(drafts[node].managers), "manager"))
+            plan.notes.append(Problem(line=drafts[node].line, column=column, reason=reason))
+    return managers
+
+
+def _levels(parsed: ParsedFile, line: Line, plan: ImportPlan) -> list[int]:
+    if parsed.gives_levels or not parsed.names_managers:
+        return [1] * len(parsed.drafts)
+    start = len(parsed.drafts)
+    above = climb(line.above, line.gone)
+    above = [None if node in line.gone else manager for node, manager in enumerate(above)]
+    anchors = {node: known.level for node, known in enumerate(line.others, start)}
+    tops = [
+        node
+        for node, draft in enumerate(parsed.drafts)
+        if above[node] is None and not draft.leaver and not draft.bad and node not in line.lost
+    ]
+    if len(tops) > 1:
+        for node in tops:
+            reason = "Nobody stands above; with no level column this person counts as a top of the reporting line."
+            column = parsed.header(next(name for name in MANAGER_FIELDS if name in parsed.layout))
+            plan.notes.append(Problem(line=parsed.drafts[node].line, column=column, reason=reason))
+    return derive_levels(above, anchors, line.lost | line.gone)

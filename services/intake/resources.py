@@ -1,0 +1,58 @@
+"""What the public API answers about people and imports."""
+
+from datetime import date
+from uuid import UUID
+
+from pydantic import AwareDatetime
+
+from services.intake.importing.problems import Problem
+from shared.contracts.base import Contract
+from shared.errors import NotFound
+
+
+class PersonNotFound(NotFound):
+    code = "person_not_found"
+
+
+class PersonView(Contract):
+    """One person of the directory."""
+
+    id: UUID
+    external_id: str | None
+    email: str
+    name: str
+    given_name: str
+    family_name: str
+    job_title: str
+    department: str
+    location: str
+    time_zone: str
+    language: str
+    level: int
+    manager_id: UUID | None
+    hired_on: date | None
+    active: bool
+    created_at: AwareDatetime
+    updated_at: AwareDatetime
+
+
+class PeoplePage(Contract):
+    items: tuple[PersonView, ...]
+    next: str | None = None
+    """Cursor of the next page, None on the last."""
+
+
+class ImportReport(Contract):
+    """What an import did."""
+
+    import_id: UUID
+    created: int
+    changed: int
+    unchanged: int
+    deactivated: int
+    """People of the directory whom the file names as leavers; counted in `changed` too."""
+    skipped_leavers: int
+    left_out: tuple[Problem, ...]
+    """With skip_invalid: the rows that were not imported, and why."""
+    notes: tuple[Problem, ...]
+    """Rows that were imported and deserve a look."""

@@ -1,0 +1,154 @@
+"""Checking a person's application to a cycle: topics become codes, wishes become people.
+
+Pure. Nothing that the person wrote is repeated in an error; the field and its position are named instead.
+"""
+
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import NamedTuple, TypeVar
+from uuid import UUID
+
+from services.intake.importing.cells import EMAIL, BadCell, parse_language
+from shared.contracts.intake import EnrolmentAnswer, EnrolmentRole, MeetingWindow, TeachingLevel
+from shared.contracts.programs import Topic
+from shared.errors import Invalid
+
+Found = TypeVar("Found", bound=Hashable)
+
+
+class ApplicationInvalid(Invalid):
+    code = "enrolment_invalid"
+
+
+class Application(NamedTuple):
+    """An answer in the directory's and the program's own terms."""
+
+    role: EnrolmentRole | None
+    topics_taught: list[str]
+    taught_levels: dict[str, TeachingLevel]
+    """By code; only what was said."""
+    topics_wanted: list[str]
+    mentor_capacity: int
+    mentee_capacity: int
+    languages: list[str]
+    meeting_windows: list[MeetingWindow]
+    preferred: list[UUID]
+    avoided: list[UUID]
+
+
+def emails_of(answer: EnrolmentAnswer) -> set[str]:
+    """The addresses to look up before `check_application`, folded as the directory stores them; what cannot be an
+    address is not looked up."""
+    given = {_fold_email(email) for email in (*answer.preferred_emails, *answer.avoided_emails)}
+    return {email for email in given if EMAIL.match(email)}
+
+
+def check_application(
+    answer: EnrolmentAnswer, topics: Sequence[Topic], people: Mapping[str, UUID], person_id: UUID
+) -> Application:
+    """`people` maps addresses of the organization to ids. Raises ApplicationInvalid with every field that is wrong.
+
+    Who declines says nothing else: the other fields are dropped unread.
+    """
+    if answer.role is None:
+        return Application(None, [], {}, [], 1, 1, [], [], [], [])
+    errors: list[dict[str, str]] = []
+    codes = _codes(topics)
+    taught = _fold_topics("topics_taught", answer.topics_taught, codes, errors)
+    levels = _fold_levels(answer.taught_levels, codes, taught, errors)
+    wanted = _fold_topics("topics_wanted", answer.topics_wanted, codes, errors)
+    languages = _fold_languages(answer.languages, errors)
+    preferred = _find_people("preferred_emails", answer.preferred_emails, people, person_id, errors)
+    avoided = _find_people("avoided_emails", answer.avoided_emails, people, person_id, errors)
+    if set(preferred) & set(avoided):
+        errors.append({"field": "avoided_emails", "detail": "Nobody can be both preferred and avoided."})
+    if answer.role is not EnrolmentRole.MENTEE and not answer.topics_taught:
+        errors.append({"field": "topics_taught", "detail": "A mentor names at least one topic to teach."})
+    if answer.role is not EnrolmentRole.MENTOR and not answer.topics_wanted:
+        errors.append({"field": "topics_wanted", "detail": "A mentee names at least one topic to learn."})
+    if errors:
+        raise ApplicationInvalid("Some fields are not valid; see errors.", errors=errors)
+    return Application(
+        answer.role,
+        taught,
+        levels,
+        wanted,
+        answer.mentor_capacity,
+        answer.mentee_capacity,
+        languages,
+        list(dict.fromkeys(answer.meeting_windows)),
+        preferred,
+        avoided,
+    )
+
+
+def fold(text: str) -> str:
+    """Equal for spellings that differ in case, spaces, hyphens and underscores only."""
+    return " ".join(text.casefold().replace("-", " ").replace("_", " ").split())
+
+
+def _codes(topics: Sequence[Topic]) -> dict[str, str]:
+    """The topic's code by every folded spelling: codes win over labels, labels over aliases."""
+    codes: dict[str, str] = {}
+    spellings = [(topic.code, topic.code) for topic in topics]
+    spellings += [(topic.label, topic.code) for topic in topics]
+    spellings += [(alias, topic.code) for topic in topics for alias in topic.aliases]
+    for spelling, code in spellings:
+        codes.setdefault(fold(spelling), code)
+    return codes
+
+
+def _fold_topics(field: str, given: Sequence[str], codes: Mapping[str, str], errors: list[dict[str, str]]) -> list[str]:
+    return _each(field, given, lambda text: codes.get(fold(text)), "The program has no such topic.", errors)
+
+
+def _fold_levels(
+    given: Mapping[str, TeachingLevel], codes: Mapping[str, str], taught: Sequence[str], errors: list[dict[str, str]]
+) -> dict[str, TeachingLevel]:
+    """One level for a topic, by code; each topic is one of `taught`."""
+    levels: dict[str, TeachingLevel] = {}
+    for position, (text, level) in enumerate(given.items()):
+        code = codes.get(fold(text))
+        if code is None or code not in taught:
+            detail = "A level is given for topics that are taught, and for no other."
+            errors.append({"field": f"taught_levels.{position}", "detail": detail})
+        elif levels.setdefault(code, level) is not level:
+            errors.append({"field": f"taught_levels.{position}", "detail": "This topic has another level already."})
+    return levels
+
+
+def _fold_languages(given: Sequence[str], errors: list[dict[str, str]]) -> list[str]:
+    def find(text: str) -> str | None:
+        try:
+            return parse_language(text.strip())
+        except BadCell:
+            return None
+
+    return _each("languages", given, find, "This is not a language code; write it like en or de.", errors)
+
+
+def _find_people(
+    field: str, given: Sequence[str], people: Mapping[str, UUID], person_id: UUID, errors: list[dict[str, str]]
+) -> list[UUID]:
+    found = _each(
+        field, given, lambda text: people.get(_fold_email(text)), "The directory has nobody with this address.", errors
+    )
+    if person_id in found:
+        errors.append({"field": field, "detail": "Name other people, not yourself."})
+    return found
+
+
+def _each(
+    field: str, given: Sequence[str], find: Callable[[str], Found | None], detail: str, errors: list[dict[str, str]]
+) -> list[Found]:
+    """What each text means, each meaning once, in the order given; a text without meaning becomes an error."""
+    found: dict[Found, None] = {}
+    for position, text in enumerate(given):
+        if (meaning := find(text)) is None:
+            errors.append({"field": f"{field}.{position}", "detail": detail})
+        else:
+            found[meaning] = None
+    return list(found)
+
+
+def _fold_email(email: str) -> str:
+    return email.strip().lower()

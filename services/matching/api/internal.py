@@ -1,0 +1,69 @@
+"""The internal HTTP edge of matching: what other services read, and the answers that the console passes on."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query
+
+from services.matching.pairs.store import offers, people
+from services.matching.pairs.store import pairs as pairs_store
+from shared.auth import ServiceCaller
+from shared.contracts.base import PersonPage
+from shared.contracts.matching import (
+    AcceptanceAnswer,
+    AcceptanceForm,
+    MatchingSummary,
+    PairPage,
+    PairState,
+    PairSummary,
+)
+from shared.contracts.rounds import AnswerRecorded
+from shared.http.dependencies import Session
+
+router = APIRouter(prefix="/internal/matching", include_in_schema=False)
+PageLimit = Annotated[int, Query(ge=1, le=1000)]
+
+
+@router.get("/rounds/{round_id}/forms/{person_id}")
+async def read_form(round_id: UUID, person_id: UUID, caller: ServiceCaller, session: Session) -> AcceptanceForm:
+    return await offers.read_form(session, caller.organization_id, round_id, person_id)
+
+
+@router.post("/rounds/{round_id}/answers/{person_id}")
+async def answer(
+    round_id: UUID, person_id: UUID, body: AcceptanceAnswer, caller: ServiceCaller, session: Session
+) -> AnswerRecorded:
+    return await offers.answer(session, caller.organization_id, round_id, person_id, body)
+
+
+@router.get("/cycles/{cycle_id}/pairs")
+async def read_pairs(
+    cycle_id: UUID,
+    caller: ServiceCaller,
+    session: Session,
+    state: Annotated[list[PairState] | None, Query()] = None,
+    after: UUID | None = None,
+    limit: PageLimit = 500,
+) -> PairPage:
+    pairs, last = await pairs_store.read_pairs(session, caller.organization_id, cycle_id, state or (), after, limit)
+    found = tuple(PairSummary.model_validate(pair, from_attributes=True) for pair in pairs)
+    return PairPage(pairs=found, after=last)
+
+
+@router.get("/cycles/{cycle_id}/participants")
+async def read_participants(
+    cycle_id: UUID, caller: ServiceCaller, session: Session, after: UUID | None = None, limit: PageLimit = 500
+) -> PersonPage:
+    return await people.read_participants(session, caller.organization_id, cycle_id, after, limit)
+
+
+@router.get("/cycles/{cycle_id}/unmatched")
+async def read_unmatched(
+    cycle_id: UUID, caller: ServiceCaller, session: Session, after: UUID | None = None, limit: PageLimit = 500
+) -> PersonPage:
+    return await people.read_unmatched(session, caller.organization_id, cycle_id, after, limit)
+
+
+@router.get("/cycles/{cycle_id}/summary")
+async def read_summary(cycle_id: UUID, caller: ServiceCaller, session: Session) -> MatchingSummary:
+    return await people.read_summary(session, caller.organization_id, cycle_id)

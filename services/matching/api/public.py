@@ -1,0 +1,64 @@
+"""The public HTTP edge of matching: an admin reads and approves match runs, reads and ends pairs."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Response
+
+from services.matching.pairs.store import pairs as pairs_store
+from services.matching.resources import EndPair, MatchRunDetail, MatchRunList, MatchRunView, PairList, PairView
+from services.matching.runs.store import approval, reading
+from shared.auth import Coordinator, Viewer
+from shared.contracts.matching import PairState
+from shared.http.dependencies import Session
+from shared.http.etags import etag
+from shared.http.paging import Cursor, Limit, decode_cursor, encode_cursor
+
+router = APIRouter(prefix="/v1", tags=["matching"])
+
+
+@router.get("/cycles/{cycle_id}/match-runs")
+async def list_match_runs(cycle_id: UUID, caller: Viewer, session: Session) -> MatchRunList:
+    """The cycle's match runs, first attempt first: one an attempt and steering, so a single page holds them all."""
+    return MatchRunList(items=await reading.read_runs(session, caller.organization_id, cycle_id))
+
+
+@router.get("/match-runs/{match_run_id}")
+async def read_match_run(match_run_id: UUID, caller: Viewer, session: Session, response: Response) -> MatchRunDetail:
+    """One match run: its pairs with score, contributions, reasons and alternatives, why everybody else is unmatched,
+    and which topics lack teachers."""
+    run = await reading.read_run(session, caller.organization_id, match_run_id)
+    response.headers["etag"] = etag(reading.version_of(run.attempt, run.revision, run.state))
+    return run
+
+
+@router.post("/match-runs/{match_run_id}/approve")
+async def approve_match_run(match_run_id: UUID, caller: Coordinator, session: Session) -> MatchRunView:
+    """Approves the run: its pairs are offered to their people. Approving again answers the same."""
+    return await approval.approve_run(session, caller.organization_id, match_run_id, caller.key_id)
+
+
+@router.get("/cycles/{cycle_id}/pairs")
+async def list_pairs(
+    cycle_id: UUID,
+    caller: Viewer,
+    session: Session,
+    state: Annotated[list[PairState] | None, Query(description="only pairs in these states; may be repeated")] = None,
+    cursor: Cursor = None,
+    limit: Limit = 100,
+) -> PairList:
+    pairs, last = await pairs_store.read_pairs(
+        session, caller.organization_id, cycle_id, state or (), decode_cursor(cursor), limit
+    )
+    return PairList(items=pairs, next=encode_cursor(last) if last is not None else None)
+
+
+@router.get("/pairs/{pair_id}")
+async def read_pair(pair_id: UUID, caller: Viewer, session: Session) -> PairView:
+    return await pairs_store.read_pair(session, caller.organization_id, pair_id)
+
+
+@router.post("/pairs/{pair_id}/end")
+async def end_pair(pair_id: UUID, body: EndPair, caller: Coordinator, session: Session) -> PairView:
+    """Ends an active pair. Ending it again answers the same."""
+    return await pairs_store.end_pair(session, caller.organization_id, pair_id, body.reason)

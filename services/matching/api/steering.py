@@ -1,0 +1,81 @@
+"""The public HTTP edge of steering: an admin changes what a match run waits with, asks what if, and has it repeated.
+
+What computes takes seconds with a large pool. The transaction in which the caller was found ends before that.
+"""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Header, Query, Response
+
+from services.matching.resources import MatchRunDetail, MatchRunInputs
+from services.matching.runs import revising
+from services.matching.runs.counterfactual import Counterfactual
+from services.matching.runs.preview import Preview
+from services.matching.runs.replay import Replay
+from services.matching.runs.steering_rules import SteeringRequest
+from services.matching.runs.store.reading import version_of
+from shared.auth import Coordinator, Viewer
+from shared.http.dependencies import AppDatabase, Session
+from shared.http.etags import check_present, etag
+
+router = APIRouter(prefix="/v1/match-runs/{match_run_id}", tags=["matching"])
+
+
+@router.put("/steering", status_code=201)
+async def steer_match_run(
+    match_run_id: UUID,
+    body: SteeringRequest,
+    caller: Coordinator,
+    session: Session,
+    database: AppDatabase,
+    response: Response,
+    if_match: Annotated[str | None, Header()] = None,
+) -> MatchRunDetail:
+    """Solves the run again with this steering, the whole of it, and stores the result as the run's next revision,
+    which takes its place. Pins and pairs by hand stand; a pair by hand that breaks a hard constraint needs a reason."""
+    expected = check_present(if_match)
+    await session.commit()
+    run = await revising.steer(database, caller, match_run_id, body.steering(), expected)
+    response.headers["location"] = f"/v1/match-runs/{run.id}"
+    response.headers["etag"] = etag(version_of(run.attempt, run.revision, run.state))
+    return run
+
+
+@router.post("/preview")
+async def preview_steering(
+    match_run_id: UUID, body: SteeringRequest, caller: Coordinator, session: Session, database: AppDatabase
+) -> Preview:
+    """What this steering would change: who changes partner, coverage and total. Nothing is stored."""
+    await session.commit()
+    return await revising.show(database, caller, match_run_id, body.steering())
+
+
+@router.get("/counterfactual")
+async def read_counterfactual(
+    match_run_id: UUID,
+    caller: Viewer,
+    session: Session,
+    database: AppDatabase,
+    mentor_id: Annotated[UUID, Query(description="of the pair that would be forced into the run")],
+    mentee_id: Annotated[UUID, Query(description="of the same pair")],
+) -> Counterfactual:
+    """What the run would lose if these two had to be a pair, exactly; or what forbids them to be one."""
+    await session.commit()
+    return await revising.force(database, caller, match_run_id, (mentor_id, mentee_id))
+
+
+@router.post("/replay")
+async def replay_match_run(match_run_id: UUID, caller: Viewer, session: Session, database: AppDatabase) -> Replay:
+    """Computes the run again from its stored inputs and says what differs. Nothing is stored."""
+    await session.commit()
+    return await revising.repeat(database, caller, match_run_id)
+
+
+@router.get("/inputs")
+async def read_match_run_inputs(
+    match_run_id: UUID, caller: Viewer, session: Session, database: AppDatabase
+) -> MatchRunInputs:
+    """Everything that the run was computed from: ids and features of people, no names."""
+    await session.commit()
+    return await revising.read_inputs(database, caller, match_run_id)

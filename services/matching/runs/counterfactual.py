@@ -1,0 +1,102 @@
+"""What it would cost to force one pair into a run: exactly, by solving the run again with the pair pinned. Pure."""
+
+from collections import Counter
+from typing import Literal
+from uuid import UUID
+
+from services.matching.engine.computation import Inputs
+from services.matching.engine.rules.eligibility import Constraint, Couple
+from services.matching.engine.steering import PersonCouple
+from services.matching.runs.preview import Coverage, Side
+from services.matching.runs.steering_rules import broken
+from shared.contracts.base import Contract
+
+Obstacle = Constraint | Literal["dropped"]
+
+
+class Counterfactual(Contract):
+    """What the run would lose if these two had to be a pair."""
+
+    match_run_id: UUID
+    mentor_id: UUID
+    mentee_id: UUID
+    allowed: bool
+    forbidden_by: tuple[Obstacle, ...] = ()
+    """What forbids the pair, when it is not allowed; then nothing was computed and the costs are null."""
+    chosen: bool = False
+    """It is one of the run's pairs already, and costs nothing."""
+    people: int | None = None
+    """So many people fewer would be in a pair. Negative: more, which only `quality_first` can leave out."""
+    points: int | None = None
+    """By so many points the total would fall. It can rise (negative) where people are lost."""
+    before: Coverage | None = None
+    after: Coverage | None = None
+    certified: bool | None = None
+    """Both totals are proven to be the best there are."""
+
+
+def obstacles(inputs: Inputs, couple: Couple) -> tuple[Obstacle, ...]:
+    """Everything that forbids two people of the pool to be a pair of this run; the steering's pins and pairs by hand
+    take places."""
+    steering = inputs.steering
+    found: list[Obstacle] = list(broken(inputs, [couple])[0])
+    if any({one.mentor_id, one.mentee_id} == set(couple) for one in steering.forbidden):
+        found.append(Constraint.FORBIDDEN)
+    if not _free(inputs, couple):
+        found.append(Constraint.CAPACITY)
+    if set(couple).intersection(steering.dropped):
+        found.append("dropped")
+    return tuple(found)
+
+
+def is_fixed(inputs: Inputs, couple: Couple) -> bool:
+    """Pinned or made by hand already."""
+    return any(couple == (one.mentor_id, one.mentee_id) for one in (*inputs.steering.pins, *inputs.steering.by_hand))
+
+
+def forced(inputs: Inputs, couple: Couple) -> Inputs:
+    """The same inputs, in which these two must be a pair."""
+    mentor_id, mentee_id = couple
+    pins = (*inputs.steering.pins, PersonCouple(mentor_id=mentor_id, mentee_id=mentee_id))
+    return inputs.model_copy(update={"steering": inputs.steering.model_copy(update={"pins": pins})})
+
+
+def answer(
+    match_run_id: UUID, couple: Couple, before: Side, after: Side, *, chosen: bool, certified: bool
+) -> Counterfactual:
+    mentor_id, mentee_id = couple
+    was, will = before.coverage, after.coverage
+    return Counterfactual(
+        match_run_id=match_run_id,
+        mentor_id=mentor_id,
+        mentee_id=mentee_id,
+        allowed=True,
+        chosen=chosen,
+        people=was.people - will.people,
+        points=was.points - will.points,
+        before=was,
+        after=will,
+        certified=certified,
+    )
+
+
+def refusal(match_run_id: UUID, couple: Couple, forbidden_by: tuple[Obstacle, ...]) -> Counterfactual:
+    mentor_id, mentee_id = couple
+    return Counterfactual(
+        match_run_id=match_run_id, mentor_id=mentor_id, mentee_id=mentee_id, allowed=False, forbidden_by=forbidden_by
+    )
+
+
+def _free(inputs: Inputs, couple: Couple) -> bool:
+    """Both sides have a place that neither the cycle's pairs nor the steering take."""
+    mentor_id, mentee_id = couple
+    fixed = (*inputs.steering.pins, *inputs.steering.by_hand)
+    mentoring, learning = Counter(one.mentor_id for one in fixed), Counter(one.mentee_id for one in fixed)
+    for held in inputs.held:
+        mentoring[held.person_id] += held.as_mentor
+        learning[held.person_id] += held.as_mentee
+    people = {person.person_id: person for person in inputs.people}
+    return (
+        people[mentor_id].mentor_capacity > mentoring[mentor_id]
+        and people[mentee_id].mentee_capacity > learning[mentee_id]
+    )

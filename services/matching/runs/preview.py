@@ -1,0 +1,107 @@
+"""What another result would change for whom. Pure: no database, no network, no clock."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from uuid import UUID
+
+from services.matching.engine.computation import Inputs, Result
+from services.matching.engine.rules.eligibility import Couple
+from shared.contracts.base import Contract
+
+Points = Mapping[Couple, int]
+"""Proposed pairs, as (mentor, mentee), with their points."""
+
+
+class Coverage(Contract):
+    """All pairs of one result, pinned ones and those by hand too."""
+
+    people: int
+    """People in a pair who had none before the run."""
+    pairs: int
+    points: int
+
+
+class ScoredPair(Contract):
+    mentor_id: UUID
+    mentee_id: UUID
+    score: int
+
+
+class PartnerChange(Contract):
+    """Someone who keeps a pair, but not the same partners."""
+
+    person_id: UUID
+    before: tuple[UUID, ...]
+    after: tuple[UUID, ...]
+
+
+class Preview(Contract):
+    """The run as it stands (before), and as it would be with the steering (after)."""
+
+    match_run_id: UUID
+    certified: bool
+    """The result with the steering is proven to be the best there is."""
+    before: Coverage
+    after: Coverage
+    newly_matched: tuple[UUID, ...]
+    no_longer_matched: tuple[UUID, ...]
+    changed: tuple[PartnerChange, ...]
+    pairs_added: tuple[ScoredPair, ...]
+    pairs_removed: tuple[ScoredPair, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One of the two results that are compared."""
+
+    pairs: Points
+    inputs: Inputs
+
+    @property
+    def standing(self) -> frozenset[UUID]:
+        """Who is in an offered or live pair whatever this run proposes."""
+        return frozenset(held.person_id for held in self.inputs.held)
+
+    @property
+    def coverage(self) -> Coverage:
+        people = {person for couple in self.pairs for person in couple} - self.standing
+        return Coverage(people=len(people), pairs=len(self.pairs), points=sum(self.pairs.values()))
+
+
+def pairs_of(result: Result) -> Points:
+    return {(pair.mentor_id, pair.mentee_id): pair.points for pair in result.pairs}
+
+
+def difference(match_run_id: UUID, before: Side, after: Side, *, certified: bool) -> Preview:
+    was, will = _partners(before.pairs), _partners(after.pairs)
+    had = was.keys() | before.standing
+    has = will.keys() | after.standing
+    changed = [person for person in sorted(had & has) if was.get(person) != will.get(person)]
+    return Preview(
+        match_run_id=match_run_id,
+        certified=certified,
+        before=before.coverage,
+        after=after.coverage,
+        newly_matched=tuple(sorted(has - had)),
+        no_longer_matched=tuple(sorted(had - has)),
+        changed=tuple(
+            PartnerChange(person_id=person, before=tuple(was.get(person, ())), after=tuple(will.get(person, ())))
+            for person in changed
+        ),
+        pairs_added=_scored(after.pairs, without=before.pairs),
+        pairs_removed=_scored(before.pairs, without=after.pairs),
+    )
+
+
+def _partners(pairs: Points) -> dict[UUID, list[UUID]]:
+    partners: dict[UUID, list[UUID]] = defaultdict(list)
+    for one, other in sorted(pairs):
+        partners[one].append(other)
+        partners[other].append(one)
+    return dict(partners)
+
+
+def _scored(pairs: Points, *, without: Points) -> tuple[ScoredPair, ...]:
+    left = sorted(couple for couple in pairs if couple not in without)
+    return tuple(ScoredPair(mentor_id=one, mentee_id=other, score=pairs[one, other]) for one, other in left)

@@ -1,0 +1,105 @@
+"""Making a match run: read the pool, compute outside any transaction, store the result if it still fits.
+
+While the solver works, an admin may approve an earlier run and people may answer their offers. The result is stored
+only if the places and couples it started from are still the same; otherwise it is computed again.
+"""
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from functools import partial
+from uuid import UUID
+
+import structlog
+
+from services.matching.engine.computation import Inputs
+from services.matching.runs.solving import apart, solve
+from services.matching.runs.store import runs
+from services.matching.runs.store.standing import Heritage, Standing, read_heritage, read_standing
+from services.matching.runs.stored_inputs import ordered
+from shared.contracts.base import Service
+from shared.contracts.intake import PoolPage, PoolPerson
+from shared.contracts.matching import Proposal, ProposeMatches
+from shared.contracts.programs import CycleBrief
+from shared.database import Database
+from shared.http.internal import Internal
+
+log = structlog.get_logger(__name__)
+TRIES = 3
+
+
+class PoolKeepsChanging(Exception):
+    """Answers came in during every try; Temporal tries again later."""
+
+
+async def propose(
+    request: ProposeMatches, database: Database, internal: Internal, beat: Callable[[], None]
+) -> Proposal:
+    """The stored proposal of the cycle's attempt, made now if it does not exist. `beat` tells that work goes on.
+    Raises PoolKeepsChanging."""
+    organization_id, cycle_id = request.organization_id, request.cycle_id
+    async with database.transaction() as session:
+        stored = await runs.find_proposal(session, organization_id, cycle_id, request.attempt)
+    if stored is not None:
+        return stored
+    people = await _read_pool(internal, organization_id, cycle_id, beat)
+    brief = await internal.get(Service.PROGRAMS, f"/cycles/{cycle_id}", CycleBrief, organization_id)
+    async with database.transaction() as session:
+        standing = await read_standing(session, organization_id, cycle_id)
+        heritage = await read_heritage(session, organization_id, brief.program_id, cycle_id)
+    for _ in range(TRIES):
+        inputs = await apart(partial(_inputs, request, brief, people, standing, heritage))
+        result = await solve(inputs, beat)
+        async with database.transaction() as session:
+            await runs.lock_runs(session, organization_id, cycle_id)
+            now = await read_standing(session, organization_id, cycle_id)
+            if now == standing:
+                proposal = await runs.store_run(
+                    session, organization_id, brief.program_id, request.attempt, inputs, result
+                )
+                log.info("match_run.stored", match_run_id=str(proposal.match_run_id), pairs=proposal.pairs)
+                return proposal
+        standing = now
+    raise PoolKeepsChanging
+
+
+def monday(now: datetime) -> date:
+    """The Monday (UTC) of the week, whose clock times count for meeting windows."""
+    day = now.astimezone(UTC).date()
+    return day - timedelta(days=day.weekday())
+
+
+def _inputs(
+    request: ProposeMatches,
+    brief: CycleBrief,
+    people: tuple[PoolPerson, ...],
+    standing: Standing,
+    heritage: Heritage,
+) -> Inputs:
+    return ordered(
+        Inputs(
+            cycle_id=request.cycle_id,
+            direction=request.direction,
+            policy=request.policy,
+            labels={topic.code: topic.label for topic in brief.topics},
+            people=people,
+            week=monday(datetime.now(UTC)),
+            held=standing.held,
+            past=heritage.past,
+            tried=standing.tried,
+            waited=heritage.waited,
+        )
+    )
+
+
+async def _read_pool(
+    internal: Internal, organization_id: UUID, cycle_id: UUID, beat: Callable[[], None]
+) -> tuple[PoolPerson, ...]:
+    people: list[PoolPerson] = []
+    after: UUID | None = None
+    while True:
+        params = {"after": str(after)} if after else None
+        page = await internal.get(Service.INTAKE, f"/cycles/{cycle_id}/pool", PoolPage, organization_id, params)
+        people += page.people
+        beat()
+        if (after := page.after) is None:
+            return tuple(people)

@@ -1,0 +1,131 @@
+"""Computing a stored run again: with an admin's steering, to store or to preview it, with a pair forced, or as it was.
+
+Nothing is computed on the event loop or inside a transaction: a run is read, computed with, and what is stored is
+checked again under the lock on the cycle's runs.
+"""
+
+from functools import partial
+from uuid import UUID
+
+import structlog
+
+from services.matching.engine.computation import CODE_VERSION, Inputs
+from services.matching.engine.rules.eligibility import Couple
+from services.matching.engine.steering import Steering
+from services.matching.resources import MatchRunDetail, MatchRunInputs
+from services.matching.runs import counterfactual, preview, replay
+from services.matching.runs.counterfactual import Counterfactual
+from services.matching.runs.preview import Preview, Side, pairs_of
+from services.matching.runs.replay import Replay
+from services.matching.runs.solving import apart, solve
+from services.matching.runs.steering_rules import check, check_couple
+from services.matching.runs.store.reading import Basis, read_basis
+from services.matching.runs.store.revisions import check_steerable, store_revision
+from services.matching.runs.stored_inputs import ordered
+from shared.auth import Caller
+from shared.database import Database
+from shared.errors import Conflict
+
+log = structlog.get_logger(__name__)
+TRIES = 3
+
+
+class OffersKeepChanging(Conflict):
+    code = "offers_keep_changing"
+
+
+async def steer(
+    database: Database, caller: Caller, match_run_id: UUID, steering: Steering, if_match: str
+) -> MatchRunDetail:
+    """Solves the run again with this steering and stores the result as its next revision. Raises MatchRunNotFound,
+    Invalid, OffersKeepChanging and what `check_steerable` does."""
+    for _ in range(TRIES):
+        basis = await _read(database, caller, match_run_id)
+        check_steerable(basis.run, if_match)
+        inputs = await apart(partial(_steered, basis, steering))
+        result = await solve(inputs)
+        async with database.transaction() as session:
+            stored = await store_revision(
+                session, caller.organization_id, basis, inputs, result, if_match, caller.key_id
+            )
+        if stored is not None:
+            log.info("match_run.steered", match_run_id=str(stored.id), revision=stored.revision)
+            return stored
+    raise OffersKeepChanging("People answered their offers while this was computed; send the same request again.")
+
+
+async def show(database: Database, caller: Caller, match_run_id: UUID, steering: Steering) -> Preview:
+    """What this steering would change. Raises MatchRunNotFound, Invalid and what `check_steerable` does."""
+    basis = await _read(database, caller, match_run_id)
+    check_steerable(basis.run, None)
+    inputs = await apart(partial(_steered, basis, steering))
+    result = await solve(inputs)
+    before = Side(basis.pairs, await apart(basis.inputs))
+    return preview.difference(match_run_id, before, Side(pairs_of(result), inputs), certified=result.certified)
+
+
+async def force(database: Database, caller: Caller, match_run_id: UUID, couple: Couple) -> Counterfactual:
+    """What forcing this pair into the run would cost, or what forbids it. Raises MatchRunNotFound, Invalid."""
+    basis = await _read(database, caller, match_run_id)
+    inputs = await apart(basis.inputs)
+    await apart(partial(check_couple, inputs, couple))
+    before, certified = await _as_it_was(basis, inputs)
+    if couple in before.pairs:
+        return counterfactual.answer(match_run_id, couple, before, before, chosen=True, certified=certified)
+    if forbidden_by := await apart(partial(counterfactual.obstacles, inputs, couple)):
+        return counterfactual.refusal(match_run_id, couple, forbidden_by)
+    changed = counterfactual.forced(inputs, couple)
+    result = await solve(changed)
+    return counterfactual.answer(
+        match_run_id,
+        couple,
+        before,
+        Side(pairs_of(result), changed),
+        chosen=False,
+        certified=certified and result.certified,
+    )
+
+
+async def repeat(database: Database, caller: Caller, match_run_id: UUID) -> Replay:
+    """Computes the run again from its stored inputs, and compares. Raises MatchRunNotFound."""
+    basis = await _read(database, caller, match_run_id)
+    inputs = await apart(basis.inputs)
+    result = await solve(inputs)
+    compare = partial(
+        replay.compare,
+        match_run_id,
+        basis.outcome(),
+        code_version=basis.run.code_version,
+        inputs_hash=basis.run.inputs_hash,
+        inputs=inputs,
+        result=result,
+    )
+    return await apart(compare)
+
+
+async def read_inputs(database: Database, caller: Caller, match_run_id: UUID) -> MatchRunInputs:
+    """What the run was computed from. Raises MatchRunNotFound."""
+    basis = await _read(database, caller, match_run_id)
+    return await apart(basis.inputs_view)
+
+
+async def _read(database: Database, caller: Caller, match_run_id: UUID) -> Basis:
+    async with database.transaction() as session:
+        return await read_basis(session, caller.organization_id, match_run_id)
+
+
+async def _as_it_was(basis: Basis, inputs: Inputs) -> tuple[Side, bool]:
+    """The run's own result, computed again where its pairs are gone or older code made it."""
+    if basis.has_pairs and basis.run.code_version == CODE_VERSION:
+        return Side(basis.pairs, inputs), basis.run.certified
+    result = await solve(inputs)
+    return Side(pairs_of(result), inputs), result.certified
+
+
+def _steered(basis: Basis, steering: Steering) -> Inputs:
+    """The run's inputs with this steering and the places that are taken by now. Raises Invalid."""
+    standing = basis.standing
+    changes = {"steering": steering, "held": standing.held, "tried": standing.tried}
+    inputs = basis.inputs().model_copy(update=changes)
+    check(inputs, standing.live)
+    return ordered(inputs)

@@ -1,0 +1,111 @@
+"""SQL of approving a match run: its pairs are offered, once, if everyone in them has a place for it.
+
+The lock on the cycle's runs makes approvals of a cycle wait for each other, and nothing but an approval adds an offer:
+what is counted here under the lock stays true until the offers are written. Functions never commit.
+"""
+
+from uuid import UUID
+
+from sqlalchemy import Integer, Uuid, column, func, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.matching.models import MatchRun, Pair
+from services.matching.resources import MatchRunView
+from services.matching.runs.store.reading import view_of
+from services.matching.runs.store.runs import lock_runs, not_found
+from services.matching.runs.store.standing import HOLDING
+from shared.contracts.events import MatchRunApproved, PairOffered
+from shared.contracts.matching import MatchRunState, PairState
+from shared.errors import Conflict
+from shared.events import emit
+
+
+class MatchRunSuperseded(Conflict):
+    code = "match_run_superseded"
+
+
+class MatchRunExpired(Conflict):
+    code = "match_run_expired"
+
+
+class NothingToApprove(Conflict):
+    code = "nothing_to_approve"
+
+
+class NoPlaceLeft(Conflict):
+    code = "no_place_left"
+
+
+async def approve_run(session: AsyncSession, organization_id: UUID, run_id: UUID, key_id: str) -> MatchRunView:
+    """Offers the run's pairs and records who approved it; approving again changes nothing. Emits `pair.offered` for
+    each pair, then `match_run.approved`. Raises MatchRunNotFound, MatchRunSuperseded, MatchRunExpired,
+    NothingToApprove, NoPlaceLeft."""
+    cycle_id = await session.scalar(
+        select(MatchRun.cycle_id).where(MatchRun.organization_id == organization_id, MatchRun.id == run_id)
+    )
+    runs = await lock_runs(session, organization_id, cycle_id) if cycle_id is not None else []
+    run = next((run for run in runs if run.id == run_id), None)
+    if run is None:
+        raise not_found()
+    if run.state == MatchRunState.APPROVED:
+        return view_of(run)
+    check_waits(run)
+    if run.pairs_count == 0:
+        raise NothingToApprove("This match run proposes no pairs; see the reasons of its unmatched people.")
+    await _check_places(session, run)
+    now = await session.scalar(select(func.now()))
+    run.state, run.approved_by, run.approved_at = MatchRunState.APPROVED, key_id, now
+    await session.flush()
+    offered = await session.execute(
+        update(Pair)
+        .where(Pair.organization_id == organization_id, Pair.match_run_id == run_id, Pair.state == PairState.PROPOSED)
+        .values(state=PairState.OFFERED, offered_at=func.now())
+        .returning(Pair.id, Pair.mentor_id, Pair.mentee_id)
+        .execution_options(synchronize_session=False)
+    )
+    events = [
+        PairOffered(pair_id=pair_id, cycle_id=run.cycle_id, mentor_id=mentor_id, mentee_id=mentee_id)
+        for pair_id, mentor_id, mentee_id in sorted(offered)
+    ]
+    approved = MatchRunApproved(match_run_id=run.id, cycle_id=run.cycle_id, pairs=len(events), attempt=run.attempt)
+    await emit(session, organization_id, *events, approved)
+    return view_of(run)
+
+
+def check_waits(run: MatchRun | MatchRunView) -> None:
+    """Raises MatchRunSuperseded, MatchRunExpired."""
+    if run.state == MatchRunState.SUPERSEDED:
+        raise MatchRunSuperseded("A newer match run of this cycle took its place; read the cycle's match runs again.")
+    if run.state == MatchRunState.EXPIRED:
+        raise MatchRunExpired("The time for offers is over; this match run can no longer be approved or steered.")
+
+
+async def _check_places(session: AsyncSession, run: MatchRun) -> None:
+    """Raises NoPlaceLeft when the offers would give somebody more pairs than they have places. Runs are computed with
+    the places that are left, so this is the last line of defence."""
+    person = func.jsonb_to_recordset(MatchRun.inputs["people"]).table_valued(
+        column("person_id", Uuid), column("mentor_capacity", Integer), column("mentee_capacity", Integer)
+    )
+    people = person.render_derived("person", with_types=True)
+    proposed = (Pair.match_run_id == run.id, Pair.state == PairState.PROPOSED)
+    for side, capacity in ((Pair.mentor_id, people.c.mentor_capacity), (Pair.mentee_id, people.c.mentee_capacity)):
+        wanted = (
+            select(side.label("person_id"), func.count().label("pairs"))
+            .where(Pair.organization_id == run.organization_id, Pair.cycle_id == run.cycle_id)
+            .where(or_(Pair.state.in_(HOLDING), (Pair.match_run_id == run.id) & (Pair.state == PairState.PROPOSED)))
+            .where(side.in_(select(side).where(Pair.organization_id == run.organization_id, *proposed)))
+            .group_by(side)
+            .subquery()
+        )
+        over = await session.scalar(
+            select(func.count())
+            .select_from(MatchRun)
+            .join(people, people.c.person_id.is_not(None))
+            .join(wanted, wanted.c.person_id == people.c.person_id)
+            .where(MatchRun.organization_id == run.organization_id, MatchRun.id == run.id, wanted.c.pairs > capacity)
+        )
+        if over:
+            raise NoPlaceLeft(
+                f"{over} people of this run have no place left for another pair; steer the run, which computes it anew "
+                "with the places that are left."
+            )

@@ -1,0 +1,158 @@
+"""SQL of reading match runs: the list, one with all that it found, and what it was computed from."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import undefer
+
+from services.matching.engine.computation import Inputs
+from services.matching.engine.steering import Steering
+from services.matching.engine.unmatched import UnmatchedReason
+from services.matching.models import MatchRun, Pair, UnmatchedPerson
+from services.matching.resources import MatchRunDetail, MatchRunInputs, MatchRunView, PairView, UnmatchedView
+from services.matching.runs.replay import Outcome
+from services.matching.runs.store.runs import not_found
+from services.matching.runs.store.standing import Standing, read_standing
+from services.matching.runs.stored_inputs import restored
+
+
+class Basis(NamedTuple):
+    """A stored run as another computation starts from it, with what its cycle's pairs hold by now."""
+
+    run: MatchRunView
+    version: str
+    stored: Mapping[str, Any]
+    result_hash: str | None
+    standing: Standing
+    rows: Sequence[tuple[UUID, UUID, int, dict[str, int], str]]
+    unmatched: Sequence[tuple[UUID, str, int, dict[str, int]]]
+
+    def inputs(self) -> Inputs:
+        """What the run was computed from. For a large pool this takes a while."""
+        return restored(**self.stored)
+
+    def inputs_view(self) -> MatchRunInputs:
+        inputs = self.inputs()
+        return MatchRunInputs(
+            match_run_id=self.run.id,
+            inputs_hash=self.run.inputs_hash,
+            code_version=self.run.code_version,
+            policy=inputs.steering.policy or inputs.policy,
+            inputs=inputs,
+        )
+
+    @property
+    def has_pairs(self) -> bool:
+        """Those that it proposed are still there."""
+        return len(self.rows) == self.run.pairs_count
+
+    @property
+    def pairs(self) -> dict[tuple[UUID, UUID], int]:
+        return {(mentor_id, mentee_id): score for mentor_id, mentee_id, score, *_ in self.rows}
+
+    def outcome(self) -> Outcome:
+        return Outcome(
+            pairs={
+                (mentor_id, mentee_id): {"points": score, "contributions": contributions, "origin": origin}
+                for mentor_id, mentee_id, score, contributions, origin in self.rows
+            }
+            if self.has_pairs
+            else None,
+            unmatched={
+                person_id: {"reason": reason, "candidates": candidates, "blocked": blocked}
+                for person_id, reason, candidates, blocked in self.unmatched
+                if reason != UnmatchedReason.NOT_APPROVED
+            },
+            total=self.run.total.model_dump() if self.run.total is not None else None,
+            bound=self.run.bound.model_dump() if self.run.bound is not None else None,
+            hash=self.result_hash,
+        )
+
+
+def version_of(attempt: int, revision: int, state: str) -> str:
+    """What a run's ETag says. Nothing but the state of a run ever changes; steering makes another run."""
+    return f"{attempt}.{revision}-{state}"
+
+
+def view_of(run: MatchRun) -> MatchRunView:
+    view = MatchRunView.model_validate(run, from_attributes=True)
+    return view.model_copy(update={"policy": run.steering.get("policy") or run.policy})
+
+
+async def read_runs(session: AsyncSession, organization_id: UUID, cycle_id: UUID) -> tuple[MatchRunView, ...]:
+    """The cycle's runs, in the order of attempts and revisions."""
+    found = await session.scalars(
+        select(MatchRun)
+        .where(MatchRun.organization_id == organization_id, MatchRun.cycle_id == cycle_id)
+        .order_by(MatchRun.attempt, MatchRun.revision)
+    )
+    return tuple(view_of(run) for run in found)
+
+
+async def read_run(session: AsyncSession, organization_id: UUID, run_id: UUID) -> MatchRunDetail:
+    """One run with its pairs, best first, and its unmatched people. Raises MatchRunNotFound."""
+    run = await _find(session, organization_id, run_id)
+    pairs = await session.scalars(
+        select(Pair)
+        .where(Pair.organization_id == organization_id, Pair.match_run_id == run_id)
+        .order_by(Pair.score.desc(), Pair.id)
+    )
+    unmatched = await session.scalars(
+        select(UnmatchedPerson)
+        .where(UnmatchedPerson.organization_id == organization_id, UnmatchedPerson.match_run_id == run_id)
+        .order_by(UnmatchedPerson.person_id)
+    )
+    return MatchRunDetail.model_validate(
+        {
+            **view_of(run).model_dump(),
+            "steering": Steering.model_validate(run.steering),
+            "supply": run.supply,
+            "pairs": [PairView.model_validate(pair, from_attributes=True) for pair in pairs],
+            "unmatched": [UnmatchedView.model_validate(person, from_attributes=True) for person in unmatched],
+        }
+    )
+
+
+async def read_basis(session: AsyncSession, organization_id: UUID, run_id: UUID) -> Basis:
+    """Raises MatchRunNotFound."""
+    run = await _find(session, organization_id, run_id, whole=True)
+    rows = await session.execute(
+        select(Pair.mentor_id, Pair.mentee_id, Pair.score, Pair.contributions, Pair.origin)
+        .where(Pair.organization_id == organization_id, Pair.match_run_id == run_id)
+        .order_by(Pair.id)
+    )
+    unmatched = await session.execute(
+        select(
+            UnmatchedPerson.person_id, UnmatchedPerson.reason, UnmatchedPerson.candidates, UnmatchedPerson.blocked
+        ).where(UnmatchedPerson.organization_id == organization_id, UnmatchedPerson.match_run_id == run_id)
+    )
+    return Basis(
+        run=view_of(run),
+        version=version_of(run.attempt, run.revision, run.state),
+        stored=_stored(run),
+        result_hash=run.result_hash,
+        standing=await read_standing(session, organization_id, run.cycle_id),
+        rows=rows.all(),
+        unmatched=unmatched.all(),
+    )
+
+
+def _stored(run: MatchRun) -> dict[str, Any]:
+    return {
+        "cycle_id": run.cycle_id,
+        "direction": run.direction,
+        "policy": run.policy,
+        "steering": run.steering,
+        "stored": run.inputs,
+    }
+
+
+async def _find(session: AsyncSession, organization_id: UUID, run_id: UUID, *, whole: bool = False) -> MatchRun:
+    query = select(MatchRun).where(MatchRun.organization_id == organization_id, MatchRun.id == run_id)
+    run = await session.scalar(query.options(undefer(MatchRun.inputs)) if whole else query)
+    if run is None:
+        raise not_found()
+    return run

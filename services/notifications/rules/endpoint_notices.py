@@ -1,0 +1,56 @@
+"""What the owner of an endpoint is told: whether there is still a point in it, and with which facts. Pure.
+
+A notice is written when it is sent, from the endpoint as it is then: what the mail server has put off for hours must
+not warn of an end that has come, or that nobody has to fear any more.
+"""
+
+from datetime import datetime
+from urllib.parse import urlsplit, urlunsplit
+
+from services.notifications.rules.rendering import EndpointFacts, one_line, readable_time
+from services.notifications.rules.sending_hours import zone_of
+from shared.contracts.endpoints import DISABLED_AFTER, EndpointBrief, EndpointState
+from shared.contracts.intake import Contact
+from shared.contracts.notifications import Template
+
+NOTICES = (Template.ENDPOINT_FAILING, Template.ENDPOINT_DISABLING_SOON, Template.ENDPOINT_DISABLED)
+
+
+def pointless(notice: Template, endpoint: EndpointBrief | None) -> str | None:
+    """A code when the notice need not be sent any more: the endpoint was deleted (None), enabled or disabled since, or
+    it takes events again. That an event failed is told all the same: others may pass while it does not."""
+    if endpoint is None:
+        return "endpoint_gone"
+    enabled = endpoint.state is EndpointState.ENABLED
+    if notice is Template.ENDPOINT_DISABLED:
+        return "endpoint_enabled" if enabled else None
+    if not enabled:
+        return "endpoint_disabled"
+    if notice is Template.ENDPOINT_DISABLING_SOON and endpoint.failing_since is None:
+        return "endpoint_recovered"
+    return None
+
+
+def endpoint_facts(contact: Contact, endpoint: EndpointBrief) -> EndpointFacts:
+    """Times are the owner's, in UTC where their time zone is not known."""
+    zone, since = zone_of(contact.time_zone), endpoint.failing_since
+
+    def told(moment: datetime | None) -> str | None:
+        return readable_time(moment, zone) if moment is not None else None
+
+    return EndpointFacts(
+        given_name=one_line(contact.given_name) or one_line(contact.name),
+        endpoint_id=str(endpoint.endpoint_id),
+        address=one_line(shown_address(endpoint.url)),
+        description=one_line(endpoint.description),
+        disable_reason=endpoint.disable_reason.value if endpoint.disable_reason is not None else None,
+        failing_since=told(since),
+        disabled_at=told(since + DISABLED_AFTER if since is not None else None),
+    )
+
+
+def shown_address(url: str) -> str:
+    """The URL as a letter may show it: without user, query and fragment, which often are or hold a secret."""
+    parts = urlsplit(url)
+    shown = urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+    return f"{shown}?…" if parts.query else shown

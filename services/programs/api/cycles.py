@@ -1,0 +1,79 @@
+"""HTTP edge of cycles. Nothing here waits for Temporal: a request writes its row and its event, and answers 202."""
+
+from uuid import UUID
+
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse
+
+from services.programs.resources import Cycle, CyclePage
+from services.programs.rules.definition import CycleRequest
+from services.programs.store import control, cycles
+from shared.auth import Admin, Coordinator, ServiceCaller, Viewer
+from shared.contracts.programs import CycleBrief
+from shared.http.dependencies import Session
+from shared.http.idempotency import Answer, IdempotencyKey, answer_once
+from shared.http.paging import Cursor, Limit
+
+router = APIRouter(tags=["cycles"])
+
+
+@router.post("/v1/programs/{program_id}/cycles", status_code=202, response_model=Cycle)
+async def request_cycle(
+    program_id: UUID,
+    caller: Admin,
+    session: Session,
+    request: Request,
+    body: CycleRequest | None = None,
+    idempotency_key: IdempotencyKey = None,
+) -> JSONResponse:
+    """Triggers one cycle of the program; the body may be left out."""
+
+    async def work() -> Answer:
+        wish = body or CycleRequest()
+        cycle = await cycles.request_cycle(session, caller.organization_id, program_id, wish)
+        headers = {"location": f"/v1/cycles/{cycle.id}"}
+        return Answer(status=202, body=cycle.model_dump(mode="json"), headers=headers)
+
+    return await answer_once(session, request, caller.organization_id, idempotency_key, work)
+
+
+@router.get("/v1/programs/{program_id}/cycles")
+async def list_cycles(
+    program_id: UUID, caller: Viewer, session: Session, cursor: Cursor = None, limit: Limit = 50
+) -> CyclePage:
+    """The program's cycles, newest first."""
+    return await cycles.list_cycles(session, caller.organization_id, program_id, cursor, limit)
+
+
+@router.get("/v1/cycles/{cycle_id}")
+async def read_cycle(cycle_id: UUID, caller: Viewer, session: Session) -> Cycle:
+    return await cycles.read_cycle(session, caller.organization_id, cycle_id)
+
+
+@router.post("/v1/cycles/{cycle_id}/pause", status_code=202)
+async def pause_cycle(cycle_id: UUID, caller: Coordinator, session: Session) -> Cycle:
+    """Stops timers and sending until the cycle is resumed."""
+    return await control.pause_cycle(session, caller.organization_id, cycle_id)
+
+
+@router.post("/v1/cycles/{cycle_id}/resume", status_code=202)
+async def resume_cycle(cycle_id: UUID, caller: Coordinator, session: Session) -> Cycle:
+    """Goes on; what remains shifts by the length of the pause."""
+    return await control.resume_cycle(session, caller.organization_id, cycle_id)
+
+
+@router.post("/v1/cycles/{cycle_id}/cancel", status_code=202)
+async def cancel_cycle(cycle_id: UUID, caller: Admin, session: Session) -> Cycle:
+    """Ends the cycle before its time; participants are told once."""
+    return await control.cancel_cycle(session, caller.organization_id, cycle_id)
+
+
+@router.post("/v1/cycles/{cycle_id}/advance", status_code=202)
+async def advance_cycle(cycle_id: UUID, caller: Coordinator, session: Session) -> Cycle:
+    """Closes the running round early, or starts a cycle that still waits for its date."""
+    return await control.advance_cycle(session, caller.organization_id, cycle_id)
+
+
+@router.get("/internal/programs/cycles/{cycle_id}", include_in_schema=False)
+async def read_brief(cycle_id: UUID, caller: ServiceCaller, session: Session) -> CycleBrief:
+    return await cycles.read_brief(session, caller.organization_id, cycle_id)

@@ -1,0 +1,69 @@
+"""HTTP edge of organizations and programs. Cycles have `api_cycles`."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Header, Request, Response
+from fastapi.responses import JSONResponse
+
+from services.programs.resources import Organization, Program, ProgramPage
+from services.programs.rules.definition import ProgramDefinition
+from services.programs.store import keys, programs
+from shared.auth import Admin, Viewer
+from shared.http.dependencies import Session
+from shared.http.etags import check_present, etag
+from shared.http.idempotency import Answer, IdempotencyKey, answer_once
+from shared.http.paging import Cursor, Limit
+
+router = APIRouter(prefix="/v1", tags=["programs"])
+
+
+@router.get("/organization")
+async def read_organization(caller: Viewer, session: Session) -> Organization:
+    """The organization that the access key belongs to."""
+    return await keys.read_organization(session, caller.organization_id)
+
+
+@router.post("/programs", status_code=201, response_model=Program)
+async def create_program(
+    definition: ProgramDefinition,
+    caller: Admin,
+    session: Session,
+    request: Request,
+    idempotency_key: IdempotencyKey = None,
+) -> JSONResponse:
+    async def work() -> Answer:
+        program = await programs.create_program(session, caller.organization_id, definition)
+        headers = {"location": f"/v1/programs/{program.id}", "etag": etag(program.version)}
+        return Answer(status=201, body=program.model_dump(mode="json"), headers=headers)
+
+    return await answer_once(session, request, caller.organization_id, idempotency_key, work)
+
+
+@router.get("/programs")
+async def list_programs(caller: Viewer, session: Session, cursor: Cursor = None, limit: Limit = 50) -> ProgramPage:
+    """The organization's programs, oldest first."""
+    return await programs.list_programs(session, caller.organization_id, cursor, limit)
+
+
+@router.get("/programs/{program_id}")
+async def read_program(program_id: UUID, caller: Viewer, session: Session, response: Response) -> Program:
+    program = await programs.read_program(session, caller.organization_id, program_id)
+    response.headers["etag"] = etag(program.version)
+    return program
+
+
+@router.put("/programs/{program_id}")
+async def replace_program(
+    program_id: UUID,
+    definition: ProgramDefinition,
+    caller: Admin,
+    session: Session,
+    response: Response,
+    if_match: Annotated[str | None, Header()] = None,
+) -> Program:
+    """Replaces the whole definition. Cycles that were requested before keep what they run by."""
+    expected = check_present(if_match)
+    program = await programs.replace_program(session, caller.organization_id, program_id, definition, expected)
+    response.headers["etag"] = etag(program.version)
+    return program

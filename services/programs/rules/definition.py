@@ -1,0 +1,186 @@
+"""What an admin may write into a program, and which of it is refused.
+
+Contracts ignore fields that they do not know, so that they can grow between services; an admin's typing error must not
+be ignored. Therefore everything here is validated strictly: an unknown field is an error that names it. Pure.
+"""
+
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import Annotated, Any, TypeVar
+from uuid import UUID
+from zoneinfo import available_timezones
+
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    StringConstraints,
+    ValidationError,
+    WrapValidator,
+)
+from pydantic_core import InitErrorDetails, PydanticCustomError
+
+from services.programs.rules.topics import check_unambiguous
+from shared.contracts.programs import Calendar, Direction, MatchingPolicy, Topic
+from shared.errors import Invalid
+
+Model = TypeVar("Model", bound=BaseModel)
+Place = tuple[str | int, ...]
+"""Where in a document a value stands, as in pydantic's `loc`."""
+
+LONGEST = timedelta(days=731)
+"""Two years: longer parts of a cycle are typing errors, and sums of them would leave the calendar."""
+PAST_TOLERANCE = timedelta(minutes=1)
+"""How far in the past a start may lie: clocks differ."""
+LOCAL_HOURS = "hours are local; write them without an offset"
+MESSAGE = "Some fields are not valid; see errors."
+
+
+def clean_text(value: str) -> str:
+    """Text for one line: trimmed, with something to see in it. Raises ValueError.
+
+    Postgres refuses NUL, and a line break in a name would end up in the header of a message.
+    """
+    value = value.strip()
+    categories = [unicodedata.category(character) for character in value]
+    if any(category in ("Cc", "Cs", "Zl", "Zp") for category in categories):
+        raise ValueError("control characters and line breaks are not allowed")
+    if all(category[0] in "CZ" for category in categories):
+        raise ValueError("must not be empty")
+    return value
+
+
+Name = Annotated[str, StringConstraints(min_length=1, max_length=120), AfterValidator(clean_text)]
+
+
+def check_time_zone(value: str) -> str:
+    if value not in _time_zones():
+        raise ValueError("must be the name of an IANA time zone, such as Europe/Berlin")
+    return value
+
+
+def strict_calendar(value: Any) -> Calendar:
+    """A calendar without unknown fields and without a duration over two years. Raises ValidationError."""
+    try:
+        calendar = Calendar.model_validate(value, extra="forbid")
+    except TypeError as error:  # comparing a time that has an offset with one that has none
+        raise _refusal([("sending_hours",)], LOCAL_HOURS) from error
+    if calendar.sending_hours and (calendar.sending_hours.start.tzinfo or calendar.sending_hours.end.tzinfo):
+        raise _refusal([("sending_hours",)], LOCAL_HOURS)
+    if too_long := [place for place, duration in _durations(calendar) if duration > LONGEST]:
+        raise _refusal(too_long, "must not be longer than two years")
+    return calendar
+
+
+def changed_calendar(calendar: Calendar, changes: Mapping[str, JsonValue]) -> Calendar:
+    """The calendar with the parts named in `changes` replaced. Raises Invalid."""
+    try:
+        return strict_calendar(calendar.model_dump(mode="json") | dict(changes))
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_context=False, include_input=False)
+        raise Invalid(
+            MESSAGE,
+            errors=[
+                {"field": ".".join(map(str, ("body", "calendar", *one["loc"]))), "detail": one["msg"]} for one in found
+            ],
+        ) from None
+
+
+def check_start(starts_at: datetime, now: datetime) -> None:
+    """Raises Invalid for a start in the past, or more than two years ahead."""
+    if not now - PAST_TOLERANCE <= starts_at <= now + LONGEST:
+        detail = "must lie between now and two years ahead"
+        raise Invalid(MESSAGE, errors=[{"field": "body.starts_at", "detail": detail}])
+
+
+def _strictly(model: type[Model], check: Callable[[Any], Model]) -> WrapValidator:
+    def validate(value: Any, _: Any) -> Model:
+        return value if isinstance(value, model) else check(value)
+
+    return WrapValidator(validate)
+
+
+def _strict_policy(value: Any) -> MatchingPolicy:
+    return MatchingPolicy.model_validate(value, extra="forbid")
+
+
+def _strict_topic(value: Any) -> Topic:
+    topic = Topic.model_validate(value, extra="forbid")
+    if len(topic.aliases) > 50:
+        raise ValueError("at most 50 aliases")
+    aliases = dict.fromkeys(clean_text(alias) for alias in topic.aliases)
+    return topic.model_copy(update={"label": clean_text(topic.label), "aliases": tuple(aliases)})
+
+
+def _check_topics(topics: tuple[Topic, ...]) -> tuple[Topic, ...]:
+    check_unambiguous(topics)
+    return topics
+
+
+def _distinct(people: tuple[UUID, ...]) -> tuple[UUID, ...]:
+    if len(set(people)) != len(people):
+        raise ValueError("must not name a person twice")
+    return people
+
+
+StrictTopic = Annotated[Topic, _strictly(Topic, _strict_topic)]
+
+
+class ProgramDefinition(BaseModel):
+    """A program as an admin writes it; PUT replaces all of it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: Name
+    direction: Direction = Direction.REVERSE
+    time_zone: Annotated[str, AfterValidator(check_time_zone)] = "UTC"
+    topics: Annotated[tuple[StrictTopic, ...], Field(max_length=100), AfterValidator(_check_topics)] = ()
+    calendar: Annotated[Calendar, _strictly(Calendar, strict_calendar)] = Calendar()
+    policy: Annotated[MatchingPolicy, _strictly(MatchingPolicy, _strict_policy)] = MatchingPolicy()
+    sponsor_id: UUID | None = None
+    """The person who is told when a coordinator does not act."""
+    coordinator_ids: Annotated[tuple[UUID, ...], Field(max_length=50), AfterValidator(_distinct)] = ()
+    recurs: bool = False
+    """Starts a cycle by itself on the first Monday of every quarter."""
+
+
+class CycleRequest(BaseModel):
+    """What an admin may say when triggering a cycle; everything has a default."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    period: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,39}$")] | None = None
+    """Default: the current quarter in the program's time zone, numbered if it is taken."""
+    starts_at: AwareDatetime | None = None
+    """Default: now."""
+    calendar: dict[str, JsonValue] | None = None
+    """Parts of the program's calendar that differ for this cycle."""
+
+
+@lru_cache
+def _time_zones() -> frozenset[str]:
+    return frozenset(available_timezones() - {"localtime", "Factory"})
+
+
+def _durations(value: object, place: Place = ()) -> Iterator[tuple[Place, timedelta]]:
+    """Every duration in a model, with its place."""
+    if isinstance(value, timedelta):
+        yield place, value
+    elif isinstance(value, BaseModel):
+        for name in type(value).model_fields:
+            yield from _durations(getattr(value, name), (*place, name))
+    elif isinstance(value, tuple):
+        for index, item in enumerate(value):
+            yield from _durations(item, (*place, index))
+
+
+def _refusal(places: Iterable[Place], message: str) -> ValidationError:
+    """A failure with the same message at each place, as pydantic's own checks would raise it."""
+    problem = PydanticCustomError("not_allowed", "{reason}", {"reason": message})
+    details = [InitErrorDetails(type=problem, loc=place, input=None) for place in places]
+    return ValidationError.from_exception_data(Calendar.__name__, details)

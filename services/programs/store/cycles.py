@@ -1,0 +1,242 @@
+"""SQL of cycles: requested once, read by many, their stage recorded by `CycleWorkflow`."""
+
+from datetime import UTC, datetime
+from uuid import UUID, uuid4
+
+import structlog
+from sqlalchemy import select, tuple_
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.programs.models import CycleRow, OrganizationRow, ProgramRow
+from services.programs.resources import Cycle, CyclePage, CycleSummary
+from services.programs.rules.calendar import free_period, period_of
+from services.programs.rules.definition import CycleRequest, changed_calendar, check_start
+from services.programs.store.programs import find_program, lock_program, unknown_cursor
+from shared.contracts.events import CycleCancelled, CycleCompleted, CycleRequested, CycleStageChanged, EventData
+from shared.contracts.programs import (
+    Calendar,
+    CreatePeriodCycle,
+    CycleBrief,
+    CyclePlan,
+    CycleRef,
+    Outcome,
+    PeriodCycle,
+    RecordStage,
+    Stage,
+    StageRecorded,
+)
+from shared.errors import Conflict, NotFound
+from shared.events import emit
+from shared.http.paging import decode_cursor, encode_cursor
+from shared.rounds.store import read_rounds
+
+log = structlog.get_logger(__name__)
+FINAL = (Stage.COMPLETED, Stage.CANCELLED)
+ORDER = tuple(Stage)
+"""A cycle only goes forward."""
+
+
+class CycleNotFound(NotFound):
+    code = "cycle_not_found"
+
+
+class PeriodExists(Conflict):
+    code = "period_exists"
+
+
+async def request_cycle(session: AsyncSession, organization_id: UUID, program_id: UUID, request: CycleRequest) -> Cycle:
+    """A new cycle and its `cycle.requested`. Raises ProgramNotFound, PeriodExists, Invalid."""
+    now = datetime.now(UTC)
+    starts_at = request.starts_at or now
+    check_start(starts_at, now)
+    program = await lock_program(session, organization_id, program_id)
+    calendar = changed_calendar(Calendar.model_validate(program.calendar), request.calendar or {})
+    taken = await _periods(session, program)
+    if request.period is not None and request.period in taken:
+        raise PeriodExists("This program has a cycle of this period already; name another period.")
+    period = request.period or free_period(period_of(now, program.time_zone), taken)
+    row = await _insert(session, program, period, starts_at, calendar)
+    return await read_cycle(session, organization_id, row.id)
+
+
+async def create_period_cycle(session: AsyncSession, request: CreatePeriodCycle) -> PeriodCycle:
+    """The recurring program's cycle of the quarter, created if the program has none of that period yet; no cycle when
+    the program no longer recurs. Raises ProgramNotFound."""
+    program = await lock_program(session, request.organization_id, request.program_id)
+    if not program.recurs:
+        return PeriodCycle(cycle_id=None)
+    period = period_of(request.scheduled_at, program.time_zone)
+    found = await session.scalar(
+        select(CycleRow.id).where(
+            CycleRow.organization_id == program.organization_id,
+            CycleRow.program_id == program.id,
+            CycleRow.period == period,
+        )
+    )
+    if found is None:
+        calendar = Calendar.model_validate(program.calendar)
+        found = (await _insert(session, program, period, request.scheduled_at, calendar)).id
+    return PeriodCycle(cycle_id=found)
+
+
+async def read_cycle(session: AsyncSession, organization_id: UUID, cycle_id: UUID) -> Cycle:
+    """The cycle with its rounds and their live counts. Raises CycleNotFound."""
+    row = await _find(session, organization_id, cycle_id)
+    rounds = await read_rounds(session, organization_id, cycle_id)
+    return Cycle(**dict(_summary(row)), rounds=tuple(rounds))
+
+
+async def list_cycles(
+    session: AsyncSession, organization_id: UUID, program_id: UUID, cursor: str | None, limit: int
+) -> CyclePage:
+    """One page of a program's cycles, newest first. Raises ProgramNotFound, or BadRequest for an unknown cursor."""
+    await find_program(session, organization_id, program_id)
+    mine = (CycleRow.organization_id == organization_id, CycleRow.program_id == program_id)
+    query = select(CycleRow).where(*mine)
+    if (before := decode_cursor(cursor)) is not None:
+        last = await session.scalar(select(CycleRow).where(*mine, CycleRow.id == before))
+        if last is None:
+            raise unknown_cursor()
+        query = query.where(tuple_(CycleRow.requested_at, CycleRow.id) < (last.requested_at, last.id))
+    newest_first = query.order_by(CycleRow.requested_at.desc(), CycleRow.id.desc()).limit(limit + 1)
+    rows = (await session.scalars(newest_first)).all()
+    items = tuple(_summary(row) for row in rows[:limit])
+    return CyclePage(items=items, next=encode_cursor(items[-1].id) if len(rows) > limit else None)
+
+
+async def read_plan(session: AsyncSession, ref: CycleRef) -> CyclePlan:
+    """What the cycle runs by, as it was when it was requested. Raises CycleNotFound."""
+    row = await _find(session, ref.organization_id, ref.cycle_id)
+    return CyclePlan.model_validate(
+        {
+            "organization_id": row.organization_id,
+            "program_id": row.program_id,
+            "cycle_id": row.id,
+            "direction": row.direction,
+            "starts_at": row.starts_at,
+            "calendar": row.calendar,
+            "policy": row.policy,
+        }
+    )
+
+
+async def read_brief(session: AsyncSession, organization_id: UUID, cycle_id: UUID) -> CycleBrief:
+    """Raises CycleNotFound. Names, people and the time zone are the program's of today, the plan is the cycle's own."""
+    found = await session.execute(
+        select(CycleRow, ProgramRow, OrganizationRow.name)
+        .join(ProgramRow, ProgramRow.id == CycleRow.program_id)
+        .join(OrganizationRow, OrganizationRow.id == CycleRow.organization_id)
+        .where(CycleRow.organization_id == organization_id, CycleRow.id == cycle_id)
+    )
+    one = found.one_or_none()
+    if one is None:
+        raise CycleNotFound("There is no such cycle.")
+    cycle, program, organization_name = one
+    return CycleBrief.model_validate(
+        {
+            "organization_id": organization_id,
+            "organization_name": organization_name,
+            "program_id": program.id,
+            "program_name": program.name,
+            "cycle_id": cycle.id,
+            "period": cycle.period,
+            "stage": cycle.stage,
+            "paused": cycle.paused,
+            "outcome": cycle.outcome,
+            "direction": cycle.direction,
+            "time_zone": program.time_zone,
+            "topics": cycle.topics,
+            "sponsor_id": program.sponsor_id,
+            "coordinator_ids": program.coordinator_ids,
+            "calendar": cycle.calendar,
+            "policy": cycle.policy,
+        }
+    )
+
+
+async def record_stage(session: AsyncSession, request: RecordStage) -> StageRecorded:
+    """Sets the stage, unless the cycle has ended or is further on: an attempt that was given up may come late. Emits
+    what changed. Raises CycleNotFound."""
+    row = await lock_cycle(session, request.organization_id, request.cycle_id)
+    if row.stage in FINAL or ORDER.index(request.stage) <= ORDER.index(Stage(row.stage)):
+        return StageRecorded(stage=Stage(row.stage))
+    now = datetime.now(UTC)
+    row.stage = request.stage.value
+    row.stage_changed_at = now
+    event: EventData = CycleStageChanged(cycle_id=row.id, stage=request.stage)
+    if request.stage in FINAL:
+        event = _end(row, request, now)
+    await session.flush()
+    await emit(session, row.organization_id, event)
+    log.info("cycle.stage_recorded", cycle_id=str(row.id), stage=row.stage, outcome=row.outcome)
+    return StageRecorded(stage=request.stage)
+
+
+async def lock_cycle(session: AsyncSession, organization_id: UUID, cycle_id: UUID) -> CycleRow:
+    """The cycle's row, locked until the transaction ends. Raises CycleNotFound."""
+    row = await session.scalar(
+        select(CycleRow)
+        .where(CycleRow.organization_id == organization_id, CycleRow.id == cycle_id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    if row is None:
+        raise CycleNotFound("There is no such cycle.")
+    return row
+
+
+def _end(row: CycleRow, request: RecordStage, now: datetime) -> EventData:
+    row.ended_at = now
+    row.paused = False
+    if request.stage is Stage.CANCELLED:
+        row.outcome = Outcome.CANCELLED.value
+        return CycleCancelled(cycle_id=row.id)
+    outcome = request.outcome or Outcome.COMPLETED
+    row.outcome = outcome.value
+    return CycleCompleted(cycle_id=row.id, outcome=outcome)
+
+
+async def _insert(
+    session: AsyncSession, program: ProgramRow, period: str, starts_at: datetime, calendar: Calendar
+) -> CycleRow:
+    """`program` is locked, so that a period is looked up and taken by one transaction at a time."""
+    row = CycleRow(
+        id=uuid4(),
+        organization_id=program.organization_id,
+        program_id=program.id,
+        period=period,
+        stage=Stage.SCHEDULED.value,
+        direction=program.direction,
+        topics=program.topics,
+        calendar=calendar.model_dump(mode="json"),
+        policy=program.policy,
+        starts_at=starts_at.astimezone(UTC),
+    )
+    session.add(row)
+    await session.flush()
+    await emit(session, program.organization_id, CycleRequested(cycle_id=row.id, program_id=program.id))
+    await session.refresh(row)
+    log.info("cycle.requested", cycle_id=str(row.id), program_id=str(program.id))
+    return row
+
+
+async def _periods(session: AsyncSession, program: ProgramRow) -> set[str]:
+    found = await session.scalars(
+        select(CycleRow.period).where(
+            CycleRow.organization_id == program.organization_id, CycleRow.program_id == program.id
+        )
+    )
+    return set(found)
+
+
+async def _find(session: AsyncSession, organization_id: UUID, cycle_id: UUID) -> CycleRow:
+    row = await session.scalar(
+        select(CycleRow).where(CycleRow.organization_id == organization_id, CycleRow.id == cycle_id)
+    )
+    if row is None:
+        raise CycleNotFound("There is no such cycle.")
+    return row
+
+
+def _summary(row: CycleRow) -> CycleSummary:
+    return CycleSummary.model_validate(row, from_attributes=True)

@@ -1,0 +1,140 @@
+"""SQL of programs. Cycles have `store_cycles` and `store_control`, organizations and access keys `keys`."""
+
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+from uuid import UUID, uuid4
+
+from sqlalchemy import select, tuple_
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.programs.models import ProgramRow
+from services.programs.resources import Program, ProgramPage
+from services.programs.rules.calendar import next_recurrence
+from services.programs.rules.definition import ProgramDefinition
+from shared.contracts.events import ProgramScheduleChanged
+from shared.contracts.programs import ProgramRef
+from shared.errors import BadRequest, NotFound
+from shared.events import emit
+from shared.http.etags import check_match
+from shared.http.paging import decode_cursor, encode_cursor
+
+
+class ProgramNotFound(NotFound):
+    code = "program_not_found"
+
+
+class Recurrence(NamedTuple):
+    """What a program's Temporal Schedule follows."""
+
+    recurs: bool
+    time_zone: str
+
+
+async def create_program(session: AsyncSession, organization_id: UUID, definition: ProgramDefinition) -> Program:
+    """Emits `program.schedule_changed` when the program recurs."""
+    row = ProgramRow(id=uuid4(), organization_id=organization_id, **_columns(definition))
+    session.add(row)
+    await session.flush()
+    if row.recurs:
+        await emit(session, organization_id, ProgramScheduleChanged(program_id=row.id))
+    await session.refresh(row)
+    return _program(row)
+
+
+async def replace_program(
+    session: AsyncSession, organization_id: UUID, program_id: UUID, definition: ProgramDefinition, if_match: str
+) -> Program:
+    """Replaces the definition; one that says the same keeps its version. Emits `program.schedule_changed` when the
+    Temporal Schedule has to follow. Raises ProgramNotFound, StaleVersion."""
+    row = await lock_program(session, organization_id, program_id)
+    check_match(if_match, row.version)
+    changes = {name: value for name, value in _columns(definition).items() if getattr(row, name) != value}
+    if not changes:
+        return _program(row)
+    before = _recurrence(row)
+    for name, value in changes.items():
+        setattr(row, name, value)
+    row.version += 1
+    row.updated_at = datetime.now(UTC)
+    await session.flush()
+    after = _recurrence(row)
+    if before != after and (before.recurs or after.recurs):
+        await emit(session, organization_id, ProgramScheduleChanged(program_id=row.id))
+    return _program(row)
+
+
+async def read_program(session: AsyncSession, organization_id: UUID, program_id: UUID) -> Program:
+    """Raises ProgramNotFound."""
+    return _program(await find_program(session, organization_id, program_id))
+
+
+async def list_programs(session: AsyncSession, organization_id: UUID, cursor: str | None, limit: int) -> ProgramPage:
+    """One page, oldest first. Raises BadRequest for a cursor that the API did not give out."""
+    query = select(ProgramRow).where(ProgramRow.organization_id == organization_id)
+    if (after := decode_cursor(cursor)) is not None:
+        last = await session.scalar(
+            select(ProgramRow).where(ProgramRow.organization_id == organization_id, ProgramRow.id == after)
+        )
+        if last is None:
+            raise unknown_cursor()
+        query = query.where(tuple_(ProgramRow.created_at, ProgramRow.id) > (last.created_at, last.id))
+    rows = (await session.scalars(query.order_by(ProgramRow.created_at, ProgramRow.id).limit(limit + 1))).all()
+    items = tuple(_program(row) for row in rows[:limit])
+    return ProgramPage(items=items, next=encode_cursor(items[-1].id) if len(rows) > limit else None)
+
+
+async def read_recurrence(session: AsyncSession, ref: ProgramRef) -> Recurrence:
+    """Raises ProgramNotFound."""
+    return _recurrence(await find_program(session, ref.organization_id, ref.program_id))
+
+
+async def find_program(session: AsyncSession, organization_id: UUID, program_id: UUID) -> ProgramRow:
+    """Raises ProgramNotFound."""
+    row = await session.scalar(
+        select(ProgramRow).where(ProgramRow.organization_id == organization_id, ProgramRow.id == program_id)
+    )
+    if row is None:
+        raise ProgramNotFound("There is no such program.")
+    return row
+
+
+async def lock_program(session: AsyncSession, organization_id: UUID, program_id: UUID) -> ProgramRow:
+    """The program's row, locked until the transaction ends. Raises ProgramNotFound."""
+    row = await session.scalar(
+        select(ProgramRow)
+        .where(ProgramRow.organization_id == organization_id, ProgramRow.id == program_id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    if row is None:
+        raise ProgramNotFound("There is no such program.")
+    return row
+
+
+def unknown_cursor() -> BadRequest:
+    return BadRequest("This cursor is not one that the API gave out; start without one.", code="bad_cursor")
+
+
+def _recurrence(row: ProgramRow) -> Recurrence:
+    return Recurrence(recurs=row.recurs, time_zone=row.time_zone)
+
+
+def _columns(definition: ProgramDefinition) -> dict[str, Any]:
+    return {
+        "name": definition.name,
+        "direction": definition.direction.value,
+        "time_zone": definition.time_zone,
+        "topics": [topic.model_dump(mode="json") for topic in definition.topics],
+        "calendar": definition.calendar.model_dump(mode="json"),
+        "policy": definition.policy.model_dump(mode="json"),
+        "sponsor_id": definition.sponsor_id,
+        "coordinator_ids": list(definition.coordinator_ids),
+        "recurs": definition.recurs,
+    }
+
+
+def _program(row: ProgramRow) -> Program:
+    program = Program.model_validate(row, from_attributes=True)
+    if not row.recurs:
+        return program
+    return program.model_copy(update={"next_recurrence_at": next_recurrence(datetime.now(UTC), row.time_zone)})
