@@ -1,8 +1,13 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# A file's tests share what they start, so a file is one worker's; more workers than cores, as most of them wait.
+SIDE_BY_SIDE := -n 4 --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo up test lint fix bench clean
+# Compiled modules are kept, whatever the environment says: the tests start a hundred processes of Python.
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: demo up test long lint fix bench clean
 
 demo: $(VENV)/.embedded  ## one whole cycle on the embedded stack
 	$(BIN)/python -m upward demo
@@ -10,10 +15,18 @@ demo: $(VENV)/.embedded  ## one whole cycle on the embedded stack
 up: $(VENV)/.embedded  ## the embedded stack until Ctrl-C
 	$(BIN)/python -m upward up
 
-test: $(VENV)/.test lint  ## everything: lint, then every test
+# Types are checked beside the tests, which wait more than they compute; what mypy says is printed when all is over.
+test: $(VENV)/.test  ## everything but the long tests: lint, then types and tests side by side
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
 	$(BIN)/python tests/browser.py
-	$(BIN)/python -m pytest tests/workflows  # alone: the time-skipping server loses tasks on a crowded machine
-	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --durations 15 --ignore tests/workflows
+	@said=$$(mktemp); $(BIN)/mypy >"$$said" 2>&1 & types=$$!; failed=0; \
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE) --durations 15 || failed=1; \
+	wait $$types || failed=1; cat "$$said"; rm "$$said"; exit $$failed
+
+long: $(VENV)/.test  ## the same rules with many kills, many examples and large references
+	$(BIN)/python -m pytest -m long $(SIDE_BY_SIDE) --durations 15
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .

@@ -23,6 +23,9 @@ from upward.failures import CannotRun
 
 log = structlog.get_logger(__name__)
 RETRY_SECONDS = 1.0
+KEEP_ALIVE_SECONDS = 150
+"""How long the server keeps an idle connection. Longer than clients do (httpx 5 s, Caddy 2 min), so that it is the
+client who closes: a server that closes first may do so while the next request is on its way."""
 RELAY = "relay"
 
 
@@ -73,7 +76,13 @@ def listen(host: str, port: int) -> socket.socket:
 
 async def serve_http(app: FastAPI, address: socket.socket, stop: asyncio.Event) -> None:
     """Serves until `stop`; requests under way are finished."""
-    config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=10)
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=10,
+    )
     server = Server(config)
     serving = asyncio.create_task(server.serve(sockets=[address]))
     stopping = asyncio.create_task(stop.wait())

@@ -1,7 +1,8 @@
-"""`kill -9` of the whole stack at many exact points of a cycle, then `upward up`: the cycle goes on where it was.
+"""`kill -9` of the whole stack at exact points of a cycle, then `upward up`: the cycle goes on where it was.
 
-Three cycles run side by side, each on a stack of its own: two kill themselves at the points named below, one is the
-plain `upward up`, killed from outside.
+The quick cycle dies once in each way: before a call, after one, after its commit, together with Postgres, and from
+outside. `make long` kills at every point, in three cycles side by side, each on a stack of its own: two kill themselves
+at the points named below, one is the plain `upward up`, killed from outside.
 """
 
 import asyncio
@@ -17,11 +18,13 @@ from temporalio.client import WorkflowExecutionStatus
 
 from tests.faults import ledger
 from tests.faults.driver import Played, found_company, play_cycle
-from tests.faults.kill_points import POINTS, WINDOW, struck
+from tests.faults.kill_points import POINTS, WINDOW, Moment, struck
 from tests.faults.stack_process import Kill, StackProcess
 from upward.demo.mailbox import Letter, Mailbox
 
+QUICK = "once in each way"
 CYCLES: dict[str, tuple[str, ...]] = {
+    QUICK: (WINDOW, "message_claimed_unsent", "matches_stored+postgres"),
     "what the admin asks": (
         "trigger_committed_response_unsent",
         "request_sequenced",
@@ -43,6 +46,9 @@ CYCLES: dict[str, tuple[str, ...]] = {
     ),
     "from outside": (),
 }
+OUTSIDE = {QUICK: ("active",), "from outside": ("review", "active")}
+"""The stages in which a cycle's stack is killed from outside."""
+LONG = [name for name in CYCLES if name != QUICK]
 
 
 @dataclass
@@ -50,6 +56,7 @@ class Run:
     """One cycle that was killed on its way, and what was found after it."""
 
     points: tuple[str, ...]
+    outside: tuple[str, ...]
     marks: dict[str, str]
     """The points that struck, with what they noted."""
     kills: list[Kill]
@@ -66,34 +73,44 @@ class Run:
 
 
 @pytest.fixture(scope="module")
-async def runs(faults_folder: Path) -> dict[str, Run]:
-    running = [_run(faults_folder / str(number), points) for number, points in enumerate(CYCLES.values())]
+async def quick_run(faults_folder: Path) -> dict[str, Run]:
+    return await _run_all(faults_folder, [QUICK])
+
+
+@pytest.fixture(scope="module")
+async def long_runs(faults_folder: Path) -> dict[str, Run]:
+    return await _run_all(faults_folder, LONG)
+
+
+@pytest.fixture(params=[QUICK, *(pytest.param(name, marks=pytest.mark.long) for name in LONG)])
+def run(request: pytest.FixtureRequest) -> Run:
+    runs: dict[str, Run] = request.getfixturevalue("quick_run" if request.param == QUICK else "long_runs")
+    return runs[request.param]
+
+
+async def _run_all(folder: Path, names: list[str]) -> dict[str, Run]:
+    running = [_run(folder / str(list(CYCLES).index(name)), CYCLES[name], OUTSIDE.get(name, ())) for name in names]
     ended = await asyncio.gather(*running, return_exceptions=True)
     runs: dict[str, Run] = {}
-    for name, run in zip(CYCLES, ended, strict=True):
+    for name, run in zip(names, ended, strict=True):
         if isinstance(run, BaseException):
             pytest.fail(f"{name}: {''.join(traceback.format_exception(run))[-12000:]}", pytrace=False)
         runs[name] = run
     return runs
 
 
-@pytest.fixture(params=list(CYCLES))
-def run(request: pytest.FixtureRequest, runs: dict[str, Run]) -> Run:
-    return runs[request.param]
-
-
-async def _run(folder: Path, points: tuple[str, ...]) -> Run:
+async def _run(folder: Path, points: tuple[str, ...], outside: tuple[str, ...]) -> Run:
     stack = StackProcess(folder, points)
     try:
         await stack.start()
         keeping = asyncio.create_task(stack.keep_alive())
-        playing = asyncio.create_task(_play(stack, from_outside=not points))
+        playing = asyncio.create_task(_play(stack, outside))
         try:
             await asyncio.wait([keeping, playing], return_when=asyncio.FIRST_COMPLETED)
             if keeping.done():
                 playing.cancel()
                 keeping.result()
-            run = await _examine(stack, points, await playing)
+            run = await _examine(stack, points, outside, await playing)
         finally:
             keeping.cancel()  # or it would start again what is ended below
         run.exit_code = await stack.stop()
@@ -103,18 +120,18 @@ async def _run(folder: Path, points: tuple[str, ...]) -> Run:
     return run
 
 
-async def _play(stack: StackProcess, *, from_outside: bool) -> Played:
+async def _play(stack: StackProcess, outside: tuple[str, ...]) -> Played:
     database = await asyncio.to_thread(stack.database)
     company = await found_company(stack.url, database, stack.folder)
     await database.close()
     killed: set[str] = set()
 
     async def kill_in_quiet_moments(cycle: dict[str, Any]) -> None:
-        """Twice: when the approval is waited for, and between two rounds; the second time Postgres dies too."""
+        """When the approval is waited for, and between two rounds, where Postgres dies too."""
         stage = cycle["stage"]
-        if from_outside and stage in ("review", "active") and stage not in killed:
+        if stage in outside and stage not in killed:
             killed.add(stage)
-            await asyncio.sleep(2)
+            await asyncio.sleep(2)  # for the moment to be quiet; the rule holds in any other as well
             stack.kill(postgres=stage == "active")
 
     try:
@@ -125,12 +142,13 @@ async def _play(stack: StackProcess, *, from_outside: bool) -> Played:
         await company.admin.close()
 
 
-async def _examine(stack: StackProcess, points: tuple[str, ...], played: Played) -> Run:
+async def _examine(stack: StackProcess, points: tuple[str, ...], outside: tuple[str, ...], played: Played) -> Run:
     database = await asyncio.to_thread(stack.database)
     try:
         await ledger.settled(database)
         return Run(
             points=points,
+            outside=outside,
             marks=struck(stack.folder),
             kills=stack.kills,
             played=played,
@@ -150,12 +168,17 @@ async def _examine(stack: StackProcess, points: tuple[str, ...], played: Played)
 
 def test_every_kill_struck_and_the_stack_came_back_each_time(run: Run) -> None:
     assert set(run.marks) == {point.removesuffix("+postgres") for point in run.points}
-    assert len(run.kills) == (len(run.points) or 2)
+    assert len(run.kills) == len(run.points) + len(run.outside)
 
 
 def test_every_kill_point_is_used() -> None:
-    used = [point.removesuffix("+postgres") for points in CYCLES.values() for point in points]
+    used = [point.removesuffix("+postgres") for name in LONG for point in CYCLES[name]]
     assert sorted(used) == sorted(POINTS)
+
+
+def test_the_quick_cycle_dies_at_a_point_of_each_kind() -> None:
+    kinds = {POINTS[point.removesuffix("+postgres")].moment for point in CYCLES[QUICK]}
+    assert kinds == set(Moment)
 
 
 def test_the_cycle_completes(run: Run) -> None:
@@ -192,11 +215,11 @@ def test_a_message_comes_again_only_after_a_kill_between_its_taking_and_its_row(
     assert {message_id for message_id, times in copies.items() if times > 1 + caught[message_id]} == set()
 
 
-def test_the_kill_in_the_window_catches_its_message_and_the_kills_beside_it_do_not(runs: dict[str, Run]) -> None:
-    run = runs["what people are sent and answer"]
+def test_the_kill_in_the_window_catches_its_message_and_the_kills_beside_it_do_not(run: Run) -> None:
     caught = {point: kill.in_the_window for kill in run.kills for point in kill.points}
-    assert run.marks[WINDOW] in caught[WINDOW]
-    for beside in ("message_claimed_unsent", "message_row_committed"):
+    if WINDOW in run.marks:
+        assert run.marks[WINDOW] in caught[WINDOW]
+    for beside in {"message_claimed_unsent", "message_row_committed"} & run.marks.keys():
         assert run.marks[beside] not in caught[beside]
 
 

@@ -11,7 +11,6 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from _pytest.runner import runtestprotocol
 from temporalio.client import WorkflowHandle
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.service import RPCError
@@ -21,17 +20,19 @@ from shared.contracts.base import Service
 from shared.contracts.programs import Stage
 from shared.temporal import WORKFLOWS_QUEUE, activity_methods, create_worker
 from tests.fakes import FakeEvents, FakeFeedback, FakeIntake, FakeMatching, FakeNotifications, FakePrograms, Ledger
+from tests.restarts import run_again_after
 from workflows.cycle import CycleWorkflow
 from workflows.cycle_state import Advance, ConcernHeard, CycleState, Heard, RunApproved
 from workflows.registry import WORKFLOWS
 
-PATIENCE_SECONDS = 20
-TRIES = 8
+LOOK_SECONDS, STUCK_LOOKS = 5, 3
+"""A server where nothing has happened in so many looks, so far apart, has lost a task."""
 TEST_SERVER = shutil.which("temporal-test-server", path=str(Path(sys.executable).parent))
 
 
 class TaskLost(Exception):
-    """The test server handed a workflow task out and then forgot it; the test is run again on a new server.
+    """The test server handed a workflow task out and then forgot it; the test is run again on a new server, and the end
+    of the run tells how often (`tests/restarts.py`).
 
     It happens when a command races with an event of the same moment (a timer that fires while it is cancelled): a real
     server says so and tries the task again, the time-skipping one refuses the completion and waits without end."""
@@ -71,17 +72,30 @@ class World:
         )
 
     async def patiently(self, awaited: Coroutine[Any, Any, Any]) -> Any:
-        """Waits; raises TaskLost when nothing came of it for many times as long as it ever takes."""
+        """Waits as long as anything happens; raises TaskLost when nothing has for a long time."""
         task = asyncio.ensure_future(awaited)
-        if not (await asyncio.wait([task], timeout=PATIENCE_SECONDS))[0]:
-            task.cancel()
-            raise TaskLost
+        before, in_vain = list[int](), 0
+        while not (await asyncio.wait([task], timeout=LOOK_SECONDS))[0]:
+            now = await self._happened()
+            before, in_vain = now, in_vain + 1 if now == before else 0
+            if in_vain == STUCK_LOOKS:
+                task.cancel()
+                raise TaskLost
         try:
             return task.result()
         except RPCError as error:
             if error.message == "Timeout expired":  # the client's own patience with a server that does not answer
                 raise TaskLost from error
             raise
+
+    async def _happened(self) -> list[int]:
+        """What grows while the cycle goes on: the length of its history, and what its activities have done."""
+        ledger = self.ledger
+        grows = [len(told) for told in vars(ledger).values() if isinstance(told, list | dict | set)]
+        with contextlib.suppress(RPCError):
+            found = await self.client.get_workflow_handle(f"cycle-{ledger.cycle_id}").describe()
+            grows.append(found.history_length)
+        return grows
 
     async def sleep(self, duration: timedelta) -> None:
         """Lets time pass for the workflows."""
@@ -189,18 +203,9 @@ async def world() -> AsyncIterator[World]:
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_runtest_protocol(item: Any, nextitem: Any) -> bool | None:
-    """Runs a test again, with a new server, when the test server was stuck; after TRIES it has failed."""
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
+    """Runs a test again, with a new server, when the test server was stuck."""
     if "world" not in getattr(item, "fixturenames", ()):
         return None
-    for left in reversed(range(TRIES)):
-        item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
-        reports = runtestprotocol(item, nextitem=nextitem, log=False)
-        if left and any(report.failed and TaskLost.__name__ in str(report.longrepr) for report in reports):
-            item._initrequest()
-            continue
-        for report in reports:
-            item.ihook.pytest_runtest_logreport(report=report)
-        item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
-        break
+    run_again_after(TaskLost, item, nextitem)
     return True
