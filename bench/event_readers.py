@@ -17,8 +17,8 @@ from sqlalchemy.exc import DBAPIError
 from bench.event_writers import ORGANIZATIONS, fact_of
 from bench.ledger_files import LedgerFile, observer_path, reader_path
 from services.events.log.feed import Wanted, read_page
-from services.events.log.sequencer import Sequencing
-from services.events.log.waiting import Bell
+from services.events.log.sequencer import Sequencer
+from services.events.log.waiting import Notifier
 from shared.database import Database
 
 POLL_SECONDS = 0.1
@@ -33,7 +33,7 @@ Stopping = Callable[[], bool]
 async def run_sequencer(url: str, stopping: Stopping) -> None:
     """The product's own, as `upward worker relay` runs it."""
     database, stop = Database(url, pool_size=2), asyncio.Event()
-    running = asyncio.create_task(Sequencing(database, Bell()).run(stop))
+    running = asyncio.create_task(Sequencer(database, Notifier()).run(stop))
     while not stopping():
         await asyncio.sleep(STOP_SECONDS)
     stop.set()

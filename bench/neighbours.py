@@ -72,7 +72,7 @@ ADD_DELIVERIES = text("""insert into events.delivery
         (organization_id, endpoint_id, sequence, day, event_id, type, subject)
     select organization_id, :endpoint, sequence, day, event_id, type, subject from events.event
     where organization_id = :org""")
-ADD_LANES = text("""insert into events.lane (endpoint_id, subject, organization_id, sequence, due_at)
+ADD_QUEUES = text("""insert into events.lane (endpoint_id, subject, organization_id, sequence, due_at)
     select endpoint_id, subject, organization_id, min(sequence), min(due_at) from events.delivery
     where endpoint_id = :endpoint group by 1, 2, 3""")
 MOVE_CURSORS = text("""insert into events.consumer
@@ -123,7 +123,7 @@ class Stand:
             await session.execute(ADD_DAY, given | {"day": today.day})
             await session.execute(ADD_HEAD, given | {"count": count})
             await session.execute(ADD_DELIVERIES, given)
-            await session.execute(ADD_LANES, given)
+            await session.execute(ADD_QUEUES, given)
             await session.execute(MOVE_CURSORS)
             await session.execute(ANALYZE)
 

@@ -5,7 +5,7 @@ from temporalio import activity
 from services.events.webhooks.drain import Drain
 from services.events.webhooks.rules.delivery import Schedule
 from services.events.webhooks.sender import Sender
-from services.events.webhooks.wake_ups import Calls
+from services.events.webhooks.wake_ups import WakeUps
 from shared.contracts.endpoints import Drained, EndpointRef, EventsActivities
 from shared.database import Database
 
@@ -15,10 +15,10 @@ class Activities(EventsActivities):
         self._database = database
         self._sender = sender
         self._schedule = schedule
-        self._calls = Calls(database)
+        self._wake_ups = WakeUps(database)
 
     @activity.defn
     async def drain_endpoint(self, request: EndpointRef) -> Drained:
-        with self._calls.of(request.endpoint_id) as called:
-            drain = Drain(self._database, self._sender, request, self._schedule, called=called)
+        with self._wake_ups.of(request.endpoint_id) as woken:
+            drain = Drain(self._database, self._sender, request, self._schedule, woken=woken)
             return await drain.run(activity.heartbeat, activity.is_worker_shutdown)

@@ -11,10 +11,10 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.events.log.dispatcher import Dispatcher, TemporalAway
-from services.events.log.sequencer import Sequencing
+from services.events.log.sequencer import Sequencer
 from services.events.log.store import reading
-from services.events.log.waiting import Bell, Pauses, pause
-from services.events.retention import keep
+from services.events.log.waiting import Backoff, Notifier, pause
+from services.events.retention import apply_retention
 from services.events.webhooks.fan_out import FanOut
 from shared.database import Database
 
@@ -22,9 +22,9 @@ log = structlog.get_logger(__name__)
 DISPATCHER_IDLE_SECONDS = 0.5
 """The bell wakes the dispatcher; this finds what was sequenced elsewhere while this process could not hear of it."""
 FAN_OUT_IDLE_SECONDS = 0.5
-"""It also finds what an admin asked to be sent again, which rings no bell."""
+"""It also finds what an admin asked to be sent again, of which no notice is given."""
 STANDBY_SECONDS = 1.0
-KEEPER_SECONDS = 3600.0
+RETENTION_SECONDS = 3600.0
 
 
 class Relay:
@@ -35,68 +35,68 @@ class Relay:
         self._dispatcher = dispatcher
         self._fan_out = fan_out
         self._retention_days = retention_days
-        self._bell = Bell()
+        self._notifier = Notifier()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Runs until `stop` is set; ends after the batches that are under way."""
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(Sequencing(self._database, self._bell).run(stop))
+            tasks.create_task(Sequencer(self._database, self._notifier).run(stop))
             tasks.create_task(self._keep_dispatching(stop))
             tasks.create_task(self._keep_fanning_out(stop))
-            tasks.create_task(self._keep_keeping(stop))
+            tasks.create_task(self._keep_retention(stop))
 
     async def _keep_dispatching(self, stop: asyncio.Event) -> None:
-        pauses = Pauses()
+        backoff = Backoff()
         while not stop.is_set():
             try:
                 async with reading.only_dispatcher(self._database) as session:
                     if session is not None:
-                        await self._dispatch(session, pauses, stop)
+                        await self._dispatch(session, backoff, stop)
             except Exception as error:
                 log.warning("dispatcher.failed", error=type(error).__name__)
-                await pause(stop, pauses.next())
+                await pause(stop, backoff.next())
             else:
                 await pause(stop, STANDBY_SECONDS)
 
-    async def _dispatch(self, session: AsyncSession, pauses: Pauses, stop: asyncio.Event) -> None:
+    async def _dispatch(self, session: AsyncSession, backoff: Backoff, stop: asyncio.Event) -> None:
         """Dispatches, as the one dispatcher, until `stop` is set or the database fails."""
         while not stop.is_set():
-            ring = self._bell.next_ring
+            notice = self._notifier.next_notice
             progress = await self._dispatcher.dispatch_batch(session)
             if progress.away is not None:
                 log.warning("temporal.unavailable", code=progress.away)
-                await pause(stop, pauses.next())
+                await pause(stop, backoff.next())
                 continue
-            pauses.reset()
+            backoff.reset()
             if not progress.dispatched:
-                await pause(ring, DISPATCHER_IDLE_SECONDS)
+                await pause(notice, DISPATCHER_IDLE_SECONDS)
 
     async def _keep_fanning_out(self, stop: asyncio.Event) -> None:
-        pauses = Pauses()
+        backoff = Backoff()
         while not stop.is_set():
-            ring = self._bell.next_ring
+            notice = self._notifier.next_notice
             try:
                 worked = await self._fan_out.step()
             except TemporalAway as away:
                 log.warning("temporal.unavailable", code=str(away))
-                await pause(stop, pauses.next())
+                await pause(stop, backoff.next())
                 continue
             except Exception as error:
                 log.warning("fan_out.failed", error=type(error).__name__)
-                await pause(stop, pauses.next())
+                await pause(stop, backoff.next())
                 continue
-            pauses.reset()
+            backoff.reset()
             if not worked:
-                await pause(ring, FAN_OUT_IDLE_SECONDS)
+                await pause(notice, FAN_OUT_IDLE_SECONDS)
 
-    async def _keep_keeping(self, stop: asyncio.Event) -> None:
-        pauses = Pauses()
+    async def _keep_retention(self, stop: asyncio.Event) -> None:
+        backoff = Backoff()
         while not stop.is_set():
             try:
-                await keep(self._database, self._retention_days)
+                await apply_retention(self._database, self._retention_days)
             except Exception as error:
                 log.warning("keeper.failed", error=type(error).__name__)
-                await pause(stop, pauses.next())
+                await pause(stop, backoff.next())
             else:
-                pauses.reset()
-                await pause(stop, KEEPER_SECONDS)
+                backoff.reset()
+                await pause(stop, RETENTION_SECONDS)

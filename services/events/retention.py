@@ -25,20 +25,20 @@ DAYS_AHEAD = 7
 """So long may all keepers be away until the sequencer must make a day itself."""
 
 
-class Kept(NamedTuple):
+class DaysChanged(NamedTuple):
     """What was done."""
 
     made: int = 0
     dropped: int = 0
 
 
-async def keep(database: Database, retention_days: int, *, today: date | None = None) -> Kept:
+async def apply_retention(database: Database, retention_days: int, *, today: date | None = None) -> DaysChanged:
     """One round of keeping. `today` is by the database's clock, in UTC, if not given."""
-    await keep_deliveries(database)
-    return await keep_days(database, retention_days, today)
+    await purge_deliveries(database)
+    return await change_days(database, retention_days, today)
 
 
-async def keep_deliveries(database: Database) -> None:
+async def purge_deliveries(database: Database) -> None:
     """Forgets deliveries and attempts that are older than they are kept, and calls endpoints that were forgotten."""
     more = True
     while more:
@@ -49,11 +49,11 @@ async def keep_deliveries(database: Database) -> None:
             log.warning("endpoints.overdue", count=called)
 
 
-async def keep_days(database: Database, retention_days: int, today: date | None = None) -> Kept:
+async def change_days(database: Database, retention_days: int, today: date | None = None) -> DaysChanged:
     """Makes the days ahead, and drops those of which every event is at least `retention_days` old."""
     async with database.transaction() as session:
-        if not await days_store.lock_keeping(session):
-            return Kept()
+        if not await days_store.lock_retention(session):
+            return DaysChanged()
         today = today or await days_store.read_clock(session)
         made = await _make(session, today)
         partitions = await days_store.read_partitions(session)
@@ -64,7 +64,7 @@ async def keep_days(database: Database, retention_days: int, today: date | None 
         dropped += 1
     if made or dropped:
         log.info("log.kept", days_made=made, days_dropped=dropped)
-    return Kept(made, dropped)
+    return DaysChanged(made, dropped)
 
 
 async def _make(session: AsyncSession, today: date) -> int:
@@ -76,7 +76,7 @@ async def _drop(database: Database, day: date) -> bool:
     """Whether the day is gone. If not, a later round tries again."""
     try:
         async with database.transaction() as session:
-            if not await days_store.lock_keeping(session):
+            if not await days_store.lock_retention(session):
                 return False
             if day not in await days_store.read_partitions(session):
                 return True

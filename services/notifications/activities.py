@@ -3,7 +3,7 @@
 from temporalio import activity
 
 from services.notifications import store
-from services.notifications.delivery import Courier
+from services.notifications.delivery import DeliveryRun
 from services.notifications.preparing import prepare_page
 from shared.config import Settings
 from shared.contracts.notifications import (
@@ -31,7 +31,7 @@ class Activities(NotificationsActivities):
 
     @activity.defn
     async def deliver_messages(self, request: DeliverMessages) -> Delivery:
-        return await Courier(self._database, self._internal, self._settings, request).deliver()
+        return await DeliveryRun(self._database, self._internal, self._settings, request).deliver()
 
     @activity.defn
     async def drop_messages(self, request: DropMessages) -> MessagesDropped:

@@ -55,7 +55,7 @@ class Handled(Enum):
     """Another delivery has it, or it is final."""
 
 
-class Courier:
+class DeliveryRun:
     """One run of `deliver_messages`."""
 
     def __init__(self, database: Database, internal: Internal, settings: Settings, request: DeliverMessages) -> None:

@@ -20,7 +20,7 @@ from uuid import UUID
 import aiosmtplib
 from aiosmtplib.protocol import SMTPProtocol
 
-from services.notifications.delivery import Courier
+from services.notifications.delivery import DeliveryRun
 from shared.config import Settings
 from shared.contracts.intake import Contact
 from shared.contracts.notifications import DeliverMessages
@@ -77,7 +77,7 @@ async def deliver(settings: Settings, orders: list[dict[str, Any]], steps: Deliv
         internal = Internal(settings, world.application(settings))
         announcement = UUID(order["announcement_id"])
         request = DeliverMessages(organization_id=world.organization_id, announcement_id=announcement)
-        await Courier(database, internal, settings, request).deliver()
+        await DeliveryRun(database, internal, settings, request).deliver()
         await internal.close()
     await database.close()
 

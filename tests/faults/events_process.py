@@ -31,12 +31,12 @@ from shared.logging import configure_logging
 from tests.faults.kill_points import KillPoint, Moment, install
 from upward.process import assemble, run_relay, run_worker, stop_on_signals
 
-FANNING, STORE = "services.events.webhooks.fan_out:FanOut", "services.events.webhooks.store.deliveries"
+FAN_OUT, STORE = "services.events.webhooks.fan_out:FanOut", "services.events.webhooks.store.deliveries"
 FAN_OUT_POINTS: dict[str, KillPoint] = {
     "fanned_out_uncommitted": KillPoint("services.events.webhooks.store.fan_out:fan_out", Moment.AFTER),
     "fan_out_committed": KillPoint("services.events.webhooks.store.fan_out:fan_out", Moment.COMMITTED),
-    "called_in_database_only": KillPoint(f"{FANNING}._tell", Moment.BEFORE),
-    "called_unnoted": KillPoint(f"{FANNING}._tell", Moment.AFTER),
+    "called_in_database_only": KillPoint(f"{FAN_OUT}._tell", Moment.BEFORE),
+    "called_unnoted": KillPoint(f"{FAN_OUT}._tell", Moment.AFTER),
     "called_and_noted": KillPoint("services.events.webhooks.store.fan_out:note_told", Moment.COMMITTED),
     "drain_about_to_begin": KillPoint(f"{STORE}:begin_drain", Moment.BEFORE),
     "drain_begun": KillPoint(f"{STORE}:begin_drain", Moment.COMMITTED),

@@ -14,9 +14,9 @@ from pathlib import Path
 import psycopg
 
 from services.events.log import sequencer
-from services.events.log.sequencer import Sequencing
-from services.events.log.store.idle import ANY_STAGED
-from services.events.log.waiting import Bell
+from services.events.log.sequencer import Sequencer
+from services.events.log.store.polling import ANY_STAGED
+from services.events.log.waiting import Notifier
 from shared.database import Database
 from shared.logging import configure_logging
 from tests.faults.steps import Steps
@@ -28,7 +28,7 @@ BATCH = 2
 async def sequence(url: str, steps: Steps) -> None:
     database, stop = Database(url, pool_size=2), asyncio.Event()
     steps.watch(database)
-    running = asyncio.create_task(Sequencing(database, Bell()).run(stop))
+    running = asyncio.create_task(Sequencer(database, Notifier()).run(stop))
     async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
         while await (await connection.execute(ANY_STAGED)).fetchone() is not None:
             await asyncio.sleep(0.01)

@@ -20,9 +20,9 @@ from bench.event_run import PREY
 from bench.event_writers import event_of, fact_of
 from bench.ledger import Comparison, Fact, Receipt, compare
 from services.events.log.rules.cloudevents import cloud_event
-from services.events.log.sequencer import BATCH, Sequencing
+from services.events.log.sequencer import BATCH, Sequencer
 from services.events.log.store import reading
-from services.events.log.waiting import Bell
+from services.events.log.waiting import Notifier
 from shared.database import Database
 from shared.events import emit
 from tests.faults.ledger import PATIENCE_SECONDS
@@ -173,7 +173,7 @@ async def test_events_are_sequenced_while_foreign_transactions_are_held_open(
         await reading.execute(text("select count(*) from events.staged_event"))
         facts = await stage(database, 1001, organizations)
         assert len(facts) < BATCH
-        sequencing = asyncio.create_task(Sequencing(foreign, Bell()).run(stop))
+        sequencing = asyncio.create_task(Sequencer(foreign, Notifier()).run(stop))
         async with asyncio.timeout(PATIENCE_SECONDS):
             while not compare(facts, await receive(database, organizations)).holds:
                 await asyncio.sleep(0.01)

@@ -9,7 +9,7 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy import func, select, update
 
-from services.events.webhooks.models import AttemptRow, Backfill, DeliveryRow, EndpointRow, EndpointSecret, Lane
+from services.events.webhooks.models import AttemptRow, Backfill, DeliveryRow, EndpointRow, EndpointSecret, SubjectQueue
 from services.events.webhooks.rules.endpoints import MOST_ENDPOINTS, MOST_SECRETS
 from services.events.webhooks.rules.signing import signed_headers
 from services.events.webhooks.store import deliveries
@@ -22,7 +22,13 @@ from tests.services.endpoints_admin import URL, Admin, KeyMaker, endpoints_admin
 from tests.services.programs_examples import once, staged
 
 KEYS = (
-    *(EndpointRow.id, EndpointSecret.endpoint_id, DeliveryRow.endpoint_id, Lane.endpoint_id, AttemptRow.endpoint_id),
+    *(
+        EndpointRow.id,
+        EndpointSecret.endpoint_id,
+        DeliveryRow.endpoint_id,
+        SubjectQueue.endpoint_id,
+        AttemptRow.endpoint_id,
+    ),
     Backfill.endpoint_id,
 )
 

@@ -15,7 +15,7 @@ from services.events.log.models import Consumer, Event
 from services.events.log.positions import sequence_batch
 from services.events.log.store import days as days_store
 from services.events.log.store import reading
-from services.events.retention import DAYS_AHEAD, Kept, keep
+from services.events.retention import DAYS_AHEAD, DaysChanged, apply_retention
 from shared.auth import Role
 from shared.contracts.events import CyclePaused
 from shared.database import Database
@@ -38,7 +38,7 @@ async def record(db: Database, organization_id: UUID, today: date, count: int = 
 
 async def drop_before(db: Database, day: date) -> list[date]:
     """Keeps on the first day on which this one is the oldest to be kept; says which days of the test are left."""
-    await keep(db, 90, today=day + timedelta(days=90))
+    await apply_retention(db, 90, today=day + timedelta(days=90))
     return [one for one in await partitions(db) if FIRST <= one < FIRST + 30 * DAY]
 
 
@@ -230,22 +230,22 @@ async def old(database: Database) -> AsyncIterator[date]:
 
 
 async def test_two_keepers_at_once_do_the_work_of_one(database: Database, old: date) -> None:
-    found = await asyncio.gather(*(keep(database, 90) for _ in range(4)))
+    found = await asyncio.gather(*(apply_retention(database, 90) for _ in range(4)))
     assert sum(one.dropped for one in found) <= 1
-    await keep(database, 90)
+    await apply_retention(database, 90)
     days = await partitions(database)
     async with database.transaction() as session:
         today = await days_store.read_clock(session)
     assert old not in days
     assert {today + ahead * DAY for ahead in range(DAYS_AHEAD + 1)} <= set(days)
-    assert await keep(database, 90) == Kept()
+    assert await apply_retention(database, 90) == DaysChanged()
 
 
 async def test_who_finds_a_keeper_at_work_leaves_it_alone(database: Database, old: date) -> None:
     async with database.transaction() as session:
-        assert await days_store.lock_keeping(session)
-        assert await keep(database, 90) == Kept()
-    assert (await keep(database, 90)).dropped == 1
+        assert await days_store.lock_retention(session)
+        assert await apply_retention(database, 90) == DaysChanged()
+    assert (await apply_retention(database, 90)).dropped == 1
 
 
 async def test_keeper_and_sequencer_may_make_the_same_day_at_once(database: Database) -> None:
@@ -269,9 +269,9 @@ async def test_a_day_is_not_dropped_under_a_reader_but_later(
     monkeypatch.setattr(days_store, "LOCK_TIMEOUT", "50ms")
     async with database.transaction() as reading:
         await reading.execute(select(Event).limit(1))
-        assert (await keep(database, 90)).dropped == 0
+        assert (await apply_retention(database, 90)).dropped == 0
         assert old in await partitions(database)
-    assert (await keep(database, 90)).dropped == 1
+    assert (await apply_retention(database, 90)).dropped == 1
 
 
 async def test_making_a_day_waits_for_no_reader(database: Database) -> None:
@@ -287,12 +287,12 @@ async def test_the_relay_keeps_the_days(database: Database, old: date, monkeypat
     told: list[int] = []
     stop = asyncio.Event()
 
-    async def observed(database: Database, retention_days: int) -> Kept:
+    async def observed(database: Database, retention_days: int) -> DaysChanged:
         told.append(retention_days)
         stop.set()
-        return await retention.keep(database, retention_days)
+        return await retention.apply_retention(database, retention_days)
 
-    monkeypatch.setattr("services.events.relay.keep", observed)
+    monkeypatch.setattr("services.events.relay.apply_retention", observed)
     relay = main.create_relay(database=database, client=await connect("127.0.0.1:1"), retention_days=40)
     async with asyncio.timeout(20):
         await relay.run(stop)

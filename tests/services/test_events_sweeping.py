@@ -6,9 +6,9 @@ from uuid import UUID, uuid4
 from sqlalchemy import text
 from structlog.testing import capture_logs
 
-from services.events.log.sequencer import Sequencing
+from services.events.log.sequencer import Sequencer
 from services.events.log.sweeping import Sweeper
-from services.events.log.waiting import Bell
+from services.events.log.waiting import Notifier
 from shared.contracts.events import CyclePaused
 from shared.database import Database
 from shared.events import emit
@@ -26,7 +26,7 @@ async def test_a_sequencer_sweeps_after_so_many_events(database: Database, organ
     before, stop = await vacuums(database), asyncio.Event()
     async with database.transaction() as session:
         await emit(session, organization_id, *(CyclePaused(cycle_id=uuid4()) for _ in range(EVENTS)))
-    running = asyncio.create_task(Sequencing(database, Bell(), sweep_after=EVENTS).run(stop))
+    running = asyncio.create_task(Sequencer(database, Notifier(), sweep_after=EVENTS).run(stop))
     async with asyncio.timeout(60):
         while await vacuums(database) == before:
             await asyncio.sleep(0.05)

@@ -81,7 +81,7 @@ class Target(NamedTuple):
     credentials: Path | None = None
 
 
-class Place(NamedTuple):
+class EventKey(NamedTuple):
     """Names one event."""
 
     organization_id: UUID
@@ -94,7 +94,7 @@ class StreamEnd(NamedTuple):
 
     sequence: int
     """The last that the stream gave to a message of anybody; 0 if it never held one."""
-    last: Place | None = None
+    last: EventKey | None = None
     """The last event of ours that it still holds."""
     is_last_of_all: bool = False
     """Whether no other message came after that event, not even one that is gone."""
@@ -134,7 +134,7 @@ class Stream:
             self._sequence = info.state.last_seq
             with suppress(NotFoundError):
                 found = await self._context.get_last_msg(self._name, SUBJECTS)
-                return StreamEnd(self._sequence, _place_of(found), found.seq == self._sequence)
+                return StreamEnd(self._sequence, _event_key_of(found), found.seq == self._sequence)
         except (NatsError, OSError, TimeoutError) as error:
             raise BrokerAway(self.complaint or code_of(error)) from None
         return StreamEnd(self._sequence)
@@ -244,11 +244,11 @@ def _failure_of(answer: "asyncio.Future[PubAck]") -> str | None:
     return None if error is None else code_of(error)
 
 
-def _place_of(message: RawStreamMsg) -> Place | None:
+def _event_key_of(message: RawStreamMsg) -> EventKey | None:
     """The event that a message holds; None if it is none of ours."""
     try:
         event = CloudEvent.model_validate_json(message.data or b"")
-        place = Place(UUID(event.source.rpartition(":")[2]), int(event.sequence), event.id)
+        key = EventKey(UUID(event.source.rpartition(":")[2]), int(event.sequence), event.id)
     except ValueError:
         return None
-    return place if event.source == source_of(place.organization_id) else None
+    return key if event.source == source_of(key.organization_id) else None

@@ -22,7 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.events.broker import store
 from services.events.broker.jetstream import BrokerAway, Stream, Target, connected
 from services.events.log.store import reading
-from services.events.log.waiting import Pauses, pause
+from services.events.log.waiting import Backoff, pause
 from shared.database import Database
 
 log = structlog.get_logger(__name__)
@@ -41,7 +41,7 @@ class Publisher:
         self._database = database
         self._target = target
         self._limit = limit
-        self._pauses = Pauses(SHORTEST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS)
+        self._backoff = Backoff(SHORTEST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Runs until `stop` is set; ends after the batch that is under way."""
@@ -52,10 +52,10 @@ class Publisher:
                         await self._publish(session, stop)
             except BrokerAway as error:
                 log.warning("publisher.waited_for_broker", code=str(error))
-                await pause(stop, self._pauses.next())
+                await pause(stop, self._backoff.next())
             except Exception as error:
                 log.warning("publisher.failed", error=type(error).__name__)
-                await pause(stop, self._pauses.next())
+                await pause(stop, self._backoff.next())
             else:
                 await pause(stop, STANDBY_SECONDS)
 
@@ -67,7 +67,7 @@ class Publisher:
             log.info("publisher.connected")
             while not stop.is_set():
                 published = await self.publish_batch(session, stream)
-                self._pauses.reset()
+                self._backoff.reset()
                 if not published:
                     await pause(stop, IDLE_SECONDS)
 
@@ -82,7 +82,7 @@ class Publisher:
         if count:
             await reading.move_cursor(session, CONSUMER, batch[count - 1].position)
             await session.commit()
-            self._pauses.reset()
+            self._backoff.reset()
             log.info("events.published", count=count)
         if failure is not None:
             raise BrokerAway(failure)

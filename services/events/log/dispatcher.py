@@ -22,7 +22,7 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from services.events.log.store import reading
-from services.events.log.store.reading import Typed
+from services.events.log.store.reading import EventBrief
 from shared.contracts.events import CATALOGUE, EventRecord
 from shared.temporal import WORKFLOWS_QUEUE
 from workflows.reactions import SILENT, Signal, Start, reaction_to
@@ -91,7 +91,7 @@ class Dispatcher:
             await session.commit()
         return Progress(done, away)
 
-    def _is_silent(self, found: Typed) -> bool:
+    def _is_silent(self, found: EventBrief) -> bool:
         """Whether it need not be read: nothing reacts to its type, in a version that is known here."""
         return found.type in self._silent and found.version <= CATALOGUE[found.type].version
 

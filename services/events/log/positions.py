@@ -35,7 +35,7 @@ from services.events.log.epoch import Watch, watch
 from services.events.log.rules.cloudevents import sequence_text, type_name
 from services.events.log.rules.digest import genesis, link_members
 from services.events.log.store import days, positions, reading
-from services.events.log.store.positions import Place, Staged, Stretch
+from services.events.log.store.positions import HeadAdvance, Sequenced, Staged
 from services.events.log.store.reading import Head
 
 
@@ -51,8 +51,8 @@ async def sequence_batch(
         return 0
     await watch.notice_restore(session)
     heads = await reading.read_heads(session, {row.organization_id for row in staged})
-    places, stretches = _number(staged, heads)
-    moved = await positions.move_staged(session, await _day(session, today), places, stretches)
+    sequenced, advances = _number(staged, heads)
+    moved = await positions.move_staged(session, await _day(session, today), sequenced, advances)
     if moved != len(staged):
         raise RuntimeError("Staged events were moved by somebody else")
     return moved
@@ -77,9 +77,9 @@ async def _day(session: AsyncSession, today: date | None) -> date:
     return found.day
 
 
-def _number(staged: Sequence[Staged], heads: dict[UUID, Head]) -> tuple[list[Place], list[Stretch]]:
+def _number(staged: Sequence[Staged], heads: dict[UUID, Head]) -> tuple[list[Sequenced], list[HeadAdvance]]:
     """Each staged event's place after the heads, in order, and how far each organization comes by them."""
-    places: list[Place] = []
+    sequenced: list[Sequenced] = []
     before: dict[UUID, Head] = {}
     reached: dict[UUID, Head] = {}
     for event in staged:
@@ -98,8 +98,8 @@ def _number(staged: Sequence[Staged], heads: dict[UUID, Head]) -> tuple[list[Pla
             event.data,
         )
         reached[organization_id] = Head(sequence, digest)
-        places.append(Place(event.id, sequence, digest))
-    return places, [
-        Stretch(organization_id, head.sequence + 1, head.digest, *reached[organization_id])
+        sequenced.append(Sequenced(event.id, sequence, digest))
+    return sequenced, [
+        HeadAdvance(organization_id, head.sequence + 1, head.digest, *reached[organization_id])
         for organization_id, head in before.items()
     ]

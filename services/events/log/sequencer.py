@@ -9,9 +9,9 @@ import asyncio
 import structlog
 
 from services.events.log.positions import rehearse, sequence_batch
-from services.events.log.store.idle import Lookout, keep_lookout, notify_sequenced
+from services.events.log.store.polling import StagingPoller, notify_sequenced, open_poller
 from services.events.log.sweeping import AFTER_EVENTS, Sweeper
-from services.events.log.waiting import Bell, Pauses, pause
+from services.events.log.waiting import Backoff, Notifier, pause
 from shared.database import Database
 
 log = structlog.get_logger(__name__)
@@ -20,37 +20,37 @@ GATHER_SECONDS = 0.02
 IDLE_SECONDS = 0.05
 
 
-class Sequencing:
+class Sequencer:
     """Rings `bell` after every batch, of this process or of another one."""
 
-    def __init__(self, database: Database, bell: Bell, *, sweep_after: int = AFTER_EVENTS) -> None:
+    def __init__(self, database: Database, notifier: Notifier, *, sweep_after: int = AFTER_EVENTS) -> None:
         self._database = database
-        self._bell = bell
+        self._notifier = notifier
         self._sweeper = Sweeper(database, sweep_after)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Runs until `stop` is set; ends after the batch that is under way."""
         async with self._sweeper.at_work():
             await self._keep_sequencing(stop)
-        self._bell.ring()
+        self._notifier.notify()
 
     async def _keep_sequencing(self, stop: asyncio.Event) -> None:
-        pauses, rehearsed = Pauses(), False
+        backoff, rehearsed = Backoff(), False
         while not stop.is_set():
             try:
-                async with keep_lookout(self._database, self._bell.ring) as lookout:
+                async with open_poller(self._database, self._notifier.notify) as poller:
                     if not rehearsed:
                         await self._rehearse()
                         rehearsed = True
-                    await self._sequence(lookout, pauses, stop)
+                    await self._sequence(poller, backoff, stop)
             except Exception as error:
                 log.warning("sequencer.failed", error=type(error).__name__)
-                await pause(stop, pauses.next())
+                await pause(stop, backoff.next())
 
-    async def _sequence(self, lookout: Lookout, pauses: Pauses, stop: asyncio.Event) -> None:
+    async def _sequence(self, poller: StagingPoller, backoff: Backoff, stop: asyncio.Event) -> None:
         while not stop.is_set():
-            moved = await self._move() if await lookout.sees_staged() else 0
-            pauses.reset()
+            moved = await self._move() if await poller.has_staged() else 0
+            backoff.reset()
             if moved < BATCH:
                 await pause(stop, GATHER_SECONDS if moved else IDLE_SECONDS)
 
@@ -66,5 +66,5 @@ class Sequencing:
                 await notify_sequenced(session)
         if moved:
             self._sweeper.note(moved)
-            self._bell.ring()
+            self._notifier.notify()
         return moved

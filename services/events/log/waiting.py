@@ -8,7 +8,7 @@ SHORTEST_PAUSE_SECONDS = 0.02
 LONGEST_PAUSE_SECONDS = 5.0
 
 
-class Pauses:
+class Backoff:
     """Growing pauses between attempts: the last is no longer than half the time that something was away, or 20 ms."""
 
     def __init__(self, shortest: float = SHORTEST_PAUSE_SECONDS, longest: float = LONGEST_PAUSE_SECONDS) -> None:
@@ -24,21 +24,21 @@ class Pauses:
         self._seconds = self._shortest
 
 
-class Bell:
+class Notifier:
     """Tells any number of tasks that there may be work."""
 
     def __init__(self) -> None:
-        self._ring = asyncio.Event()
+        self._notice = asyncio.Event()
 
-    def ring(self) -> None:
-        self._ring.set()
-        self._ring = asyncio.Event()
+    def notify(self) -> None:
+        self._notice.set()
+        self._notice = asyncio.Event()
 
     @property
-    def next_ring(self) -> asyncio.Event:
+    def next_notice(self) -> asyncio.Event:
         """Set when the bell rings next. Take it before you look for work and wait for it after you found none: nothing
         that came in between is missed."""
-        return self._ring
+        return self._notice
 
 
 async def pause(until: asyncio.Event, seconds: float) -> None:

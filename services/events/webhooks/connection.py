@@ -98,7 +98,7 @@ class CheckedBackend(httpcore.AsyncNetworkBackend):
         self._also_allowed = tuple(also_allowed)
         self._tls = tls
 
-    async def connect_tcp(self, host: str, port: int, *_: Any, **__: Any) -> "Wire":
+    async def connect_tcp(self, host: str, port: int, *_: Any, **__: Any) -> "SocketStream":
         """Raises AttemptFailed."""
         addresses = await self._checked_addresses(host)
         failure = AttemptCode.CONNECTION_FAILED
@@ -106,7 +106,7 @@ class CheckedBackend(httpcore.AsyncNetworkBackend):
             try:
                 async with asyncio.timeout(self._seconds / len(addresses)):
                     connected = await _connected_socket(address, port)
-                return Wire(connected) if self._tls else await Wire(connected).open()
+                return SocketStream(connected) if self._tls else await SocketStream(connected).open()
             except TimeoutError:
                 failure = AttemptCode.TIMED_OUT
             except OSError:
@@ -154,7 +154,7 @@ async def _connected_socket(address: Address, port: int) -> socket.socket:
     return connecting
 
 
-class Wire(httpcore.AsyncNetworkStream, asyncio.Protocol):
+class SocketStream(httpcore.AsyncNetworkStream, asyncio.Protocol):
     """One connection: httpcore's stream on asyncio's transport.
 
     Closing is immediate and waits for nothing, so that neither cancellation nor a peer that does not read can leave a
@@ -168,7 +168,7 @@ class Wire(httpcore.AsyncNetworkStream, asyncio.Protocol):
         self._ended = False
         self._news = asyncio.Event()
 
-    async def open(self, context: ssl.SSLContext | None = None, host: str | None = None) -> "Wire":
+    async def open(self, context: ssl.SSLContext | None = None, host: str | None = None) -> "SocketStream":
         """Puts a transport on the socket, with TLS when a context is given. Raises OSError (ssl.SSLError is one)."""
         loop = asyncio.get_running_loop()
         await loop.create_connection(lambda: self, sock=self._socket, ssl=context, server_hostname=host)
@@ -176,7 +176,7 @@ class Wire(httpcore.AsyncNetworkStream, asyncio.Protocol):
 
     async def start_tls(
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, *_: Any, **__: Any
-    ) -> "Wire":
+    ) -> "SocketStream":
         """Raises AttemptFailed."""
         try:
             return await self.open(ssl_context, server_hostname)

@@ -70,16 +70,16 @@ class Drain:
         endpoint: EndpointRef,
         schedule: Schedule = Schedule(),
         limits: Limits = Limits(),
-        called: asyncio.Event | None = None,
+        woken: asyncio.Event | None = None,
     ) -> None:
-        """`called` is set by whoever knows that there is something new."""
+        """`woken` is set by whoever knows that there is something new."""
         self._database = database
         self._sender = sender
         self._endpoint = endpoint
         self._schedule = schedule
         self._limits = limits
         self._under_way: dict[asyncio.Task[Outcome], str] = {}
-        self._called = called or asyncio.Event()
+        self._woken = woken or asyncio.Event()
         self._next_start = 0.0
 
     async def run(self, heartbeat: Callable[[], object], stopping: Callable[[], bool] = lambda: False) -> Drained:
@@ -111,7 +111,7 @@ class Drain:
         ended: list[asyncio.Task[Outcome]] = []
         while True:
             heartbeat()
-            self._called.clear()
+            self._woken.clear()
             over = clock() >= ends_at or stopping()
             enabled = await self._record_and_take_up(ended, take_up=enabled and not over) and enabled
             ended = []
@@ -198,7 +198,7 @@ class Drain:
 
     async def _wait(self, seconds: float) -> None:
         """Until an attempt has ended, the endpoint is called, or the time is over."""
-        call = asyncio.create_task(self._called.wait())
+        call = asyncio.create_task(self._woken.wait())
         try:
             await asyncio.wait({call, *self._under_way}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -229,7 +229,7 @@ class Drain:
             else:
                 await deliveries.put_off(session, self._endpoint, outcome, delay)
         subjects = {outcome.due.event.subject for outcome in outcomes}
-        await deliveries.mend_lanes(session, self._endpoint, subjects)
+        await deliveries.update_queues(session, self._endpoint, subjects)
         if (verdict := judge(health, outcomes, now)) != Verdict(health):
             await deliveries.save_verdict(session, self._endpoint, owner_id, verdict)
 

@@ -122,7 +122,7 @@ class DeliveryRow(Base):
     finished_at: Mapped[datetime | None]
 
 
-class Lane(Base):
+class SubjectQueue(Base):
     """The deliveries of one subject that wait at one endpoint: a queue, of which only the head is sent."""
 
     __tablename__ = "lane"

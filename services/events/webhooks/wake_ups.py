@@ -11,14 +11,14 @@ from uuid import UUID
 
 import structlog
 
-from services.events.log.waiting import Pauses
-from services.events.webhooks.store.wake_ups import hear_calls
+from services.events.log.waiting import Backoff
+from services.events.webhooks.store.wake_ups import listen_for_wake_ups
 from shared.database import Database
 
 log = structlog.get_logger(__name__)
 
 
-class Calls:
+class WakeUps:
     """Those of the drains of this process."""
 
     def __init__(self, database: Database) -> None:
@@ -29,33 +29,33 @@ class Calls:
     @contextmanager
     def of(self, endpoint_id: UUID) -> Iterator[asyncio.Event]:
         """An event that is set whenever the endpoint is called; for the length of the block, in a running loop."""
-        called = asyncio.Event()
-        self._drains[called] = endpoint_id
+        woken = asyncio.Event()
+        self._drains[woken] = endpoint_id
         if self._listening is None:
             self._listening = asyncio.create_task(self._listen())
         try:
-            yield called
+            yield woken
         finally:
-            del self._drains[called]
+            del self._drains[woken]
             if not self._drains:
                 self._listening.cancel()
                 self._listening = None
 
     async def _listen(self) -> None:
-        pauses = Pauses()
+        backoff = Backoff()
         while True:
             try:
-                async with hear_calls(self._database) as calls:
+                async with listen_for_wake_ups(self._database) as wake_ups:
                     self._wake(None)
-                    async for endpoint_id in calls:
-                        pauses.reset()
+                    async for endpoint_id in wake_ups:
+                        backoff.reset()
                         self._wake(endpoint_id)
             except Exception as error:
                 log.warning("calls.unheard", error=type(error).__name__)
-                await asyncio.sleep(pauses.next())
+                await asyncio.sleep(backoff.next())
 
     def _wake(self, endpoint_id: UUID | None) -> None:
         """This endpoint's drain; all drains without one."""
-        for called, mine in self._drains.items():
+        for woken, mine in self._drains.items():
             if endpoint_id in (None, mine):
-                called.set()
+                woken.set()

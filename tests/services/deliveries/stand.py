@@ -6,7 +6,7 @@ from sqlalchemy import func, select, update
 
 from services.events.log.positions import sequence_batch
 from services.events.webhooks.drain import Drain, Limits
-from services.events.webhooks.models import DeliveryRow, EndpointRow, Lane
+from services.events.webhooks.models import DeliveryRow, EndpointRow, SubjectQueue
 from services.events.webhooks.rules.delivery import Schedule
 from services.events.webhooks.rules.endpoints import EndpointDefinition
 from services.events.webhooks.rules.signing import new_secret
@@ -75,7 +75,7 @@ async def row_of(db: Database, endpoint: EndpointRef) -> EndpointRow:
 async def make_due(db: Database, endpoint: EndpointRef) -> None:
     """As if the time until the next attempts had passed."""
     async with db.transaction() as session:
-        for table in (DeliveryRow, Lane):
+        for table in (DeliveryRow, SubjectQueue):
             await session.execute(
                 update(table).where(table.endpoint_id == endpoint.endpoint_id).values(due_at=func.clock_timestamp())
             )

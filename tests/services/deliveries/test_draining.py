@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.events.webhooks.models import AttemptRow, EndpointRow, EndpointSecret, Lane
+from services.events.webhooks.models import AttemptRow, EndpointRow, EndpointSecret, SubjectQueue
 from services.events.webhooks.rules.delivery import RETRY_DELAYS, DeliveryState, DrainState, Outcome
 from services.events.webhooks.rules.signing import new_secret
 from services.events.webhooks.sender import Sender
@@ -76,7 +76,7 @@ async def test_retries_follow_the_schedule_and_then_the_event_is_given_up_and_it
     for delay in RETRY_DELAYS:
         await drain(db, sender, endpoint)
         async with db.transaction() as session:
-            now, due_at = (await session.execute(select(func.clock_timestamp(), Lane.due_at))).one()
+            now, due_at = (await session.execute(select(func.clock_timestamp(), SubjectQueue.due_at))).one()
         assert delay * 0.8 - timedelta(seconds=5) <= due_at - now <= delay * 1.2
         await make_due(db, endpoint)
     assert await states(db, endpoint) == {1: DeliveryState.WAITING, 2: DeliveryState.WAITING}
@@ -100,7 +100,7 @@ async def test_retry_after_lengthens_a_pause_within_a_day(
     await tell(db, organization_id, paused(1), paused(2), paused(3))
     await drain(db, sender, endpoint)
     async with db.transaction() as session:
-        rows = await session.execute(select(Lane.due_at, func.clock_timestamp()).order_by(Lane.subject))
+        rows = await session.execute(select(SubjectQueue.due_at, func.clock_timestamp()).order_by(SubjectQueue.subject))
         pauses = [round((due_at - now).total_seconds() / 3600, 1) for due_at, now in rows]
     assert pauses == [1.0, 0.0, 24.0], "in hours"
 

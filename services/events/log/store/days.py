@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.events.log.models import Consumer, Event, LogDay, OrganizationDay
 
 DAYS_LOCK = 0x7570_7761_7264_0003
-KEEPER_LOCK = 0x7570_7761_7264_0004
+RETENTION_LOCK = 0x7570_7761_7264_0004
 LOCK_TIMEOUT = "500ms"
 HOLDING_BACK = ("dispatcher", "fanout")
 """The consumers that must have passed an event before it may be dropped. Others, once cut off, see that they are."""
@@ -69,9 +69,9 @@ async def make_partition(session: AsyncSession, day: date) -> bool:
     return True
 
 
-async def lock_keeping(session: AsyncSession) -> bool:
+async def lock_retention(session: AsyncSession) -> bool:
     """Whether this transaction may keep the days; False while another one does."""
-    return bool(await session.scalar(select(func.pg_try_advisory_xact_lock(KEEPER_LOCK))))
+    return bool(await session.scalar(select(func.pg_try_advisory_xact_lock(RETENTION_LOCK))))
 
 
 async def read_clock(session: AsyncSession) -> date:

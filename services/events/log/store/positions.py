@@ -50,7 +50,7 @@ class Staged(NamedTuple):
     data: dict[str, Any]
 
 
-class Place(NamedTuple):
+class Sequenced(NamedTuple):
     """What a staged event gets."""
 
     id: int
@@ -58,7 +58,7 @@ class Place(NamedTuple):
     digest: bytes
 
 
-class Stretch(NamedTuple):
+class HeadAdvance(NamedTuple):
     """What an organization's events of a batch make of its head."""
 
     organization_id: UUID
@@ -80,14 +80,14 @@ STAGED = select(*COLUMNS).order_by(StagedEvent.id).limit(bindparam("limit", type
 def _moving() -> Insert:
     """Of `given`, the places, and `reached`, the stretches, a parameter for each of their columns; and the `day`."""
     day = bindparam("day", type_=Date)
-    given = _rows("given", Place, BigInteger, BigInteger, LargeBinary)
+    given = _rows("given", Sequenced, BigInteger, BigInteger, LargeBinary)
     moved = (
         delete(StagedEvent)
         .where(StagedEvent.id == given.c.id)
         .returning(StagedEvent, given.c.sequence, given.c.digest)
         .cte("moved")
     )
-    reached = _rows("reached", Stretch, Uuid, BigInteger, LargeBinary, BigInteger, LargeBinary)
+    reached = _rows("reached", HeadAdvance, Uuid, BigInteger, LargeBinary, BigInteger, LargeBinary)
     head = ["organization_id", "last_sequence", "digest"]
     heads = insert(OrganizationHead).from_select(head, select(*(reached.c[name] for name in head)))
     raised = heads.on_conflict_do_update(
@@ -136,10 +136,12 @@ async def read_staged(session: AsyncSession, limit: int) -> list[Staged]:
     return [Staged._make(row) for row in await session.execute(STAGED, {"limit": limit})]
 
 
-async def move_staged(session: AsyncSession, day: date, places: Sequence[Place], stretches: Collection[Stretch]) -> int:
+async def move_staged(
+    session: AsyncSession, day: date, sequenced: Sequence[Sequenced], advances: Collection[HeadAdvance]
+) -> int:
     """Moves staged events into the log, in id order, and raises their organizations' heads; says how many. The lock
     was held since they and the heads were read."""
-    given = _arrays("given", Place, places) | _arrays("reached", Stretch, stretches) | {"day": day}
+    given = _arrays("given", Sequenced, sequenced) | _arrays("reached", HeadAdvance, advances) | {"day": day}
     return cast(CursorResult[Any], await session.execute(MOVE, given)).rowcount
 
 

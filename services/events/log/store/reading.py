@@ -66,7 +66,7 @@ AFTER_CURSOR = and_(
     Event.position > bindparam("after", type_=BigInteger),
     Event.day.between(bindparam("from_day", type_=Date), bindparam("last_day", type_=Date)),
 )
-"""Whose parameters are an `Unread`."""
+"""Whose parameters are an `UnreadRange`."""
 UNREAD = select(Event).where(AFTER_CURSOR).order_by(Event.day, Event.position).limit(bindparam("limit", type_=Integer))
 UNREAD_TYPES = (
     select(Event.day, Event.position, Event.type, Event.version)
@@ -100,7 +100,7 @@ class Extent(NamedTuple):
     """No event after the sequence asked for is of an earlier day."""
 
 
-class Unread(NamedTuple):
+class UnreadRange(NamedTuple):
     """Where the events begin that a consumer has yet to read."""
 
     after: int
@@ -109,7 +109,7 @@ class Unread(NamedTuple):
     last_day: date
 
 
-class Typed(NamedTuple):
+class EventBrief(NamedTuple):
     """What an event is, and its place among the events of all organizations."""
 
     day: date
@@ -205,31 +205,31 @@ def only_dispatcher(database: Database) -> AbstractAsyncContextManager[AsyncSess
     return only_reader(database, DISPATCHER_LOCK)
 
 
-async def unread_by(session: AsyncSession, consumer: str) -> Unread | None:
+async def find_unread(session: AsyncSession, consumer: str) -> UnreadRange | None:
     """Which events of all organizations the consumer has yet to read; None when there can be none. They are in the
     order of days, then of positions. Without a cursor it begins with the oldest."""
     position, may_have, from_day, last_day = (await session.execute(CURSOR, {"consumer": consumer})).one()
-    return Unread(position, from_day, last_day) if may_have and from_day is not None else None
+    return UnreadRange(position, from_day, last_day) if may_have and from_day is not None else None
 
 
 async def read_unread(session: AsyncSession, consumer: str, limit: int) -> Sequence[Positioned]:
     """The events of all organizations after the consumer's cursor, in order; without a cursor, from the beginning."""
-    unread = await unread_by(session, consumer)
+    unread = await find_unread(session, consumer)
     if unread is None:
         return []
     rows = await session.scalars(UNREAD, {**unread._asdict(), "limit": limit})
     return [Positioned(row.position, record_of(row)) for row in rows]
 
 
-async def read_unread_types(session: AsyncSession, consumer: str, limit: int) -> Sequence[Typed]:
+async def read_unread_types(session: AsyncSession, consumer: str, limit: int) -> Sequence[EventBrief]:
     """The same events, of each only what it is."""
-    unread = await unread_by(session, consumer)
+    unread = await find_unread(session, consumer)
     if unread is None:
         return []
-    return [Typed._make(row) for row in await session.execute(UNREAD_TYPES, {**unread._asdict(), "limit": limit})]
+    return [EventBrief._make(row) for row in await session.execute(UNREAD_TYPES, {**unread._asdict(), "limit": limit})]
 
 
-async def read_records(session: AsyncSession, found: Sequence[Typed]) -> dict[int, EventRecord]:
+async def read_records(session: AsyncSession, found: Sequence[EventBrief]) -> dict[int, EventRecord]:
     """These events, in the log's order as given, by their positions."""
     if not found:
         return {}

@@ -10,7 +10,7 @@ from services.events.log.models import Event
 from services.events.log.store.reading import read_extent
 from services.events.webhooks.models import Backfill, DeliveryRow, EndpointRow
 from services.events.webhooks.rules.delivery import BackfillKind, DeliveryState
-from services.events.webhooks.store.deliveries import NOW, lock_health, mend_lanes
+from services.events.webhooks.store.deliveries import NOW, lock_health, update_queues
 from services.events.webhooks.store.fan_out import COPIED, copied_events
 from shared.contracts.endpoints import EndpointRef
 
@@ -37,7 +37,7 @@ async def fill_page(session: AsyncSession, endpoint: EndpointRef) -> bool:
     if row is None:
         return False
     reached = await _reach(session, endpoint, row)
-    await mend_lanes(session, endpoint, await _fill(session, endpoint, row, reached))
+    await update_queues(session, endpoint, await _fill(session, endpoint, row, reached))
     this = (Backfill.id == row.id, Backfill.organization_id == row.organization_id)
     if reached < row.up_to:
         await session.execute(update(Backfill).where(*this).values(after=reached))

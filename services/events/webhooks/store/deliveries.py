@@ -1,7 +1,7 @@
 """The drain's SQL: what one endpoint is to get now, and how it went.
 
 A lane is a queue of one subject; its head alone is sent, so one subject's events stay in order and a failing one holds
-back nobody else. Lanes follow from the waiting deliveries: whoever changes those calls `mend_lanes`.
+back nobody else. Lanes follow from the waiting deliveries: whoever changes those calls `update_queues`.
 
 What is asked for every delivery is made once: to make a statement costs more than to send it.
 """
@@ -37,7 +37,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.events.log.models import Event, LogDay
 from services.events.log.store.reading import record_of
-from services.events.webhooks.models import AttemptRow, Backfill, DeliveryRow, EndpointRow, EndpointSecret, Lane
+from services.events.webhooks.models import AttemptRow, Backfill, DeliveryRow, EndpointRow, EndpointSecret, SubjectQueue
 from services.events.webhooks.rules.delivery import (
     DeliveryState,
     DrainState,
@@ -56,7 +56,7 @@ NOW_FIXED = func.statement_timestamp()
 """The same throughout a statement, so that an index finds what is due without reading what is not."""
 WAITING: ColumnElement[str] = literal_column(f"'{DeliveryState.WAITING}'")
 """Written out, as the index of what waits serves a statement only if it says so before it has its parameters."""
-LANES_AT_ONCE = 1000
+QUEUES_AT_ONCE = 1000
 
 
 ENDPOINT_ID, ORGANIZATION_ID = (bindparam(name, type_=Uuid) for name in ("this_endpoint", "this_organization"))
@@ -79,16 +79,20 @@ ENDPOINT = select(
 HEADS = (
     select(DeliveryRow.sequence, DeliveryRow.day, DeliveryRow.attempts)
     .join(
-        Lane,
+        SubjectQueue,
         and_(
-            Lane.organization_id == DeliveryRow.organization_id,
-            Lane.endpoint_id == DeliveryRow.endpoint_id,
-            Lane.sequence == DeliveryRow.sequence,
+            SubjectQueue.organization_id == DeliveryRow.organization_id,
+            SubjectQueue.endpoint_id == DeliveryRow.endpoint_id,
+            SubjectQueue.sequence == DeliveryRow.sequence,
         ),
     )
-    .where(Lane.endpoint_id == ENDPOINT_ID, Lane.organization_id == ORGANIZATION_ID)
-    .where(Lane.due_at <= NOW_FIXED, Lane.subject != all_(bindparam("but", type_=ARRAY(String))), ~HAS_BACKFILL)
-    .order_by(Lane.due_at, Lane.sequence)
+    .where(SubjectQueue.endpoint_id == ENDPOINT_ID, SubjectQueue.organization_id == ORGANIZATION_ID)
+    .where(
+        SubjectQueue.due_at <= NOW_FIXED,
+        SubjectQueue.subject != all_(bindparam("but", type_=ARRAY(String))),
+        ~HAS_BACKFILL,
+    )
+    .order_by(SubjectQueue.due_at, SubjectQueue.sequence)
     .limit(bindparam("limit", type_=Integer))
 )
 EVENTS = select(Event).where(
@@ -124,7 +128,7 @@ PUT_OFF = (
     .values(attempts=DeliveryRow.attempts + 1, due_at=NOW + bindparam("delay", type_=Interval))
     .execution_options(synchronize_session=False)
 )
-MEND_LANES = text(
+UPDATE_QUEUES = text(
     """
     merge into events.lane using (
         select given.subject, waiting.sequence, waiting.due_at
@@ -222,12 +226,12 @@ async def put_off(session: AsyncSession, endpoint: EndpointRef, outcome: Outcome
     await session.execute(PUT_OFF, {**_unchanged(endpoint, outcome.due.attempts, [outcome]), "delay": delay})
 
 
-async def mend_lanes(session: AsyncSession, endpoint: EndpointRef, subjects: Collection[str]) -> None:
+async def update_queues(session: AsyncSession, endpoint: EndpointRef, subjects: Collection[str]) -> None:
     """Makes the lanes of these subjects what their waiting deliveries say. Needs the endpoint's row locked.
 
     However long a queue is, only its head is read.
     """
-    await session.execute(MEND_LANES, {**_this(endpoint), "subjects": sorted(subjects)})
+    await session.execute(UPDATE_QUEUES, {**_this(endpoint), "subjects": sorted(subjects)})
 
 
 async def save_verdict(session: AsyncSession, endpoint: EndpointRef, owner_id: UUID, verdict: Verdict) -> None:
@@ -248,8 +252,8 @@ async def save_verdict(session: AsyncSession, endpoint: EndpointRef, owner_id: U
 async def rest(session: AsyncSession, endpoint: EndpointRef) -> tuple[bool, datetime | None]:
     """Ends the drain if nothing is due and nothing of the past is asked for: whether it ended, and when something will
     be due. Needs the endpoint's row locked: whoever adds something either did so before or finds the drain ended."""
-    mine = (Lane.endpoint_id == endpoint.endpoint_id, Lane.organization_id == endpoint.organization_id)
-    found = select(func.min(Lane.due_at), func.min(Lane.due_at) <= NOW_FIXED, HAS_BACKFILL).where(*mine)
+    mine = (SubjectQueue.endpoint_id == endpoint.endpoint_id, SubjectQueue.organization_id == endpoint.organization_id)
+    found = select(func.min(SubjectQueue.due_at), func.min(SubjectQueue.due_at) <= NOW_FIXED, HAS_BACKFILL).where(*mine)
     next_due_at, due, backfill = (await session.execute(found, _this(endpoint))).one()
     if due or backfill:
         return False, next_due_at
@@ -265,20 +269,21 @@ async def drop_lost(session: AsyncSession, endpoint: EndpointRef) -> None:
     """
     gone = DeliveryRow.day < select(func.min(LogDay.day)).scalar_subquery()
     mine = (DeliveryRow.organization_id == endpoint.organization_id, DeliveryRow.endpoint_id == endpoint.endpoint_id)
-    heads = select(Lane.subject).join(
-        DeliveryRow, and_(DeliveryRow.endpoint_id == Lane.endpoint_id, DeliveryRow.sequence == Lane.sequence)
+    heads = select(SubjectQueue.subject).join(
+        DeliveryRow,
+        and_(DeliveryRow.endpoint_id == SubjectQueue.endpoint_id, DeliveryRow.sequence == SubjectQueue.sequence),
     )
     found = await session.scalars(
-        heads.where(*mine, Lane.endpoint_id == endpoint.endpoint_id, Lane.due_at <= NOW_FIXED, gone).limit(
-            LANES_AT_ONCE
-        )
+        heads.where(
+            *mine, SubjectQueue.endpoint_id == endpoint.endpoint_id, SubjectQueue.due_at <= NOW_FIXED, gone
+        ).limit(QUEUES_AT_ONCE)
     )
     subjects = set(found)
     if not subjects:
         return
     lost = update(DeliveryRow).where(*mine, DeliveryRow.subject.in_(subjects), DeliveryRow.state == WAITING, gone)
     await session.execute(lost.values(state=DeliveryState.DROPPED, finished_at=NOW))
-    await mend_lanes(session, endpoint, subjects)
+    await update_queues(session, endpoint, subjects)
 
 
 def _this(endpoint: EndpointRef) -> dict[str, object]:

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.events.log.models import Event
 from services.events.log.store.reading import read_head
-from services.events.webhooks.models import Backfill, DeliveryRow, EndpointRow, EndpointSecret, Lane
+from services.events.webhooks.models import Backfill, DeliveryRow, EndpointRow, EndpointSecret, SubjectQueue
 from services.events.webhooks.rules.delivery import BackfillKind, DeliveryState, DrainState
 from services.events.webhooks.rules.endpoints import (
     MOST_ENDPOINTS,
@@ -212,15 +212,20 @@ async def _wait_anew(session: AsyncSession, endpoint: EndpointRef) -> None:
     """What waited is due now, with all its attempts before it; most of a queue is so already and left alone."""
     tried = or_(DeliveryRow.attempts > 0, DeliveryRow.due_at > func.statement_timestamp())
     await session.execute(update(DeliveryRow).where(_waiting(endpoint), tried).values(attempts=0, due_at=NOW))
-    lanes = (Lane.organization_id == endpoint.organization_id, Lane.endpoint_id == endpoint.endpoint_id)
-    await session.execute(update(Lane).where(*lanes, Lane.due_at > func.statement_timestamp()).values(due_at=NOW))
+    queues = (
+        SubjectQueue.organization_id == endpoint.organization_id,
+        SubjectQueue.endpoint_id == endpoint.endpoint_id,
+    )
+    await session.execute(
+        update(SubjectQueue).where(*queues, SubjectQueue.due_at > func.statement_timestamp()).values(due_at=NOW)
+    )
 
 
 async def _drop_waiting(session: AsyncSession, endpoint: EndpointRef) -> None:
     await session.execute(
         update(DeliveryRow).where(_waiting(endpoint)).values(state=DeliveryState.DROPPED, finished_at=NOW)
     )
-    for table in (Lane, Backfill):
+    for table in (SubjectQueue, Backfill):
         mine = (table.organization_id == endpoint.organization_id, table.endpoint_id == endpoint.endpoint_id)
         await session.execute(delete(table).where(*mine))
 

@@ -32,10 +32,10 @@ from sqlalchemy.dialects.postgresql import Insert, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.events.log.models import Event
-from services.events.log.store.reading import AFTER_CURSOR, move_cursor, unread_by
-from services.events.webhooks.models import Backfill, DeliveryRow, EndpointRow, Lane
+from services.events.log.store.reading import AFTER_CURSOR, find_unread, move_cursor
+from services.events.webhooks.models import Backfill, DeliveryRow, EndpointRow, SubjectQueue
 from services.events.webhooks.rules.delivery import DrainState
-from services.events.webhooks.store.wake_ups import notify_called
+from services.events.webhooks.store.wake_ups import notify_drains
 from shared.contracts.endpoints import EndpointRef, EndpointState
 from shared.contracts.events import EndpointTested
 
@@ -114,8 +114,8 @@ def _adding() -> Insert:
         func.min(added.c.due_at).label("due_at"),
     ).group_by(added.c.endpoint_id, added.c.subject, added.c.organization_id)
     columns = ["endpoint_id", "subject", "organization_id", "sequence", "due_at"]
-    lanes = insert(Lane).from_select(columns, heads).on_conflict_do_nothing()
-    return lanes.execution_options(dml_strategy="raw")
+    queues = insert(SubjectQueue).from_select(columns, heads).on_conflict_do_nothing()
+    return queues.execution_options(dml_strategy="raw")
 
 
 def _next_batch() -> Select[int, date, date, int, int]:
@@ -170,7 +170,7 @@ async def try_lock_fanout(session: AsyncSession) -> bool:
 
 async def has_events(session: AsyncSession) -> bool:
     """Whether there may be an event to fan out."""
-    return await unread_by(session, CONSUMER) is not None
+    return await find_unread(session, CONSUMER) is not None
 
 
 async def has_calls(session: AsyncSession) -> bool:
@@ -181,7 +181,7 @@ async def has_calls(session: AsyncSession) -> bool:
 async def fan_out(session: AsyncSession, limit: int) -> int:
     """Gives each endpoint a delivery of each of the next events that it chose; says how many events were looked at.
     Needs the lock."""
-    unread = await unread_by(session, CONSUMER)
+    unread = await find_unread(session, CONSUMER)
     if unread is None:
         return 0
     found = (await session.execute(NEXT_BATCH, {**unread._asdict(), "limit": limit})).one()
@@ -201,7 +201,7 @@ async def fan_out(session: AsyncSession, limit: int) -> int:
 async def call(session: AsyncSession, endpoint_ids: Collection[UUID]) -> None:
     """Asks for a drain of these endpoints; those that are being drained hear of it at once. Needs their rows locked."""
     await session.execute(CALL, {"endpoint_ids": list(endpoint_ids)})
-    await notify_called(session, endpoint_ids)
+    await notify_drains(session, endpoint_ids)
 
 
 async def read_called(session: AsyncSession, limit: int) -> Sequence[Called]:
@@ -225,8 +225,9 @@ async def call_overdue(session: AsyncSession, minutes: int) -> int:
     """Calls again the endpoints whose workflow should have sent something that long ago, or has events of the past to
     fill in: somebody may have ended it.
     To tell a workflow too often does no harm."""
-    overdue = select(Lane.endpoint_id).where(
-        Lane.endpoint_id == EndpointRow.id, Lane.due_at < func.now() - func.make_interval(0, 0, 0, 0, 0, minutes)
+    overdue = select(SubjectQueue.endpoint_id).where(
+        SubjectQueue.endpoint_id == EndpointRow.id,
+        SubjectQueue.due_at < func.now() - func.make_interval(0, 0, 0, 0, 0, minutes),
     )
     unfilled = select(Backfill.id).where(Backfill.endpoint_id == EndpointRow.id)
     asleep = (EndpointRow.state == EndpointState.ENABLED, EndpointRow.drain_state != DrainState.CALLED)

@@ -21,13 +21,13 @@ GIVEN = (
 NOTIFY = select(func.pg_notify(CHANNEL, sql_cast(GIVEN.c.id, String)))
 
 
-async def notify_called(session: AsyncSession, endpoint_ids: Collection[UUID]) -> None:
+async def notify_drains(session: AsyncSession, endpoint_ids: Collection[UUID]) -> None:
     """Tells the drains of these endpoints, in whichever process, once the transaction has committed."""
     await session.execute(NOTIFY, {"endpoint_ids": list(endpoint_ids)})
 
 
 @asynccontextmanager
-async def hear_calls(database: Database) -> AsyncIterator[AsyncIterator[UUID]]:
+async def listen_for_wake_ups(database: Database) -> AsyncIterator[AsyncIterator[UUID]]:
     """The endpoints that are called while the block lasts, on a connection of its own. May raise what the database's
     driver raises."""
     async with database.engine.connect() as pooled:

@@ -21,20 +21,20 @@ ANY_STAGED = "select id from events.staged_event order by id limit 1"
 NOTIFY = select(func.pg_notify(CHANNEL, ""))
 
 
-class Lookout:
+class StagingPoller:
     """Looks for staged events. Any look may raise what the database's driver raises; take a new lookout then."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    async def sees_staged(self) -> bool:
+    async def has_staged(self) -> bool:
         """Whether a committed event waits for its position."""
         answer = await self._connection.execute(ANY_STAGED, prepare=True)
         return await answer.fetchone() is not None
 
 
 @asynccontextmanager
-async def keep_lookout(database: Database, heard: Callable[[], None]) -> AsyncIterator[Lookout]:
+async def open_poller(database: Database, heard: Callable[[], None]) -> AsyncIterator[StagingPoller]:
     """A lookout for the length of the block. `heard` is called, during a look, after another sequencer's batch; also
     once at the start, as there is no knowing what was missed before."""
     async with database.engine.connect() as pooled:
@@ -44,7 +44,7 @@ async def keep_lookout(database: Database, heard: Callable[[], None]) -> AsyncIt
             connection.add_notify_handler(lambda _: heard())
             await connection.execute(LISTEN)
             heard()
-            yield Lookout(connection)
+            yield StagingPoller(connection)
         finally:
             await pooled.invalidate()  # closed, not pooled: it listens
 
