@@ -52,6 +52,7 @@ HANDS_ON = {
     "services.feedback.answers",
     "services.feedback.closing",
     "services.feedback.pairs",
+    "services.intake.answers",
     "services.matching.pairs.acceptance",
     "services.matching.runs",
     "services.notifications.audience",

@@ -70,7 +70,7 @@ async def live_through(folder: Path) -> Aftermath:
         patch.setenv("UPWARD_WEBHOOK_DEVELOPMENT_NETWORKS", '["127.0.0.0/8"]')
         patch.setattr("upward.stack.MailCatcher", TroublesomeMail)
         patch.setattr("services.notifications.delivery.compose", stumbling(compose))
-        patch.setattr("services.intake.api.internal.check_application", stumbling(check_application))
+        patch.setattr("services.intake.answers.check_application", stumbling(check_application))
         async with running_stack(stacked) as stack, receiving() as receiver:
             await play(stack, left, folder, receiver)
             await gather(stack, left)

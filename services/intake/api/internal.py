@@ -1,15 +1,14 @@
-"""What the other services read of intake, and the answers that the console passes on."""
+"""The internal API of intake: what other services read here, and the answers that the console passes on."""
 
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query
 
-from services.intake.rules.applications import check_application, emails_of
+from services.intake import answers
 from services.intake.store import enrolments, links, people
-from shared.auth import InternalCaller, ServiceCaller
-from shared.contracts.base import PersonPage, Service
-from shared.contracts.events import EnrolmentSubmitted
+from shared.auth import ServiceCaller
+from shared.contracts.base import PersonPage
 from shared.contracts.intake import (
     Contacts,
     EnrolmentAnswer,
@@ -21,12 +20,8 @@ from shared.contracts.intake import (
     ReadContacts,
     ResolveLink,
 )
-from shared.contracts.programs import CycleBrief
 from shared.contracts.rounds import AnswerRecorded
-from shared.events import emit
 from shared.http.dependencies import AppDatabase, InternalClient, Session
-from shared.http.internal import Internal
-from shared.rounds import store as rounds
 
 router = APIRouter(prefix="/internal/intake", include_in_schema=False)
 PageLimit = Annotated[int, Query(ge=1, le=1000)]
@@ -66,13 +61,7 @@ async def resolve_link(request: ResolveLink, caller: ServiceCaller, session: Ses
 async def read_form(
     round_id: UUID, person_id: UUID, caller: ServiceCaller, database: AppDatabase, internal: InternalClient
 ) -> EnrolmentForm:
-    async with database.transaction() as session:
-        round_ = await enrolments.read_open_round(session, caller.organization_id, round_id)
-        await enrolments.check_asked(session, caller.organization_id, round_id, person_id)
-        languages = await people.read_languages(session, caller.organization_id)
-        answer = await enrolments.read_answer(session, caller.organization_id, round_.cycle_id, person_id)
-    brief = await _read_brief(internal, caller, round_.cycle_id)
-    return EnrolmentForm(program_name=brief.program_name, topics=brief.topics, languages=languages, answer=answer)
+    return await answers.read_form(database, internal, caller.organization_id, round_id, person_id)
 
 
 @router.post("/rounds/{round_id}/answers/{person_id}")
@@ -84,24 +73,4 @@ async def record_answer(
     database: AppDatabase,
     internal: InternalClient,
 ) -> AnswerRecorded:
-    """Takes an application while the round is open; a later one replaces it."""
-    async with database.transaction() as session:
-        open_round = await enrolments.read_open_round(session, caller.organization_id, round_id)
-    brief = await _read_brief(internal, caller, open_round.cycle_id)
-    async with database.transaction() as session:
-        round_ = await rounds.lock_open_round(session, caller.organization_id, round_id)
-        subjects = await rounds.asked_subjects(session, round_, person_id)
-        wishes = await people.find_by_email(session, caller.organization_id, emails_of(answer))
-        application = check_application(answer, brief.topics, wishes, person_id)
-        enrolment_id = await enrolments.save_enrolment(
-            session, caller.organization_id, round_.cycle_id, person_id, application
-        )
-        if application.role is not None:
-            submitted = EnrolmentSubmitted(enrolment_id=enrolment_id, cycle_id=round_.cycle_id, person_id=person_id)
-            await emit(session, caller.organization_id, submitted)
-        await rounds.mark_answered(session, round_, person_id, subjects)
-        return AnswerRecorded(round_id=round_id, closes_at=round_.closes_at)
-
-
-async def _read_brief(internal: Internal, caller: InternalCaller, cycle_id: UUID) -> CycleBrief:
-    return await internal.get(Service.PROGRAMS, f"/cycles/{cycle_id}", CycleBrief, caller.organization_id)
+    return await answers.record_answer(database, internal, caller.organization_id, round_id, person_id, answer)

@@ -1,0 +1,81 @@
+"""Taking a person's answer to the enrolment round.
+
+The topics that the answer may name are read from the service programs before the transaction begins, so that no
+connection to the database is held while another service is asked.
+"""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.intake.rules.applications import check_application, emails_of
+from services.intake.store import enrolments, people
+from shared.contracts.base import Service
+from shared.contracts.events import EnrolmentSubmitted
+from shared.contracts.intake import EnrolmentAnswer, EnrolmentForm
+from shared.contracts.programs import CycleBrief, Topic
+from shared.contracts.rounds import AnswerRecorded
+from shared.database import Database
+from shared.events import emit
+from shared.http.internal import Internal
+from shared.rounds.store import asked_subjects, lock_open_round, mark_answered
+
+
+async def read_form(
+    database: Database, internal: Internal, organization_id: UUID, round_id: UUID, person_id: UUID
+) -> EnrolmentForm:
+    """What the enrolment page shows to this person.
+
+    Raises NotFound, RoundIsClosed (410), Forbidden for someone who is not asked.
+    """
+    async with database.transaction() as session:
+        round_ = await enrolments.read_open_round(session, organization_id, round_id)
+        await enrolments.check_asked(session, organization_id, round_id, person_id)
+        languages = await people.read_languages(session, organization_id)
+        answer = await enrolments.read_answer(session, organization_id, round_.cycle_id, person_id)
+    brief = await _read_brief(internal, organization_id, round_.cycle_id)
+    return EnrolmentForm(program_name=brief.program_name, topics=brief.topics, languages=languages, answer=answer)
+
+
+async def record_answer(
+    database: Database,
+    internal: Internal,
+    organization_id: UUID,
+    round_id: UUID,
+    person_id: UUID,
+    answer: EnrolmentAnswer,
+) -> AnswerRecorded:
+    """Stores the application of a person while the round is open. A later answer replaces an earlier one.
+
+    Raises NotFound, RoundIsClosed (410), Forbidden for someone who is not asked, ApplicationInvalid (422).
+    """
+    async with database.transaction() as session:
+        open_round = await enrolments.read_open_round(session, organization_id, round_id)
+    brief = await _read_brief(internal, organization_id, open_round.cycle_id)
+    async with database.transaction() as session:
+        return await _store_answer(session, organization_id, round_id, person_id, answer, brief.topics)
+
+
+async def _store_answer(
+    session: AsyncSession,
+    organization_id: UUID,
+    round_id: UUID,
+    person_id: UUID,
+    answer: EnrolmentAnswer,
+    topics: Sequence[Topic],
+) -> AnswerRecorded:
+    round_ = await lock_open_round(session, organization_id, round_id)
+    subjects = await asked_subjects(session, round_, person_id)
+    wishes = await people.find_by_email(session, organization_id, emails_of(answer))
+    application = check_application(answer, topics, wishes, person_id)
+    enrolment_id = await enrolments.save_enrolment(session, organization_id, round_.cycle_id, person_id, application)
+    if application.role is not None:
+        submitted = EnrolmentSubmitted(enrolment_id=enrolment_id, cycle_id=round_.cycle_id, person_id=person_id)
+        await emit(session, organization_id, submitted)
+    await mark_answered(session, round_, person_id, subjects)
+    return AnswerRecorded(round_id=round_id, closes_at=round_.closes_at)
+
+
+async def _read_brief(internal: Internal, organization_id: UUID, cycle_id: UUID) -> CycleBrief:
+    return await internal.get(Service.PROGRAMS, f"/cycles/{cycle_id}", CycleBrief, organization_id)
