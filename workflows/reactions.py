@@ -154,9 +154,7 @@ SILENT = frozenset(type for type, model in CATALOGUE.items() if model not in REA
 """The types that move nothing, whatever an event of them says."""
 
 
-def reaction_to(event: EventRecord) -> Reaction:
-    """What an event asks for, if anything. Raises KeyError or ValidationError for an event that is not in the
-    catalogue of this version."""
-    data = event.parse()
+def reaction_to(event: EventRecord, data: EventData) -> Reaction:
+    """What an event asks for, if anything. `data` is the event's own, as `EventRecord.parse` gives it."""
     react = REACTIONS.get(type(data))
     return react(event, data) if react is not None else None

@@ -24,7 +24,7 @@ from shared.temporal import WORKFLOWS_QUEUE, connect
 from tests.temporal_server import Server, temporal_server
 from workflows.cycle_state import CycleState, Heard
 from workflows.ids import cycle_workflow_id
-from workflows.reactions import Signal, Start, reaction_to
+from workflows.reactions import Reaction, Signal, Start, reaction_to
 
 
 @pytest.fixture(scope="module")
@@ -146,6 +146,22 @@ async def test_a_requested_cycle_starts_its_workflow(database: Database, client:
     assert argument == CycleState(organization_id=organization_id, cycle_id=requested.cycle_id)
 
 
+async def test_an_event_is_parsed_once_on_its_way(
+    database: Database, client: Client, organization_id: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parse, parsed = EventRecord.parse, list[int]()
+
+    def counted(event: EventRecord) -> EventData:
+        parsed.append(event.sequence)
+        return parse(event)
+
+    monkeypatch.setattr(EventRecord, "parse", counted)
+    requested = CycleRequested(cycle_id=uuid4(), program_id=uuid4())
+    await record(database, organization_id, requested, CyclePaused(cycle_id=requested.cycle_id))
+    assert await dispatch(database, Dispatcher(client)) == Progress(2)
+    assert parsed == [1, 2]
+
+
 async def test_the_same_event_dispatched_twice_starts_one_workflow(
     database: Database, client: Client, organization_id: UUID
 ) -> None:
@@ -182,8 +198,8 @@ async def test_a_signal_without_an_argument_is_sent_without_one(
     workflow_id = cycle_workflow_id(requested.cycle_id)
     await record(database, organization_id, requested, CycleCancelled(cycle_id=requested.cycle_id))
 
-    def react(event: EventRecord) -> Start | Signal | None:
-        return Signal(workflow_id, "nudge") if event.type == CycleCancelled.type else reaction_to(event)
+    def react(event: EventRecord, data: EventData) -> Reaction:
+        return Signal(workflow_id, "nudge") if event.type == CycleCancelled.type else reaction_to(event, data)
 
     assert await dispatch(database, Dispatcher(client, react, silent=())) == Progress(2)
     history = await client.get_workflow_handle(workflow_id).fetch_history()
@@ -238,7 +254,7 @@ async def test_a_poisoned_event_is_noted_and_the_next_goes_on(
 async def test_what_temporal_refuses_and_what_a_reaction_breaks_on_is_noted_once(
     database: Database, client: Client, organization_id: UUID
 ) -> None:
-    def react(event: EventRecord) -> Start | Signal | None:
+    def react(event: EventRecord, data: EventData) -> Reaction:
         if event.sequence == 1:
             return Start("CycleWorkflow", "x" * 2000, Heard(sequence=1))
         raise LookupError
@@ -295,7 +311,7 @@ async def test_what_was_dispatched_before_temporal_went_away_is_not_dispatched_a
 ) -> None:
     asked: list[int] = []
 
-    def react(event: EventRecord) -> Start | Signal | None:
+    def react(event: EventRecord, data: EventData) -> Reaction:
         asked.append(event.sequence)
         if event.sequence == 3:
             raise AssertionError("not reached")

@@ -136,7 +136,7 @@ async def test_while_the_broker_is_absent_sequencer_and_dispatcher_go_on_and_the
     server = NatsServer(tmp_path / "nats")
     stop = asyncio.Event()
     nobody = await connect("127.0.0.1:1")
-    relay = Relay(database, Dispatcher(nobody, lambda _: None), FanOut(database, nobody), 90)
+    relay = Relay(database, Dispatcher(nobody, lambda *_: None), FanOut(database, nobody), 90)
     relaying = asyncio.create_task(relay.run(stop))
     try:
         async with publishing(database, server):

@@ -23,9 +23,9 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from services.events.log.store import reading
 from services.events.log.store.reading import EventBrief
-from shared.contracts.events import CATALOGUE, EventRecord
+from shared.contracts.events import CATALOGUE, EventData, EventRecord
 from shared.temporal import WORKFLOWS_QUEUE
-from workflows.reactions import SILENT, Signal, Start, reaction_to
+from workflows.reactions import SILENT, Reaction, Signal, Start, reaction_to
 
 log = structlog.get_logger(__name__)
 CONSUMER = "dispatcher"
@@ -53,7 +53,7 @@ class Dispatcher:
     def __init__(
         self,
         client: Client,
-        react: Callable[[EventRecord], Start | Signal | None] = reaction_to,
+        react: Callable[[EventRecord, EventData], Reaction] = reaction_to,
         *,
         silent: Collection[str] = SILENT,
         limit: int = 500,
@@ -121,16 +121,16 @@ class Dispatcher:
             outcome=outcome,
         )
 
-    def _reaction_to(self, event: EventRecord) -> Start | Signal | None:
+    def _reaction_to(self, event: EventRecord) -> Reaction:
         model = CATALOGUE.get(event.type)
         if model is None or event.version > model.version:
             raise CannotDispatch("unknown_event_type")
         try:
-            event.parse()
+            data = event.parse()
         except ValidationError as error:
             raise CannotDispatch("invalid_event_data") from error
         try:
-            return self._react(event)
+            return self._react(event, data)
         except Exception as error:  # a bug in one reaction must not hold up every other event
             raise CannotDispatch("reaction_failed") from error
 
