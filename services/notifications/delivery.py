@@ -32,11 +32,11 @@ from services.notifications.rules.messages import LONGEST_WAIT, ClaimedMessage, 
 from services.notifications.rules.sending_hours import earliest_for
 from shared.config import Settings
 from shared.contracts.notifications import DeliverMessages, Delivery
-from shared.contracts.rounds import RoundCounts, RoundState
+from shared.contracts.rounds import RoundState
 from shared.database import Database
 from shared.errors import Gone
 from shared.http.internal import Internal
-from shared.rounds.store import read_round
+from shared.rounds.store import RoundBrief, read_round_brief
 
 log = structlog.get_logger(__name__)
 BATCH = 50
@@ -152,11 +152,11 @@ class DeliveryRun:
             stored = await store.read_announcement(session, self._organization_id, self._announcement_id)
         return await read_delivery_facts(self._internal, stored.announcement, stored.created_at)
 
-    async def _read_round(self, facts: DeliveryFacts) -> RoundCounts | None:
+    async def _read_round(self, facts: DeliveryFacts) -> RoundBrief | None:
         if facts.announcement.round_kind is None:
             return None
         async with self._database.transaction() as session:
-            return await read_round(session, self._organization_id, facts.announcement.scope_id)
+            return await read_round_brief(session, self._organization_id, facts.announcement.scope_id)
 
     async def _drop_all(self) -> None:
         async with self._database.transaction() as session:

@@ -14,9 +14,9 @@ from shared.contracts.intake import Contact, MintedLinks, MintLinks
 from shared.contracts.matching import PairPage, PairState, PairSummary
 from shared.contracts.notifications import Announcement, Audience, Template
 from shared.contracts.programs import CycleBrief
-from shared.contracts.rounds import RoundCounts
 from shared.errors import NotFound
 from shared.http.internal import Internal
+from shared.rounds.store import RoundBrief
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class BatchFacts:
     """What the messages of one batch share. The tokens live only here and in the messages sent."""
 
     delivery: DeliveryFacts
-    round: RoundCounts | None
+    round: RoundBrief | None
     contacts: dict[UUID, Contact]
     tokens: dict[UUID, str] = field(repr=False)
 
@@ -90,7 +90,7 @@ async def read_delivery_facts(internal: Internal, announcement: Announcement, an
 
 
 async def read_batch_facts(
-    internal: Internal, delivery: DeliveryFacts, round_: RoundCounts | None, people: Iterable[UUID]
+    internal: Internal, delivery: DeliveryFacts, round_: RoundBrief | None, people: Iterable[UUID]
 ) -> BatchFacts:
     """Contacts of the batch's people and of their partners, and a link for each who is asked."""
     announcement, readers = delivery.announcement, set(people)

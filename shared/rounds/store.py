@@ -5,6 +5,7 @@ decided by one transaction at a time. Functions never commit.
 """
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
@@ -44,6 +45,14 @@ class Recipient(NamedTuple):
     person_id: UUID
     subject_id: UUID
     """The pair asked about, or the cycle."""
+
+
+class RoundBrief(NamedTuple):
+    """A round without its counts, which take a look at every recipient."""
+
+    number: int
+    state: RoundState
+    closes_at: datetime
 
 
 async def open_round(session: AsyncSession, request: OpenRound, recipients: Iterable[Recipient]) -> RoundOpened:
@@ -247,6 +256,19 @@ async def read_round(session: AsyncSession, organization_id: UUID, round_id: UUI
     if not found:
         raise NotFound("There is no such round.", code="round_not_found")
     return found[0]
+
+
+async def read_round_brief(session: AsyncSession, organization_id: UUID, round_id: UUID) -> RoundBrief:
+    """One round without its counts. Raises NotFound."""
+    found = await session.execute(
+        select(Round.number, Round.state, Round.closes_at).where(
+            Round.organization_id == organization_id, Round.id == round_id
+        )
+    )
+    row = found.one_or_none()
+    if row is None:
+        raise NotFound("There is no such round.", code="round_not_found")
+    return RoundBrief(row.number, RoundState(row.state), row.closes_at)
 
 
 async def read_rounds(session: AsyncSession, organization_id: UUID, cycle_id: UUID) -> list[RoundCounts]:

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from icalendar import Calendar as CalendarFile
+from sqlalchemy import event
 
 from services.notifications import delivery
 from services.notifications.activities import Activities
@@ -94,6 +95,27 @@ async def test_who_has_answered_or_left_meanwhile_is_not_written_to(
     assert (rows[answered].state, rows[answered].failure_code) == ("dropped", "not_asked")
     assert (rows[left].state, rows[left].failure_code) == ("dropped", "person_inactive")
     assert set(world.tokens.values()) == {asked}
+
+
+async def test_a_delivery_counts_no_recipients_to_learn_that_its_round_is_open(
+    activities: Activities, database: Database, world: World, post: Post
+) -> None:
+    world.ask(*(f"p{number}@acme.example" for number in range(delivery.BATCH + 1)))
+    await world.open_round(database)
+    announcement = world.announcement()
+    await prepare(activities, announcement)
+    asked: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        asked.append(statement)
+
+    event.listen(database.engine.sync_engine, "before_cursor_execute", note)
+    try:
+        assert (await deliver(activities, announcement)).sent == delivery.BATCH + 1
+    finally:
+        event.remove(database.engine.sync_engine, "before_cursor_execute", note)
+    assert len([statement for statement in asked if "rounds.round" in statement]) == 2  # one a batch
+    assert [statement for statement in asked if "rounds.recipient" in statement] == []
 
 
 async def test_nothing_is_sent_for_a_round_that_is_closed(
