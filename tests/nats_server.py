@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.patience import PATIENCE_SECONDS
 from upward.embedded import free_port
 
 BINARY = Path(sys.executable).parent / "nats-server"
-PATIENCE_SECONDS = 30
 
 
 class NatsServer:

@@ -8,8 +8,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.patience import PATIENCE_SECONDS
+
 BINARY = Path(sys.executable).parent / "temporal"
-PATIENCE_SECONDS = 60
+TRIES = 3
 
 
 class Server:
@@ -21,6 +23,8 @@ class Server:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._port, self._http_port = _free_ports(2)
+        self._is_known = False
+        """Somebody may use the address."""
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -28,8 +32,21 @@ class Server:
         return f"127.0.0.1:{self._port}"
 
     def start(self) -> None:
-        """Starts the server and waits until its namespace can be used. Raises RuntimeError when it never can."""
+        """Starts the server and waits until its namespace can be used. The first time it may take other ports, as
+        another program can come first. Raises RuntimeError when the namespace never can be used."""
         assert self._process is None, "the server is running"
+        for left in reversed(range(1 if self._is_known else TRIES)):
+            try:
+                self._start()
+            except RuntimeError:
+                if left == 0:
+                    raise
+                self._port, self._http_port = _free_ports(2)
+            else:
+                self._is_known = True
+                return
+
+    def _start(self) -> None:
         with (self._folder / "temporal.log").open("ab") as output:
             self._process = subprocess.Popen(
                 [
@@ -69,7 +86,7 @@ class Server:
         except OSError:
             return False
         describe = [str(BINARY), "operator", "namespace", "describe", "default", "--address", self.address]
-        return subprocess.run(describe, capture_output=True, timeout=20).returncode == 0
+        return subprocess.run(describe, capture_output=True, timeout=PATIENCE_SECONDS).returncode == 0
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from cloudevents.core.base import BaseCloudEvent
 from cloudevents.core.bindings.http import HTTPMessage, from_http_event
 from standardwebhooks import Webhook
 
+from tests.patience import PATIENCE_SECONDS
 from upward.process import Server, listen
 
 
@@ -65,7 +66,7 @@ class Receiver:
     def sequences(self) -> list[int]:
         return [one.sequence for one in self.taken]
 
-    async def until(self, condition: Callable[[], bool], seconds: float = 30) -> None:
+    async def until(self, condition: Callable[[], bool], seconds: float = PATIENCE_SECONDS) -> None:
         """Waits for something to come true, with patience; raises TimeoutError."""
         async with asyncio.timeout(seconds):
             while not condition():

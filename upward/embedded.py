@@ -31,8 +31,8 @@ if "XDG_RUNTIME_DIR" not in os.environ:
     runtime.mkdir(mode=0o700, exist_ok=True)
     os.environ["XDG_RUNTIME_DIR"] = str(runtime)
 
-START_SECONDS = 60
-GONE_SECONDS = 5
+START_SECONDS = 300
+GONE_SECONDS = 60
 TRIES = 3
 
 
@@ -91,8 +91,9 @@ class EmbeddedPostgres:
                 self._server = get_server(self._folder, cleanup_mode=None)
                 self._server.ensure_postgres_running()
                 return str(self._server.get_uri())
-            except subprocess.CalledProcessError:
+            except (subprocess.SubprocessError, AssertionError):
                 # The children of a server that was killed end a moment after it; Postgres will not start beside them.
+                # On a busy machine it may also be on its way up still when the package asks whether it is ready.
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(0.2)
@@ -163,6 +164,14 @@ class EmbeddedTemporal:
             if self._may_move:
                 self.port = free_port()
         raise RuntimeError(f"Temporal ended at once; see {self._folder / 'server.log'}")
+
+    def revive(self) -> bool:
+        """Starts it again when it has ended though nobody stopped it; whether it had. Some of its own ports it chooses
+        before it binds them, and ends a moment after its start when another program has taken one."""
+        if self._process is None or self._process.poll() is None:
+            return False
+        self._launch()
+        return True
 
     def _launch(self) -> None:
         command = [

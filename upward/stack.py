@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
+import structlog
 from pydantic import SecretStr
 
 from shared.config import Settings
@@ -16,6 +17,10 @@ from upward.composition import QUEUES, Resources
 from upward.embedded import EmbeddedPostgres, EmbeddedTemporal, MailCatcher, hold
 from upward.migration import migrate
 from upward.process import assemble, listen, run_relay, run_worker, serve_http
+
+log = structlog.get_logger(__name__)
+LOOK_SECONDS = 1.0
+READY_SECONDS = 300
 
 
 @dataclass(frozen=True)
@@ -66,11 +71,21 @@ async def running_stack(
         tasks = [asyncio.create_task(serve_http(app, address, stop))]
         tasks += [asyncio.create_task(run_worker(queue, resources, stop)) for queue in QUEUES]
         tasks.append(asyncio.create_task(run_relay(resources, stop)))
+        tasks.append(asyncio.create_task(_keep_alive(temporal, stop)))
         for task in tasks:
             task.add_done_callback(lambda _: stop.set())
         cleanup.push_async_callback(_end, tasks, stop)
         await _wait_until_ready(url, stop)
         yield Stack(url, settings, resources, temporal, mail)
+
+
+async def _keep_alive(temporal: EmbeddedTemporal, stop: asyncio.Event) -> None:
+    """Looks after Temporal until `stop`: what it had in hand it finds again in its database."""
+    while not stop.is_set():
+        if temporal.revive():
+            log.warning("temporal.revived")
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(stop.wait(), LOOK_SECONDS)
 
 
 async def _end(tasks: list[asyncio.Task[None]], stop: asyncio.Event) -> None:
@@ -82,15 +97,12 @@ async def _end(tasks: list[asyncio.Task[None]], stop: asyncio.Event) -> None:
 
 
 async def _wait_until_ready(url: str, stop: asyncio.Event) -> None:
-    async with httpx.AsyncClient() as client:
-        for _ in range(300):
-            if stop.is_set():
-                return
+    async with httpx.AsyncClient() as client, asyncio.timeout(READY_SECONDS):
+        while not stop.is_set():
             with contextlib.suppress(httpx.HTTPError):
                 if (await client.get(f"{url}/readyz")).status_code == 200:
                     return
             await asyncio.sleep(0.1)
-    raise RuntimeError("The services did not become ready within 30 s")
 
 
 def _service_token(path: Path) -> str:

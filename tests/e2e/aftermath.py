@@ -25,6 +25,7 @@ from shared.auth import Role
 from shared.database import Database
 from shared.logging import configure_logging
 from tests.e2e.canaries import PROGRAM, Players, TroublesomeMail, write_people
+from tests.patience import PATIENCE_SECONDS
 from tests.webhook_receiver import Received, Receiver, Reply, receiving
 from upward.demo.admin import AdminClient
 from upward.demo.mailbox import Mailbox
@@ -133,7 +134,7 @@ async def play(stack: Stack, left: Aftermath, folder: Path, receiver: Receiver) 
             listening = await listen_in(client, key, receiver, str(people[0]["id"]), left)
             left.cycle_id = (await admin.trigger_cycle(program["id"]))["id"]
             left.problems = await provoke(client, key, left.cycle_id, folder)
-            async with asyncio.timeout(240):
+            async with asyncio.timeout(PATIENCE_SECONDS):
                 await _follow(admin, players, mailbox, left)
             await end_listening(client, listening, receiver, mailbox, left)
             left.feed = json.dumps(await admin.events(0))
@@ -168,7 +169,7 @@ async def end_listening(
 ) -> None:
     """The endpoint answers its test by 410, is disabled, and its owner gets a letter."""
     (await client.send(test)).raise_for_status()
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while not any(letter.template.startswith("endpoint_disabled") for letter in mailbox.new_letters()):
             await asyncio.sleep(0.2)
     left.deliveries = len(receiver.taken)

@@ -12,11 +12,11 @@ import httpx
 from services.programs.store.keys import create_access_key, find_or_create_organization
 from shared.auth import Role
 from shared.database import Database
+from tests.patience import PATIENCE_SECONDS
 from upward.demo.admin import AdminClient
 from upward.demo.mailbox import Letter, read_letter
 from upward.demo.people import PageFields
 
-PATIENCE_SECONDS = 120
 HEADER = "employee_id,name,email,department,level,manager_id"
 CALENDAR: dict[str, Any] = {
     "enrolment": {"length": "PT60S"},

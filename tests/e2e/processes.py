@@ -10,8 +10,9 @@ from pathlib import Path
 import httpx
 import psutil
 
+from tests.patience import PATIENCE_SECONDS
+
 ROOT = Path(__file__).parents[2]
-PATIENCE_SECONDS = 120
 SIGNED_IN = "UPWARD_"
 
 

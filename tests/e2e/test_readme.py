@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.architecture.documents import TEXTS, section
+from tests.patience import PATIENCE_SECONDS
 from upward.stack import running_stack
 
 NEEDED = ("bash", "curl", "grep")
@@ -49,7 +50,7 @@ async def test_the_readme_s_examples_run_a_whole_cycle_by_hand(tmp_path: Path) -
             *("bash", "-c", script), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
         )
         try:
-            async with asyncio.timeout(240):
+            async with asyncio.timeout(PATIENCE_SECONDS):
                 output, trouble = await shell.communicate()
         finally:
             if shell.returncode is None:

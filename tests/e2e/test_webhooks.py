@@ -25,7 +25,8 @@ from shared.contracts.events import CheckInAnswered, ReportCompiledEvent
 from shared.contracts.programs import Outcome
 from shared.events import emit
 from tests.architecture.sources import ROOT
-from tests.e2e.company import PATIENCE_SECONDS, Company, company
+from tests.e2e.company import Company, company
+from tests.patience import PATIENCE_SECONDS
 from tests.webhook_receiver import Received, receiving
 from upward.process import Server, listen
 from upward.stack import Stack, running_stack

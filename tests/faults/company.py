@@ -10,12 +10,11 @@ from upward.demo.people import PageFields
 
 SENIORS, JUNIORS, OTHERS = 8, 9, 4
 COLUMNS = "employee_id,given_name,family_name,email,department,time_zone,language,level,manager_id"
+CHECK_IN = "PT12S"
 CALENDAR: dict[str, Any] = {
     "enrolment": {"length": "PT600S", "reminders": ["PT3S"]},
     "acceptance": {"length": "PT600S", "reminders": ["PT4S"]},
-    "check_in": {"length": "PT12S", "reminders": ["PT3S"]},
     "check_ins": 1,
-    "check_in_every": "PT12S",
     "survey": {"length": "PT600S", "reminders": ["PT3S"]},
     "approval": {"remind_every": "PT60S", "escalate_after": "PT180S"},
     "concern": {"remind_every": "PT60S", "escalate_after": "PT180S"},
@@ -36,7 +35,7 @@ def write_people(path: Path, domain: str) -> None:
     path.write_text("\n".join(lines) + "\n")
 
 
-def program(people: list[dict[str, Any]]) -> dict[str, Any]:
+def program(people: list[dict[str, Any]], check_in: str) -> dict[str, Any]:
     """The body of `POST /v1/programs`."""
     by_level = sorted(people, key=lambda person: (-person["level"], person["email"]))
     return {
@@ -44,7 +43,7 @@ def program(people: list[dict[str, Any]]) -> dict[str, Any]:
         "direction": "reverse",
         "topics": [{"code": "ai", "label": "AI"}, {"code": "video", "label": "Short video"}],
         "time_zone": "UTC",
-        "calendar": CALENDAR,
+        "calendar": CALENDAR | {"check_in": {"length": check_in, "reminders": ["PT3S"]}, "check_in_every": check_in},
         "policy": {"min_level_gap": 1, "same_manager": False},
         "sponsor_id": by_level[0]["id"],
         "coordinator_ids": [next(one["id"] for one in by_level if one["email"].startswith("other"))],

@@ -12,12 +12,12 @@ import httpx
 from services.programs.store.keys import create_access_key, find_or_create_organization
 from shared.auth import Role
 from shared.database import Database
-from tests.faults.company import Answered, answers, fill, program, write_people
+from tests.faults.company import CHECK_IN, Answered, answers, fill, program, write_people
 from upward.demo.admin import AdminClient
 from upward.demo.mailbox import Letter, Mailbox
 
-PATIENCE_SECONDS = 540
-"""Less than pytest's faulthandler_timeout, which could not tell how far the cycle came."""
+PATIENCE_SECONDS = 1200
+"""Of a whole cycle, kills and all. Less than pytest's faulthandler_timeout, which could not tell how far it came."""
 FINAL = ("completed", "cancelled")
 Watch = Callable[[dict[str, Any]], Awaitable[None]]
 
@@ -78,7 +78,8 @@ class Company:
     admin: PatientAdmin
 
 
-async def found_company(url: str, database: Database, folder: Path) -> Company:
+async def found_company(url: str, database: Database, folder: Path, check_in: str = CHECK_IN) -> Company:
+    """`check_in` is the time from one check-in to the next, and the length of each."""
     domain = f"{uuid4().hex[:8]}.example"
     async with database.transaction() as session:
         organization_id = await find_or_create_organization(session, domain)
@@ -87,7 +88,7 @@ async def found_company(url: str, database: Database, folder: Path) -> Company:
     people = folder / f"{domain}.csv"
     write_people(people, domain)
     await admin.import_people(people, None, False)
-    body = program(await admin.people())
+    body = program(await admin.people(), check_in)
     return Company(organization_id, domain, (await admin.create_program(body))["id"], url, admin)
 
 

@@ -38,6 +38,7 @@ from shared.events import StagedEvent, emit
 from shared.temporal import WORKFLOWS_QUEUE, connect
 from tests.faults.events_process import PAGE, Order
 from tests.faults.kill_points import struck
+from tests.patience import PATIENCE_SECONDS
 from tests.temporal_server import Server, temporal_server
 from tests.webhook_receiver import Received, Receiver, Reply, receiving
 from upward.embedded import EmbeddedPostgres
@@ -50,7 +51,6 @@ NOTICED_AFTER = timedelta(seconds=1)
 """So long after the death of its worker a drain is given to another."""
 AT_ONCE_AGAIN = RetryPolicy(initial_interval=timedelta(seconds=0.2), backoff_coefficient=1)
 """A drain that dies a dozen times does not wait longer each time."""
-PATIENCE_SECONDS = 60
 BURST = 10
 
 

@@ -11,8 +11,8 @@ from temporalio.client import Client, WorkflowExecutionStatus
 
 from shared.database import Database
 from tests.faults.company import Answered
+from tests.patience import PATIENCE_SECONDS
 
-PATIENCE_SECONDS = 120
 ROWS = {
     "enrolment": """select coalesce(role, 'none') as role from intake.enrolment
         where cycle_id = :cycle and person_id = :person""",

@@ -16,10 +16,10 @@ from sqlalchemy import text
 
 from shared.database import Database
 from tests.faults.kill_points import kill_postgres, struck
+from tests.patience import PATIENCE_SECONDS
 from upward.demo.mailbox import Letter, read_letter
 from upward.embedded import EmbeddedPostgres, free_port
 
-PATIENCE_SECONDS = 120
 OTHER_SESSIONS = """select count(*) from pg_stat_activity
     where backend_type = 'client backend' and pid <> pg_backend_pid()"""
 FINAL = "select message_id from notifications.message where state <> 'waiting'"

@@ -25,9 +25,9 @@ from services.events.log.store import reading
 from services.events.log.waiting import Notifier
 from shared.database import Database
 from shared.events import emit
-from tests.faults.ledger import PATIENCE_SECONDS
 from tests.faults.sequencing_process import BATCH as BATCH_OF_DEATHS
 from tests.faults.stack_process import OTHER_SESSIONS, ROOT
+from tests.patience import PATIENCE_SECONDS
 from upward.embedded import EmbeddedPostgres
 from upward.migration import migrate
 

@@ -17,6 +17,7 @@ import pytest
 from temporalio.client import WorkflowExecutionStatus
 
 from tests.faults import ledger
+from tests.faults.company import CHECK_IN
 from tests.faults.driver import Played, found_company, play_cycle
 from tests.faults.kill_points import POINTS, WINDOW, Moment, struck
 from tests.faults.stack_process import Kill, StackProcess
@@ -48,6 +49,8 @@ CYCLES: dict[str, tuple[str, ...]] = {
 }
 OUTSIDE = {QUICK: ("active",), "from outside": ("review", "active")}
 """The stages in which a cycle's stack is killed from outside."""
+LONG_CHECK_IN = "PT30S"
+"""Long enough for a stack that comes back to take answers in it."""
 LONG = [name for name in CYCLES if name != QUICK]
 
 
@@ -89,7 +92,7 @@ def run(request: pytest.FixtureRequest) -> Run:
 
 
 async def _run_all(folder: Path, names: list[str]) -> dict[str, Run]:
-    running = [_run(folder / str(list(CYCLES).index(name)), CYCLES[name], OUTSIDE.get(name, ())) for name in names]
+    running = [_run(folder / str(list(CYCLES).index(name)), name) for name in names]
     ended = await asyncio.gather(*running, return_exceptions=True)
     runs: dict[str, Run] = {}
     for name, run in zip(names, ended, strict=True):
@@ -99,12 +102,13 @@ async def _run_all(folder: Path, names: list[str]) -> dict[str, Run]:
     return runs
 
 
-async def _run(folder: Path, points: tuple[str, ...], outside: tuple[str, ...]) -> Run:
+async def _run(folder: Path, name: str) -> Run:
+    points, outside = CYCLES[name], OUTSIDE.get(name, ())
     stack = StackProcess(folder, points)
     try:
         await stack.start()
         keeping = asyncio.create_task(stack.keep_alive())
-        playing = asyncio.create_task(_play(stack, outside))
+        playing = asyncio.create_task(_play(stack, outside, CHECK_IN if name == QUICK else LONG_CHECK_IN))
         try:
             await asyncio.wait([keeping, playing], return_when=asyncio.FIRST_COMPLETED)
             if keeping.done():
@@ -120,9 +124,9 @@ async def _run(folder: Path, points: tuple[str, ...], outside: tuple[str, ...]) 
     return run
 
 
-async def _play(stack: StackProcess, outside: tuple[str, ...]) -> Played:
+async def _play(stack: StackProcess, outside: tuple[str, ...], check_in: str) -> Played:
     database = await asyncio.to_thread(stack.database)
-    company = await found_company(stack.url, database, stack.folder)
+    company = await found_company(stack.url, database, stack.folder, check_in)
     await database.close()
     killed: set[str] = set()
 

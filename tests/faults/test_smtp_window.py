@@ -27,8 +27,8 @@ from shared.config import Settings
 from shared.contracts.notifications import PrepareMessages
 from shared.database import Database
 from shared.http.internal import Internal
-from tests.faults.ledger import PATIENCE_SECONDS
 from tests.faults.stack_process import OTHER_SESSIONS, ROOT
+from tests.patience import PATIENCE_SECONDS
 from tests.services.notifications.world import World
 from upward.demo.mailbox import read_letter
 from upward.embedded import EmbeddedPostgres, MailCatcher

@@ -8,6 +8,7 @@ from temporalio.client import WorkflowExecutionStatus
 
 from tests.faults import ledger
 from tests.faults.driver import Company
+from tests.patience import PATIENCE_SECONDS
 from upward.stack import Stack
 
 TRIGGERS = 200
@@ -61,6 +62,6 @@ def _new_key() -> dict[str, str]:
 
 
 async def _until_started(company: Company, cycle: str) -> None:
-    async with asyncio.timeout(ledger.PATIENCE_SECONDS):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while (await company.admin.cycle(cycle))["stage"] == "scheduled":
             await asyncio.sleep(0.1)

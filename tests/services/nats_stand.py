@@ -24,8 +24,8 @@ from shared.database import Database
 from shared.events import StagedEvent, emit
 from shared.logging import configure_logging
 from tests.nats_server import NatsServer, nats_server
+from tests.patience import PATIENCE_SECONDS
 
-PATIENCE_SECONDS = 60
 STREAM = "UPWARD"
 
 

@@ -21,6 +21,7 @@ from shared.contracts.events import CycleCancelled, CyclePaused, CycleRequested,
 from shared.database import Database
 from shared.events import StagedEvent, emit
 from shared.temporal import WORKFLOWS_QUEUE, connect
+from tests.patience import PATIENCE_SECONDS
 from tests.temporal_server import Server, temporal_server
 from workflows.cycle_state import CycleState, Heard
 from workflows.ids import cycle_workflow_id
@@ -102,7 +103,7 @@ async def signals_of(client: Client, workflow_id: str) -> list[tuple[str, Heard]
 
 async def runs_of(client: Client, workflow_id: str) -> int:
     """How many executions there were under an id. Visibility lags a little, so it waits for the first one."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while True:
             found = [run async for run in client.list_workflows(f"WorkflowId = '{workflow_id}'")]
             if found:
@@ -112,7 +113,7 @@ async def runs_of(client: Client, workflow_id: str) -> int:
 
 async def is_running(client: Client, workflow_id: str) -> None:
     """Returns once the workflow has been started."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while True:
             try:
                 description = await client.get_workflow_handle(workflow_id).describe()
@@ -131,7 +132,7 @@ async def running_relay(database: Database, client: Client) -> AsyncIterator[Non
         yield
     finally:
         stop.set()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             await task
 
 

@@ -104,7 +104,7 @@ async def test_a_change_is_told_before_that_a_sequence_is_not_reached(
 async def test_who_waits_is_told_too(
     waiting_app: FastAPI, database: Database, organization_id: UUID, headers: dict[str, str]
 ) -> None:
-    async with client_of(waiting_app) as client, asyncio.timeout(20):
+    async with client_of(waiting_app) as client, asyncio.timeout(25):  # less than it may wait
         epoch = (await client.get("/v1/events", headers=headers)).json()["epoch"]
         waiting = asyncio.create_task(client.get(f"/v1/events?wait=30&epoch={epoch}", headers=headers))
         await asyncio.sleep(0.5)

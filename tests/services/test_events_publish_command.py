@@ -16,8 +16,9 @@ from shared.config import Settings
 from shared.database import Database
 from tests.e2e.processes import ROOT, Running, environment
 from tests.nats_server import NatsServer
+from tests.patience import PATIENCE_SECONDS
 from tests.services import nats_stand
-from tests.services.nats_stand import PATIENCE_SECONDS, publishing, record, until_held
+from tests.services.nats_stand import publishing, record, until_held
 from upward.cli import app
 from upward.embedded import free_port
 

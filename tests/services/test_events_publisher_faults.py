@@ -21,9 +21,9 @@ from shared.events import emit
 from shared.temporal import connect
 from tests.e2e.processes import Running
 from tests.nats_server import NatsServer, nats_server
+from tests.patience import PATIENCE_SECONDS
 from tests.services import nats_stand
 from tests.services.nats_stand import (
-    PATIENCE_SECONDS,
     STREAM,
     Logs,
     held,

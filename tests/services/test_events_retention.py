@@ -22,6 +22,7 @@ from shared.database import Database
 from shared.events import emit
 from shared.temporal import connect
 from tests.architecture.documents import BLOCK, TEXTS
+from tests.patience import PATIENCE_SECONDS
 from tests.services.conftest import client_of
 
 FIRST = date(2200, 1, 1)
@@ -294,7 +295,7 @@ async def test_the_relay_keeps_the_days(database: Database, old: date, monkeypat
 
     monkeypatch.setattr("services.events.relay.apply_retention", observed)
     relay = main.create_relay(database=database, client=await connect("127.0.0.1:1"), retention_days=40)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         await relay.run(stop)
     assert told == [40]
     assert old not in await partitions(database)

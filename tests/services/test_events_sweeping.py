@@ -12,6 +12,7 @@ from services.events.log.waiting import Notifier
 from shared.contracts.events import CyclePaused
 from shared.database import Database
 from shared.events import emit
+from tests.patience import PATIENCE_SECONDS
 
 EVENTS = 20
 VACUUMS = text("select vacuum_count from pg_stat_user_tables where schemaname = 'events' and relname = 'staged_event'")
@@ -27,7 +28,7 @@ async def test_a_sequencer_sweeps_after_so_many_events(database: Database, organ
     async with database.transaction() as session:
         await emit(session, organization_id, *(CyclePaused(cycle_id=uuid4()) for _ in range(EVENTS)))
     running = asyncio.create_task(Sequencer(database, Notifier(), sweep_after=EVENTS).run(stop))
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while await vacuums(database) == before:
             await asyncio.sleep(0.05)
         stop.set()
@@ -49,7 +50,7 @@ async def test_a_sweep_that_fails_is_logged_and_the_next_is_made() -> None:
     nowhere = Database("postgresql://nobody@127.0.0.1:1/none")
     sweeper = Sweeper(nowhere, after_events=1)
     with capture_logs() as told:
-        async with sweeper.at_work(), asyncio.timeout(20):
+        async with sweeper.at_work(), asyncio.timeout(PATIENCE_SECONDS):
             for number in (1, 2):
                 sweeper.note(1)
                 while len(told) < number:

@@ -19,13 +19,13 @@ from shared.contracts.events import CycleCancelled, CyclePaused
 from shared.database import Database
 from shared.http.application import create_application
 from tests.e2e.processes import Running, upward
+from tests.patience import PATIENCE_SECONDS
 from tests.services.test_events_wait import headers, record, served
 from upward.cli import app as command_line
 from upward.embedded import free_port
 from upward.process import listen, serve_http
 
 __all__ = ["headers"]
-PATIENCE_SECONDS = 60
 
 
 @pytest.fixture

@@ -8,12 +8,13 @@ from sqlalchemy import text
 from services.events.webhooks.store.wake_ups import CHANNEL, notify_drains
 from services.events.webhooks.wake_ups import WakeUps
 from shared.database import Database
+from tests.patience import PATIENCE_SECONDS
 
 END_LISTENERS = text("select pg_terminate_backend(pid) from pg_stat_activity where query like :listen")
 
 
 async def woken(called: asyncio.Event) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         await called.wait()
     called.clear()
 

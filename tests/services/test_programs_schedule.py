@@ -1,16 +1,11 @@
 """A recurring program's schedule on a real Temporal server."""
 
-import asyncio
-import socket
-import sys
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from uuid import UUID
 
 import pytest
 from temporalio.client import Client, ScheduleActionStartWorkflow, ScheduleDescription, ScheduleOverlapPolicy
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.service import RPCError
 
 from services.programs import main
@@ -20,43 +15,16 @@ from services.programs.schedules import schedule_id
 from services.programs.store import programs
 from shared.contracts.programs import ProgramRef
 from shared.database import Database
-from shared.temporal import WORKFLOWS_QUEUE
+from shared.temporal import WORKFLOWS_QUEUE, connect
 from tests.services.programs_examples import PROGRAM, add_organization
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+from tests.temporal_server import temporal_server
 
 
 @pytest.fixture(scope="module")
 async def temporal(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Client]:
     """A development server of this module's own."""
-    port, folder = free_port(), tmp_path_factory.mktemp("temporal")
-    program = Path(sys.executable).parent / "temporal"
-    arguments = ["--port", str(port), "--http-port", str(free_port()), "--db-filename", str(folder / "temporal.db")]
-    server = await asyncio.create_subprocess_exec(
-        str(program),
-        *("server", "start-dev", "--headless", "--log-level", "error", *arguments),
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.DEVNULL,
-    )
-    try:
-        yield await connected(f"127.0.0.1:{port}")
-    finally:
-        server.terminate()
-        await server.wait()
-
-
-async def connected(address: str) -> Client:
-    for _ in range(300):
-        try:
-            return await Client.connect(address, data_converter=pydantic_data_converter)
-        except RuntimeError:
-            await asyncio.sleep(0.1)
-    raise AssertionError("Temporal did not start")
+    with temporal_server(tmp_path_factory.mktemp("temporal")) as server:
+        yield await connect(server.address, lazy=False)
 
 
 @pytest.fixture

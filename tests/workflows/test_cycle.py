@@ -10,6 +10,7 @@ from shared.contracts.notifications import Audience, Template
 from shared.contracts.programs import Outcome, Stage
 from shared.contracts.rounds import CloseReason, RoundKind
 from tests.fakes import DAY
+from tests.patience import PATIENCE_SECONDS
 from tests.workflows.conftest import World
 
 RUNNING = [Stage.INTAKE, Stage.MATCHING, Stage.REVIEW, Stage.KICKOFF, Stage.ACTIVE, Stage.CLOSING]
@@ -83,7 +84,7 @@ async def test_an_admin_who_never_approves_is_reminded_then_the_sponsor_is_told_
     in_review = world.stage(Stage.REVIEW)
     handle = await world.start()
     await world.sleep(world.ledger.calendar.enrolment.length + DAY)
-    await asyncio.wait_for(in_review.wait(), 20)
+    await asyncio.wait_for(in_review.wait(), PATIENCE_SECONDS)
     await world.sleep(30 * DAY)
     said = [(found.template, found.audience) for found in world.ledger.announced if "approval" in found.template]
     assert said == [
@@ -187,7 +188,7 @@ async def test_a_pause_in_a_round_moves_its_deadline_by_the_length_of_the_pause(
 
     world.ledger.at_open[RoundKind.ENROLMENT, 1] = script
     handle = await world.start()
-    await asyncio.wait_for(opened.wait(), 20)
+    await asyncio.wait_for(opened.wait(), PATIENCE_SECONDS)
     await world.sleep(DAY)
     await world.pause()
     await world.sleep(10 * DAY)

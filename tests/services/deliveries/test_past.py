@@ -17,6 +17,7 @@ from shared.contracts.endpoints import DisableReason, Drained, EndpointRef, Endp
 from shared.contracts.events import PairCompleted
 from shared.database import Database
 from shared.events import StagedEvent
+from tests.patience import PATIENCE_SECONDS
 from tests.services.deliveries.stand import (
     drain,
     fail,
@@ -63,7 +64,7 @@ async def test_what_a_long_queue_costs_is_done_while_the_fan_out_goes_on(
     organization_id = uuid4()
     endpoint = await make_endpoint(database, organization_id, receiver)
     await switch_off(database, endpoint)
-    async with database.transaction() as fan_out, asyncio.timeout(20):
+    async with database.transaction() as fan_out, asyncio.timeout(PATIENCE_SECONDS):
         await lock_fanout(fan_out)
         async with database.transaction() as session:
             await endpoints.prepare_to_enable(session, endpoint, catch_up)
@@ -71,7 +72,7 @@ async def test_what_a_long_queue_costs_is_done_while_the_fan_out_goes_on(
         await asyncio.wait([enabling], timeout=0.5)
         assert not enabling.done(), "only the last step waits"
     assert (await enabling).state is EndpointState.ENABLED
-    async with database.transaction() as fan_out, asyncio.timeout(20):
+    async with database.transaction() as fan_out, asyncio.timeout(PATIENCE_SECONDS):
         await lock_fanout(fan_out)
         await switching.delete_endpoint(database, endpoint)
     async with database.transaction() as session:  # nothing of this is rolled back
