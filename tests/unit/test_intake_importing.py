@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from services.intake.importing.columns import ColumnMap
+from services.intake.importing.column_map import ColumnMap
+from services.intake.importing.drafts import parse_people
 from services.intake.importing.plan import ImportPlan, plan_import
 from services.intake.importing.problems import ColumnsInvalid, ImportInvalid
-from services.intake.importing.rows import parse_people
 from services.intake.person import PersonRecord
 
 TODAY = date(2026, 4, 1)

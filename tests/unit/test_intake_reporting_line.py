@@ -3,8 +3,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.intake.importing.hierarchy import climb, derive_levels, find_cycles
+from services.intake.importing.manager_index import ManagerIndex, Unresolved
 from services.intake.importing.names import parse_name
-from services.intake.importing.reporting_line import ManagerIndex, Unresolved, climb, derive_levels, find_cycles
 
 LINES = st.integers(1, 12).flatmap(
     lambda size: st.lists(st.none() | st.integers(0, size - 1), min_size=size, max_size=size)

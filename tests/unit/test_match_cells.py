@@ -3,8 +3,8 @@
 import pytest
 
 from services.intake.enrolment_file import cells
-from services.intake.enrolment_file.headers import find_columns
-from services.intake.enrolment_file.mapping import EnrolmentColumns
+from services.intake.enrolment_file.column_map import EnrolmentColumns
+from services.intake.enrolment_file.columns import find_columns
 from services.intake.enrolment_file.problems import FilesInvalid
 from services.intake.enrolment_file.topics import Topics
 from services.intake.importing.cells import BadCell

@@ -12,7 +12,7 @@ import pytest
 from typer.main import get_command
 from typer.testing import CliRunner
 
-from services.intake.enrolment_file.mapping import EnrolmentColumns
+from services.intake.enrolment_file.column_map import EnrolmentColumns
 from services.matching.engine.computation import Inputs, Result, canonical, compute
 from services.matching.engine.rules.eligibility import Constraint
 from services.matching.engine.rules.scoring import Preference

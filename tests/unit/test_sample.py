@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from services.intake.importing.columns import ColumnMap
+from services.intake.importing.column_map import ColumnMap
+from services.intake.importing.drafts import parse_people
 from services.intake.importing.plan import ImportPlan, plan_import
-from services.intake.importing.rows import parse_people
 from upward.sample import generate
 
 TODAY = date(2026, 4, 1)

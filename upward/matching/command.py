@@ -11,9 +11,9 @@ from threading import Event
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from services.intake.enrolment_file.column_map import read_column_maps
 from services.intake.enrolment_file.directory import read_directory
 from services.intake.enrolment_file.enrolments import read_enrolments
-from services.intake.enrolment_file.mapping import read_mapping
 from services.intake.enrolment_file.topics import Topics
 from services.matching.engine.computation import Inputs, Result, compute
 from shared.contracts.programs import Direction
@@ -44,7 +44,7 @@ def run_match(request: Request, console: Console) -> None:
     """Reads, computes, writes and shows. Raises CannotRun; nothing is written then."""
     outcome.check_folder(request.out, force=request.force)
     policy = read_policy(request.policy)
-    mapping = read_mapping(request.columns)
+    mapping = read_column_maps(request.columns)
     skip = request.skip_invalid
     names = mapping.enrolments.formats.names
     directory = read_directory(request.people, mapping.people, request.starts_on, skip_invalid=skip, names=names)

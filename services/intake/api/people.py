@@ -10,8 +10,8 @@ import structlog
 from fastapi import APIRouter, Query, Request
 
 from services.intake.api.upload import REQUEST_BODY, read_upload
+from services.intake.importing.drafts import parse_people
 from services.intake.importing.plan import ImportPlan, plan_import
-from services.intake.importing.rows import parse_people
 from services.intake.resources import ImportReport, PeoplePage, PersonView
 from services.intake.store import people as store
 from shared.auth import Admin, Viewer

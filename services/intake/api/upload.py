@@ -7,7 +7,7 @@ from fastapi import Request
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
-from services.intake.importing.columns import ColumnMap
+from services.intake.importing.column_map import ColumnMap
 from services.intake.importing.problems import FileTooLarge, FileTypeUnknown
 from shared.errors import BadRequest
 

@@ -4,26 +4,11 @@ Parsers raise `BadCell`, whose text says what would do and never repeats the cel
 """
 
 import re
-import unicodedata
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from services.intake.enrolment_file.vocabulary import (
-    BOTH,
-    DAYS,
-    DECLINED,
-    EMPTY,
-    FILLERS,
-    HALVES,
-    LANGUAGES,
-    LEVELS,
-    MENTEE,
-    MENTOR,
-    NO,
-    WHOLE,
-    YES,
-)
-from services.intake.importing.cells import BadCell, clean, parse_language
+from services.intake.importing.cells import BadCell, clean, is_blank, parse_language, plain
+from services.intake.vocabulary import BOTH, DAYS, DECLINED, FILLERS, HALVES, LEVELS, MENTEE, MENTOR, WHOLE
 from shared.contracts.intake import EnrolmentRole, MeetingWindow, TeachingLevel
 
 MOST_PLACES = 50
@@ -36,16 +21,12 @@ class Skill(NamedTuple):
     """None: nothing is said."""
 
 
-def is_empty(cell: str) -> bool:
-    return not cell or cell.casefold() in EMPTY
-
-
 def split(cell: str) -> list[str]:
     """The entries of a list: between semicolons, bars and line breaks, else between commas."""
     parts = re.split(r"[;|\n\r•]", cell)
     if len(parts) == 1:
         parts = _outside_brackets(cell)
-    return [part for part in map(clean, parts) if not is_empty(part)]
+    return [part for part in map(clean, parts) if not is_blank(part)]
 
 
 def parse_role(cell: str, named: Mapping[str, str]) -> EnrolmentRole | None:
@@ -53,7 +34,7 @@ def parse_role(cell: str, named: Mapping[str, str]) -> EnrolmentRole | None:
     if word := named.get(cell.casefold()):
         return None if word == "none" else EnrolmentRole(word)
     words = set(_words(re.sub(r"(?<=\w)[:*_/]-?in(nen)?\b", "", cell.casefold())))
-    if _plain(cell) in DECLINED:
+    if plain(cell) in DECLINED:
         return None
     mentor, mentee = bool(words & MENTOR), bool(words & MENTEE)
     if words & BOTH or (mentor and mentee):
@@ -92,10 +73,9 @@ def parse_places(cell: str) -> int:
 
 def parse_languages(cell: str, named: Mapping[str, str]) -> list[str]:
     """Codes, each once; `German (native)` is `de`. Raises BadCell."""
-    names = {**LANGUAGES, **named}
     entries = (part for entry in split(cell) for part in re.split(r"[,/&+]| and | und | et ", entry))
     bare = (clean(re.sub(r"\([^()]*\)", "", entry)) for entry in entries)
-    return list(dict.fromkeys(parse_language(entry, names) for entry in bare if entry))
+    return list(dict.fromkeys(parse_language(entry, named) for entry in bare if entry))
 
 
 def parse_windows(cell: str) -> list[MeetingWindow]:
@@ -109,21 +89,13 @@ def parse_windows(cell: str) -> list[MeetingWindow]:
     return [window for window in MeetingWindow if window in found]
 
 
-def parse_yes(cell: str) -> bool:
-    """Raises BadCell."""
-    word = _plain(cell)
-    if word in YES | NO:
-        return word in YES
-    raise BadCell("is neither yes nor no")
-
-
 def _days_and_halves(entry: str) -> tuple[list[str], list[str]]:
     """Of one entry; no days means all, and no halves both. Raises BadCell."""
-    plain = re.sub(r"\b([ap])\.? ?m\b\.?", r"\1m", _plain(entry))
+    text = re.sub(r"\b([ap])\.? ?m\b\.?", r"\1m", plain(entry))
     days: list[str] = []
-    for first, last in _ranges(plain):
+    for first, last in _ranges(text):
         days += WORK_WEEK[WORK_WEEK.index(first) : WORK_WEEK.index(last) + 1]
-    words = _words(plain)
+    words = _words(text)
     days += [DAYS[word] for word in words if word in DAYS]
     halves = [HALVES[word] for word in words if word in HALVES]
     known = DAYS.keys() | HALVES.keys() | WHOLE | FILLERS
@@ -133,9 +105,9 @@ def _days_and_halves(entry: str) -> tuple[list[str], list[str]]:
     return days, halves
 
 
-def _ranges(plain: str) -> Iterator[tuple[str, str]]:
+def _ranges(text: str) -> Iterator[tuple[str, str]]:
     """`Mon-Wed`, `Monday to Friday`."""
-    for found in re.finditer(r"([a-z]+)\.?\s*(?:-|–|\bto\b|\bbis\b)\s*([a-z]+)", plain):
+    for found in re.finditer(r"([a-z]+)\.?\s*(?:-|–|\bto\b|\bbis\b)\s*([a-z]+)", text):
         if found[1] in DAYS and found[2] in DAYS:
             yield DAYS[found[1]], DAYS[found[2]]
 
@@ -143,7 +115,7 @@ def _ranges(plain: str) -> Iterator[tuple[str, str]]:
 def _level(word: str, named: Mapping[str, str]) -> TeachingLevel | None:
     if given := named.get(clean(word).casefold()):
         return TeachingLevel[given.upper()]
-    return LEVELS.get(_plain(word).replace(" ", "-"))
+    return LEVELS.get(plain(word).replace(" ", "-"))
 
 
 def _outside_brackets(cell: str) -> list[str]:
@@ -151,10 +123,4 @@ def _outside_brackets(cell: str) -> list[str]:
 
 
 def _words(text: str) -> list[str]:
-    return re.findall(r"[^\W_]+", _plain(text))
-
-
-def _plain(text: str) -> str:
-    """In lower case, without accents."""
-    apart = unicodedata.normalize("NFKD", clean(text).casefold())
-    return "".join(letter for letter in apart if not unicodedata.combining(letter))
+    return re.findall(r"[^\W_]+", plain(text))

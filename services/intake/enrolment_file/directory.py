@@ -7,12 +7,12 @@ from typing import NamedTuple
 from uuid import UUID, uuid5
 
 from services.intake.enrolment_file.problems import FileProblem, FilesInvalid, of_import, read_bytes
-from services.intake.importing.columns import ColumnMap
+from services.intake.importing.column_map import ColumnMap
+from services.intake.importing.drafts import ParsedFile, parse_people
+from services.intake.importing.manager_index import ManagerIndex, Unresolved
 from services.intake.importing.names import NameOrder, PersonName
 from services.intake.importing.plan import ImportPlan, plan_import
 from services.intake.importing.problems import ImportInvalid, Problem
-from services.intake.importing.reporting_line import ManagerIndex, Unresolved
-from services.intake.importing.rows import ParsedFile, parse_people
 from services.intake.person import PersonRecord
 
 NAMESPACE = UUID("6f1d0c52-3c1b-5c62-9a43-52a4a8c0b2b7")

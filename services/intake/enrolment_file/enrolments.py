@@ -7,15 +7,15 @@ from typing import NamedTuple, TypeVar
 from uuid import UUID
 
 from services.intake.enrolment_file import cells
+from services.intake.enrolment_file.column_map import ColumnMaps
+from services.intake.enrolment_file.columns import Layout, find_columns
 from services.intake.enrolment_file.directory import SKIP, Directory, Gone
-from services.intake.enrolment_file.headers import Layout, find_columns
-from services.intake.enrolment_file.mapping import Mapping as ColumnMapping
 from services.intake.enrolment_file.problems import FileProblem, FilesInvalid, of_import, read_bytes
 from services.intake.enrolment_file.topics import Topics
-from services.intake.importing.cells import BadCell, clean, parse_id
+from services.intake.importing.cells import BadCell, clean, is_blank, parse_id, parse_yes
 from services.intake.importing.csv_file import Row, read_table
+from services.intake.importing.manager_index import Unresolved
 from services.intake.importing.problems import ImportInvalid
-from services.intake.importing.reporting_line import Unresolved
 from services.intake.person import PersonRecord
 from shared.contracts.intake import EnrolmentRole, MeetingWindow, TeachingLevel
 
@@ -54,10 +54,10 @@ class Enrolments:
 
 
 def read_enrolments(
-    path: Path, mapping: ColumnMapping, directory: Directory, topics: Topics, *, skip_invalid: bool
+    path: Path, maps: ColumnMaps, directory: Directory, topics: Topics, *, skip_invalid: bool
 ) -> Enrolments:
     """Raises FilesInvalid."""
-    formats = mapping.enrolments.formats
+    formats = maps.enrolments.formats
     try:
         table = read_table(read_bytes(path), encoding=formats.encoding, delimiter=formats.delimiter)
     except ImportInvalid as failure:
@@ -66,8 +66,8 @@ def read_enrolments(
             problem._replace(reason=problem.reason.replace("[formats]", "[enrolments.formats]")) for problem in problems
         ]
         raise FilesInvalid(own) from None
-    layout = find_columns(path.name, table.header.cells, table.header.line, mapping.enrolments)
-    reader = _Reader(path.name, layout, mapping, directory, topics, len(table.header.cells))
+    layout = find_columns(path.name, table.header.cells, table.header.line, maps.enrolments)
+    reader = _Reader(path.name, layout, maps, directory, topics, len(table.header.cells))
     reader.learn_topics(table.rows)
     used = {column.position for columns in layout.values() for column in columns}
     header = [clean(cell) for cell in table.header.cells]
@@ -88,11 +88,11 @@ class _Bad(Exception):
 
 class _Reader:
     def __init__(
-        self, file: str, layout: Layout, mapping: ColumnMapping, directory: Directory, topics: Topics, width: int
+        self, file: str, layout: Layout, maps: ColumnMaps, directory: Directory, topics: Topics, width: int
     ) -> None:
         self._file, self._layout, self._directory, self._topics, self._width = file, layout, directory, topics, width
-        self._roles, self._levels = mapping.enrolments.roles, mapping.enrolments.levels
-        self._languages = mapping.people.languages
+        self._roles, self._levels = maps.enrolments.roles, maps.enrolments.levels
+        self._languages = maps.people.languages
         self._lines: dict[UUID, int] = {}
 
     def learn_topics(self, rows: list[Row]) -> None:
@@ -122,7 +122,7 @@ class _Reader:
 
         def take(name: str, parse: Callable[[str], Value], nothing: Value) -> Value:
             cell = self._cell(row, name)
-            if cells.is_empty(cell):
+            if is_blank(cell):
                 return nothing
             try:
                 return parse(cell)
@@ -150,7 +150,7 @@ class _Reader:
             meeting_windows=tuple(take("meeting_windows", cells.parse_windows, [])),
             preferred=self._people(row, "preferred", person, reject),
             avoided=self._people(row, "avoided", person, reject),
-            waited=take("waited", cells.parse_yes, False),
+            waited=take("waited", parse_yes, False),
             past_partners=self._people(row, "past_partners", person, reject),
         )
         if set(enrolment.preferred) & set(enrolment.avoided):
@@ -161,8 +161,8 @@ class _Reader:
     def _person(self, row: Row, reject: Callable[[str, str], None]) -> PersonRecord:
         """Names are looked at only where neither address nor id is given: namesakes must not enrol for each other.
         Raises _Bad."""
-        names = [name for name in ("email", "employee_id") if not cells.is_empty(self._cell(row, name))]
-        names = names or [name for name in ("person", "name") if not cells.is_empty(self._cell(row, name))][:1]
+        names = [name for name in ("email", "employee_id") if not is_blank(self._cell(row, name))]
+        names = names or [name for name in ("person", "name") if not is_blank(self._cell(row, name))][:1]
         if not names:
             known = next(name for name in ("email", "employee_id", "person", "name") if name in self._layout)
             reject(known, "It is not said who this is; give the e-mail address or the employee id.")
@@ -185,7 +185,7 @@ class _Reader:
             if teaches and learns:
                 return EnrolmentRole.BOTH
             return EnrolmentRole.MENTOR if teaches else EnrolmentRole.MENTEE if learns else None
-        if cells.is_empty(cell) and cell.casefold() != "none":  # which is an answer here
+        if is_blank(cell) and cell.casefold() != "none":  # which is an answer here
             reject("role", "The role is missing; write mentor, mentee, both or none.")
             raise _Bad
         try:
@@ -241,7 +241,7 @@ class _Reader:
         entries: list[str] = []
         for column in self._layout.get(name, ()):
             cell = self._raw(row, column.position)
-            whole = not cells.is_empty(clean(cell)) and isinstance(
+            whole = not is_blank(clean(cell)) and isinstance(
                 self._directory.find({"person": _key(clean(cell))}), PersonRecord
             )
             entries += [clean(cell)] if whole else cells.split(cell)
@@ -264,7 +264,7 @@ class _Reader:
         columns = self._layout.get(name, ())
         raw = [self._raw(row, column.position) for column in columns]
         if len(raw) > 1:
-            raw = [cell for cell in raw if not cells.is_empty(clean(cell))]
+            raw = [cell for cell in raw if not is_blank(clean(cell))]
         lines = [clean(line) for cell in raw for line in cell.splitlines()]
         return "\n".join(line for line in lines if line)
 

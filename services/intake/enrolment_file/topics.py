@@ -4,21 +4,15 @@ bring aliases. Spellings that differ in case, spaces, hyphens and underscores ar
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 
-from services.intake.rules.applications import fold
+from services.intake.rules.topics import codes_by_spelling, fold
 from shared.contracts.programs import Topic
 
 
 class Topics:
     def __init__(self, listed: Sequence[Topic]) -> None:
-        self._codes: dict[str, str] = {}
+        self._codes = codes_by_spelling(listed)
         self._labels = {topic.code: topic.label for topic in listed}
         self._spellings: dict[str, Counter[str]] = defaultdict(Counter)
-        # Codes win over labels, labels over aliases, as in a program.
-        spellings = [(topic.code, topic.code) for topic in listed]
-        spellings += [(topic.label, topic.code) for topic in listed]
-        spellings += [(alias, topic.code) for topic in listed for alias in topic.aliases]
-        for spelling, code in spellings:
-            self._codes.setdefault(fold(spelling), code)
 
     def know(self, label: str) -> None:
         """Takes a spelling in as a topic."""

@@ -11,6 +11,8 @@ from enum import StrEnum
 from functools import cache
 from zoneinfo import available_timezones
 
+from services.intake.vocabulary import BLANK, LANGUAGES, NO, YES
+
 ISO_DATE = re.compile(r"^(\d{4})([-/.])(\d{1,2})\2(\d{1,2})(?:[T ]+\d{1,2}:\d{2}.*)?$")
 COMPACT_DATE = re.compile(r"^((?:19|20)\d{2})(\d{2})(\d{2})$")
 NUMERIC_DATE = re.compile(r"^(\d{1,2})([-/.])(\d{1,2})\2(\d{4}|\d{2})(?:[T ]+\d{1,2}:\d{2}.*)?$")
@@ -24,13 +26,6 @@ EMAIL = re.compile(
     r"@([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]$"
 )
 INVISIBLE = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\ufeff"))
-LANGUAGE_NAMES: Mapping[str, str] = {
-    "chinese": "zh", "czech": "cs", "danish": "da", "deutsch": "de", "dutch": "nl", "english": "en", "español": "es",
-    "finnish": "fi", "français": "fr", "french": "fr", "german": "de", "greek": "el", "hindi": "hi", "italian": "it",
-    "italiano": "it", "japanese": "ja", "korean": "ko", "mandarin": "zh", "nederlands": "nl", "norwegian": "no",
-    "polish": "pl", "portuguese": "pt", "português": "pt", "romanian": "ro", "russian": "ru", "spanish": "es",
-    "swedish": "sv", "turkish": "tr", "ukrainian": "uk",
-}  # fmt: skip
 
 
 class BadCell(ValueError):
@@ -51,6 +46,17 @@ def clean(text: str) -> str:
         text = unicodedata.normalize("NFC", text.translate(INVISIBLE))
     text = " ".join(text.split())
     return text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text).strip()
+
+
+def plain(text: str) -> str:
+    """The text in lower case and without accents, as words are compared."""
+    decomposed = unicodedata.normalize("NFKD", clean(text).casefold())
+    return "".join(letter for letter in decomposed if not unicodedata.combining(letter))
+
+
+def is_blank(cell: str) -> bool:
+    """Whether the cell is empty, or holds one of the marks that say nothing, such as `n/a`."""
+    return not cell or cell.casefold() in BLANK
 
 
 def order_of_dates(cells: Iterable[str]) -> DateOrder:
@@ -119,7 +125,7 @@ def parse_language(cell: str, names: Mapping[str, str] | None = None) -> str:
     """The primary language of a BCP 47 code (`en-GB` is `en`: what people share is the language) or of an English
     name. `names` maps further spellings, in lower case. Raises BadCell."""
     folded = cell.casefold()
-    folded = (names or {}).get(folded) or LANGUAGE_NAMES.get(folded) or folded
+    folded = (names or {}).get(folded) or LANGUAGES.get(folded) or folded
     found = LANGUAGE.match(folded)
     if found is None:
         raise BadCell("is not a language code; write it like en or de, or add it to [languages]")
@@ -134,6 +140,14 @@ def parse_time_zone(cell: str, names: Mapping[str, str] | None = None) -> str:
     if zone is None:
         raise BadCell("is not a time zone; write it like Europe/Berlin, or add it to [time_zones]")
     return zone
+
+
+def parse_yes(cell: str) -> bool:
+    """Whether the cell says yes. Raises BadCell."""
+    word = plain(cell)
+    if word in YES | NO:
+        return word in YES
+    raise BadCell("is neither yes nor no")
 
 
 def parse_id(cell: str) -> str:

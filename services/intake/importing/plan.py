@@ -10,11 +10,11 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from services.intake.importing.columns import MANAGER_FIELDS
-from services.intake.importing.managers import Line, find_line
+from services.intake.importing.drafts import Draft, ParsedFile
+from services.intake.importing.hierarchy import climb, derive_levels, find_cycles
 from services.intake.importing.problems import ImportInvalid, Problem
 from services.intake.importing.recognition import Recognition, recognise_people, reject_taken_addresses
-from services.intake.importing.reporting_line import climb, derive_levels, find_cycles
-from services.intake.importing.rows import Draft, ParsedFile
+from services.intake.importing.reporting_line import ReportingLine, find_reporting_line
 from services.intake.person import PersonRecord
 
 TEXT_FIELDS = ("external_id", "job_title", "department", "location", "time_zone", "language")
@@ -39,7 +39,7 @@ class ImportPlan:
 def plan_import(parsed: ParsedFile, directory: Sequence[PersonRecord], *, skip_invalid: bool = False) -> ImportPlan:
     """Raises ImportInvalid when a row cannot be used, unless `skip_invalid` leaves such rows out."""
     found = recognise_people(parsed, directory)
-    line = find_line(parsed, directory, found)
+    line = find_reporting_line(parsed, directory, found)
     reject_taken_addresses(parsed, directory, found)
     if parsed.problems and not skip_invalid:
         raise ImportInvalid(parsed.problems, skippable=True)
@@ -98,7 +98,7 @@ def _record(
     return base._replace(**values)
 
 
-def _managers(parsed: ParsedFile, found: Recognition, line: Line, plan: ImportPlan) -> list[int | None]:
+def _managers(parsed: ParsedFile, found: Recognition, line: ReportingLine, plan: ImportPlan) -> list[int | None]:
     """The node to write as each row's manager: over people who left or whose row is left out the line climbs on."""
     drafts = parsed.drafts
     left_out = {
@@ -126,7 +126,7 @@ def _managers(parsed: ParsedFile, found: Recognition, line: Line, plan: ImportPl
 
 
 def _without_new_cycles(
-    parsed: ParsedFile, found: Recognition, line: Line, managers: list[int | None], plan: ImportPlan
+    parsed: ParsedFile, found: Recognition, line: ReportingLine, managers: list[int | None], plan: ImportPlan
 ) -> list[int | None]:
     """Rows that are left out keep their person's old manager: with the new managers of others, that may go round."""
     drafts = parsed.drafts
@@ -146,7 +146,7 @@ def _without_new_cycles(
     return managers
 
 
-def _levels(parsed: ParsedFile, line: Line, plan: ImportPlan) -> list[int]:
+def _levels(parsed: ParsedFile, line: ReportingLine, plan: ImportPlan) -> list[int]:
     if parsed.gives_levels or not parsed.names_managers:
         return [1] * len(parsed.drafts)
     start = len(parsed.drafts)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from services.intake.importing.addresses import Addressee, derive_addresses
-from services.intake.importing.rows import Draft, ParsedFile
+from services.intake.importing.drafts import Draft, ParsedFile
 from services.intake.person import PersonRecord
 
 

@@ -8,6 +8,7 @@ from typing import NamedTuple, TypeVar
 from uuid import UUID
 
 from services.intake.importing.cells import EMAIL, BadCell, parse_language
+from services.intake.rules.topics import codes_by_spelling, fold
 from shared.contracts.intake import EnrolmentAnswer, EnrolmentRole, MeetingWindow, TeachingLevel
 from shared.contracts.programs import Topic
 from shared.errors import Invalid
@@ -52,7 +53,7 @@ def check_application(
     if answer.role is None:
         return Application(None, [], {}, [], 1, 1, [], [], [], [])
     errors: list[dict[str, str]] = []
-    codes = _codes(topics)
+    codes = codes_by_spelling(topics)
     taught = _fold_topics("topics_taught", answer.topics_taught, codes, errors)
     levels = _fold_levels(answer.taught_levels, codes, taught, errors)
     wanted = _fold_topics("topics_wanted", answer.topics_wanted, codes, errors)
@@ -79,22 +80,6 @@ def check_application(
         preferred,
         avoided,
     )
-
-
-def fold(text: str) -> str:
-    """Equal for spellings that differ in case, spaces, hyphens and underscores only."""
-    return " ".join(text.casefold().replace("-", " ").replace("_", " ").split())
-
-
-def _codes(topics: Sequence[Topic]) -> dict[str, str]:
-    """The topic's code by every folded spelling: codes win over labels, labels over aliases."""
-    codes: dict[str, str] = {}
-    spellings = [(topic.code, topic.code) for topic in topics]
-    spellings += [(topic.label, topic.code) for topic in topics]
-    spellings += [(alias, topic.code) for topic in topics for alias in topic.aliases]
-    for spelling, code in spellings:
-        codes.setdefault(fold(spelling), code)
-    return codes
 
 
 def _fold_topics(field: str, given: Sequence[str], codes: Mapping[str, str], errors: list[dict[str, str]]) -> list[str]:

@@ -3,12 +3,11 @@ whose header is a question that can be told apart. Headers are compared without 
 a list may be spread over numbered columns ("Wish 1", "Wish 2")."""
 
 import re
-import unicodedata
 from typing import NamedTuple
 
-from services.intake.enrolment_file.mapping import TABLE, EnrolmentColumns
+from services.intake.enrolment_file.column_map import TABLE, EnrolmentColumns
 from services.intake.enrolment_file.problems import FileProblem, FilesInvalid
-from services.intake.importing.cells import clean
+from services.intake.importing.cells import clean, plain
 from services.intake.importing.columns import KNOWN_HEADERS
 
 KNOWN: dict[str, str] = {
@@ -127,7 +126,7 @@ def _number(cell: str, name: str) -> int:
 
 
 def _asks(field: str, cell: str) -> bool:
-    words = re.sub(r"[\W_]+", " ", _plain(cell)).strip()
+    words = re.sub(r"[\W_]+", " ", plain(cell)).strip()
     return " " in words and re.search(QUESTIONS[field], words) is not None
 
 
@@ -150,10 +149,4 @@ def _taken(layout: Layout) -> set[int]:
 
 
 def fold(text: str) -> str:
-    return re.sub(r"[\W_]", "", _plain(text))
-
-
-def _plain(text: str) -> str:
-    """In lower case, without accents."""
-    apart = unicodedata.normalize("NFKD", clean(text).casefold())
-    return "".join(letter for letter in apart if not unicodedata.combining(letter))
+    return re.sub(r"[\W_]", "", plain(text))

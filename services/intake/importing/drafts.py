@@ -20,20 +20,17 @@ from services.intake.importing.cells import (
     parse_language,
     parse_level,
     parse_time_zone,
+    plain,
 )
-from services.intake.importing.columns import MANAGER_FIELDS, ColumnMap, Layout, find_columns
+from services.intake.importing.column_map import ColumnMap
+from services.intake.importing.columns import MANAGER_FIELDS, Layout, find_columns
 from services.intake.importing.csv_file import Row, read_table
 from services.intake.importing.names import PersonName, join_name, parse_name
 from services.intake.importing.problems import Problem
+from services.intake.vocabulary import LEFT, LEFT_CODES, NO, NOBODY
 
 Value = TypeVar("Value")
 
-LEAVER_WORDS = frozenset(
-    {"terminated", "resigned", "inactive", "retired", "dismissed", "deceased", "separated", "left", "former", "leaver"}
-)
-LEAVER_CODES = frozenset({"t", "term", "termd", "i", "inact"})
-NO = frozenset({"no", "n", "false", "f", "0"})
-NOBODY = frozenset({"-", "--", "n/a", "na", "none", "null", "nan", "nobody", "board", "board of directors"})
 MAX_LENGTH = {"external_id": 100, "job_title": 200, "department": 200, "location": 200}
 MAX_NAME = 200
 NAMELESS = PersonName("", "", "")
@@ -192,10 +189,10 @@ def _leaver_test(layout: Layout, column_map: ColumnMap) -> Callable[[str], bool]
     says_active = "status" in layout and layout["status"].header.casefold().replace(" ", "") in ("active", "isactive")
 
     def has_left(cell: str) -> bool:
-        folded = cell.casefold()
-        if says_active and folded in NO:
+        status = plain(cell)
+        if says_active and status in NO:
             return True
-        return folded in LEAVER_CODES or not LEAVER_WORDS.isdisjoint(folded.replace("-", " ").split())
+        return status in LEFT_CODES or not LEFT.isdisjoint(status.replace("-", " ").split())
 
     return has_left
 

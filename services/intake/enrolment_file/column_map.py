@@ -28,7 +28,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
 from services.intake.enrolment_file.problems import FileProblem, FilesInvalid, of_model
 from services.intake.importing.cells import clean
-from services.intake.importing.columns import ColumnMap, Formats, Header
+from services.intake.importing.column_map import ColumnMap, Formats, Header
 
 TABLE = "enrolments"
 
@@ -78,15 +78,15 @@ class EnrolmentColumns(BaseModel):
         return {field: tuple(header for header in headers if header) for field, headers in named.items()}
 
 
-class Mapping(NamedTuple):
+class ColumnMaps(NamedTuple):
     people: ColumnMap
     enrolments: EnrolmentColumns
 
 
-def read_mapping(path: Path | None) -> Mapping:
+def read_column_maps(path: Path | None) -> ColumnMaps:
     """Raises FilesInvalid."""
     if path is None:
-        return Mapping(ColumnMap(), EnrolmentColumns())
+        return ColumnMaps(ColumnMap(), EnrolmentColumns())
     try:
         document = tomllib.loads(path.read_bytes().decode("utf-8-sig"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -106,4 +106,4 @@ def read_mapping(path: Path | None) -> Mapping:
     people, enrolments = found
     assert isinstance(people, ColumnMap)
     assert isinstance(enrolments, EnrolmentColumns)
-    return Mapping(people, enrolments)
+    return ColumnMaps(people, enrolments)

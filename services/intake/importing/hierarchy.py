@@ -1,0 +1,79 @@
+"""Calculations on a reporting line: cycles, the nearest manager who is still there, and levels derived from it.
+
+Pure. People are numbered nodes: a node is a row of the file or a person of the directory. `above[i]` is the node that
+`i` reports to, and None at the top.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+
+Above = Sequence[int | None]
+
+
+def find_cycles(above: Above) -> set[int]:
+    """The nodes that report, over others or directly, to themselves."""
+    state = [0] * len(above)  # 0 not seen, otherwise the number of the walk that saw it first
+    cyclic: set[int] = set()
+    for start in range(len(above)):
+        walk = start + 1
+        node: int | None = start
+        while node is not None and not state[node]:
+            state[node] = walk
+            node = above[node]
+        if node is not None and state[node] == walk:
+            while node is not None and node not in cyclic:
+                cyclic.add(node)
+                node = above[node]
+    return cyclic
+
+
+def climb(above: Above, skipped: Collection[int]) -> list[int | None]:
+    """For each node the nearest one above that is not skipped, None where the line ends or only goes round."""
+    nearest: list[int | None] = []
+    known: dict[int, int | None] = {}  # of skipped nodes
+    for manager in above:
+        path: list[int] = []
+        seen: set[int] = set()
+        while manager is not None and manager in skipped and manager not in known and manager not in seen:
+            path.append(manager)
+            seen.add(manager)
+            manager = above[manager]
+        end = None if manager in seen else known.get(manager, manager) if manager is not None else None
+        known.update(dict.fromkeys(path, end))
+        nearest.append(end)
+    return nearest
+
+
+def derive_levels(above: Above, anchors: dict[int, int], broken: Collection[int]) -> list[int]:
+    """A level for every node: 1 for the lowest layer, one more for each layer above (depth below the top, turned
+    round: `greatest depth - depth + 1`).
+
+    `anchors` are nodes whose level is known, such as managers who are in the directory and not in the file. `broken`
+    are tops whose manager could not be found: their people are counted from the bottom of their own part, as nobody
+    knows how far below the real top they stand. `above` has no cycles.
+    """
+    depth, top = _depths(above, anchors)
+    deepest: dict[int, int] = defaultdict(lambda: 1)
+    for node, root in enumerate(top):
+        deepest[root] = max(deepest[root], depth[node])
+    real_tops = [root for root in deepest if root not in anchors and root not in broken]
+    greatest = max((deepest[root] for root in real_tops), default=1)
+
+    def level_of_top(root: int) -> int:
+        return anchors[root] if root in anchors else deepest[root] if root in broken else greatest
+
+    return [max(1, level_of_top(root) - depth[node] + 1) for node, root in enumerate(top)]
+
+
+def _depths(above: Above, anchors: dict[int, int]) -> tuple[list[int], list[int]]:
+    depth, top = [0] * len(above), [0] * len(above)
+    for start in range(len(above)):
+        path: list[int] = []
+        node: int | None = start
+        while node is not None and not depth[node]:
+            path.append(node)
+            node = None if node in anchors else above[node]
+        below, root = (depth[node], top[node]) if node is not None else (0, path[-1])
+        for number, visited in enumerate(reversed(path), 1):
+            depth[visited], top[visited] = below + number, root
+    return depth, top

@@ -1,0 +1,72 @@
+"""Finding the person whom a manager's cells mean: by employee id, e-mail address or name."""
+
+from collections import defaultdict
+from enum import Enum
+
+from services.intake.importing.names import NameOrder, PersonName, exact_key, loose_key, parse_name
+
+
+class Unresolved(Enum):
+    """Why a manager's cells lead to nobody; the value is the reason shown to the admin."""
+
+    UNKNOWN = "The manager is neither in this file nor in the directory."
+    AMBIGUOUS = "Several people have the manager's name; give the manager's id or e-mail address instead."
+    CONFLICTING = "The manager's columns lead to different people."
+
+
+class ManagerIndex:
+    """Finds a node by id, e-mail address or name. Nodes added first win; the file's active rows come first, so that
+    nobody who has left hides one who has not."""
+
+    def __init__(self, order: NameOrder = NameOrder.AUTO) -> None:
+        """`order` is how names without a comma are written in the export."""
+        self._order = order
+        self._by_id: dict[str, int] = {}
+        self._by_email: dict[str, int] = {}
+        self._by_name: dict[str, list[tuple[int, int]]] = defaultdict(list)
+        self._by_loose_name: dict[str, list[tuple[int, int]]] = defaultdict(list)
+
+    def add(self, node: int, rank: int, external_id: str | None, email: str | None, name: PersonName) -> None:
+        """`rank` 0 is the first choice among people of one name."""
+        if external_id:
+            self._by_id.setdefault(external_id.casefold(), node)
+        if email:
+            self._by_email.setdefault(email, node)
+        if name.name:
+            self._by_name[exact_key(name)].append((rank, node))
+            self._by_loose_name[loose_key(name)].append((rank, node))
+
+    def find(self, managers: dict[str, str]) -> int | Unresolved | None:
+        """The node that the cells mean, by our field names (`manager` may hold any of the three). None: no cells."""
+        if not managers:
+            return None
+        found = [self._find_one(name, cell) for name, cell in managers.items()]
+        nodes = {node for node in found if isinstance(node, int)}
+        if len(nodes) == 1:
+            return nodes.pop()
+        if nodes:
+            return Unresolved.CONFLICTING
+        return Unresolved.AMBIGUOUS if Unresolved.AMBIGUOUS in found else Unresolved.UNKNOWN
+
+    def _find_one(self, name: str, cell: str) -> int | Unresolved:
+        node: int | None = None
+        if name in ("manager", "manager_id"):
+            node = self._by_id.get(cell.casefold())
+        if node is None and name in ("manager", "manager_email"):
+            node = self._by_email.get(cell.casefold())
+        if node is not None or name not in ("manager", "manager_name"):
+            return Unresolved.UNKNOWN if node is None else node
+        if cell.endswith(")") and "(" in cell:  # `Jane Doe (1017)`
+            cell, _, in_brackets = cell[:-1].rpartition("(")
+            if (node := self._by_id.get(in_brackets.strip().casefold())) is not None:
+                return node
+        found = self._find_by_name(parse_name(cell.strip(), self._order))
+        return self._find_by_name(parse_name(cell.strip())) if found is Unresolved.UNKNOWN else found
+
+    def _find_by_name(self, name: PersonName) -> int | Unresolved:
+        candidates = self._by_name.get(exact_key(name)) or self._by_loose_name.get(loose_key(name))
+        if not candidates:
+            return Unresolved.UNKNOWN
+        best = min(rank for rank, _ in candidates)
+        nodes = {node for rank, node in candidates if rank == best}
+        return nodes.pop() if len(nodes) == 1 else Unresolved.AMBIGUOUS
