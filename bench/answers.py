@@ -20,6 +20,7 @@ from shared.contracts.events import CheckInAnswered, EnrolmentSubmitted, EventDa
 from shared.contracts.feedback import Obstacle
 from shared.contracts.intake import EnrolmentRole, MeetingWindow
 from shared.contracts.matching import PairState, Side
+from shared.contracts.round_kinds import RoundKindUnknown
 from shared.contracts.rounds import RoundKind
 from shared.events import emit
 from shared.rounds import store as rounds
@@ -29,7 +30,10 @@ from shared.rounds.models import Round, RoundRecipient
 async def answer_all(session: AsyncSession, organization_id: UUID, round_id: UUID, roles: Roles) -> None:
     """Answers the open round for everyone it asks; who has no role does not enrol. The caller commits."""
     round_ = await rounds.lock_open_round(session, organization_id, round_id)
-    events = await ANSWERS[RoundKind(round_.kind)](session, round_, roles)
+    kind = RoundKind(round_.kind)
+    if kind not in ANSWERS:
+        raise RoundKindUnknown(f"The bench has no answers to rounds of the kind {kind}.")
+    events = await ANSWERS[kind](session, round_, roles)
     await emit(session, organization_id, *events)
     await _mark_all(session, round_)
 

@@ -47,6 +47,7 @@ from services.programs.store.keys import create_access_key, create_organization
 from shared.auth import Role
 from shared.contracts.notifications import Announcement, Audience
 from shared.contracts.programs import Outcome, Stage
+from shared.contracts.round_kinds import declaration_of
 from shared.contracts.rounds import CloseReason, RoundKind, RoundState
 from shared.logging import configure_logging
 from shared.rounds.models import Round
@@ -54,7 +55,6 @@ from shared.temporal import connect
 from upward.demo.admin import AdminClient
 from upward.embedded import free_port
 from upward.stack import Stack, running_stack
-from workflows.round import INVITATIONS
 
 POLL_SECONDS = 0.25
 
@@ -137,7 +137,7 @@ class Bench:
             organization_id=asked.organization_id,
             cycle_id=asked.cycle_id,
             scope_id=asked.id,
-            template=INVITATIONS[RoundKind(asked.kind)][0],
+            template=declaration_of(RoundKind(asked.kind)).invitation,
             audience=Audience.ROUND,
         )
         async with self._database.transaction() as session:

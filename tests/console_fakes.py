@@ -4,6 +4,7 @@ They answer the internal addresses that the console reads, check the service cre
 answer for one organization only.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -34,6 +35,7 @@ from shared.contracts.matching import (
     Side,
 )
 from shared.contracts.programs import Calendar, CycleBrief, Direction, MatchingPolicy, Outcome, Stage, Topic
+from shared.contracts.round_kinds import DECLARATIONS, declaration_of
 from shared.contracts.rounds import AnswerRecorded, RoundKind
 from shared.errors import DomainError, NotFound
 
@@ -107,7 +109,14 @@ class FakeServices:
     answers: list[Contract] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.round_ids = {kind: uuid4() for kind in RoundKind}
+        self.round_ids = {kind: uuid4() for kind in DECLARATIONS}
+        self.asked: dict[RoundKind, tuple[Callable[[], Contract], type[Contract]]] = {
+            RoundKind.ENROLMENT: (self._enrolment_form, EnrolmentAnswer),
+            RoundKind.ACCEPTANCE: (self._acceptance_form, AcceptanceAnswer),
+            RoundKind.CHECK_IN: (self._check_in_form, CheckInAnswer),
+            RoundKind.SURVEY: (self.survey_form, SurveyAnswer),
+        }
+        """What the owner of each kind shows, and what it takes."""
         if not self.pairs:
             self.pairs = [self.pair(PairState.PROPOSED)]
 
@@ -126,13 +135,8 @@ class FakeServices:
         router = APIRouter(prefix="/internal", include_in_schema=False)
         self._add_reads(router)
         self._add_cycle_reads(router)
-        for service, path, kind, form, answer in (
-            ("intake", "rounds", RoundKind.ENROLMENT, self._enrolment_form, EnrolmentAnswer),
-            ("matching", "rounds", RoundKind.ACCEPTANCE, self._acceptance_form, AcceptanceAnswer),
-            ("feedback", "check-ins", RoundKind.CHECK_IN, self._check_in_form, CheckInAnswer),
-            ("feedback", "surveys", RoundKind.SURVEY, self._survey_form, SurveyAnswer),
-        ):
-            self._add_owner(router, f"/{service}/{path}", kind, form, answer)
+        for kind, (form, answer) in self.asked.items():
+            self._add_owner(router, kind, form, answer)
         return router
 
     def _add_reads(self, router: APIRouter) -> None:
@@ -142,7 +146,7 @@ class FakeServices:
             self.calls.append("resolve")
             if body.token in self.links:
                 raise self.links[body.token]
-            for kind in RoundKind:
+            for kind in DECLARATIONS:
                 if body.token == token_of(kind):
                     return LinkGrant(
                         organization_id=self.organization_id,
@@ -182,7 +186,10 @@ class FakeServices:
             counts = dict.fromkeys(MatchingSummary.model_fields, 0) | {"enrolled": 61, "matched": 48}
             return MatchingSummary.model_validate(counts | {"awaiting_approval": self.awaiting_approval})
 
-    def _add_owner(self, router: APIRouter, prefix: str, kind: RoundKind, form: Any, answer_type: type[Value]) -> None:
+    def _add_owner(self, router: APIRouter, kind: RoundKind, form: Any, answer_type: type[Value]) -> None:
+        declared = declaration_of(kind)
+        prefix = f"/{declared.owner}{declared.path}"
+
         @router.get(f"{prefix}/{{round_id}}/forms/{{person_id}}")
         async def read_form(round_id: UUID, person_id: UUID, caller: ServiceCaller) -> Any:
             self._check(caller.organization_id)
@@ -245,7 +252,7 @@ class FakeServices:
     def _check_in_form(self) -> CheckInForm:
         return CheckInForm(number=2, pairs=self._questions())
 
-    def _survey_form(self) -> SurveyForm:
+    def survey_form(self) -> SurveyForm:
         return SurveyForm(pairs=self._questions())
 
     def _questions(self) -> tuple[PairQuestion, ...]:

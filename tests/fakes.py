@@ -1,5 +1,6 @@
 """In-memory services for the workflow tests: the same contracts as the real ones, so they cannot drift."""
 
+from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
@@ -73,7 +74,7 @@ class Ledger:
         self.organization_id = uuid4()
         self.cycle_id = uuid4()
         self.calendar = Calendar(sending_hours=None)
-        self.recipients: dict[RoundKind, int] = dict.fromkeys(RoundKind, 4)
+        self.recipients: dict[RoundKind, int] = defaultdict(lambda: 4)
         self.enrolled = 4
         self.proposals: list[int] = [2]
         """Pairs of each match run, in order; the last one repeats."""

@@ -1,6 +1,6 @@
 """The one place that knows all services: what each serves over HTTP and does for Temporal."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,7 @@ import services.programs.main as programs
 from services.events.webhooks.sender import Sender
 from shared.config import Settings
 from shared.contracts.base import Service
+from shared.contracts.rounds import RoundKind
 from shared.database import Database
 from shared.http.internal import Internal
 from shared.temporal import WORKFLOWS_QUEUE, activity_methods, create_worker
@@ -61,6 +62,13 @@ ACTIVITIES: dict[Service, Callable[[Resources], object]] = {
     ),
     Service.EVENTS: lambda r: events.create_activities(database=r.database, sender=r.sender),
 }
+
+ROUND_KINDS: dict[Service, Collection[RoundKind]] = {
+    Service.INTAKE: intake.ROUND_KINDS,
+    Service.MATCHING: matching.ROUND_KINDS,
+    Service.FEEDBACK: feedback.ROUND_KINDS,
+}
+"""The kinds of rounds that each service opens and closes, and whose answers it keeps."""
 
 ACTIVITIES_AT_ONCE = {Service.EVENTS.value: 1000}
 """A drain mostly waits for its endpoint: those that hang must not keep others from theirs."""

@@ -20,6 +20,7 @@ from shared.http.application import create_application
 from shared.temporal import connect
 from upward.composition import Resources, queue_worker, routers, webhooks
 from upward.failures import CannotRun
+from upward.round_kinds import check_round_kinds
 
 log = structlog.get_logger(__name__)
 RETRY_SECONDS = 1.0
@@ -45,7 +46,11 @@ class Server(uvicorn.Server):
 async def assemble(
     settings: Settings, service_names: Iterable[Service], temporal_address: str | None = None
 ) -> AsyncIterator[tuple[FastAPI, Resources]]:
-    """The application of these services and the resources that their workers share with it."""
+    """The application of these services and the resources that their workers share with it.
+
+    Raises RoundKindsIncomplete before anything is opened.
+    """
+    check_round_kinds()
     database = Database(settings.database_url, pool_size=settings.database_pool_size)
     services = tuple(service_names)
     app = create_application(routers(services), database, settings, webhooks=webhooks(services))

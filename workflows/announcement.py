@@ -17,9 +17,9 @@ with workflow.unsafe.imports_passed_through():
         PrepareMessages,
     )
 
-from workflows.clock import PausableClock
 from workflows.ids import announcement_workflow_id
 from workflows.options import NOTIFICATIONS
+from workflows.pausing import PausableClock
 
 DELIVERY = ActivityConfig(**NOTIFICATIONS, cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED)
 NOTHING = Delivery(sent=0, failed=0, waiting=0)

@@ -21,12 +21,11 @@ with workflow.unsafe.imports_passed_through():
     from shared.contracts.rounds import CloseReason, RoundClosed, RoundKind, round_id_for
 
 from workflows.announcement import announce
-from workflows.clock import PausableClock
 from workflows.cycle_state import CycleState
-from workflows.followers import Followers, tell
 from workflows.ids import round_workflow_id
 from workflows.options import PROGRAMS
-from workflows.round import Asking, Closing, RoundWorkflow
+from workflows.pausing import Followers, PausableClock, tell
+from workflows.round import Closing, RoundRequest, RoundWorkflow
 
 LONG_HISTORY = 1000
 """Events after which a cycle goes on in a new run, at the next boundary between stages."""
@@ -97,14 +96,14 @@ class AskingCycle:
     ) -> ChildWorkflowHandle[Any, RoundClosed]:
         """`closes_at` is in active time."""
         round_id = round_id_for(self.state.cycle_id, kind, number)
-        asking = Asking(
+        request = RoundRequest(
             **self.cycle,
             kind=kind,
             number=number,
             plan=plan,
             closes_at=None if closes_at is None else self.clock.on_the_wall(closes_at),
         )
-        handle = await workflow.start_child_workflow(RoundWorkflow.run, asking, id=round_workflow_id(round_id))
+        handle = await workflow.start_child_workflow(RoundWorkflow.run, request, id=round_workflow_id(round_id))
         self.rounds[round_id] = handle
         if self.called_off():
             await self.close_rounds(CloseReason.CANCELLED)

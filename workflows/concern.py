@@ -10,10 +10,9 @@ with workflow.unsafe.imports_passed_through():
     from shared.contracts.programs import CycleRef, LadderPlan
 
 from workflows.announcement import announce
-from workflows.clock import PausableClock
-from workflows.followers import Followers
 from workflows.ladder import Rung, climb
 from workflows.options import FEEDBACK
+from workflows.pausing import Followers, PausableClock
 
 TEMPLATES = {
     Rung.FIRST: Template.CONCERN_RAISED,

@@ -8,7 +8,7 @@ from temporalio import workflow
 with workflow.unsafe.imports_passed_through():
     from shared.contracts.programs import LadderPlan
 
-from workflows.clock import PausableClock
+from workflows.pausing import PausableClock
 
 
 class Rung(Enum):

@@ -39,8 +39,12 @@ FEEDBACK = _options(Service.FEEDBACK)
 NOTIFICATIONS = _options(Service.NOTIFICATIONS, seconds=300, heartbeat=60)
 EVENTS = _options(Service.EVENTS, seconds=600, heartbeat=20, retry=SOON)
 
-ROUND_OWNERS: dict[Service, ActivityConfig] = {
+OPTIONS: dict[Service, ActivityConfig] = {
+    Service.PROGRAMS: PROGRAMS,
     Service.INTAKE: INTAKE,
     Service.MATCHING: MATCHING,
     Service.FEEDBACK: FEEDBACK,
+    Service.NOTIFICATIONS: NOTIFICATIONS,
+    Service.EVENTS: EVENTS,
 }
+"""The options of each service that has activities, for calls whose service is known only when they are made."""

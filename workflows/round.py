@@ -9,10 +9,10 @@ with workflow.unsafe.imports_passed_through():
     from pydantic import AwareDatetime
 
     from shared.contracts.base import Contract
-    from shared.contracts.notifications import Announcement, Audience, Template
+    from shared.contracts.notifications import Announcement
     from shared.contracts.programs import CycleRef, RoundPlan
+    from shared.contracts.round_kinds import declaration_of
     from shared.contracts.rounds import (
-        OWNERS,
         CloseReason,
         CloseRound,
         ExtendRound,
@@ -24,20 +24,12 @@ with workflow.unsafe.imports_passed_through():
     )
 
 from workflows.announcement import announce
-from workflows.clock import PausableClock
-from workflows.followers import Followers
-from workflows.options import ROUND_OWNERS
-
-INVITATIONS = {
-    RoundKind.ENROLMENT: (Template.ENROLMENT_INVITATION, Template.ENROLMENT_REMINDER),
-    RoundKind.ACCEPTANCE: (Template.ACCEPTANCE_INVITATION, Template.ACCEPTANCE_REMINDER),
-    RoundKind.CHECK_IN: (Template.CHECK_IN_INVITATION, Template.CHECK_IN_REMINDER),
-    RoundKind.SURVEY: (Template.SURVEY_INVITATION, Template.SURVEY_REMINDER),
-}
+from workflows.options import OPTIONS
+from workflows.pausing import Followers, PausableClock
 
 
-class Asking(CycleRef):
-    """One round to be asked."""
+class RoundRequest(CycleRef):
+    """One round that is to be asked."""
 
     kind: RoundKind
     number: int
@@ -63,13 +55,14 @@ class RoundWorkflow:
         """In active time."""
 
     @workflow.run
-    async def run(self, asking: Asking) -> RoundClosed:
-        self._asking = asking
+    async def run(self, request: RoundRequest) -> RoundClosed:
+        self._request = request
+        self._declaration = declaration_of(request.kind)
         opened_at = self._clock.now()
-        self._closes_at = asking.closes_at or opened_at + asking.plan.length
+        self._closes_at = request.closes_at or opened_at + request.plan.length
         await self._open()
         await self._invite(occurrence=0)
-        for occurrence, delay in enumerate(asking.plan.reminders, start=1):
+        for occurrence, delay in enumerate(request.plan.reminders, start=1):
             reminds_at = opened_at + delay
             if reminds_at < self._closes_at and await self._clock.reach(reminds_at, unless=self._is_closing):
                 await self._invite(occurrence)
@@ -106,14 +99,14 @@ class RoundWorkflow:
         opened = await workflow.execute_activity_method(
             RoundActivities.open_round,
             OpenRound(
-                organization_id=self._asking.organization_id,
-                cycle_id=self._asking.cycle_id,
+                organization_id=self._request.organization_id,
+                cycle_id=self._request.cycle_id,
                 round_id=self._round_id,
-                kind=self._asking.kind,
-                number=self._asking.number,
+                kind=self._request.kind,
+                number=self._request.number,
                 closes_at=closes_at,
             ),
-            **ROUND_OWNERS[OWNERS[self._asking.kind]],
+            **OPTIONS[self._declaration.owner],
         )
         self._is_open = True
         if opened.recipients == 0:
@@ -126,11 +119,11 @@ class RoundWorkflow:
         await workflow.execute_activity_method(
             RoundActivities.extend_round,
             ExtendRound(
-                organization_id=self._asking.organization_id,
+                organization_id=self._request.organization_id,
                 round_id=self._round_id,
                 closes_at=self._clock.on_the_wall(self._closes_at),
             ),
-            **ROUND_OWNERS[OWNERS[self._asking.kind]],
+            **OPTIONS[self._declaration.owner],
         )
 
     async def _invite(self, occurrence: int) -> None:
@@ -138,14 +131,13 @@ class RoundWorkflow:
         await self._clock.run(unless=self._is_closing)
         if self._closing is not None:
             return
-        invitation, reminder = INVITATIONS[self._asking.kind]
         announcement = Announcement(
-            organization_id=self._asking.organization_id,
-            cycle_id=self._asking.cycle_id,
+            organization_id=self._request.organization_id,
+            cycle_id=self._request.cycle_id,
             scope_id=self._round_id,
-            template=reminder if occurrence else invitation,
-            audience=Audience.ROUND,
-            round_kind=self._asking.kind,
+            template=self._declaration.reminder if occurrence else self._declaration.invitation,
+            audience=self._declaration.audience,
+            round_kind=self._request.kind,
             occurrence=max(occurrence, 1),
         )
         await self._announcements.add(await announce(announcement))
@@ -154,13 +146,13 @@ class RoundWorkflow:
         assert self._closing is not None
         return await workflow.execute_activity_method(
             RoundActivities.close_round,
-            CloseRound(organization_id=self._asking.organization_id, round_id=self._round_id, reason=self._closing),
-            **ROUND_OWNERS[OWNERS[self._asking.kind]],
+            CloseRound(organization_id=self._request.organization_id, round_id=self._round_id, reason=self._closing),
+            **OPTIONS[self._declaration.owner],
         )
 
     @property
     def _round_id(self) -> UUID:
-        return round_id_for(self._asking.cycle_id, self._asking.kind, self._asking.number)
+        return round_id_for(self._request.cycle_id, self._request.kind, self._request.number)
 
     def _is_closing(self) -> bool:
         return self._closing is not None

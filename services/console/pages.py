@@ -18,6 +18,7 @@ from fastapi.responses import HTMLResponse
 from fastapi.routing import APIRoute
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from services.console.forms.registry import round_title
 from services.console.words import codes
 from services.console.words.failures import NOT_AVAILABLE, Failure, failure_of
 from shared.errors import DomainError, NotFound
@@ -51,7 +52,9 @@ def _environment() -> Environment:
     )
     version = hashlib.sha256(b"".join(content for content, _ in STATIC.values())).hexdigest()[:10]
     environment.globals.update(wording=codes, version=version)
-    environment.filters.update(moment=codes.moment, short_moment=codes.short_moment, language=codes.language)
+    environment.filters.update(
+        moment=codes.moment, short_moment=codes.short_moment, language=codes.language, round_title=round_title
+    )
     return environment
 
 
@@ -61,6 +64,12 @@ ENVIRONMENT = _environment()
 def page(template: str, status: int = 200, **context: Any) -> HTMLResponse:
     """The rendered template. A name that the context lacks is a bug and raises."""
     return HTMLResponse(ENVIRONMENT.get_template(template).render(**context), status_code=status)
+
+
+def missing_templates(*names: str) -> list[str]:
+    """Those of the templates that are not there."""
+    present = set(ENVIRONMENT.list_templates())
+    return [name for name in names if name not in present]
 
 
 def failure_page(failure: Failure) -> HTMLResponse:

@@ -1,30 +1,21 @@
 """A participant's link and the page behind it, which is read from the owner of the round and answered to it."""
 
 import asyncio
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
 
 from pydantic import ValidationError
 
-from services.console.forms.acceptance import AcceptancePage
-from services.console.forms.check_in import CheckInPage
-from services.console.forms.enrolment import EnrolmentPage
-from services.console.forms.questionnaire import Questionnaire
-from services.console.forms.survey import SurveyPage
+from services.console.forms.registry import questionnaire_of
 from shared.contracts.base import Contract, Service
 from shared.contracts.intake import Contact, Contacts, LinkGrant, ReadContacts, ResolveLink
 from shared.contracts.programs import CycleBrief
-from shared.contracts.rounds import AnswerRecorded, RoundKind
+from shared.contracts.round_kinds import declaration_of
+from shared.contracts.rounds import AnswerRecorded
 from shared.errors import NotFound
 from shared.http.internal import Internal
 
 NO_ORGANIZATION = UUID(int=0)
-QUESTIONNAIRES: dict[RoundKind, Questionnaire[Any, Any]] = {
-    RoundKind.ENROLMENT: EnrolmentPage(),
-    RoundKind.ACCEPTANCE: AcceptancePage(),
-    RoundKind.CHECK_IN: CheckInPage(),
-    RoundKind.SURVEY: SurveyPage(),
-}
 
 
 class LinkUnknown(NotFound):
@@ -56,12 +47,12 @@ async def read_brief(internal: Internal, grant: LinkGrant) -> CycleBrief:
 
 async def read_participation(internal: Internal, grant: LinkGrant) -> Participation:
     """The page of this link: the owner's form, the cycle, the names of partners and the reader's own time zone."""
-    questionnaire = QUESTIONNAIRES[grant.kind]
+    owned, questionnaire = declaration_of(grant.kind), questionnaire_of(grant.kind)
     brief, form = await asyncio.gather(
         read_brief(internal, grant),
         internal.get(
-            questionnaire.owner,
-            f"{questionnaire.path}/{grant.round_id}/forms/{grant.person_id}",
+            owned.owner,
+            f"{owned.path}/{grant.round_id}/forms/{grant.person_id}",
             questionnaire.form_type,
             grant.organization_id,
         ),
@@ -73,9 +64,9 @@ async def read_participation(internal: Internal, grant: LinkGrant) -> Participat
 
 async def send_answer(internal: Internal, grant: LinkGrant, answer: Contract) -> AnswerRecorded:
     """Gives the answer to the owner of the round. Raises Invalid, Conflict, Gone as the owner decides."""
-    questionnaire = QUESTIONNAIRES[grant.kind]
-    path = f"{questionnaire.path}/{grant.round_id}/answers/{grant.person_id}"
-    return await internal.post(questionnaire.owner, path, answer, AnswerRecorded, grant.organization_id)
+    owned = declaration_of(grant.kind)
+    path = f"{owned.path}/{grant.round_id}/answers/{grant.person_id}"
+    return await internal.post(owned.owner, path, answer, AnswerRecorded, grant.organization_id)
 
 
 async def read_contacts(internal: Internal, organization_id: UUID, person_ids: list[UUID]) -> dict[UUID, Contact]:

@@ -4,6 +4,7 @@ from fastapi import APIRouter
 
 from services.feedback import api
 from services.feedback.activities import Activities
+from services.feedback.store.answers import ANSWER_TABLES
 from shared.contracts.base import Service
 from shared.contracts.feedback import FeedbackActivities
 from shared.database import Database
@@ -14,6 +15,9 @@ router = APIRouter()
 router.include_router(api.router)
 router.include_router(api.internal_router)
 router.include_router(recipients_router(Service.FEEDBACK))
+
+ROUND_KINDS = ANSWER_TABLES.keys()
+"""The kinds of rounds that feedback owns."""
 
 
 def create_activities(*, database: Database, internal: Internal) -> FeedbackActivities:

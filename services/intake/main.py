@@ -6,6 +6,7 @@ from services.intake.activities import Intake
 from services.intake.api import internal, people, topics
 from shared.contracts.base import Service
 from shared.contracts.intake import IntakeActivities
+from shared.contracts.rounds import RoundKind
 from shared.database import Database
 from shared.rounds.api import recipients_router
 
@@ -14,6 +15,9 @@ router.include_router(people.router)
 router.include_router(topics.router)
 router.include_router(internal.router)
 router.include_router(recipients_router(Service.INTAKE))
+
+ROUND_KINDS = frozenset({RoundKind.ENROLMENT})
+"""The kinds of rounds that intake owns."""
 
 
 def create_activities(*, database: Database) -> IntakeActivities:

@@ -5,6 +5,7 @@ from fastapi import APIRouter
 from services.matching.activities import Activities
 from services.matching.api import internal, public, steering
 from shared.contracts.base import Service
+from shared.contracts.rounds import RoundKind
 from shared.database import Database
 from shared.http.internal import Internal
 from shared.rounds.api import recipients_router
@@ -14,6 +15,9 @@ router.include_router(public.router)
 router.include_router(steering.router)
 router.include_router(internal.router)
 router.include_router(recipients_router(Service.MATCHING))
+
+ROUND_KINDS = frozenset({RoundKind.ACCEPTANCE})
+"""The kinds of rounds that matching owns."""
 
 
 def create_activities(*, database: Database, internal: Internal) -> Activities:

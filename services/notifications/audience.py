@@ -7,7 +7,8 @@ from shared.contracts.base import PersonPage, Service
 from shared.contracts.intake import Contact, Contacts, ReadContacts
 from shared.contracts.notifications import Announcement, Audience
 from shared.contracts.programs import CycleBrief
-from shared.contracts.rounds import OWNERS, RecipientState
+from shared.contracts.round_kinds import declaration_of
+from shared.contracts.rounds import RecipientState
 from shared.http.internal import Internal
 
 PAGE = 500
@@ -61,7 +62,7 @@ def _address(announcement: Announcement) -> tuple[Service, str, dict[str, str]]:
     match announcement.audience:
         case Audience.ROUND if announcement.round_kind is not None:
             path = f"/rounds/{announcement.scope_id}/recipients"
-            return OWNERS[announcement.round_kind], path, {"state": RecipientState.PENDING.value}
+            return declaration_of(announcement.round_kind).owner, path, {"state": RecipientState.PENDING.value}
         case Audience.PARTICIPANTS:
             return Service.MATCHING, f"{cycle}/participants", {}
         case Audience.UNMATCHED:

@@ -7,11 +7,13 @@ from uuid import UUID, uuid5
 from pydantic import AwareDatetime
 from temporalio import activity
 
-from shared.contracts.base import Contract
+from shared.contracts.base import Contract, Vocabulary
 from shared.contracts.rounds import RoundKind
 
 
-class Template(StrEnum):
+class Template(Vocabulary):  # the texts of each are in services/notifications/templates/
+    """The messages that Upward sends to people."""
+
     ENROLMENT_INVITATION = "enrolment_invitation"
     ENROLMENT_REMINDER = "enrolment_reminder"
     ACCEPTANCE_INVITATION = "acceptance_invitation"

@@ -7,10 +7,12 @@ from uuid import UUID, uuid5
 from pydantic import AwareDatetime
 from temporalio import activity
 
-from shared.contracts.base import Contract, Service
+from shared.contracts.base import Contract, Vocabulary
 
 
-class RoundKind(StrEnum):
+class RoundKind(Vocabulary):  # what belongs to each kind is declared in shared/contracts/round_kinds.py
+    """What a round asks people for."""
+
     ENROLMENT = "enrolment"
     ACCEPTANCE = "acceptance"
     CHECK_IN = "check_in"
@@ -34,14 +36,6 @@ class RecipientState(StrEnum):
 
     PENDING = "pending"
     ALL = "all"
-
-
-OWNERS: dict[RoundKind, Service] = {
-    RoundKind.ENROLMENT: Service.INTAKE,
-    RoundKind.ACCEPTANCE: Service.MATCHING,
-    RoundKind.CHECK_IN: Service.FEEDBACK,
-    RoundKind.SURVEY: Service.FEEDBACK,
-}
 
 
 def round_id_for(cycle_id: UUID, kind: RoundKind, number: int) -> UUID:

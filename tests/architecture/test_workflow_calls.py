@@ -9,9 +9,9 @@ import pytest
 from temporalio import workflow
 
 from shared.contracts.base import Service
-from shared.contracts.rounds import OWNERS
 from tests.architecture.sources import place, python_files
-from workflows.options import ROUND_OWNERS
+from upward.composition import ACTIVITIES as ACTIVITIES_OF
+from workflows.options import OPTIONS
 from workflows.registry import WORKFLOWS
 
 FILES = python_files("workflows")
@@ -29,7 +29,7 @@ UNREPEATABLE = {
     *("uuid4", "uuid1", "uuid.uuid4", "uuid.uuid1", "random.random", "random.choice", "secrets.token_hex"),
     *("asyncio.sleep", "asyncio.wait", "asyncio.as_completed", "asyncio.wait_for", "open", "print", "set"),
 }
-ROUND_OPTIONS = "ROUND_OWNERS[OWNERS[self._asking.kind]]"
+ROUND_OPTIONS = "OPTIONS[self._declaration.owner]"
 """A round's activities are done by whoever owns its kind."""
 
 
@@ -72,10 +72,10 @@ def test_an_activity_is_called_with_one_request_and_its_service_s_options_alone(
     assert getattr(module, options)["task_queue"] == service.value, where(path, node)
 
 
-def test_a_round_s_activities_go_to_the_owner_of_its_kind() -> None:
-    assert set(OWNERS.values()) == set(ROUND_OWNERS)
-    assert {service.value: options["task_queue"] for service, options in ROUND_OWNERS.items()} == {
-        service.value: service.value for service in ROUND_OWNERS
+def test_every_service_with_activities_has_its_options_and_no_other() -> None:
+    assert set(OPTIONS) == set(ACTIVITIES_OF)
+    assert {service: options["task_queue"] for service, options in OPTIONS.items()} == {
+        service: service.value for service in OPTIONS
     }
 
 

@@ -16,7 +16,7 @@ from shared.contracts.feedback import Obstacle
 from shared.contracts.intake import MeetingWindow
 from shared.contracts.matching import PairState
 from shared.contracts.programs import Direction, Outcome, Stage
-from shared.contracts.rounds import CloseReason, RoundKind
+from shared.contracts.rounds import CloseReason
 from shared.errors import Conflict, DomainError, Gone, Unauthorized
 
 AT = datetime(2027, 3, 5, 16, 0, tzinfo=UTC)
@@ -32,7 +32,6 @@ AT = datetime(2027, 3, 5, 16, 0, tzinfo=UTC)
         (Outcome, codes.OUTCOMES),
         (Stage, codes.STAGES),
         (CloseReason, codes.CLOSINGS),
-        (RoundKind, codes.ROUNDS),
     ],
 )
 def test_every_code_has_words(codes: type[StrEnum], words: dict[StrEnum, str]) -> None:

@@ -2,7 +2,11 @@
 
 import asyncio
 from datetime import timedelta
+from typing import Any
 from uuid import uuid4
+
+from temporalio.api.enums.v1 import EventType
+from temporalio.client import WorkflowHandle
 
 from shared.contracts.notifications import Announcement, Audience, Delivery, Template
 from shared.contracts.programs import ProgramRef, RoundPlan
@@ -11,10 +15,10 @@ from tests.fakes import DAY
 from tests.workflows.conftest import World
 from workflows.announcement import AnnouncementWorkflow
 from workflows.recurrence import RecurrenceWorkflow, ScheduleWorkflow
-from workflows.round import Asking, RoundWorkflow
+from workflows.round import RoundRequest, RoundWorkflow
 
 
-def asking(world: World, **changes: object) -> Asking:
+def asking(world: World, **changes: object) -> RoundRequest:
     given = {
         "organization_id": world.ledger.organization_id,
         "cycle_id": world.ledger.cycle_id,
@@ -22,11 +26,21 @@ def asking(world: World, **changes: object) -> Asking:
         "number": 1,
         "plan": RoundPlan(length=10 * DAY, reminders=(2 * DAY, 5 * DAY)),
     }
-    return Asking.model_validate(given | changes)
+    return RoundRequest.model_validate(given | changes)
 
 
-async def run_round(world: World, asked: Asking) -> None:
+async def run_round(world: World, asked: RoundRequest) -> None:
     await world.execute(RoundWorkflow.run, asked, f"round-{uuid4()}")
+
+
+async def heard(handle: WorkflowHandle[Any, Any]) -> None:
+    """Waits until the workflow has worked on the last signal that it was sent."""
+    while True:
+        types = [event.event_type async for event in handle.fetch_history_events()]
+        signal = len(types) - types[::-1].index(EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED)
+        if EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED in types[signal:]:
+            return
+        await asyncio.sleep(0.05)
 
 
 async def test_a_round_that_asks_nobody_closes_at_once_and_says_nothing(world: World) -> None:
@@ -85,9 +99,9 @@ async def test_a_pause_that_ends_before_the_round_is_open_moves_its_deadline_onc
     round_ = world.client.get_workflow_handle(f"round-{uuid4()}")
 
     async def pause_while_the_database_is_away() -> None:
-        await round_.signal("pause")
-        await round_.signal("resume")
-        await asyncio.sleep(0.5)  # long enough for a call that came too early
+        for signal in ("pause", "resume"):
+            await round_.signal(signal)
+            await heard(round_)
         world.ledger.opened.clear()
         raise RuntimeError("the database is away")
 

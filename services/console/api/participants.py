@@ -15,9 +15,9 @@ from starlette.datastructures import FormData
 from starlette.requests import Request
 
 from services.console.forms.questionnaire import FieldError, Refused
+from services.console.forms.registry import questionnaire_of
 from services.console.pages import STATIC, PageRoute, page
 from services.console.participation import (
-    QUESTIONNAIRES,
     Participation,
     read_brief,
     read_contacts,
@@ -39,7 +39,7 @@ Token = Annotated[str, Path(max_length=500)]
 async def show_page(token: Token, internal: InternalClient) -> Response:
     grant = await resolve(internal, token)
     found = await read_participation(internal, grant)
-    return _form_page(found, QUESTIONNAIRES[grant.kind].prefill(found.form))
+    return _form_page(found, questionnaire_of(grant.kind).prefill(found.form))
 
 
 @router.post("/p/{token}")
@@ -48,7 +48,7 @@ async def take_answer(token: Token, request: Request, internal: InternalClient, 
     refuse_cross_site(request, settings.public_url)
     typed = await read_typed(request)
     grant = await resolve(internal, token)
-    questionnaire = QUESTIONNAIRES[grant.kind]
+    questionnaire = questionnaire_of(grant.kind)
     try:
         answer = questionnaire.parse(typed)
     except Refused as refused:
@@ -71,7 +71,8 @@ async def confirm(token: Token, internal: InternalClient) -> Response:
     brief = await read_brief(internal, grant)
     contacts = await read_contacts(internal, grant.organization_id, [grant.person_id])
     own = contacts.get(grant.person_id)
-    return page("done.html", grant=grant, brief=brief, time_zone=own.time_zone if own else brief.time_zone)
+    time_zone = own.time_zone if own else brief.time_zone
+    return page("done.html", grant=grant, brief=brief, time_zone=time_zone, thanks=questionnaire_of(grant.kind).thanks)
 
 
 @files.get("/console/static/{name}")
@@ -88,7 +89,7 @@ def _form_page(found: Participation, typed: FormData, errors: tuple[FieldError, 
     """The page with what was typed; with errors its status is 422."""
     by_field = {error.field: error.message for error in reversed(errors)}
     return page(
-        QUESTIONNAIRES[found.grant.kind].template,
+        questionnaire_of(found.grant.kind).template,
         422 if errors else 200,
         **found._asdict(),
         typed=typed,

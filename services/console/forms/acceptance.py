@@ -9,8 +9,8 @@ from pydantic import ValidationError
 from starlette.datastructures import FormData
 
 from services.console.forms.questionnaire import TOO_MANY_PAIRS, FieldError, Questionnaire, Refused, pair_ids, text
-from shared.contracts.base import Service
 from shared.contracts.matching import AcceptanceAnswer, AcceptanceDecision, AcceptanceForm
+from shared.contracts.rounds import RoundKind
 
 DECISION = "decision_"
 ACCEPT = "accept"
@@ -18,9 +18,10 @@ DECLINE = "decline"
 
 
 class AcceptancePage(Questionnaire[AcceptanceForm, AcceptanceAnswer]):
-    owner = Service.MATCHING
-    path = "/rounds"
+    kind = RoundKind.ACCEPTANCE
+    title = "Acceptance"
     template = "acceptance.html"
+    thanks = "thanks_acceptance.html"
     form_type = AcceptanceForm
 
     def parse(self, typed: FormData) -> AcceptanceAnswer:

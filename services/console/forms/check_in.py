@@ -19,8 +19,8 @@ from services.console.forms.questionnaire import (
     refusals,
     text,
 )
-from shared.contracts.base import Service
 from shared.contracts.feedback import CheckInAnswer, CheckInEntry, CheckInForm, Obstacle
+from shared.contracts.rounds import RoundKind
 
 PREFIXES = ("met_", "usefulness_", "obstacle_", "note_")
 MESSAGES = {
@@ -32,8 +32,8 @@ MESSAGES = {
 
 
 class CheckInPage(Questionnaire[CheckInForm, CheckInAnswer]):
-    owner = Service.FEEDBACK
-    path = "/check-ins"
+    kind = RoundKind.CHECK_IN
+    title = "Check-in"
     template = "check_in.html"
     form_type = CheckInForm
 

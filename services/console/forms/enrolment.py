@@ -14,8 +14,8 @@ from pydantic import ValidationError
 from starlette.datastructures import FormData
 
 from services.console.forms.questionnaire import FieldError, Questionnaire, Refused, refusals, text, texts
-from shared.contracts.base import Service
 from shared.contracts.intake import EnrolmentAnswer, EnrolmentForm, EnrolmentRole, TeachingLevel
+from shared.contracts.rounds import RoundKind
 
 NOT_THIS_TIME = "none"
 WANTED = tuple(f"topics_wanted_{rank}" for rank in range(1, 6))
@@ -34,8 +34,8 @@ MESSAGES = {
 
 
 class EnrolmentPage(Questionnaire[EnrolmentForm, EnrolmentAnswer]):
-    owner = Service.INTAKE
-    path = "/rounds"
+    kind = RoundKind.ENROLMENT
+    title = "Enrolment"
     template = "enrolment.html"
     form_type = EnrolmentForm
 

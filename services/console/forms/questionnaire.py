@@ -13,7 +13,8 @@ from uuid import UUID
 from pydantic import ValidationError
 from starlette.datastructures import FormData
 
-from shared.contracts.base import Contract, Service
+from shared.contracts.base import Contract
+from shared.contracts.rounds import RoundKind
 
 Form = TypeVar("Form", bound=Contract)
 Answer = TypeVar("Answer", bound=Contract)
@@ -37,13 +38,17 @@ class Refused(Exception):
 
 
 class Questionnaire(ABC, Generic[Form, Answer]):
-    """One kind of page: where its form is read and its answer sent, and how the fields become the answer."""
+    """The page of one kind of round: what it is called, what it shows, and how its fields become the answer."""
 
-    owner: ClassVar[Service]
-    path: ClassVar[str]
-    """Between `/internal/{owner}` and `/{round_id}/forms/{person_id}`."""
+    kind: ClassVar[RoundKind]
+    title: ClassVar[str]
+    """What a round of this kind is called on pages."""
     template: ClassVar[str]
+    """The page, in `services/console/templates/`."""
+    thanks: ClassVar[str] = "thanks.html"
+    """What the page after the answer says about changing it, in the same folder."""
     form_type: type[Form]
+    """What the owner of the round answers with for the page to show."""
 
     @abstractmethod
     def parse(self, typed: FormData) -> Answer:

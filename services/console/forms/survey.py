@@ -19,8 +19,8 @@ from services.console.forms.questionnaire import (
     refusals,
     text,
 )
-from shared.contracts.base import Service
 from shared.contracts.feedback import SurveyAnswer, SurveyEntry, SurveyForm
+from shared.contracts.rounds import RoundKind
 
 PREFIXES = ("usefulness_", "would_repeat_", "comment_")
 MESSAGES = {
@@ -31,8 +31,8 @@ MESSAGES = {
 
 
 class SurveyPage(Questionnaire[SurveyForm, SurveyAnswer]):
-    owner = Service.FEEDBACK
-    path = "/surveys"
+    kind = RoundKind.SURVEY
+    title = "Closing survey"
     template = "survey.html"
     form_type = SurveyForm
 

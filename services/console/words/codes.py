@@ -7,7 +7,7 @@ from shared.contracts.feedback import Obstacle
 from shared.contracts.intake import MeetingWindow, TeachingLevel
 from shared.contracts.matching import PairState
 from shared.contracts.programs import Direction, Outcome, Stage
-from shared.contracts.rounds import CloseReason, RoundKind
+from shared.contracts.rounds import CloseReason
 
 DAYS = {"mon": "Monday", "tue": "Tuesday", "wed": "Wednesday", "thu": "Thursday", "fri": "Friday"}
 HALVES = {"am": "morning", "pm": "afternoon"}
@@ -52,12 +52,6 @@ DIRECTIONS = {
     Direction.REVERSE: "Reverse: the mentor is junior to the mentee",
     Direction.MUTUAL: "Mutual: both teach and learn",
     Direction.TRADITIONAL: "Traditional: the mentor is senior to the mentee",
-}
-ROUNDS = {
-    RoundKind.ENROLMENT: "Enrolment",
-    RoundKind.ACCEPTANCE: "Acceptance",
-    RoundKind.CHECK_IN: "Check-in",
-    RoundKind.SURVEY: "Closing survey",
 }
 CLOSINGS = {
     CloseReason.DEADLINE: "deadline reached",

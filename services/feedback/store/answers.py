@@ -12,6 +12,7 @@ from services.feedback.models import AskedPair, CheckIn, SurveyResponse
 from services.feedback.rules.entries import usefulness_of
 from shared.contracts.feedback import CheckInEntry, PairQuestion, SurveyEntry
 from shared.contracts.matching import PairSummary, Side
+from shared.contracts.round_kinds import RoundKindUnknown
 from shared.contracts.rounds import OpenRound, RoundKind, RoundOpened, RoundState
 from shared.errors import NotFound
 from shared.rounds.models import Round, RoundRecipient
@@ -23,6 +24,11 @@ Sides = dict[UUID, Side]
 """The part that a person plays in each pair."""
 
 
+AnswerTable = type[CheckIn] | type[SurveyResponse]
+ANSWER_TABLES: dict[RoundKind, AnswerTable] = {RoundKind.CHECK_IN: CheckIn, RoundKind.SURVEY: SurveyResponse}
+"""Where the answers of each kind of round that feedback owns are kept."""
+
+
 class FirstAnswer(NamedTuple):
     """An answer that had not been given before."""
 
@@ -30,8 +36,20 @@ class FirstAnswer(NamedTuple):
     pair_id: UUID
 
 
+def answer_table(kind: RoundKind) -> AnswerTable:
+    """Raises RoundKindUnknown for a kind whose answers feedback does not keep."""
+    try:
+        return ANSWER_TABLES[kind]
+    except KeyError:
+        raise RoundKindUnknown(f"Feedback keeps no answers to rounds of the kind {kind}.") from None
+
+
 async def open_round(session: AsyncSession, request: OpenRound, pairs: Sequence[PairSummary]) -> None:
-    """Opens the round for both sides of every pair, once; a repeat leaves whom it asks as they are."""
+    """Opens the round for both sides of every pair, once; a repeat leaves whom it asks as they are.
+
+    Raises RoundKindUnknown before anything is written.
+    """
+    answer_table(request.kind)
     recipients = [Recipient(person, pair.id) for pair in pairs for person in (pair.mentor_id, pair.mentee_id)]
     await open_shared_round(session, request, recipients)
     asked = await _asked_pairs(session, request)
@@ -212,7 +230,7 @@ async def _partner_notes(
 async def _answered(
     session: AsyncSession, round_: Round, kind: RoundKind, person_id: UUID, pair_ids: Collection[UUID]
 ) -> set[UUID]:
-    table = CheckIn if kind is RoundKind.CHECK_IN else SurveyResponse
+    table = answer_table(kind)
     found = await session.scalars(
         select(table.pair_id).where(
             table.organization_id == round_.organization_id,

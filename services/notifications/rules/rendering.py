@@ -83,6 +83,13 @@ class Rendered(NamedTuple):
     html: str
 
 
+def missing_texts(template: Template) -> list[str]:
+    """The names of the files that this template needs and that are not there."""
+    names = (f"{template.value}.{kind}.j2" for kind in ("txt", "html"))
+    present = set(ENVIRONMENT.list_templates())
+    return [name for name in names if name not in present]
+
+
 def render(template: Template, facts: Facts | EndpointFacts) -> Rendered:
     """Raises jinja2.UndefinedError when a template asks for what nobody knows."""
     values = vars(facts)
