@@ -7,7 +7,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class Settings(BaseSettings):
-    """Read once at start; nothing is read at import. See the README's table for each variable."""
+    """Read once at start; nothing is read at import. docs/production.md has a table of them."""
 
     model_config = SettingsConfigDict(env_prefix="UPWARD_", extra="ignore", populate_by_name=True)
 

@@ -12,22 +12,26 @@ from typer.main import get_command
 
 from shared.config import Settings
 from tests.architecture.documents import CODE, TEXTS, code, names_in, section, table_rows
+from tests.architecture.sources import CODE as CODE_ROOMS
 from tests.architecture.sources import ROOMS, ROOT, place, python_files
 from upward.cli import WORKERS, app
 from upward.composition import ROUTERS
 
 README = TEXTS["README.md"]
+PRODUCTION = "docs/production.md"
+ARCHITECTURE = "docs/architecture.md"
 DECISIONS = sorted((ROOT / "docs/decisions").glob("*.md"))
 EVERYTHING = "\n".join(TEXTS.values())
 MADE_BY_USE = (".upward/", ".env", ".venv/")
+AT_THE_TOP = ("docker-compose.yml", "Dockerfile", ".env.example", "pyproject.toml", "Makefile")
 PLACEHOLDER = re.compile(r"\b[A-Z]{3,}\b|…")
 
 
 # Settings
 
 
-def test_every_setting_is_in_the_readme_s_table_with_its_default() -> None:
-    rows = {row[0].strip("`"): row[1].strip("`") for row in table_rows("README.md", "### Configuration")}
+def test_every_setting_is_in_the_table_with_its_default() -> None:
+    rows = {row[0].strip("`"): row[1].strip("`") for row in table_rows(PRODUCTION, "## Configuration")}
     defaults = Settings.model_fields
     assert sorted(rows) == sorted(f"UPWARD_{name.upper()}" for name in defaults)
     for name, field in defaults.items():
@@ -88,15 +92,15 @@ def test_every_call_of_the_command_line_is_one_that_it_takes(document: str, word
         assert set(context.params.get("queues") or ()) <= set(WORKERS)
 
 
-def test_every_subcommand_and_option_is_in_the_readme() -> None:
+def test_every_subcommand_is_in_the_table_of_commands_with_its_options() -> None:
+    table = "\n".join(" | ".join(row) for row in table_rows(PRODUCTION, "## Commands"))
+    told = section(PRODUCTION, "## Commands") + section("docs/matching.md", "## On files, without a server")
     group: Any = get_command(app)
     for name, command in group.commands.items():
         for inner, leaf in getattr(command, "commands", {"": command}).items():
-            assert f"upward {name} {inner}".strip() in README or f"make {name}" in README, name
-            if name in ("demo", "keys", "events"):
-                named = {parameter.opts[0] for parameter in leaf.params if parameter.opts[0].startswith("--")}
-                own = named - {"--help", "--log-level"}
-                assert [option for option in own if option not in README] == []
+            assert f"`upward {name} {inner}".strip() in table
+            options = {parameter.opts[0] for parameter in leaf.params if parameter.opts[0].startswith("--")}
+            assert [option for option in options - {"--help", "--log-level"} if option not in told] == [], name
 
 
 def test_continuous_integration_runs_every_test() -> None:
@@ -120,7 +124,7 @@ def references() -> list[tuple[str, str]]:
 
 
 def test_twelve_lines_lead_through_a_cycle() -> None:
-    lines = re.findall(r"^\d+\. .+$", section("README.md", "## One cycle in twelve lines"), re.MULTILINE)
+    lines = re.findall(r"^\d+\. .+$", section(ARCHITECTURE, "## One cycle in twelve lines"), re.MULTILINE)
     assert len(lines) == 12
     assert all(re.search(r"\.py:\w", line) for line in lines)
 
@@ -145,6 +149,23 @@ def is_path(span: str) -> bool:
 def test_every_path_that_is_named_exists(document: str) -> None:
     paths = {span for span in code(document) if is_path(span) and not span.startswith(MADE_BY_USE)}
     assert [path for path in sorted(paths) if not (ROOT / path).exists()] == []
+
+
+def suffixes() -> set[str]:
+    """Every file of a room and every folder of it as a document may name it: as a whole, or from some folder on."""
+    files = [path.relative_to(ROOT) for room in ROOMS for path in (ROOT / room).rglob("*.*") if path.is_file()]
+    names = {path.as_posix() for path in files} | {f"{folder.as_posix()}/" for path in files for folder in path.parents}
+    return {name.split("/", cut)[-1] for name in names for cut in range(name.rstrip("/").count("/") + 1)}
+
+
+@pytest.mark.parametrize("document", TEXTS)
+def test_a_file_or_a_folder_that_is_named_within_its_room_exists_too(document: str) -> None:
+    """Such as `engine/computation.py`, `store/`, and the files of commands (`python bench/cycle.py`)."""
+    spans = {span for span in code(document) if not span.startswith(MADE_BY_USE)}
+    folders = {span for span in spans if re.fullmatch(r"(?:[a-z_]+/)+", span)}
+    files = {path for span in spans for path in re.findall(r"(?<![\w/.<>-])(?:[\w-]+/)+\w+\.py", span)}
+    missing = {path for path in folders | files if path not in suffixes() and not (ROOT / path).exists()}
+    assert missing == set()
 
 
 def test_the_map_shows_every_room() -> None:
@@ -228,10 +249,15 @@ def test_no_document_holds_a_secret_or_a_machine_s_path(document: str) -> None:
     assert domains <= {"example.com", "upward.example", "127.0.0.1"}
 
 
-def test_no_file_of_code_points_at_a_document_that_is_gone() -> None:
-    for path in python_files(*ROOMS):
-        for target in re.findall(r"\bdocs/[\w/-]+\.md\b", path.read_text()):
-            assert (ROOT / target).exists(), place(path)
+def test_no_comment_or_docstring_points_at_a_file_that_is_gone() -> None:
+    """Tests name files that are not there, as examples; of them only the documents are looked up."""
+    document, file = r"docs/[\w/-]+\.md\b", rf"(?:{'|'.join((*ROOMS, 'docs', 'deploy'))})/[\w/.-]*\.\w+"
+    deployed = [path for path in (ROOT / "deploy").rglob("*") if path.is_file()]
+    shipped = [*python_files(*CODE_ROOMS, "bench"), *(ROOT / name for name in AT_THE_TOP), *deployed]
+    for pattern, paths in ((document, python_files(*ROOMS)), (file, shipped)):
+        for path in paths:
+            mentioned = set(re.findall(rf"(?<![\w/.-]){pattern}", path.read_text()))
+            assert [target for target in sorted(mentioned) if not (ROOT / target).exists()] == [], place(path)
 
 
 def test_the_licence_is_apache_2() -> None:

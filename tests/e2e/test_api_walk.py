@@ -1,4 +1,4 @@
-"""The README's API by example is pasted into a shell, block after block, against the whole embedded stack."""
+"""docs/api.md is pasted into a shell, block after block, against the whole embedded stack."""
 
 import asyncio
 import re
@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.architecture.documents import TEXTS, section
+from tests.architecture.documents import TEXTS
 from tests.patience import PATIENCE_SECONDS
 from upward.stack import running_stack
 
 NEEDED = ("bash", "curl", "grep")
-EXAMPLES = "## The API by example"
+WALK = TEXTS["docs/api.md"]
 ENDINGS = [
     # What the last lines of a block say, in the order of the blocks.
     '"name":"Example Inc"}',
@@ -32,16 +32,16 @@ ENDINGS = [
 
 
 def blocks() -> list[str]:
-    return re.findall(r"^```sh\n(.*?)^```$", section("README.md", EXAMPLES), re.MULTILINE | re.DOTALL)
+    return re.findall(r"^```sh\n(.*?)^```$", WALK, re.MULTILINE | re.DOTALL)
 
 
 def problems_shown() -> set[str]:
-    outputs = re.findall(r"^```(?:text|json)\n(.*?)^```$", section("README.md", EXAMPLES), re.MULTILINE | re.DOTALL)
+    outputs = re.findall(r"^```(?:text|json)\n(.*?)^```$", WALK, re.MULTILINE | re.DOTALL)
     return set(re.findall(r'"type":"urn:upward:problem:(\w+)"', "\n".join(outputs)))
 
 
 @pytest.mark.skipif(not all(map(shutil.which, NEEDED)), reason=f"needs {', '.join(NEEDED)}")
-async def test_the_readme_s_examples_run_a_whole_cycle_by_hand(tmp_path: Path) -> None:
+async def test_the_examples_of_the_api_run_a_whole_cycle_by_hand(tmp_path: Path) -> None:
     async with running_stack(tmp_path / "stack") as stack:
         script = "\necho '=====BLOCK====='\n".join(["set -euo pipefail", *blocks()])
         script = script.replace("http://127.0.0.1:8080", stack.url).replace(".venv/bin/python", sys.executable)
@@ -66,4 +66,3 @@ async def test_the_readme_s_examples_run_a_whole_cycle_by_hand(tmp_path: Path) -
 
 def test_the_examples_are_found() -> None:
     assert len(blocks()) == len(ENDINGS)
-    assert "README.md" in TEXTS
