@@ -156,6 +156,7 @@ class FakeServices:
                         person_id=self.me.person_id,
                         given_name=self.me.given_name,
                         closes_at=CLOSES_AT,
+                        time_zone=self.me.time_zone,
                     )
             raise NotFound("There is no such link.", code="link_unknown")
 
@@ -235,9 +236,7 @@ class FakeServices:
         )
 
     def _enrolment_form(self) -> EnrolmentForm:
-        return EnrolmentForm(
-            program_name="Upside Down", topics=TOPICS, languages=("en", "de", "pt-BR"), answer=self.enrolment
-        )
+        return EnrolmentForm(topics=TOPICS, languages=("en", "de", "pt-BR"), answer=self.enrolment)
 
     def _acceptance_form(self) -> AcceptanceForm:
         offer = Offer(

@@ -1,6 +1,7 @@
 """A participant's link and the page behind it, which is read from the owner of the round and answered to it."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import NamedTuple
 from uuid import UUID
 
@@ -57,9 +58,8 @@ async def read_participation(internal: Internal, grant: LinkGrant) -> Participat
             grant.organization_id,
         ),
     )
-    contacts = await read_contacts(internal, grant.organization_id, [grant.person_id, *questionnaire.partners(form)])
-    own = contacts.pop(grant.person_id, None)
-    return Participation(grant, brief, own.time_zone if own else brief.time_zone, form, contacts)
+    partners = await read_contacts(internal, grant.organization_id, questionnaire.partners(form))
+    return Participation(grant, brief, grant.time_zone or brief.time_zone, form, partners)
 
 
 async def send_answer(internal: Internal, grant: LinkGrant, answer: Contract) -> AnswerRecorded:
@@ -69,7 +69,7 @@ async def send_answer(internal: Internal, grant: LinkGrant, answer: Contract) ->
     return await internal.post(owned.owner, path, answer, AnswerRecorded, grant.organization_id)
 
 
-async def read_contacts(internal: Internal, organization_id: UUID, person_ids: list[UUID]) -> dict[UUID, Contact]:
+async def read_contacts(internal: Internal, organization_id: UUID, person_ids: Sequence[UUID]) -> dict[UUID, Contact]:
     """The people by id; those who do not exist are missing. At most 1,000 at once."""
     if not person_ids:
         return {}

@@ -1,7 +1,7 @@
-"""Taking a person's answer to the enrolment round.
+"""The enrolment round as one person meets it: the form that they see, and the answer that they give.
 
-The topics that the answer may name are read from the service programs before the transaction begins, so that no
-connection to the database is held while another service is asked.
+The cycle's topics are read outside of the transactions, so that no connection to the database is held while another
+service is asked.
 """
 
 from collections.abc import Sequence
@@ -9,12 +9,12 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.intake.cycle_topics import read_topics
 from services.intake.rules.applications import check_application, emails_of
 from services.intake.store import enrolments, people
-from shared.contracts.base import Service
 from shared.contracts.events import EnrolmentSubmitted
 from shared.contracts.intake import EnrolmentAnswer, EnrolmentForm
-from shared.contracts.programs import CycleBrief, Topic
+from shared.contracts.programs import Topic
 from shared.contracts.rounds import AnswerRecorded
 from shared.database import Database
 from shared.events import emit
@@ -34,8 +34,8 @@ async def read_form(
         await enrolments.check_asked(session, organization_id, round_id, person_id)
         languages = await people.read_languages(session, organization_id)
         answer = await enrolments.read_answer(session, organization_id, round_.cycle_id, person_id)
-    brief = await _read_brief(internal, organization_id, round_.cycle_id)
-    return EnrolmentForm(program_name=brief.program_name, topics=brief.topics, languages=languages, answer=answer)
+    topics = await read_topics(internal, organization_id, round_.cycle_id)
+    return EnrolmentForm(topics=topics, languages=languages, answer=answer)
 
 
 async def record_answer(
@@ -52,9 +52,9 @@ async def record_answer(
     """
     async with database.transaction() as session:
         open_round = await enrolments.read_open_round(session, organization_id, round_id)
-    brief = await _read_brief(internal, organization_id, open_round.cycle_id)
+    topics = await read_topics(internal, organization_id, open_round.cycle_id)
     async with database.transaction() as session:
-        return await _store_answer(session, organization_id, round_id, person_id, answer, brief.topics)
+        return await _store_answer(session, organization_id, round_id, person_id, answer, topics)
 
 
 async def _store_answer(
@@ -75,7 +75,3 @@ async def _store_answer(
         await emit(session, organization_id, submitted)
     await mark_answered(session, round_, person_id, subjects)
     return AnswerRecorded(round_id=round_id, closes_at=round_.closes_at)
-
-
-async def _read_brief(internal: Internal, organization_id: UUID, cycle_id: UUID) -> CycleBrief:
-    return await internal.get(Service.PROGRAMS, f"/cycles/{cycle_id}", CycleBrief, organization_id)

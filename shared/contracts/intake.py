@@ -149,6 +149,8 @@ class LinkGrant(Contract):
     person_id: UUID
     given_name: str
     closes_at: AwareDatetime
+    time_zone: str = ""
+    """The person's own, in which pages show times. Empty only from a process of the version before."""
 
 
 class EnrolmentAnswer(Contract):
@@ -174,7 +176,8 @@ class EnrolmentAnswer(Contract):
 class EnrolmentForm(Contract):
     """What the enrolment page shows."""
 
-    program_name: str
+    program_name: str = ""
+    """Not filled any more: a page has the name from the cycle's brief."""
     topics: tuple[Topic, ...]
     languages: tuple[str, ...]
     answer: EnrolmentAnswer | None = None

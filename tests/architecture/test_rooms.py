@@ -53,6 +53,7 @@ HANDS_ON = {
     "services.feedback.closing",
     "services.feedback.pairs",
     "services.intake.answers",
+    "services.intake.cycle_topics",
     "services.matching.pairs.acceptance",
     "services.matching.runs",
     "services.notifications.audience",

@@ -86,7 +86,7 @@ class TestEnrolment:
         wishes = ("preferred_emails", "z@x.example\nb@x.example, a@x.example z@x.example")
         answer = self.page.parse(typed(("role", "mentor"), wishes))
         assert answer.preferred_emails == ("z@x.example", "b@x.example", "a@x.example")
-        form = EnrolmentForm(program_name="P", topics=(), languages=(), answer=answer)
+        form = EnrolmentForm(topics=(), languages=(), answer=answer)
         assert self.page.parse(self.page.prefill(form)).preferred_emails == answer.preferred_emails
 
     @pytest.mark.parametrize("role", [(), (("role", ""),), (("role", "boss"),)])
@@ -127,11 +127,11 @@ class TestEnrolment:
             meeting_windows=(MeetingWindow.FRI_PM,),
             avoided_emails=("c@x.example", "d@x.example"),
         )
-        form = EnrolmentForm(program_name="P", topics=(), languages=(), answer=answer)
+        form = EnrolmentForm(topics=(), languages=(), answer=answer)
         assert self.page.parse(self.page.prefill(form)) == answer
 
     def test_the_fields_show_that_someone_said_not_this_time(self) -> None:
-        form = EnrolmentForm(program_name="P", topics=(), languages=(), answer=EnrolmentAnswer(role=None))
+        form = EnrolmentForm(topics=(), languages=(), answer=EnrolmentAnswer(role=None))
         assert self.page.prefill(form)["role"] == "none"
 
     def test_the_owners_errors_land_beside_their_fields(self) -> None:

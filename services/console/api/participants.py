@@ -20,7 +20,6 @@ from services.console.pages import STATIC, PageRoute, page
 from services.console.participation import (
     Participation,
     read_brief,
-    read_contacts,
     read_participation,
     resolve,
     send_answer,
@@ -69,9 +68,7 @@ async def confirm(token: Token, internal: InternalClient) -> Response:
     except Gone:
         return page("done.html", grant=None, brief=None, time_zone="UTC")
     brief = await read_brief(internal, grant)
-    contacts = await read_contacts(internal, grant.organization_id, [grant.person_id])
-    own = contacts.get(grant.person_id)
-    time_zone = own.time_zone if own else brief.time_zone
+    time_zone = grant.time_zone or brief.time_zone
     return page("done.html", grant=grant, brief=brief, time_zone=time_zone, thanks=questionnaire_of(grant.kind).thanks)
 
 

@@ -6,11 +6,10 @@ from uuid import UUID
 import httpx
 from fastapi import APIRouter, Depends, Header
 
+from services.intake.cycle_topics import read_topics
 from services.intake.rules.demand import TopicSupplyList, supply_of
 from services.intake.store import demand
 from shared.auth import Caller, current_caller
-from shared.contracts.base import Service
-from shared.contracts.programs import CycleBrief
 from shared.errors import DomainError
 from shared.http.dependencies import AppDatabase, InternalClient
 
@@ -35,10 +34,10 @@ async def list_topics(
     """Who teaches and who wants each topic of the program, of those who have enrolled so far; what lacks most places
     comes first. While enrolment is open there is time to find more teachers."""
     try:
-        brief = await internal.get(Service.PROGRAMS, f"/cycles/{cycle_id}", CycleBrief, caller.organization_id)
+        listed = await read_topics(internal, caller.organization_id, cycle_id)
     except httpx.HTTPError:
         raise ProgramsAway("The programs cannot be read just now; try again in a moment.") from None
     async with database.transaction() as session:
         taught = await demand.read_taught(session, caller.organization_id, cycle_id)
         wanted = await demand.read_wanted(session, caller.organization_id, cycle_id)
-    return TopicSupplyList(items=supply_of(brief.topics, taught, wanted))
+    return TopicSupplyList(items=supply_of(listed, taught, wanted))

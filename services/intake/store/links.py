@@ -51,7 +51,14 @@ async def resolve_link(session: AsyncSession, token: str) -> LinkGrant:
     """
     row = (
         await session.execute(
-            select(Link, Person.given_name, Round.state, Round.closes_at, (Link.expires_at <= func.now()).label("over"))
+            select(
+                Link,
+                Person.given_name,
+                Person.time_zone,
+                Round.state,
+                Round.closes_at,
+                (Link.expires_at <= func.now()).label("over"),
+            )
             .join(Person, (Person.id == Link.person_id) & (Person.organization_id == Link.organization_id))
             .outerjoin(Round, (Round.id == Link.round_id) & (Round.organization_id == Link.organization_id))
             .where(Link.token_hash == hash_token(token))
@@ -59,7 +66,7 @@ async def resolve_link(session: AsyncSession, token: str) -> LinkGrant:
     ).one_or_none()
     if row is None:
         raise LinkUnknown("This link is not known; open the one in your most recent message.")
-    link, given_name, state, closes_at, over = row
+    link, given_name, time_zone, state, closes_at, over = row
     if over:
         raise LinkExpired("This link has expired.")
     if state != RoundState.OPEN:
@@ -72,4 +79,5 @@ async def resolve_link(session: AsyncSession, token: str) -> LinkGrant:
         person_id=link.person_id,
         given_name=given_name,
         closes_at=closes_at,
+        time_zone=time_zone,
     )
