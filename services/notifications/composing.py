@@ -1,62 +1,60 @@
-"""From a claimed message and what its batch knows to the e-mail that is sent."""
+"""Composing a message: from its row and the facts of its batch to subject, text, HTML and proposed meetings."""
 
-import re
 from datetime import datetime
-from email import policy
-from email.errors import MessageError
-from email.headerregistry import Address
-from email.message import EmailMessage
-from email.utils import format_datetime, parseaddr
 from typing import NamedTuple
 from uuid import UUID
 
 from services.notifications.facts import BatchFacts, partner_of
-from services.notifications.mail_server import RefusedForGood
 from services.notifications.rules.endpoint_notices import endpoint_facts
-from services.notifications.rules.meeting import Meeting, calendar_file, first_meeting
+from services.notifications.rules.meeting import Meeting, first_meeting
 from services.notifications.rules.messages import ClaimedMessage
-from services.notifications.rules.rendering import EndpointFacts, Facts, Partner, one_line, readable_time, render
+from services.notifications.rules.rendering import (
+    EndpointFacts,
+    Facts,
+    Partner,
+    Rendered,
+    one_line,
+    readable_time,
+    render,
+)
 from services.notifications.rules.sending_hours import next_sending_moment, zone_of
 from shared.config import Settings
 from shared.contracts.intake import Contact
 from shared.contracts.matching import PairSummary
-from shared.contracts.notifications import Audience, Template
+from shared.contracts.notifications import Announcement, Audience, Template
 
-# Python's generator loses the quotes of long names (CVE-2025-1795) and decodes encoded words inside them, so what could
-# read as another address is left out of the name that a header shows.
-SPECIALS = re.compile(r'[()<>\[\]:;@\\,"]|=\?|\?=')
 STAFF = (Audience.COORDINATORS, Audience.SPONSOR)
 
 
 class Composed(NamedTuple):
-    email: EmailMessage
-    recipient: str
+    """One message in words, before its channel gives it a form."""
+
+    message_id: str
+    """The stored Message-ID, the same at every attempt."""
+    announcement: Announcement
+    announced_at: datetime
+    composed_at: datetime
+    contact: Contact
+    """The reader."""
+    rendered: Rendered
+    meetings: tuple[Meeting, ...] = ()
+    """The first meetings that it proposes."""
 
 
 def compose(message: ClaimedMessage, batch: BatchFacts, settings: Settings, now: datetime) -> Composed:
-    """The whole e-mail. Raises RefusedForGood (`invalid_address`) for an address that cannot stand in a header."""
-    announcement, contact = batch.delivery.announcement, batch.contacts[message.person_id]
+    """The message in words, with the same content whatever the channel."""
+    delivery, contact = batch.delivery, batch.contacts[message.person_id]
     meetings = _meetings(message.person_id, batch, now) if message.template is Template.KICKOFF else {}
     rendered = render(message.template, _facts(contact, batch, settings, meetings))
-    email = EmailMessage(policy=policy.SMTP)
-    email["Message-ID"] = message.message_id
-    email["From"] = settings.mail_from
-    email["To"] = _address(contact)
-    email["Subject"] = rendered.subject
-    email["Date"] = format_datetime(now)
-    email["Auto-Submitted"] = "auto-generated"
-    email["Upward-Scope"] = str(announcement.scope_id)
-    repeat = f"-{announcement.occurrence}" if announcement.occurrence > 1 else ""
-    email["Upward-Template"] = f"{message.template.value}{repeat}"
-    email.set_content(rendered.text)
-    email.add_alternative(rendered.html, subtype="html")
-    if meetings:
-        sender = parseaddr(settings.mail_from)[1]
-        file = calendar_file(list(meetings.values()), sender, settings.mail_domain, batch.delivery.announced_at)
-        email.add_attachment(
-            file.decode(), subtype="calendar", params={"method": "PUBLISH"}, filename="first-meeting.ics"
-        )
-    return Composed(email, contact.email)
+    return Composed(
+        message_id=message.message_id,
+        announcement=delivery.announcement,
+        announced_at=delivery.announced_at,
+        composed_at=now,
+        contact=contact,
+        rendered=rendered,
+        meetings=tuple(meetings.values()),
+    )
 
 
 def _facts(
@@ -118,10 +116,3 @@ def _meetings(reader_id: UUID, batch: BatchFacts, now: datetime) -> dict[UUID, M
             description=f"Mentor: {names[0]}\nMentee: {names[1]}\nA proposal: move it to a time that suits you both.",
         )
     return meetings
-
-
-def _address(contact: Contact) -> Address:
-    try:
-        return Address(display_name=one_line(SPECIALS.sub(" ", contact.name)), addr_spec=contact.email)
-    except (ValueError, IndexError, MessageError):
-        raise RefusedForGood("invalid_address") from None

@@ -12,8 +12,8 @@ another id. Cancelling does not open it: the message in flight is finished first
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Coroutine, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from enum import Enum
 from time import monotonic
@@ -25,10 +25,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
 
 from services.notifications import store
+from services.notifications.channels.registry import TRANSPORTS
+from services.notifications.channels.transport import ChannelAway, ConnectionLost, PutOff, RefusedForGood, Transport
 from services.notifications.composing import compose
 from services.notifications.facts import BatchFacts, DeliveryFacts, read_batch_facts, read_delivery_facts
-from services.notifications.mail_server import ConnectionLost, MailServer, MailServerAway, PutOff, RefusedForGood
-from services.notifications.rules.messages import LONGEST_WAIT, ClaimedMessage, DueMessage, pause_after
+from services.notifications.rules.messages import LONGEST_WAIT, Channel, ClaimedMessage, DueMessage, pause_after
 from services.notifications.rules.sending_hours import earliest_for
 from shared.config import Settings
 from shared.contracts.notifications import DeliverMessages, Delivery
@@ -66,7 +67,7 @@ class DeliveryRun:
     async def deliver(self) -> Delivery:
         """Sends what is due for at most `WORK_SECONDS` and tells where the announcement stands.
 
-        Raises MailServerAway when the server cannot be reached; nothing is lost by that."""
+        Raises ChannelAway when a channel cannot be reached, such as the mail server; nothing is lost by that."""
         async with _heartbeats():
             facts: DeliveryFacts | None = None
             while self._may_go_on() and (due := await self._read_due()):
@@ -91,17 +92,22 @@ class DeliveryRun:
         return monotonic() < self._stop_at and not stopping
 
     async def _deliver_batch(self, batch: BatchFacts, due: list[DueMessage]) -> bool:
-        """Over one connection. False when every message is in other hands."""
+        """Over one connection a channel. False when every message is in other hands. A channel that is away ends the
+        batch: messages for other channels wait with it."""
         progress = False
-        async with MailServer(self._settings) as server:
+        async with AsyncExitStack() as stack:
+            transports = {
+                channel: await stack.enter_async_context(transport(self._settings))
+                for channel, transport in TRANSPORTS.items()
+            }
             for message in due:
                 if not self._may_go_on():
                     return True
-                handled = await _finished(self._deliver_one(server, batch, message.id))
+                handled = await _finished(self._deliver_one(transports, batch, message.id))
                 progress = progress or handled is Handled.DONE
         return progress
 
-    async def _deliver_one(self, server: MailServer, batch: BatchFacts, id: UUID) -> Handled:
+    async def _deliver_one(self, transports: Mapping[Channel, Transport], batch: BatchFacts, id: UUID) -> Handled:
         now = datetime.now(UTC)
         failure: Exception | None = None
         async with self._database.transaction() as session:
@@ -116,16 +122,16 @@ class DeliveryRun:
                 return Handled.DONE
             try:
                 composed = compose(message, batch, self._settings, now)
-                await server.send(composed.email, composed.recipient)
+                await transports[message.channel].send(composed)
             except RefusedForGood as refusal:
                 log.info("message.failed", message_id=str(message.id), code=refusal.code)
                 await store.mark_failed(session, message, refusal.code)
             except PutOff:
                 await self._postpone(session, message, batch, now)
-            except MailServerAway:
+            except ChannelAway:
                 raise
             except Exception as error:  # a broken connection, or what this message alone brings out
-                failure = MailServerAway("connection_lost") if isinstance(error, ConnectionLost) else error
+                failure = error.away if isinstance(error, ConnectionLost) else error
                 if now - batch.delivery.announced_at > LONGEST_WAIT:
                     await store.mark_failed(session, message, "undeliverable")
                 else:

@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import ForeignKey, Index, UniqueConstraint, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from services.notifications.rules.messages import CHANNEL, MessageState
+from services.notifications.rules.messages import Channel, MessageState
 from shared.database import Base
 
 
@@ -54,7 +54,7 @@ class MessageRow(Base):
     person_id: Mapped[UUID]
     template: Mapped[str]
     occurrence: Mapped[int]
-    channel: Mapped[str] = mapped_column(server_default=CHANNEL)
+    channel: Mapped[str] = mapped_column(server_default=Channel.EMAIL)
     state: Mapped[str] = mapped_column(server_default=MessageState.WAITING)
     message_id: Mapped[str]
     """The Message-ID header."""

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from services.notifications import store
 from services.notifications.audience import read_audience, read_brief, read_contacts
-from services.notifications.rules.messages import NewMessage
+from services.notifications.rules.messages import NewMessage, channel_for
 from services.notifications.rules.sending_hours import earliest_for
 from shared.contracts.notifications import Audience, MessagesPrepared, PrepareMessages
 from shared.database import Database
@@ -24,7 +24,10 @@ async def prepare_page(
         # A sponsor who has left is as good as none.
         contacts = await read_contacts(internal, organization_id, brief.coordinator_ids)
     now = datetime.now(UTC)
-    messages = [NewMessage(person_id, earliest_for(contact, brief, now)) for person_id, contact in contacts.items()]
+    messages = [
+        NewMessage(person_id, channel_for(contact), earliest_for(contact, brief, now))
+        for person_id, contact in contacts.items()
+    ]
     async with database.transaction() as session:
         await store.save_announcement(session, announcement)
         await store.add_messages(session, announcement, messages, mail_domain)

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.notifications.models import AnnouncementRow, MessageRow
 from services.notifications.resources import FailedMessage, MessageCount
 from services.notifications.rules.messages import (
+    Channel,
     ClaimedMessage,
     DueMessage,
     MessageState,
@@ -52,6 +53,7 @@ async def add_messages(
             "scope_id": announcement.scope_id,
             "person_id": message.person_id,
             "template": announcement.template,
+            "channel": message.channel,
             "occurrence": announcement.occurrence,
             "message_id": message_id(announcement, message.person_id, mail_domain),
             "due_at": message.due_at,
@@ -122,6 +124,7 @@ async def claim(session: AsyncSession, organization_id: UUID, id: UUID, now: dat
         cycle_id=row.cycle_id,
         person_id=row.person_id,
         template=Template(row.template),
+        channel=Channel(row.channel),
         message_id=row.message_id,
         deferrals=row.deferrals,
     )

@@ -57,10 +57,10 @@ HANDS_ON = {
     "services.matching.pairs.acceptance",
     "services.matching.runs",
     "services.notifications.audience",
+    "services.notifications.channels",
     "services.notifications.composing",
     "services.notifications.delivery",
     "services.notifications.facts",
-    "services.notifications.mail_server",
     "services.notifications.preparing",
     "services.programs.schedules",
 }

@@ -9,27 +9,34 @@ from enum import StrEnum
 from typing import NamedTuple
 from uuid import UUID, uuid5
 
+from shared.contracts.intake import Contact
 from shared.contracts.notifications import Announcement, Template
 
-CHANNEL = "email"
 MOST_DEFERRALS = 12
 FIRST_PAUSE = timedelta(minutes=1)
 LONGEST_PAUSE = timedelta(hours=1)
 LONGEST_WAIT = timedelta(days=5)
 
 
+class Channel(StrEnum):
+    """A way to a person. `channels/registry.py` says how each takes messages."""
+
+    EMAIL = "email"
+
+
 class MessageState(StrEnum):
     WAITING = "waiting"
     SENT = "sent"
-    """The mail server has taken it."""
+    """Its channel has taken it: the mail server has answered 250."""
     FAILED = "failed"
-    """The mail server refused it for good."""
+    """Its channel refused it for good, or put it off too often."""
     DROPPED = "dropped"
     """Not sent, as it lost its point: the round is over, the person has answered or left, the endpoint is gone."""
 
 
 class NewMessage(NamedTuple):
     person_id: UUID
+    channel: Channel
     due_at: datetime
 
 
@@ -46,6 +53,7 @@ class ClaimedMessage(NamedTuple):
     cycle_id: UUID | None
     person_id: UUID
     template: Template
+    channel: Channel
     message_id: str
     deferrals: int
 
@@ -53,6 +61,11 @@ class ClaimedMessage(NamedTuple):
 class StoredAnnouncement(NamedTuple):
     announcement: Announcement
     created_at: datetime
+
+
+def channel_for(contact: Contact) -> Channel:
+    """The one channel by which this person gets a message. Everybody has an e-mail address."""
+    return Channel.EMAIL
 
 
 def message_uuid(announcement: Announcement, person_id: UUID) -> UUID:

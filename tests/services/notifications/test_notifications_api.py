@@ -8,7 +8,7 @@ import pytest
 from fastapi import FastAPI
 
 from services.notifications import main, store
-from services.notifications.rules.messages import NewMessage
+from services.notifications.rules.messages import Channel, NewMessage
 from shared.auth import Role
 from shared.contracts.notifications import Announcement, Audience, Template
 from shared.database import Database
@@ -29,7 +29,7 @@ async def store_messages(db: Database, organization_id: UUID, *, failed: int, wa
     now = datetime.now(UTC)
     async with db.transaction() as session:
         await store.save_announcement(session, announcement)
-        messages = [NewMessage(uuid4(), now) for _ in range(failed + waiting)]
+        messages = [NewMessage(uuid4(), Channel.EMAIL, now) for _ in range(failed + waiting)]
         await store.add_messages(session, announcement, messages, "upward.example")
         for due in await store.read_due(session, organization_id, announcement.id, now, failed):
             message = await store.claim(session, organization_id, due.id, now)

@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from services.notifications import composing, delivery, store
 from services.notifications.activities import Activities
-from services.notifications.mail_server import MailServerAway
+from services.notifications.channels.mail_server import MailServerAway
 from services.notifications.rules.messages import ClaimedMessage
 from shared.contracts.notifications import Delivery
 from shared.contracts.programs import Calendar, SendingHours

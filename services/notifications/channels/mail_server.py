@@ -1,4 +1,4 @@
-"""One connection to the mail server, and what its answers mean.
+"""One connection to the mail server, and the meaning of its answers.
 
 Reply codes (RFC 5321, 4.2.1): 5xx about a recipient or a message refuses it for good, 4xx puts it off. Some codes speak
 of the server or of our access to it, whoever the recipient is; those mean that the server is away for us, and waiting
@@ -7,40 +7,22 @@ is right. 421 closes the connection. Failures carry codes only: server texts quo
 
 from email.message import EmailMessage
 from email.utils import parseaddr
-from types import TracebackType
-from typing import Self
 
 import aiosmtplib
 
+from services.notifications.channels.transport import ChannelAway, ConnectionLost, PutOff, RefusedForGood
 from shared.config import Settings
 
 CLOSING = 421
 ABOUT_THE_SERVER = frozenset({502, 503, 530, 534, 535, 538})
 
 
-class RefusedForGood(Exception):
-    """This message will never be taken."""
-
-    def __init__(self, code: str) -> None:
-        super().__init__(code)
-        self.code = code
-
-
-class PutOff(Exception):
-    """The server wants to be asked again later about this message (greylisting, a full mailbox)."""
-
-
-class ConnectionLost(Exception):
-    """The connection broke over this message, twice where it had worked before. Whether the message was taken is not
-    known."""
-
-
-class MailServerAway(Exception):
-    """Nothing can be sent now; no message is to blame."""
+class MailServerAway(ChannelAway):
+    """No e-mail can be sent now, whoever it is for."""
 
 
 class MailServer:
-    """An async context manager; connects at the first message and once more when an old connection breaks."""
+    """Connects at the first message, and once more when an old connection breaks."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -48,10 +30,8 @@ class MailServer:
         self._smtp: aiosmtplib.SMTP | None = None
         self._proven = False
 
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, kind: type[BaseException] | None, error: object, trace: TracebackType | None) -> None:
+    async def close(self) -> None:
+        """Takes leave of the server, if there is a connection."""
         if self._smtp is not None and self._smtp.is_connected:
             try:
                 await self._smtp.quit(timeout=5)
@@ -122,4 +102,4 @@ def _explain(error: Exception) -> None:
             raise PutOff from None
     elif isinstance(error, ValueError):
         raise RefusedForGood("invalid_address") from None
-    raise ConnectionLost from None
+    raise ConnectionLost(MailServerAway("connection_lost")) from None

@@ -1,0 +1,12 @@
+"""The table of channels: how each takes messages."""
+
+from collections.abc import Callable
+
+from services.notifications.channels.email import Email
+from services.notifications.channels.transport import Transport
+from services.notifications.rules.messages import Channel
+from shared.config import Settings
+
+TRANSPORTS: dict[Channel, Callable[[Settings], Transport]] = {
+    Channel.EMAIL: Email,
+}

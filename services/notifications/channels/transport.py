@@ -1,0 +1,50 @@
+"""What a channel does for a delivery: it takes messages one by one, and says why when it does not take one.
+
+Failures carry codes only, as a server's own texts quote addresses.
+"""
+
+from abc import ABC, abstractmethod
+from types import TracebackType
+from typing import Self
+
+from services.notifications.composing import Composed
+
+
+class RefusedForGood(Exception):
+    """The channel will never take this message."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+class PutOff(Exception):
+    """The channel wants to be asked again later about this message, as for greylisting or a full mailbox."""
+
+
+class ChannelAway(Exception):
+    """The channel takes no messages now, whoever they are for; the text is a code."""
+
+
+class ConnectionLost(Exception):
+    """The connection broke over this message, twice where it had worked before. Whether the message was taken is not
+    known. `away` is what the delivery ends with."""
+
+    def __init__(self, away: ChannelAway) -> None:
+        super().__init__(str(away))
+        self.away = away
+
+
+class Transport(ABC):
+    """One channel's way out for one batch of messages: an async context manager that connects at its first message."""
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    @abstractmethod
+    async def __aexit__(self, kind: type[BaseException] | None, error: object, trace: TracebackType | None) -> None: ...
+
+    @abstractmethod
+    async def send(self, message: Composed) -> None:
+        """Returns once the channel has taken the message. Raises RefusedForGood, PutOff, ConnectionLost,
+        ChannelAway."""
