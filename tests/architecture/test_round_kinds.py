@@ -4,6 +4,7 @@ import importlib
 import typing
 
 import pytest
+from fastapi.routing import iter_route_contexts
 
 from bench.answers import ANSWERS
 from services.console.forms.registry import QUESTIONNAIRES, questionnaire_of
@@ -16,8 +17,8 @@ from shared.contracts.notifications import Template
 from shared.contracts.round_kinds import DECLARATIONS, RoundKindUnknown, declaration_of, declare
 from shared.contracts.rounds import RoundActivities, RoundKind
 from tests.architecture.documents import table_rows
-from tests.pulse import DECLARATION, PULSE, declared_pulse
-from upward.composition import ACTIVITIES, ROUND_KINDS
+from tests.trial_round import DECLARATION, TRIAL, declared_trial
+from upward.composition import ACTIVITIES, ROUND_KINDS, ROUTERS
 from upward.round_kinds import RoundKindsIncomplete, check_round_kinds
 from workflows.options import OPTIONS
 
@@ -48,6 +49,14 @@ def test_an_owner_has_the_activities_of_rounds(owner: Service) -> None:
     assert issubclass(typing.get_type_hints(main.create_activities)["return"], RoundActivities)
 
 
+@pytest.mark.parametrize("kind", RoundKind)
+def test_an_owner_serves_the_form_and_takes_the_answer_where_the_declaration_says(kind: RoundKind) -> None:
+    declared = declaration_of(kind)
+    served = {str(found.path) for found in iter_route_contexts(ROUTERS[declared.owner].routes)}
+    place = f"/internal/{declared.owner}{declared.path}/{{round_id}}"
+    assert {f"{place}/forms/{{person_id}}", f"{place}/answers/{{person_id}}"} <= served
+
+
 @pytest.mark.parametrize("template", Template)
 def test_a_message_has_a_text_with_a_subject_and_a_page(template: Template) -> None:
     assert missing_texts(template) == []
@@ -70,19 +79,19 @@ def test_a_kind_that_nobody_declared_is_refused() -> None:
 def test_a_kind_is_declared_once_and_shares_no_message() -> None:
     with pytest.raises(ValueError, match="survey is declared twice"):
         declare(declaration_of(RoundKind.SURVEY))
-    with pytest.raises(ValueError, match="pulse and survey both send survey_reminder"):
+    with pytest.raises(ValueError, match="trial and survey both send survey_reminder"):
         declare(DECLARATION.model_copy(update={"reminder": Template.SURVEY_REMINDER}))
-    assert PULSE not in DECLARATIONS
+    assert TRIAL not in DECLARATIONS
 
 
 def test_a_new_kind_that_is_whole_may_start() -> None:
-    with declared_pulse():
+    with declared_trial():
         check_round_kinds()
-    assert PULSE not in DECLARATIONS
+    assert TRIAL not in DECLARATIONS
 
 
 class UntitledPage(SurveyPage):
-    kind = PULSE
+    kind = TRIAL
     title = ""
     template = "nowhere.html"
 
@@ -90,30 +99,30 @@ class UntitledPage(SurveyPage):
 def test_nothing_starts_while_a_kind_lacks_a_part_and_the_error_names_every_part(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setitem(DECLARATIONS, PULSE, DECLARATION)
+    monkeypatch.setitem(DECLARATIONS, TRIAL, DECLARATION)
     with pytest.raises(RoundKindsIncomplete) as caught:
         check_round_kinds()
     for part in (
-        "pulse is not among the ROUND_KINDS of its owner, feedback",
-        "pulse has no text services/notifications/templates/pulse_invitation.txt.j2",
-        "pulse has no text services/notifications/templates/pulse_reminder.html.j2",
-        "pulse has no page registered in services/console/forms/registry.py",
+        "trial is not among the ROUND_KINDS of its owner, feedback",
+        "trial has no text services/notifications/templates/trial_invitation.txt.j2",
+        "trial has no text services/notifications/templates/trial_reminder.html.j2",
+        "trial has no page registered in services/console/forms/registry.py",
         "CONTRIBUTING.md",
     ):
         assert part in str(caught.value)
-    monkeypatch.setitem(QUESTIONNAIRES, PULSE, UntitledPage())
-    with pytest.raises(RoundKindsIncomplete, match=r"pulse has no title on pages; pulse has no page .*nowhere\.html"):
+    monkeypatch.setitem(QUESTIONNAIRES, TRIAL, UntitledPage())
+    with pytest.raises(RoundKindsIncomplete, match=r"trial has no title on pages; trial has no page .*nowhere\.html"):
         check_round_kinds()
 
 
 def test_nothing_starts_while_something_is_registered_for_a_kind_that_nobody_declared(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setitem(QUESTIONNAIRES, PULSE, UntitledPage())
-    monkeypatch.setitem(ANSWER_TABLES, PULSE, ANSWER_TABLES[RoundKind.SURVEY])
+    monkeypatch.setitem(QUESTIONNAIRES, TRIAL, UntitledPage())
+    monkeypatch.setitem(ANSWER_TABLES, TRIAL, ANSWER_TABLES[RoundKind.SURVEY])
     with pytest.raises(
         RoundKindsIncomplete,
-        match="page for pulse, which is not declared; feedback owns pulse, which is not declared",
+        match="page for trial, which is not declared; feedback owns trial, which is not declared",
     ):
         check_round_kinds()
 

@@ -22,21 +22,21 @@ from shared.http.application import create_application
 from shared.rounds.models import Round
 from shared.rounds.store import read_rounds
 from tests.console_fakes import FakeServices, token_of
-from tests.pulse import DECLARATION, declared_pulse
 from tests.services.conftest import client_of
 from tests.services.feedback_cycle import FeedbackCycle
+from tests.trial_round import DECLARATION, declared_trial
 
 
 @pytest.fixture
-def pulse() -> Iterator[RoundKind]:
-    with declared_pulse() as kind:
+def trial() -> Iterator[RoundKind]:
+    with declared_trial() as kind:
         yield kind
 
 
 @pytest.fixture
-def fakes(pulse: RoundKind) -> FakeServices:
+def fakes(trial: RoundKind) -> FakeServices:
     fakes = FakeServices()
-    fakes.asked[pulse] = (fakes.survey_form, SurveyAnswer)
+    fakes.asked[trial] = (fakes.survey_form, SurveyAnswer)
     return fakes
 
 
@@ -52,11 +52,11 @@ def cycle(db: Database, settings: Settings, organization_id: UUID) -> FeedbackCy
 
 
 async def test_its_page_is_shown_and_its_answer_goes_to_its_owner(
-    client: httpx.AsyncClient, fakes: FakeServices, pulse: RoundKind
+    client: httpx.AsyncClient, fakes: FakeServices, trial: RoundKind
 ) -> None:
-    path, pair = f"/p/{token_of(pulse)}", fakes.pair_id
+    path, pair = f"/p/{token_of(trial)}", fakes.pair_id
     shown = await client.get(path)
-    assert (shown.status_code, "<title>Pulse" in shown.text) == (200, True)
+    assert (shown.status_code, "<title>Trial" in shown.text) == (200, True)
     typed = {f"usefulness_{pair}": "5", f"would_repeat_{pair}": "yes", f"comment_{pair}": "Thanks"}
     sent = await client.post(path, data=typed)
     assert (sent.status_code, sent.headers["location"]) == (303, f"{path}/done")
@@ -64,10 +64,10 @@ async def test_its_page_is_shown_and_its_answer_goes_to_its_owner(
         SurveyAnswer(entries=(SurveyEntry(pair_id=pair, usefulness=5, would_repeat=True, comment="Thanks"),))
     ]
     assert "You may change your answer until" in (await client.get(f"{path}/done")).text
-    assert fakes.calls.count("answer pulse") == 1
+    assert fakes.calls.count("answer trial") == 1
 
 
-def test_its_two_messages_have_texts_and_its_rounds_a_title(pulse: RoundKind) -> None:
+def test_its_two_messages_have_texts_and_its_rounds_a_title(trial: RoundKind) -> None:
     facts = Facts(
         given_name="Ann",
         program_name="Upward",
@@ -80,30 +80,30 @@ def test_its_two_messages_have_texts_and_its_rounds_a_title(pulse: RoundKind) ->
     )
     for template in (DECLARATION.invitation, DECLARATION.reminder):
         rendered = render(template, facts)
-        assert rendered.subject == "A quick pulse in Upward"
+        assert rendered.subject == "A quick trial in Upward"
         assert "https://up.example/p/secret" in rendered.text
         assert 'href="https://up.example/p/secret"' in rendered.html
-    assert round_title(pulse) == "Pulse"
+    assert round_title(trial) == "Trial"
 
 
 async def test_its_owner_opens_asks_and_closes_and_its_events_are_of_the_catalogue(
-    cycle: FeedbackCycle, pulse: RoundKind
+    cycle: FeedbackCycle, trial: RoundKind
 ) -> None:
     pair = cycle.pairs[0]
-    round_id = await cycle.open(kind=pulse)
+    round_id = await cycle.open(kind=trial)
     async with cycle.db.transaction() as session:
-        number, questions = await read_questions(session, cycle.organization_id, round_id, pulse, pair.mentee_id)
+        number, questions = await read_questions(session, cycle.organization_id, round_id, trial, pair.mentee_id)
         [counted] = await read_rounds(session, cycle.organization_id, cycle.cycle_id)
     assert (number, [(one.pair_id, one.side, one.answered) for one in questions]) == (
         1,
         [(pair.id, Side.MENTEE, False)],
     )
-    assert (counted.kind, counted.recipients) == (pulse, 2)
+    assert (counted.kind, counted.recipients) == (trial, 2)
     await cycle.close(round_id)
     told = [CATALOGUE[event.type].model_validate(event.data) for event in await cycle.events()]
     assert [(found.type, found.model_dump(mode="json")["kind"]) for found in told] == [
-        ("round.opened", "pulse"),
-        ("round.closed", "pulse"),
+        ("round.opened", "trial"),
+        ("round.closed", "trial"),
     ]
 
 

@@ -9,37 +9,37 @@ from shared.contracts.notifications import Audience
 from shared.contracts.programs import RoundPlan
 from shared.contracts.rounds import CloseReason, RoundKind
 from tests.fakes import DAY
-from tests.pulse import DECLARATION, declared_pulse
+from tests.trial_round import DECLARATION, declared_trial
 from tests.workflows.conftest import World
 from workflows.round import RoundRequest, RoundWorkflow
 
 
 @pytest.fixture
-def pulse() -> Iterator[RoundKind]:
-    with declared_pulse() as kind:
+def trial() -> Iterator[RoundKind]:
+    with declared_trial() as kind:
         yield kind
 
 
-async def test_a_round_of_a_new_kind_is_opened_announced_reminded_and_closed(pulse: RoundKind, world: World) -> None:
+async def test_a_round_of_a_new_kind_is_opened_announced_reminded_and_closed(trial: RoundKind, world: World) -> None:
     request = RoundRequest(
         organization_id=world.ledger.organization_id,
         cycle_id=world.ledger.cycle_id,
-        kind=pulse,
+        kind=trial,
         number=1,
         plan=RoundPlan(length=5 * DAY, reminders=(2 * DAY,)),
     )
     await world.execute(RoundWorkflow.run, request, f"round-{uuid4()}")
     [opened], [closed] = world.ledger.opened, world.ledger.closed
-    assert (opened.kind, closed.round_id, closed.reason) == (pulse, opened.round_id, CloseReason.DEADLINE)
+    assert (opened.kind, closed.round_id, closed.reason) == (trial, opened.round_id, CloseReason.DEADLINE)
     assert world.ledger.templates() == [DECLARATION.invitation, DECLARATION.reminder]
-    assert {(found.round_kind, found.audience) for found in world.ledger.announced} == {(pulse, Audience.ROUND)}
+    assert {(found.round_kind, found.audience) for found in world.ledger.announced} == {(trial, Audience.ROUND)}
 
 
-async def test_everybody_answers_early_in_a_round_of_a_new_kind(pulse: RoundKind, world: World) -> None:
+async def test_everybody_answers_early_in_a_round_of_a_new_kind(trial: RoundKind, world: World) -> None:
     request = RoundRequest(
         organization_id=world.ledger.organization_id,
         cycle_id=world.ledger.cycle_id,
-        kind=pulse,
+        kind=trial,
         number=1,
         plan=RoundPlan(length=5 * DAY),
     )
@@ -48,6 +48,6 @@ async def test_everybody_answers_early_in_a_round_of_a_new_kind(pulse: RoundKind
     async def everyone_answers() -> None:
         await round_.signal("everyone_answered")
 
-    world.ledger.at_open[pulse, 1] = everyone_answers
+    world.ledger.at_open[trial, 1] = everyone_answers
     await world.execute(RoundWorkflow.run, request, round_.id)
     assert [closed.reason for closed in world.ledger.closed] == [CloseReason.ANSWERED]

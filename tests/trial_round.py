@@ -1,4 +1,4 @@
-"""A kind of round that only tests know, a pulse in the middle of a cycle, added as CONTRIBUTING.md tells."""
+"""A kind of round that only tests know, in the middle of a cycle, added as CONTRIBUTING.md tells."""
 
 import contextlib
 from collections.abc import Iterator
@@ -16,16 +16,16 @@ from shared.contracts.notifications import Template
 from shared.contracts.round_kinds import DECLARATIONS, RoundKindDeclaration, declare
 from shared.contracts.rounds import RoundKind
 
-PULSE = RoundKind.add("pulse")
+TRIAL = RoundKind.add("trial")
 DECLARATION = RoundKindDeclaration(
-    kind=PULSE,
+    kind=TRIAL,
     owner=Service.FEEDBACK,
-    path="/pulses",
-    invitation=Template.add("pulse_invitation"),
-    reminder=Template.add("pulse_reminder"),
+    path="/trials",
+    invitation=Template.add("trial_invitation"),
+    reminder=Template.add("trial_reminder"),
 )
 TEXT = """{% extends "base.txt.j2" %}
-{% block subject %}A quick pulse in {{ program_name }}{% endblock %}
+{% block subject %}A quick trial in {{ program_name }}{% endblock %}
 {% block body %}
 Half of the time is over. Tell us how it goes: {{ link }}
 {% endblock %}
@@ -40,30 +40,30 @@ MESSAGES = {
 }
 
 
-class PulsePage(SurveyPage):
+class TrialPage(SurveyPage):
     """The survey's questions, in the middle of a cycle."""
 
-    kind = PULSE
-    title = "Pulse"
-    template = "pulse.html"
+    kind = TRIAL
+    title = "Trial"
+    template = "trial.html"
 
 
-PAGE = {"pulse.html": '{% extends "survey.html" %}\n{% block title %}Pulse{% endblock %}\n'}
+PAGE = {"trial.html": '{% extends "survey.html" %}\n{% block title %}Trial{% endblock %}\n'}
 
 
 @contextlib.contextmanager
-def declared_pulse() -> Iterator[RoundKind]:
-    """While it lasts, Upward knows rounds of the kind `pulse`."""
+def declared_trial() -> Iterator[RoundKind]:
+    """While it lasts, Upward knows rounds of the kind `trial`."""
     with contextlib.ExitStack() as undone:
         declare(DECLARATION)
-        undone.callback(DECLARATIONS.pop, PULSE)
-        ANSWER_TABLES[PULSE] = SurveyResponse
-        undone.callback(ANSWER_TABLES.pop, PULSE)
-        registry.register(PulsePage())
-        undone.callback(registry.QUESTIONNAIRES.pop, PULSE)
+        undone.callback(DECLARATIONS.pop, TRIAL)
+        ANSWER_TABLES[TRIAL] = SurveyResponse
+        undone.callback(ANSWER_TABLES.pop, TRIAL)
+        registry.register(TrialPage())
+        undone.callback(registry.QUESTIONNAIRES.pop, TRIAL)
         undone.enter_context(_more_files(rendering.ENVIRONMENT, MESSAGES))
         undone.enter_context(_more_files(pages.ENVIRONMENT, PAGE))
-        yield PULSE
+        yield TRIAL
 
 
 @contextlib.contextmanager
