@@ -1,6 +1,6 @@
 """How long matching takes: `python bench/matching.py --sizes 500,2000,10000 --json [--peer mentor-match]`.
 
-For each size, as many mentors as mentees. `upward_s` is the whole of `services.matching.engine.computation.compute`:
+For each size, as many mentors as mentees. `upward_s` is the whole of `services.matching.runs.solving.solve_here`:
 eligibility, scoring, the exact assignment with its proof, and reasons for all pairs. `scipy_s` is the time of
 `scipy.optimize.linear_sum_assignment` alone, given the finished matrix of the same scores. Each runs in a process of
 its own, one after the other, three times (once from 5,000 on); the medians are compared. `peak_rss_mb` is the highest
@@ -29,11 +29,11 @@ LARGE = 5000
 
 def run_upward(size: int) -> dict[str, Any]:
     from bench.pools import make_inputs
-    from services.matching.engine.computation import compute
+    from services.matching.runs.solving import solve_here
 
     inputs = make_inputs(size)
     begun = time.perf_counter()
-    result = compute(inputs)
+    result = solve_here(inputs)
     seconds = time.perf_counter() - begun
     return {
         "seconds": seconds,
@@ -49,7 +49,7 @@ def run_scipy(size: int) -> dict[str, Any]:
     from scipy.optimize import linear_sum_assignment
 
     from bench.pools import make_inputs
-    from services.matching.engine.computation import participants, rules_of
+    from services.matching.engine.inputs import participants, rules_of
     from services.matching.engine.rules.pool import Pool
     from services.matching.engine.solver.grid import Grid
 

@@ -7,7 +7,7 @@ here is what a mentor teaches best and a mentee wants most.
 import time
 from typing import Any
 
-from services.matching.engine.computation import Inputs
+from services.matching.engine.inputs import Inputs
 from shared.contracts.intake import EnrolmentRole, PoolPerson
 
 

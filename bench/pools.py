@@ -7,7 +7,7 @@ from uuid import UUID
 
 import numpy as np
 
-from services.matching.engine.computation import Inputs, canonical
+from services.matching.engine.inputs import Inputs, canonical
 from shared.contracts.intake import EnrolmentRole, MeetingWindow, PoolPerson, TeachingLevel
 from shared.contracts.programs import Direction, MatchingPolicy, Weights
 

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
-from services.matching.engine.computation import Inputs
+from services.matching.engine.inputs import Inputs
 from services.matching.engine.reasons import Origin
 from services.matching.engine.rules.eligibility import Constraint
 from services.matching.engine.steering import Steering

@@ -7,10 +7,10 @@ import pytest
 from pydantic import BaseModel
 
 from services.matching.resources import MatchRunDetail, MatchRunInputs
-from services.matching.runs.counterfactual import Counterfactual
-from services.matching.runs.preview import Preview
-from services.matching.runs.replay import Replay
-from services.matching.runs.steering_rules import SteeringRequest
+from services.matching.runs.rules.counterfactual import Counterfactual
+from services.matching.runs.rules.preview import Preview
+from services.matching.runs.rules.replay import Replay
+from services.matching.runs.rules.steering_rules import SteeringRequest
 from shared.contracts.programs import MatchingPolicy
 from shared.http.problems import Problem
 from tests.architecture.documents import TEXTS

@@ -112,9 +112,11 @@ POINTS: dict[str, KillPoint] = {
     ),
     "matches_stored": KillPoint("services.matching.runs.store.runs:store_run", Moment.COMMITTED),
     "approval_committed_response_unsent": KillPoint(
-        "services.matching.runs.store.approval:approve_run", Moment.COMMITTED
+        "services.matching.runs.store.decisions:approve_run", Moment.COMMITTED
     ),
-    "decision_committed_response_unsent": KillPoint("services.matching.pairs.store.offers:answer", Moment.COMMITTED),
+    "decision_committed_response_unsent": KillPoint(
+        "services.matching.pairs.answers:record_decisions", Moment.COMMITTED
+    ),
     "active_stage_recorded": KillPoint(
         "services.programs.store.cycles:record_stage", Moment.COMMITTED, _stage(Stage.ACTIVE)
     ),

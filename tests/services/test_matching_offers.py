@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from services.matching import main
 from services.matching.pairs.store import pairs as pairs_store
 from services.matching.resources import PairView
-from services.matching.runs.store import approval
+from services.matching.runs.store import decisions
 from shared.config import Settings
 from shared.contracts.matching import ConcludeOffers, ConcludePairs, PairState
 from shared.contracts.rounds import CloseReason, CloseRound, OpenRound, RoundKind, RoundOpened, round_id_for
@@ -35,7 +35,7 @@ class Offers:
     async def approve(self, attempt: int = 1) -> None:
         made = await self.matching.propose(attempt)
         async with self.matching.db.transaction() as session:
-            await approval.approve_run(session, self.matching.organization_id, made.match_run_id, "key")
+            await decisions.approve_run(session, self.matching.organization_id, made.match_run_id, "key")
 
     async def open(self, number: int = 1) -> RoundOpened:
         return await self.matching.activities.open_round(

@@ -11,7 +11,7 @@ from fastapi import FastAPI
 
 from services.matching import main
 from services.matching.models import Pair
-from services.matching.runs.store import approval, reading
+from services.matching.runs.store import decisions, reading
 from shared.auth import Role
 from shared.config import Settings
 from shared.contracts.matching import ConcludePairs, PairState
@@ -38,7 +38,7 @@ async def matching(db: Database, settings: Settings, organization_id: UUID) -> M
     found = Matching(db, settings, organization_id, [*mentors(4), *mentees(3)])
     made = await found.propose()
     async with db.transaction() as session:
-        await approval.approve_run(session, organization_id, made.match_run_id, "key")
+        await decisions.approve_run(session, organization_id, made.match_run_id, "key")
         run = await reading.read_run(session, organization_id, made.match_run_id)
         for view in run.pairs:
             pair = await session.get_one(Pair, view.id)

@@ -8,7 +8,7 @@ import pytest
 from fastapi import FastAPI
 
 from services.matching import main
-from services.matching.engine.computation import CODE_VERSION
+from services.matching.engine.inputs import CODE_VERSION
 from services.matching.models import MatchRun, Pair, UnmatchedPerson
 from shared.auth import Role
 from shared.config import Settings

@@ -12,12 +12,12 @@ from sqlalchemy import delete
 
 from services.matching.engine.steering import Steering
 from services.matching.models import MatchRun, Pair, UnmatchedPerson
-from services.matching.pairs.store import offers
+from services.matching.pairs import answers
 from services.matching.pairs.store import pairs as pairs_store
 from services.matching.resources import PairView
 from services.matching.runs import revising
 from services.matching.runs.proposing import PoolKeepsChanging
-from services.matching.runs.store import approval, reading
+from services.matching.runs.store import decisions, reading
 from shared.auth import Caller, Role
 from shared.config import Settings
 from shared.contracts.matching import (
@@ -49,7 +49,7 @@ async def matching(database: Database, settings: Settings, organization_id: UUID
 async def approve(matching: Matching, run_id: UUID) -> str:
     try:
         async with matching.db.transaction() as session:
-            return (await approval.approve_run(session, matching.organization_id, run_id, "key")).state
+            return (await decisions.approve_run(session, matching.organization_id, run_id, "key")).state
     except DomainError as error:
         return error.code
 
@@ -81,7 +81,7 @@ async def answer(matching: Matching, round_id: UUID, person_id: UUID, pair_id: U
     given = AcceptanceAnswer(decisions=(AcceptanceDecision(pair_id=pair_id, accept=accept),))
     try:
         async with matching.db.transaction() as session:
-            await offers.answer(session, matching.organization_id, round_id, person_id, given)
+            await answers.record_decisions(session, matching.organization_id, round_id, person_id, given)
     except DomainError as error:
         return error.code
     return "recorded"

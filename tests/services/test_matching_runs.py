@@ -9,11 +9,12 @@ import pytest
 from fastapi import FastAPI
 
 from services.matching import main
-from services.matching.engine.computation import Inputs, Result
+from services.matching.engine.computation import Result
+from services.matching.engine.inputs import Inputs
 from services.matching.engine.steering import Steering
 from services.matching.models import Pair
 from services.matching.runs import proposing, solving
-from services.matching.runs.store import approval, reading
+from services.matching.runs.store import decisions, reading
 from shared.auth import Role
 from shared.config import Settings
 from shared.contracts.matching import ConcludeOffers
@@ -139,7 +140,7 @@ async def test_pairs_of_earlier_cycles_do_not_meet_again(matching: Matching, db:
     made = await matching.propose()
     async with db.transaction() as session:
         run = await reading.read_run(session, matching.organization_id, made.match_run_id)
-        await approval.approve_run(session, matching.organization_id, run.id, "key")
+        await decisions.approve_run(session, matching.organization_id, run.id, "key")
         pair = await session.get_one(Pair, run.pairs[0].id)
         pair.state = "completed"
     matching.cycle_id = uuid4()
@@ -155,13 +156,13 @@ async def test_an_approval_during_the_computation_is_not_overlooked(
     real = solving.solve
     calls = 0
 
-    async def approve_meanwhile(inputs: Inputs, beat: Callable[[], None]) -> Result:
+    async def approve_meanwhile(inputs: Inputs, heartbeat: Callable[[], None]) -> Result:
         nonlocal calls
         calls += 1
         if calls == 1:
             async with db.transaction() as session:
-                await approval.approve_run(session, matching.organization_id, first.match_run_id, "key")
-        return await real(inputs, beat)
+                await decisions.approve_run(session, matching.organization_id, first.match_run_id, "key")
+        return await real(inputs, heartbeat)
 
     monkeypatch.setattr(proposing, "solve", approve_meanwhile)
     second = await matching.propose(2)

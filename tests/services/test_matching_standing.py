@@ -12,7 +12,7 @@ from services.matching.models import MatchRun, Pair
 from services.matching.resources import MatchRunDetail
 from services.matching.runs import revising
 from services.matching.runs.proposing import monday
-from services.matching.runs.store import approval
+from services.matching.runs.store import decisions
 from services.matching.runs.store.reading import read_basis
 from shared.auth import Caller, Role
 from shared.config import Settings
@@ -39,7 +39,7 @@ class Program(Matching):
         async with self.db.transaction() as session:
             await session.execute(update(MatchRun).where(MatchRun.id == made.match_run_id).values(created_at=at))
             if approve and made.pairs:
-                await approval.approve_run(session, self.organization_id, made.match_run_id, "key")
+                await decisions.approve_run(session, self.organization_id, made.match_run_id, "key")
                 await session.execute(update(MatchRun).where(MatchRun.id == made.match_run_id).values(approved_at=at))
         return made
 

@@ -8,7 +8,8 @@ import pytest
 from fastapi import FastAPI
 
 from services.matching import main
-from services.matching.engine.computation import Inputs, Result
+from services.matching.engine.computation import Result
+from services.matching.engine.inputs import Inputs
 from services.matching.models import MatchRun, Pair
 from services.matching.runs import revising, solving
 from shared.auth import Role

@@ -8,7 +8,8 @@ from uuid import UUID, uuid4
 import numpy as np
 from hypothesis import strategies as st
 
-from services.matching.engine.computation import Held, Inputs, Result, canonical, participants, rules_of
+from services.matching.engine.computation import Result
+from services.matching.engine.inputs import Held, Inputs, canonical, participants, rules_of
 from services.matching.engine.rules import eligibility, scoring
 from services.matching.engine.rules.pool import Pool
 from services.matching.engine.solver.grid import Grid

@@ -10,7 +10,8 @@ from uuid import UUID
 import pytest
 from typer.testing import CliRunner
 
-from services.matching.engine.computation import Inputs, Total, compute
+from services.matching.engine.computation import Total, compute
+from services.matching.engine.inputs import Inputs
 from services.matching.engine.rules.scoring import Preference
 from shared.contracts.programs import Direction, MatchingPolicy
 from upward.cli import app

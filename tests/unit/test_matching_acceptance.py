@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.matching.pairs.acceptance import Move, PairSettled, decide
+from services.matching.pairs.rules.acceptance import Move, PairSettled, decide
 from shared.contracts.matching import PairState, Side
 
 
@@ -12,7 +12,7 @@ def move(
     accept: bool,
     accepted: bool = False,
     other_accepted: bool = False,
-    declined_by: str | None = None,
+    declined_by: Side | None = None,
 ) -> Move:
     return decide(
         PairState(state),
@@ -41,21 +41,21 @@ def test_an_acceptance_may_be_taken_back_until_the_other_side_accepts() -> None:
 def test_the_same_answer_again_changes_nothing() -> None:
     assert move(accept=True, accepted=True) is Move.NOTHING
     assert move("active", accept=True, accepted=True) is Move.NOTHING
-    assert move("declined", accept=False, declined_by="mentor") is Move.NOTHING
+    assert move("declined", accept=False, declined_by=Side.MENTOR) is Move.NOTHING
 
 
 @pytest.mark.parametrize(
     ("state", "accept", "declined_by"),
     [
         ("active", False, None),
-        ("declined", True, "mentor"),
-        ("declined", True, "mentee"),
-        ("declined", False, "mentee"),
+        ("declined", True, Side.MENTOR),
+        ("declined", True, Side.MENTEE),
+        ("declined", False, Side.MENTEE),
         ("declined", False, None),
         ("ended", True, None),
         ("completed", False, None),
     ],
 )
-def test_a_settled_pair_takes_no_other_answer(state: str, accept: bool, declined_by: str | None) -> None:
+def test_a_settled_pair_takes_no_other_answer(state: str, accept: bool, declined_by: Side | None) -> None:
     with pytest.raises(PairSettled):
         move(state, accept=accept, declined_by=declined_by)

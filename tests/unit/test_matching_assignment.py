@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from services.matching.engine.computation import Held, Inputs, Result, compute
+from services.matching.engine.computation import Result, compute
+from services.matching.engine.inputs import Held, Inputs
 from services.matching.engine.reasons import Origin
 from services.matching.engine.rules.pool import Ints
 from services.matching.engine.solver import assignment, double_roles
@@ -202,9 +203,9 @@ def test_a_bonus_that_points_could_outweigh_is_raised(
     units = []
     solve = double_roles.solve_once_each
 
-    def watch(grid: Grid, mentors: Ints, mentees: Ints, paid: Ints, beat: Callable[[], None]) -> Solution:
+    def watch(grid: Grid, mentors: Ints, mentees: Ints, paid: Ints, heartbeat: Callable[[], None]) -> Solution:
         units.append(int(paid.max()))
-        return solve(grid, mentors, mentees, paid, beat)
+        return solve(grid, mentors, mentees, paid, heartbeat)
 
     monkeypatch.setattr(double_roles, "solve_once_each", watch)
     result = compute(inputs(chain(length), policy=only(topics=10)))

@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ortools.sat.python import cp_model
 
-from services.matching.engine.computation import Inputs, compute
+from services.matching.engine.computation import compute
+from services.matching.engine.inputs import Inputs
 from services.matching.engine.solver import assignment
 from services.matching.engine.solver.assignment import BONUS, Solution, solve
 from services.matching.engine.solver.flow import Edges, Prices, Side

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.matching.engine.computation import Held, Inputs, Result, canonical, compute
+from services.matching.engine.computation import Result, compute
+from services.matching.engine.inputs import Held, Inputs, canonical
 from services.matching.engine.reasons import Origin
 from services.matching.engine.steering import HandMadePair, PersonCouple, Steering
 from shared.contracts.intake import PoolPerson
@@ -189,7 +190,7 @@ def test_a_change_of_the_steering_changes_the_hash(field: str) -> None:
 def test_another_version_of_the_code_changes_the_hash(monkeypatch: pytest.MonkeyPatch) -> None:
     run = inputs([ONE, OTHER])
     before = run.hash()
-    monkeypatch.setattr("services.matching.engine.computation.CODE_VERSION", "next")
+    monkeypatch.setattr("services.matching.engine.inputs.CODE_VERSION", "next")
     assert run.hash() != before
 
 

@@ -13,7 +13,8 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 from services.intake.enrolment_file.column_map import EnrolmentColumns
-from services.matching.engine.computation import Inputs, Result, canonical, compute
+from services.matching.engine.computation import Result, compute
+from services.matching.engine.inputs import Inputs, canonical
 from services.matching.engine.rules.eligibility import Constraint
 from services.matching.engine.rules.scoring import Preference
 from services.matching.engine.steering import PersonCouple, Steering

@@ -8,7 +8,8 @@ from uuid import UUID, uuid4
 import numpy as np
 import pytest
 
-from services.matching.engine.computation import compute, participants, rules_of
+from services.matching.engine.computation import compute
+from services.matching.engine.inputs import participants, rules_of
 from services.matching.engine.rules.eligibility import Constraint, violations
 from services.matching.engine.rules.pool import Pool
 from shared.contracts.intake import PoolPerson

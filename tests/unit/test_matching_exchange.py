@@ -3,7 +3,8 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.matching.engine.computation import Inputs, Result, compute
+from services.matching.engine.computation import Result, compute
+from services.matching.engine.inputs import Inputs
 from shared.contracts.programs import Objective
 from tests.unit.matching_pools import pin, runs
 

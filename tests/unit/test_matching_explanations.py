@@ -7,10 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.matching.engine import reasons as reasons_module
-from services.matching.engine.computation import Inputs, Result, compute
-from services.matching.engine.reasons import Alternative, Origin, ProposedPair
+from services.matching.engine import alternatives
+from services.matching.engine.alternatives import Alternative
+from services.matching.engine.computation import Result, compute
+from services.matching.engine.inputs import Inputs
+from services.matching.engine.reasons import Origin, ProposedPair
 from services.matching.engine.steering import PersonCouple
+from shared.contracts.matching import Side
 from shared.contracts.programs import Direction
 from tests.unit.matching_pools import (
     allowed,
@@ -166,7 +169,7 @@ def test_pinned_pairs_and_pairs_by_hand_have_reasons_and_an_origin_too() -> None
 
 
 def couple_of(pair: ProposedPair, other: Alternative) -> tuple[UUID, UUID]:
-    return (pair.mentor_id, other.person_id) if other.side == "mentor" else (other.person_id, pair.mentee_id)
+    return (pair.mentor_id, other.person_id) if other.side is Side.MENTOR else (other.person_id, pair.mentee_id)
 
 
 def totals(run: Inputs, result: Result) -> tuple[int, int]:
@@ -201,7 +204,7 @@ def check_alternatives(run: Inputs, most: int = 99) -> list[bool]:
 
 def check_words(run: Inputs, result: Result, other: Alternative) -> None:
     """The partners are those that the person has in that part; who is in any pair at all is told as such."""
-    own, others = (1, 0) if other.side == "mentor" else (0, 1)
+    own, others = (1, 0) if other.side is Side.MENTOR else (0, 1)
     assert set(other.partners) == {two[others] for two in couples(result) if two[own] == other.person_id}
     busy = other.person_id in in_a_pair(run) or any(other.person_id in two for two in couples(result))
     assert other.detail.startswith("Is in another pair; " if busy else "Has no pair; ")
@@ -211,7 +214,7 @@ def check_words(run: Inputs, result: Result, other: Alternative) -> None:
 @given(runs(most=6, both=False), st.booleans())
 def test_forcing_an_alternative_costs_what_is_told(run: Inputs, small: bool) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(reasons_module, "EXACT_UP_TO", 200 if small else 0)
+        patch.setattr(alternatives, "EXACT_UP_TO", 200 if small else 0)
         assert all(exact is small for exact in check_alternatives(run, most=5))
 
 
@@ -234,12 +237,12 @@ def test_with_people_in_both_parts_too(run: Inputs) -> None:
 def test_the_costs_of_a_larger_pool_hold_as_well(
     monkeypatch: pytest.MonkeyPatch, objective: str, direction: Direction, roles: tuple[str, ...], small: bool
 ) -> None:
-    monkeypatch.setattr(reasons_module, "EXACT_UP_TO", 200 if small else 0)
+    monkeypatch.setattr(alternatives, "EXACT_UP_TO", 200 if small else 0)
     run = inputs(crowd(20, 6, roles, capacity=2), direction, policy={"objective": objective})
     assert len(check_alternatives(run, most=12)) == 12
 
 
-def only_alternative(run: Inputs, side: str) -> Alternative:
+def only_alternative(run: Inputs, side: Side) -> Alternative:
     [pair] = compute(run).pairs
     [found] = [other for other in pair.alternatives if other.side == side]
     return found
@@ -247,9 +250,9 @@ def only_alternative(run: Inputs, side: str) -> Alternative:
 
 def test_a_mentor_without_a_pair_is_told_with_the_points_that_would_be_lost() -> None:
     better, worse, mentee = junior(), junior(topics_taught=()), senior()
-    found = only_alternative(inputs([better, worse, mentee]), "mentee")
+    found = only_alternative(inputs([better, worse, mentee]), Side.MENTEE)
     assert found == Alternative(
-        side="mentee",
+        side=Side.MENTEE,
         person_id=worse.person_id,
         points=8000,
         partners=(),
@@ -261,13 +264,13 @@ def test_a_mentor_without_a_pair_is_told_with_the_points_that_would_be_lost() ->
 
 
 def test_an_equally_good_alternative_is_told_as_such() -> None:
-    found = only_alternative(inputs([*juniors(2), *seniors(1)]), "mentee")
+    found = only_alternative(inputs([*juniors(2), *seniors(1)]), Side.MENTEE)
     assert (found.people, found.costs) == (0, 0)
     assert found.detail == "Has no pair; this one is equally good."
 
 
 def test_in_a_larger_pool_a_cost_is_told_as_the_least_it_can_be(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reasons_module, "EXACT_UP_TO", 1)
+    monkeypatch.setattr(alternatives, "EXACT_UP_TO", 1)
     run = inputs([*juniors(2), *(junior(topics_taught=()) for _ in range(2)), *seniors(2)])
     details = {other.detail for pair in compute(run).pairs for other in pair.alternatives}
     assert details
@@ -280,7 +283,7 @@ def test_an_alternative_that_would_leave_someone_alone_says_how_many() -> None:
     mentees = [senior(preferred=(both_tongues.person_id,)), senior(languages=("de",))]
     pairs = compute(inputs([both_tongues, one_tongue, *mentees])).pairs
     [pair] = [pair for pair in pairs if pair.mentor_id == one_tongue.person_id]
-    [found] = [other for other in pair.alternatives if other.side == "mentee"]
+    [found] = [other for other in pair.alternatives if other.side is Side.MENTEE]
     assert (found.person_id, found.partners) == (both_tongues.person_id, (mentees[1].person_id,))
     assert (found.people, found.costs) == (2, 0)
     assert found.detail == "Is in another pair; forcing this one would leave 2 more people alone."
@@ -289,7 +292,7 @@ def test_an_alternative_that_would_leave_someone_alone_says_how_many() -> None:
 def test_whoever_is_in_a_pair_that_stands_is_not_told_as_having_none() -> None:
     busy, free, mentee, partner = junior(mentor_capacity=2, topics_taught=()), junior(), senior(), senior()
     held = [{"person_id": busy.person_id, "as_mentor": 1}, {"person_id": partner.person_id, "as_mentee": 1}]
-    found = only_alternative(inputs([busy, free, mentee, partner], held=held), "mentee")
+    found = only_alternative(inputs([busy, free, mentee, partner], held=held), Side.MENTEE)
     assert found.person_id == busy.person_id
     assert found.detail.startswith("Is in another pair; ")
 
@@ -297,7 +300,7 @@ def test_whoever_is_in_a_pair_that_stands_is_not_told_as_having_none() -> None:
 def test_at_most_two_alternatives_are_told_for_each_side_the_nearest_first() -> None:
     run = inputs([*(junior(topics_taught=("ai",), taught_levels={"ai": n % 3 + 1}) for n in range(9)), senior()])
     [pair] = compute(run).pairs
-    assert [other.side for other in pair.alternatives] == ["mentee", "mentee"]
+    assert [other.side for other in pair.alternatives] == [Side.MENTEE, Side.MENTEE]
     assert pair.alternatives[0].costs <= pair.alternatives[1].costs
 
 
@@ -313,4 +316,4 @@ def test_a_person_of_both_parts_may_be_an_alternative_in_either() -> None:
     result = compute(inputs([low, middle, high], policy=only(topics=1) | {"min_level_gap": 1}))
     assert len(result.pairs) == 2
     sides = {(other.side, other.person_id) for pair in result.pairs for other in pair.alternatives}
-    assert sides == {("mentor", high.person_id), ("mentee", low.person_id)}
+    assert sides == {(Side.MENTOR, high.person_id), (Side.MENTEE, low.person_id)}

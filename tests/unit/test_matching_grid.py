@@ -5,7 +5,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from services.matching.engine.computation import Inputs
+from services.matching.engine.inputs import Inputs
 from services.matching.engine.solver import grid as grids
 from services.matching.engine.solver.grid import Grid
 from shared.contracts.programs import Direction

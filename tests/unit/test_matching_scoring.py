@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from services.matching.engine.computation import Inputs, compute, participants, rules_of
+from services.matching.engine.computation import compute
+from services.matching.engine.inputs import Inputs, participants, rules_of
 from services.matching.engine.rules import scoring
 from services.matching.engine.rules.participant import prepare, wish_units
 from services.matching.engine.rules.pool import Pool

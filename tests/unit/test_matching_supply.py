@@ -1,6 +1,7 @@
 """What is taught and what is wanted in the pool, before anybody is matched."""
 
-from services.matching.engine.computation import Inputs, compute
+from services.matching.engine.computation import compute
+from services.matching.engine.inputs import Inputs
 from services.matching.engine.supply import topic_supply
 from shared.contracts.intake import TopicSupply
 from tests.unit.matching_pools import grid_of, inputs, junior, juniors, person, senior, seniors, with_held

@@ -6,7 +6,8 @@ from uuid import UUID, uuid4
 import pytest
 from hypothesis import given, settings
 
-from services.matching.engine.computation import Inputs, Result, compute
+from services.matching.engine.computation import Result, compute
+from services.matching.engine.inputs import Inputs
 from services.matching.engine.rules.eligibility import Constraint
 from services.matching.engine.unmatched import CHANGES, SAYS, Unmatched, UnmatchedReason
 from shared.contracts.intake import PoolPerson

@@ -15,7 +15,9 @@ from services.intake.enrolment_file.column_map import read_column_maps
 from services.intake.enrolment_file.directory import read_directory
 from services.intake.enrolment_file.enrolments import read_enrolments
 from services.intake.enrolment_file.topics import Topics
-from services.matching.engine.computation import Inputs, Result, compute
+from services.matching.engine.computation import Result
+from services.matching.engine.inputs import Inputs
+from services.matching.runs.solving import solve_here
 from shared.contracts.programs import Direction
 from upward.matching import outcome, summary
 from upward.matching.policy_file import read_policy
@@ -78,12 +80,12 @@ def _compute(inputs: Inputs, console: Console) -> Result:
     """In a thread of its own, so that Ctrl-C is heard and a long run shows that it goes on."""
     stop = Event()
 
-    def beat() -> None:
+    def heartbeat() -> None:
         if stop.is_set():
             raise _Stopped
 
     with ThreadPoolExecutor(1) as thread:
-        future = thread.submit(compute, inputs, beat)
+        future = thread.submit(solve_here, inputs, heartbeat)
         try:
             wait([future], PATIENCE)
             if console.is_terminal and not future.done():

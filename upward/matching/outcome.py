@@ -15,7 +15,8 @@ from uuid import UUID
 from services.intake.enrolment_file.directory import Directory
 from services.intake.enrolment_file.enrolments import Enrolments
 from services.intake.enrolment_file.problems import FileProblem
-from services.matching.engine.computation import CODE_VERSION, Inputs, Result
+from services.matching.engine.computation import Result
+from services.matching.engine.inputs import CODE_VERSION, Inputs
 from services.matching.engine.reasons import ProposedPair
 from services.matching.engine.rules.scoring import Preference
 from services.matching.engine.unmatched import Unmatched

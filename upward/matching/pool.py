@@ -7,7 +7,7 @@ from uuid import UUID, uuid5
 from services.intake.enrolment_file.directory import NAMESPACE, Directory
 from services.intake.enrolment_file.enrolments import Enrolment, Enrolments
 from services.intake.enrolment_file.topics import Topics
-from services.matching.engine.computation import Inputs, canonical
+from services.matching.engine.inputs import Inputs, canonical
 from shared.contracts.intake import PoolPerson
 from shared.contracts.programs import Direction
 from upward.matching.policy_file import Policy

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query
 
+from services.matching.pairs import answers
 from services.matching.pairs.store import offers, people
 from services.matching.pairs.store import pairs as pairs_store
 from shared.auth import ServiceCaller
@@ -33,7 +34,7 @@ async def read_form(round_id: UUID, person_id: UUID, caller: ServiceCaller, sess
 async def answer(
     round_id: UUID, person_id: UUID, body: AcceptanceAnswer, caller: ServiceCaller, session: Session
 ) -> AnswerRecorded:
-    return await offers.answer(session, caller.organization_id, round_id, person_id, body)
+    return await answers.record_decisions(session, caller.organization_id, round_id, person_id, body)
 
 
 @router.get("/cycles/{cycle_id}/pairs")

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query, Response
 
 from services.matching.pairs.store import pairs as pairs_store
 from services.matching.resources import EndPair, MatchRunDetail, MatchRunList, MatchRunView, PairList, PairView
-from services.matching.runs.store import approval, reading
+from services.matching.runs.store import decisions, reading
 from shared.auth import Coordinator, Viewer
 from shared.contracts.matching import PairState
 from shared.http.dependencies import Session
@@ -35,7 +35,7 @@ async def read_match_run(match_run_id: UUID, caller: Viewer, session: Session, r
 @router.post("/match-runs/{match_run_id}/approve")
 async def approve_match_run(match_run_id: UUID, caller: Coordinator, session: Session) -> MatchRunView:
     """Approves the run: its pairs are offered to their people. Approving again answers the same."""
-    return await approval.approve_run(session, caller.organization_id, match_run_id, caller.key_id)
+    return await decisions.approve_run(session, caller.organization_id, match_run_id, caller.key_id)
 
 
 @router.get("/cycles/{cycle_id}/pairs")

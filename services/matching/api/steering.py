@@ -10,10 +10,10 @@ from fastapi import APIRouter, Header, Query, Response
 
 from services.matching.resources import MatchRunDetail, MatchRunInputs
 from services.matching.runs import revising
-from services.matching.runs.counterfactual import Counterfactual
-from services.matching.runs.preview import Preview
-from services.matching.runs.replay import Replay
-from services.matching.runs.steering_rules import SteeringRequest
+from services.matching.runs.rules.counterfactual import Counterfactual
+from services.matching.runs.rules.preview import Preview
+from services.matching.runs.rules.replay import Replay
+from services.matching.runs.rules.steering_rules import SteeringRequest
 from services.matching.runs.store.reading import version_of
 from shared.auth import Coordinator, Viewer
 from shared.http.dependencies import AppDatabase, Session

@@ -12,9 +12,9 @@ from uuid import UUID
 
 import numpy as np
 
-from services.matching.engine.reasons import shared_topics
 from services.matching.engine.rules import eligibility, scoring
 from services.matching.engine.rules.eligibility import Constraint, level_gap, smallest_gap
+from services.matching.engine.rules.participant import shared_topics
 from services.matching.engine.rules.pool import Bools, Ints, Pool
 from services.matching.engine.solver.grid import Grid
 from shared.contracts.programs import Direction

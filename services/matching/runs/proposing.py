@@ -11,11 +11,11 @@ from uuid import UUID
 
 import structlog
 
-from services.matching.engine.computation import Inputs
-from services.matching.runs.solving import apart, solve
+from services.matching.engine.inputs import Inputs
+from services.matching.runs.rules.stored_inputs import ordered
+from services.matching.runs.solving import in_thread, solve
 from services.matching.runs.store import runs
 from services.matching.runs.store.standing import Heritage, Standing, read_heritage, read_standing
-from services.matching.runs.stored_inputs import ordered
 from shared.contracts.base import Service
 from shared.contracts.intake import PoolPage, PoolPerson
 from shared.contracts.matching import Proposal, ProposeMatches
@@ -32,23 +32,23 @@ class PoolKeepsChanging(Exception):
 
 
 async def propose(
-    request: ProposeMatches, database: Database, internal: Internal, beat: Callable[[], None]
+    request: ProposeMatches, database: Database, internal: Internal, heartbeat: Callable[[], None]
 ) -> Proposal:
-    """The stored proposal of the cycle's attempt, made now if it does not exist. `beat` tells that work goes on.
+    """The stored proposal of the cycle's attempt, made now if it does not exist. `heartbeat` tells that work goes on.
     Raises PoolKeepsChanging."""
     organization_id, cycle_id = request.organization_id, request.cycle_id
     async with database.transaction() as session:
         stored = await runs.find_proposal(session, organization_id, cycle_id, request.attempt)
     if stored is not None:
         return stored
-    people = await _read_pool(internal, organization_id, cycle_id, beat)
+    people = await _read_pool(internal, organization_id, cycle_id, heartbeat)
     brief = await internal.get(Service.PROGRAMS, f"/cycles/{cycle_id}", CycleBrief, organization_id)
     async with database.transaction() as session:
         standing = await read_standing(session, organization_id, cycle_id)
         heritage = await read_heritage(session, organization_id, brief.program_id, cycle_id)
     for _ in range(TRIES):
-        inputs = await apart(partial(_inputs, request, brief, people, standing, heritage))
-        result = await solve(inputs, beat)
+        inputs = await in_thread(partial(_inputs, request, brief, people, standing, heritage))
+        result = await solve(inputs, heartbeat)
         async with database.transaction() as session:
             await runs.lock_runs(session, organization_id, cycle_id)
             now = await read_standing(session, organization_id, cycle_id)
@@ -92,7 +92,7 @@ def _inputs(
 
 
 async def _read_pool(
-    internal: Internal, organization_id: UUID, cycle_id: UUID, beat: Callable[[], None]
+    internal: Internal, organization_id: UUID, cycle_id: UUID, heartbeat: Callable[[], None]
 ) -> tuple[PoolPerson, ...]:
     people: list[PoolPerson] = []
     after: UUID | None = None
@@ -100,6 +100,6 @@ async def _read_pool(
         params = {"after": str(after)} if after else None
         page = await internal.get(Service.INTAKE, f"/cycles/{cycle_id}/pool", PoolPage, organization_id, params)
         people += page.people
-        beat()
+        heartbeat()
         if (after := page.after) is None:
             return tuple(people)

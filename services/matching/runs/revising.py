@@ -9,19 +9,19 @@ from uuid import UUID
 
 import structlog
 
-from services.matching.engine.computation import CODE_VERSION, Inputs
+from services.matching.engine.inputs import CODE_VERSION, Inputs
 from services.matching.engine.rules.eligibility import Couple
 from services.matching.engine.steering import Steering
 from services.matching.resources import MatchRunDetail, MatchRunInputs
-from services.matching.runs import counterfactual, preview, replay
-from services.matching.runs.counterfactual import Counterfactual
-from services.matching.runs.preview import Preview, Side, pairs_of
-from services.matching.runs.replay import Replay
-from services.matching.runs.solving import apart, solve
-from services.matching.runs.steering_rules import check, check_couple
+from services.matching.runs.rules import counterfactual, preview, replay
+from services.matching.runs.rules.counterfactual import Counterfactual
+from services.matching.runs.rules.preview import Preview, Side, pairs_of
+from services.matching.runs.rules.replay import Replay
+from services.matching.runs.rules.steering_rules import check, check_couple
+from services.matching.runs.rules.stored_inputs import ordered
+from services.matching.runs.solving import in_thread, solve
+from services.matching.runs.store.decisions import check_steerable, store_revision
 from services.matching.runs.store.reading import Basis, read_basis
-from services.matching.runs.store.revisions import check_steerable, store_revision
-from services.matching.runs.stored_inputs import ordered
 from shared.auth import Caller
 from shared.database import Database
 from shared.errors import Conflict
@@ -42,7 +42,7 @@ async def steer(
     for _ in range(TRIES):
         basis = await _read(database, caller, match_run_id)
         check_steerable(basis.run, if_match)
-        inputs = await apart(partial(_steered, basis, steering))
+        inputs = await in_thread(partial(_steered, basis, steering))
         result = await solve(inputs)
         async with database.transaction() as session:
             stored = await store_revision(
@@ -58,21 +58,21 @@ async def show(database: Database, caller: Caller, match_run_id: UUID, steering:
     """What this steering would change. Raises MatchRunNotFound, Invalid and what `check_steerable` does."""
     basis = await _read(database, caller, match_run_id)
     check_steerable(basis.run, None)
-    inputs = await apart(partial(_steered, basis, steering))
+    inputs = await in_thread(partial(_steered, basis, steering))
     result = await solve(inputs)
-    before = Side(basis.pairs, await apart(basis.inputs))
+    before = Side(basis.pairs, await in_thread(basis.inputs))
     return preview.difference(match_run_id, before, Side(pairs_of(result), inputs), certified=result.certified)
 
 
 async def force(database: Database, caller: Caller, match_run_id: UUID, couple: Couple) -> Counterfactual:
     """What forcing this pair into the run would cost, or what forbids it. Raises MatchRunNotFound, Invalid."""
     basis = await _read(database, caller, match_run_id)
-    inputs = await apart(basis.inputs)
-    await apart(partial(check_couple, inputs, couple))
+    inputs = await in_thread(basis.inputs)
+    await in_thread(partial(check_couple, inputs, couple))
     before, certified = await _as_it_was(basis, inputs)
     if couple in before.pairs:
         return counterfactual.answer(match_run_id, couple, before, before, chosen=True, certified=certified)
-    if forbidden_by := await apart(partial(counterfactual.obstacles, inputs, couple)):
+    if forbidden_by := await in_thread(partial(counterfactual.obstacles, inputs, couple)):
         return counterfactual.refusal(match_run_id, couple, forbidden_by)
     changed = counterfactual.forced(inputs, couple)
     result = await solve(changed)
@@ -89,7 +89,7 @@ async def force(database: Database, caller: Caller, match_run_id: UUID, couple: 
 async def repeat(database: Database, caller: Caller, match_run_id: UUID) -> Replay:
     """Computes the run again from its stored inputs, and compares. Raises MatchRunNotFound."""
     basis = await _read(database, caller, match_run_id)
-    inputs = await apart(basis.inputs)
+    inputs = await in_thread(basis.inputs)
     result = await solve(inputs)
     compare = partial(
         replay.compare,
@@ -100,13 +100,13 @@ async def repeat(database: Database, caller: Caller, match_run_id: UUID) -> Repl
         inputs=inputs,
         result=result,
     )
-    return await apart(compare)
+    return await in_thread(compare)
 
 
 async def read_inputs(database: Database, caller: Caller, match_run_id: UUID) -> MatchRunInputs:
     """What the run was computed from. Raises MatchRunNotFound."""
     basis = await _read(database, caller, match_run_id)
-    return await apart(basis.inputs_view)
+    return await in_thread(basis.inputs_view)
 
 
 async def _read(database: Database, caller: Caller, match_run_id: UUID) -> Basis:

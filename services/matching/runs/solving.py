@@ -1,15 +1,26 @@
-"""Running the matcher beside the event loop: it beats while it works, and stops soon after it is no longer wanted."""
+"""The one place that solves: beside the event loop for the service, in the calling thread for the command line.
+
+Solving changes two settings of the whole process, which is why the engine leaves them alone: the garbage collector is
+paused, and libraries for linear algebra (BLAS) use one thread each. Computations may overlap, so they are counted: the
+first one changes the settings and the last one restores them, also when it raises.
+"""
 
 import asyncio
+import gc
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from functools import cache
 from typing import TypeVar
 
-from services.matching.engine.computation import Inputs, Result, compute
+from threadpoolctl import ThreadpoolController
+
+from services.matching.engine.computation import Result, compute
+from services.matching.engine.inputs import Inputs
 
 Found = TypeVar("Found")
-BEAT_SECONDS = 3
+HEARTBEAT_SECONDS = 3
 AT_ONCE = 2
 """Computations of one process at the same time; more would only take each other's processors and memory."""
 _threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="matching")
@@ -19,19 +30,20 @@ class NotWanted(Exception):
     """Ends a computation whose result nobody waits for any more."""
 
 
-async def solve(inputs: Inputs, beat: Callable[[], None] = lambda: None) -> Result:
-    """The result of these inputs. `beat` is called on the event loop, every few seconds."""
+async def solve(inputs: Inputs, heartbeat: Callable[[], None] = lambda: None) -> Result:
+    """The result of these inputs, computed beside the event loop. `heartbeat` is called on the event loop, every few
+    seconds. When the caller is cancelled, the computation stops soon after."""
     unwanted = threading.Event()
 
     def go_on() -> None:
         if unwanted.is_set():
             raise NotWanted
 
-    computing = asyncio.get_running_loop().run_in_executor(_threads, compute, inputs, go_on)
+    computing = asyncio.get_running_loop().run_in_executor(_threads, solve_here, inputs, go_on)
     try:
         while not computing.done():
-            beat()
-            await asyncio.wait({computing}, timeout=BEAT_SECONDS)
+            heartbeat()
+            await asyncio.wait({computing}, timeout=HEARTBEAT_SECONDS)
     except BaseException:
         unwanted.set()
         computing.cancel()
@@ -39,6 +51,77 @@ async def solve(inputs: Inputs, beat: Callable[[], None] = lambda: None) -> Resu
     return computing.result()
 
 
-async def apart(work: Callable[[], Found]) -> Found:
-    """Shorter work on a whole pool, likewise beside the event loop."""
+def solve_here(inputs: Inputs, heartbeat: Callable[[], None] = lambda: None) -> Result:
+    """The result of these inputs, computed in the calling thread. `heartbeat` is called between the steps; what it
+    raises ends the computation."""
+    with undisturbed():
+        return compute(inputs, heartbeat)
+
+
+async def in_thread(work: Callable[[], Found]) -> Found:
+    """Shorter work on a whole pool, which would also hold up the event loop."""
     return await asyncio.get_running_loop().run_in_executor(_threads, work)
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """While any thread is in here, the process collects no garbage and BLAS starts no threads of its own."""
+    _settings.change()
+    try:
+        yield
+    finally:
+        _settings.restore()
+
+
+class _Settings:
+    """The changed settings of the process, with the number of computations that rely on them.
+
+    One thread does all changes: since version 3.8 threadpoolctl lets only the thread that set a limit change it again,
+    and silently ignores every other thread.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="matching-settings")
+        self._running = 0
+        self._changed = ExitStack()
+
+    def change(self) -> None:
+        with self._lock:
+            if self._running == 0:
+                self._thread.submit(self._enter).result()
+            self._running += 1
+
+    def restore(self) -> None:
+        with self._lock:
+            self._running -= 1
+            if self._running == 0:
+                self._thread.submit(self._changed.close).result()
+
+    def _enter(self) -> None:
+        with ExitStack() as changed:
+            changed.enter_context(_without_collecting())
+            changed.enter_context(_libraries().limit(limits=1, user_api="blas"))
+            self._changed = changed.pop_all()
+
+
+_settings = _Settings()
+
+
+@contextmanager
+def _without_collecting() -> Iterator[None]:
+    """Stops the search for reference cycles, which the engine makes none of: with many objects alive, and thousands of
+    reasons made, the search would take a fifth of the time."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+@cache
+def _libraries() -> ThreadpoolController:
+    """The libraries that would spread each product over all processors, which are busy with other blocks already."""
+    return ThreadpoolController()

@@ -10,6 +10,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from shared.contracts.intake import EnrolmentRole, MeetingWindow, PoolPerson, TeachingLevel
+from shared.contracts.programs import Direction
 
 SLOTS_A_WEEK = 7 * 24 * 2
 """Half hours, because some time zones are half an hour apart."""
@@ -93,6 +94,14 @@ def prepare(
         preferred=tuple(dict.fromkeys(person.preferred))[:MOST_WISHES],
         avoided=frozenset(person.avoided),
     )
+
+
+def shared_topics(mentor: Participant, mentee: Participant, direction: Direction) -> tuple[str, ...]:
+    """Topics that one side teaches and the other wants, the mentee's wishes first."""
+    found = [topic for topic in mentee.wanted if topic in mentor.taught]
+    if direction is Direction.MUTUAL:
+        found += [topic for topic in mentor.wanted if topic in mentee.taught]
+    return tuple(dict.fromkeys(found))
 
 
 def wish_units(topics: tuple[str, ...]) -> dict[str, int]:

@@ -66,19 +66,23 @@ class Solution:
 
 
 def solve(
-    grid: Grid, mentors: Side, mentees: Side, beat: Callable[[], None] = lambda: None, known: Solution | None = None
+    grid: Grid,
+    mentors: Side,
+    mentees: Side,
+    heartbeat: Callable[[], None] = lambda: None,
+    known: Solution | None = None,
 ) -> Solution:
-    """The best choice, proven. `beat` is called between the steps; `known` solves a problem of the same people with
-    other bonuses, from which to go on."""
+    """The best choice, proven. `heartbeat` is called between the steps. `known` is the solution of the same problem
+    with other bonuses: the search starts from its edges and prices."""
     if 0 in grid.shape:
         return Solution(NO_EDGES, NO_EDGES, Prices(-mentors.bonus, -mentees.bonus), 0, 0)
     prices = known.prices if known else _rough_prices(grid, mentors, mentees)
     edges = known.edges if known else _candidates(grid, prices)
     while True:
-        beat()
+        heartbeat()
         taken, prices = _solve_edges(edges, mentors, mentees, prices)
         pairs = edges.take(taken)
-        beat()
+        heartbeat()
         priced = price(grid, prices, pairs)
         if not priced.count:
             best = value(pairs, mentors, mentees)

@@ -26,7 +26,7 @@ EFFORT = 60.0
 
 
 def solve_once_each(
-    grid: Grid, mentor_places: Ints, mentee_places: Ints, bonus: Ints, beat: Callable[[], None] = lambda: None
+    grid: Grid, mentor_places: Ints, mentee_places: Ints, bonus: Ints, heartbeat: Callable[[], None] = lambda: None
 ) -> Solution:
     """The best choice in which everyone earns their `bonus` (by index in the pool) once, and nobody meets the same
     person in both directions. Places are by row and by column of the grid."""
@@ -37,10 +37,10 @@ def solve_once_each(
     double = np.zeros(len(grid.pool), dtype=np.bool_)
     double[np.intersect1d(grid.rows, grid.columns)] = True
     if not double.any():
-        return solve(grid, *sides(bonus), beat)
+        return solve(grid, *sides(bonus), heartbeat)
     discount, found, seen = np.zeros_like(bonus), None, []
     while True:
-        found = solve(grid, *sides(bonus - discount), beat, found)
+        found = solve(grid, *sides(bonus - discount), heartbeat, found)
         pairs = found.pairs.take(_one_way(found.pairs, grid))
         limit = found.bound + int(discount.sum())
         seen.append(Solution(pairs, found.edges, found.prices, once_value(pairs, grid, bonus), limit))

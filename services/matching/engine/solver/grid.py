@@ -17,7 +17,6 @@ from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
-from threadpoolctl import ThreadpoolController
 
 from services.matching.engine.rules import eligibility, scoring
 from services.matching.engine.rules.eligibility import Rules
@@ -110,10 +109,9 @@ class Grid:
 
     def sweep(self, look: Callable[[slice, Floats], Seen]) -> list[Seen]:
         """What `look` finds in each block, in order; it gets the block's rows and their scores, which it may change.
-        Blocks are looked at side by side, each on one processor."""
+        Blocks are looked at in several threads, one for each processor."""
         blocks = [slice(start, min(start + BLOCK, self.shape[0])) for start in range(0, self.shape[0], BLOCK)]
-        with _libraries().limit(limits=1, user_api="blas"):
-            return list(_processors().map(lambda rows: look(rows, self.scores(rows)), blocks))
+        return list(_processors().map(lambda rows: look(rows, self.scores(rows)), blocks))
 
     def scores(self, rows: slice) -> Floats:
         """The scores of these rows with all columns; NEVER (or less) where a constraint is violated."""
@@ -219,12 +217,6 @@ class Grid:
 
     def _wish(self, people: Ints) -> Ints:
         return self.pool.wanted[people] * scoring.weight(self.rules, Preference.TOPICS)
-
-
-@cache
-def _libraries() -> ThreadpoolController:
-    """The libraries that share the processors among themselves, which here the blocks do."""
-    return ThreadpoolController()
 
 
 @cache

@@ -1,22 +1,21 @@
-"""SQL of the acceptance round: asking both sides of every offered pair, their answers, and the end of the offers.
+"""SQL of the acceptance round: both sides of every offered pair are asked, answer, and the time for offers ends.
 
 Locks are taken in one order everywhere: the cycle's runs, its open rounds, then pairs. Functions never commit.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection
+from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy import func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.matching.models import Pair
-from services.matching.pairs.acceptance import Move, NotAsked, decide
+from services.matching.pairs.rules.acceptance import Move, NotAsked
 from services.matching.pairs.store.pairs import LIVE, decline, excuse_all, lock_rounds
 from services.matching.runs.store.runs import expire_runs, lock_runs
-from shared.contracts.events import EventData, PairActivated, PairDeclined
-from shared.contracts.matching import AcceptanceAnswer, AcceptanceForm, EndReason, Offer, PairState, Side
+from shared.contracts.matching import AcceptanceForm, EndReason, Offer, PairState, Side
 from shared.contracts.rounds import (
-    AnswerRecorded,
     CloseReason,
     CloseRound,
     OpenRound,
@@ -24,15 +23,9 @@ from shared.contracts.rounds import (
     RoundOpened,
     RoundState,
 )
-from shared.errors import Invalid
-from shared.events import emit
 from shared.rounds import store as rounds
 from shared.rounds.models import Round
 from shared.rounds.store import Recipient, RoundIsClosed
-
-
-class DecidedTwice(Invalid):
-    code = "decided_twice"
 
 
 async def open_round(session: AsyncSession, request: OpenRound) -> RoundOpened:
@@ -131,78 +124,70 @@ def _offer(pair: Pair, person_id: UUID) -> Offer | None:
     )
 
 
-async def answer(
-    session: AsyncSession, organization_id: UUID, round_id: UUID, person_id: UUID, given: AcceptanceAnswer
-) -> AnswerRecorded:
-    """Records one person's decisions, all or none. Emits `pair.activated` and `pair.declined`. Raises NotFound,
-    RoundIsClosed, NotAsked, DecidedTwice, PairSettled."""
-    round_ = await rounds.lock_open_round(session, organization_id, round_id)
-    decisions = {decision.pair_id: decision.accept for decision in given.decisions}
-    if len(decisions) != len(given.decisions):
-        raise DecidedTwice("Decide once about each pair.")
-    pairs = await session.scalars(
+class AskedPair(NamedTuple):
+    """A pair that somebody is asked about, from their side."""
+
+    pair_id: UUID
+    cycle_id: UUID
+    mentor_id: UUID
+    mentee_id: UUID
+    side: Side
+    state: PairState
+    accepted: bool
+    other_accepted: bool
+    declined_by: Side | None
+
+
+async def lock_asked_pairs(
+    session: AsyncSession, organization_id: UUID, round_id: UUID, person_id: UUID, pair_ids: Collection[UUID]
+) -> list[AskedPair]:
+    """Those of these pairs that the round asks this person about, locked in the order of their ids."""
+    found = await session.scalars(
         select(Pair)
         .where(
             Pair.organization_id == organization_id,
             Pair.round_id == round_id,
-            Pair.id.in_(decisions),
+            Pair.id.in_(pair_ids),
             or_(Pair.mentor_id == person_id, Pair.mentee_id == person_id),
         )
         .order_by(Pair.id)
         .with_for_update()
         .execution_options(populate_existing=True)
     )
-    asked = pairs.all()
-    if len(asked) != len(decisions):
-        raise NotAsked("This person is not asked about this pair in this round.")
-    moves = {pair.id: await _apply(session, pair, _side(pair, person_id), accept=decisions[pair.id]) for pair in asked}
-    await session.flush()
-    await emit(session, organization_id, *_events(asked, moves))
-    answered = [pair_id for pair_id, move in moves.items() if move is not Move.NOTHING]
-    if answered:
-        await rounds.mark_answered(session, round_, person_id, answered)
-    for pair_id in (pair_id for pair_id, move in moves.items() if move is Move.DECLINE):
-        await rounds.excuse(session, organization_id, pair_id)
-    return AnswerRecorded(round_id=round_.id, closes_at=round_.closes_at)
+    return [_asked(pair, _side(pair, person_id)) for pair in found]
 
 
-async def _apply(session: AsyncSession, pair: Pair, side: Side, *, accept: bool) -> Move:
+def _asked(pair: Pair, side: Side) -> AskedPair:
     by_mentor, by_mentee = pair.mentor_accepted_at is not None, pair.mentee_accepted_at is not None
-    move = decide(
-        PairState(pair.state),
-        side,
-        accept=accept,
-        accepted=by_mentor if side is Side.MENTOR else by_mentee,
-        other_accepted=by_mentee if side is Side.MENTOR else by_mentor,
-        declined_by=pair.declined_by,
+    accepted, other_accepted = (by_mentor, by_mentee) if side is Side.MENTOR else (by_mentee, by_mentor)
+    return AskedPair(
+        pair_id=pair.id,
+        cycle_id=pair.cycle_id,
+        mentor_id=pair.mentor_id,
+        mentee_id=pair.mentee_id,
+        side=side,
+        state=PairState(pair.state),
+        accepted=accepted,
+        other_accepted=other_accepted,
+        declined_by=Side(pair.declined_by) if pair.declined_by is not None else None,
     )
-    if move is Move.NOTHING:
-        return move
-    now = await session.scalar(select(func.now()))
-    if side is Side.MENTOR:
-        pair.mentor_accepted_at = now if accept else None
-    else:
-        pair.mentee_accepted_at = now if accept else None
-    if move is Move.ACTIVATE:
-        pair.state, pair.activated_at = PairState.ACTIVE, now
-    elif move is Move.DECLINE:
-        pair.state, pair.declined_by = PairState.DECLINED, side
-        pair.end_reason, pair.ended_at = EndReason.DECLINED, now
-    return move
 
 
-def _events(pairs: Sequence[Pair], moves: dict[UUID, Move]) -> list[EventData]:
-    events: list[EventData] = []
-    for pair in pairs:
-        if moves[pair.id] is Move.ACTIVATE:
-            events.append(
-                PairActivated(
-                    pair_id=pair.id, cycle_id=pair.cycle_id, mentor_id=pair.mentor_id, mentee_id=pair.mentee_id
-                )
-            )
-        elif moves[pair.id] is Move.DECLINE:
-            events.append(PairDeclined(pair_id=pair.id, cycle_id=pair.cycle_id, reason=EndReason.DECLINED))
-    return events
+async def save_move(session: AsyncSession, organization_id: UUID, pair: AskedPair, move: Move) -> None:
+    """Writes what the answer of one side makes of the pair, which the caller holds locked."""
+    values: dict[str, object] = {}
+    if move is Move.DECLINE:
+        values |= {"state": PairState.DECLINED, "declined_by": pair.side}
+        values |= {"end_reason": EndReason.DECLINED, "ended_at": func.now()}
+    elif move is Move.ACTIVATE:
+        values |= {"state": PairState.ACTIVE, "activated_at": func.now()}
+    values[f"{pair.side}_accepted_at"] = None if move is Move.DECLINE else func.now()
+    await session.execute(
+        update(Pair)
+        .where(Pair.organization_id == organization_id, Pair.id == pair.pair_id)
+        .values(values)
+        .execution_options(synchronize_session=False)
+    )
 
 
 def _side(pair: Pair, person_id: UUID) -> Side:

@@ -8,15 +8,15 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import undefer
 
-from services.matching.engine.computation import Inputs
+from services.matching.engine.inputs import Inputs
 from services.matching.engine.steering import Steering
 from services.matching.engine.unmatched import UnmatchedReason
 from services.matching.models import MatchRun, Pair, UnmatchedPerson
 from services.matching.resources import MatchRunDetail, MatchRunInputs, MatchRunView, PairView, UnmatchedView
-from services.matching.runs.replay import Outcome
+from services.matching.runs.rules.replay import Outcome
+from services.matching.runs.rules.stored_inputs import restored
 from services.matching.runs.store.runs import not_found
 from services.matching.runs.store.standing import Standing, read_standing
-from services.matching.runs.stored_inputs import restored
 
 
 class Basis(NamedTuple):

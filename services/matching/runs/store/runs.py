@@ -12,12 +12,13 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.matching.engine.computation import CODE_VERSION, Inputs, Result
-from services.matching.engine.reasons import Alternative
+from services.matching.engine.alternatives import Alternative
+from services.matching.engine.computation import Result
+from services.matching.engine.inputs import CODE_VERSION, Inputs
 from services.matching.engine.unmatched import NOT_APPROVED, UnmatchedReason
 from services.matching.models import MatchRun, Pair, UnmatchedPerson
-from services.matching.runs.replay import result_hash
-from services.matching.runs.stored_inputs import written
+from services.matching.runs.rules.replay import result_hash
+from services.matching.runs.rules.stored_inputs import written
 from shared.contracts.events import MatchRunProposed
 from shared.contracts.matching import MatchRunState, PairState, Proposal
 from shared.errors import NotFound

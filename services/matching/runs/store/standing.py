@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import Select, Subquery, and_, case, func, literal, not_, or_, select, union
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.matching.engine.computation import Held
+from services.matching.engine.inputs import Held
 from services.matching.engine.rules.eligibility import Couple
 from services.matching.engine.unmatched import UnmatchedReason
 from services.matching.models import MatchRun, Pair, UnmatchedPerson

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from services.matching.engine.computation import Inputs, canonical
+from services.matching.engine.inputs import Inputs, canonical
 
 APART = {"cycle_id", "direction", "policy", "steering"}
 """What the run's row holds in columns of its own."""

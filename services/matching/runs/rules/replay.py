@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 from uuid import UUID
 
-from services.matching.engine.computation import CODE_VERSION, Inputs, Result
+from services.matching.engine.computation import Result
+from services.matching.engine.inputs import CODE_VERSION, Inputs
 from services.matching.engine.rules.eligibility import Couple
 from shared.contracts.base import Contract
 

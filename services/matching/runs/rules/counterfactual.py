@@ -4,11 +4,11 @@ from collections import Counter
 from typing import Literal
 from uuid import UUID
 
-from services.matching.engine.computation import Inputs
+from services.matching.engine.inputs import Inputs
 from services.matching.engine.rules.eligibility import Constraint, Couple
 from services.matching.engine.steering import PersonCouple
-from services.matching.runs.preview import Coverage, Side
-from services.matching.runs.steering_rules import broken
+from services.matching.runs.rules.preview import Coverage, Side
+from services.matching.runs.rules.steering_rules import broken
 from shared.contracts.base import Contract
 
 Obstacle = Constraint | Literal["dropped"]

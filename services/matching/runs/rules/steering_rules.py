@@ -12,7 +12,7 @@ from typing import Annotated, Any, NamedTuple
 import numpy as np
 from pydantic import ValidatorFunctionWrapHandler, WrapValidator
 
-from services.matching.engine.computation import Inputs, participants, rules_of
+from services.matching.engine.inputs import Inputs, participants, rules_of
 from services.matching.engine.rules import scoring
 from services.matching.engine.rules.eligibility import Constraint, Couple, violations
 from services.matching.engine.rules.pool import Pool

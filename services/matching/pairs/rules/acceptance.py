@@ -6,7 +6,7 @@ Until it is settled a side may change its answer. Pure: no database, no network,
 from enum import StrEnum
 
 from shared.contracts.matching import PairState, Side
-from shared.errors import Conflict, Forbidden
+from shared.errors import Conflict, Forbidden, Invalid
 
 
 class Move(StrEnum):
@@ -28,8 +28,12 @@ class NotAsked(Forbidden):
     code = "not_asked"
 
 
+class DecidedTwice(Invalid):
+    code = "decided_twice"
+
+
 def decide(
-    state: PairState, side: Side, *, accept: bool, accepted: bool, other_accepted: bool, declined_by: str | None
+    state: PairState, side: Side, *, accept: bool, accepted: bool, other_accepted: bool, declined_by: Side | None
 ) -> Move:
     """The move that an answer makes. Raises PairSettled when the pair no longer waits for answers and the answer is
     another one than before."""

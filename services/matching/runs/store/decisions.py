@@ -1,7 +1,7 @@
-"""SQL of approving a match run: its pairs are offered, once, if everyone in them has a place for it.
+"""SQL of what admins decide about a match run: they approve it, or steer it, which makes its next revision.
 
-The lock on the cycle's runs makes approvals of a cycle wait for each other, and nothing but an approval adds an offer:
-what is counted here under the lock stays true until the offers are written. Functions never commit.
+The lock on the cycle's runs makes such decisions wait for each other. Nothing but an approval adds an offer, so what an
+approval counts under this lock stays true until its offers are written. Functions never commit.
 """
 
 from uuid import UUID
@@ -9,15 +9,26 @@ from uuid import UUID
 from sqlalchemy import Integer, Uuid, column, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.matching.engine.computation import Result
+from services.matching.engine.inputs import Inputs
 from services.matching.models import MatchRun, Pair
-from services.matching.resources import MatchRunView
-from services.matching.runs.store.reading import view_of
-from services.matching.runs.store.runs import lock_runs, not_found
-from services.matching.runs.store.standing import HOLDING
+from services.matching.resources import MatchRunDetail, MatchRunView
+from services.matching.runs.store.reading import Basis, read_run, version_of, view_of
+from services.matching.runs.store.runs import lock_runs, match_run_id_for, not_found, store_run
+from services.matching.runs.store.standing import HOLDING, read_standing
 from shared.contracts.events import MatchRunApproved, PairOffered
 from shared.contracts.matching import MatchRunState, PairState
 from shared.errors import Conflict
 from shared.events import emit
+from shared.http.etags import check_match
+
+
+class AlreadyApproved(Conflict):
+    code = "match_run_approved"
+
+
+class NobodyToMatch(Conflict):
+    code = "nobody_to_match"
 
 
 class MatchRunSuperseded(Conflict):
@@ -70,6 +81,45 @@ async def approve_run(session: AsyncSession, organization_id: UUID, run_id: UUID
     approved = MatchRunApproved(match_run_id=run.id, cycle_id=run.cycle_id, pairs=len(events), attempt=run.attempt)
     await emit(session, organization_id, *events, approved)
     return view_of(run)
+
+
+def check_steerable(run: MatchRun | MatchRunView, if_match: str | None) -> None:
+    """Raises StaleVersion when the caller read another state of the run; AlreadyApproved, MatchRunSuperseded,
+    MatchRunExpired, NobodyToMatch when it can no longer be steered."""
+    if if_match is not None:
+        check_match(if_match, version_of(run.attempt, run.revision, run.state))
+    check_waits(run)
+    if run.state == MatchRunState.APPROVED:
+        raise AlreadyApproved(
+            "This match run is approved: its pairs are offered. Only a run that waits can be steered."
+        )
+    if (run.attempt, run.revision, run.pairs_count) == (1, 1, 0):
+        raise NobodyToMatch("The cycle ended when this match run found no pair; correct the program and start another.")
+
+
+async def store_revision(
+    session: AsyncSession,
+    organization_id: UUID,
+    basis: Basis,
+    inputs: Inputs,
+    result: Result,
+    if_match: str,
+    key_id: str,
+) -> MatchRunDetail | None:
+    """Stores the result as the run's next revision, which supersedes it. None when the cycle's pairs hold other
+    places by now than the result was computed with. Raises what `check_steerable` does."""
+    runs = await lock_runs(session, organization_id, basis.run.cycle_id)
+    run = next((run for run in runs if run.id == basis.run.id), None)
+    if run is None:
+        raise not_found()
+    check_steerable(run, if_match)
+    if await read_standing(session, organization_id, run.cycle_id) != basis.standing:
+        return None
+    revision = run.revision + 1
+    await store_run(
+        session, organization_id, run.program_id, run.attempt, inputs, result, revision=revision, steered_by=key_id
+    )
+    return await read_run(session, organization_id, match_run_id_for(run.cycle_id, run.attempt, revision))
 
 
 def check_waits(run: MatchRun | MatchRunView) -> None:

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
-from services.matching.engine.computation import Inputs, Result
+from services.matching.engine.computation import Result
+from services.matching.engine.inputs import Inputs
 from services.matching.engine.rules.eligibility import Couple
 from shared.contracts.base import Contract
 

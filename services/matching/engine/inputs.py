@@ -1,0 +1,117 @@
+"""What a match run is computed from: everything that its result depends on, in one canonical order.
+
+People are put in an order made of a hash of their id with the seed: between equally good results the choice neither
+favours low ids nor depends on the order in which people were read, and it repeats. Nothing here knows a name.
+"""
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable
+from datetime import UTC, date, datetime
+from uuid import UUID
+
+from services.matching.engine.rules.eligibility import Couple, Rules
+from services.matching.engine.rules.participant import Participant, prepare
+from services.matching.engine.steering import Steering
+from shared.contracts.base import Contract
+from shared.contracts.intake import PoolPerson
+from shared.contracts.programs import Direction, MatchingPolicy
+
+CODE_VERSION = "2"
+"""Raise when the same inputs would give another result."""
+
+
+class Held(Contract):
+    """Places that a person's offered and live pairs of this cycle take."""
+
+    person_id: UUID
+    as_mentor: int = 0
+    as_mentee: int = 0
+
+
+class Inputs(Contract):
+    """Everything that the result depends on, in a canonical order: build it with `canonical`."""
+
+    cycle_id: UUID
+    """Also the seed of the order that breaks ties."""
+    direction: Direction
+    policy: MatchingPolicy
+    labels: dict[str, str]
+    """Topic labels by code, for the reasons."""
+    people: tuple[PoolPerson, ...]
+    week: date = date(2025, 1, 6)
+    """The Monday of the week whose clock times count for meeting windows."""
+    held: tuple[Held, ...] = ()
+    past: tuple[tuple[UUID, UUID, int], ...] = ()
+    """Couples of earlier cycles, and how many cycles ago they last were one."""
+    tried: tuple[Couple, ...] = ()
+    """Couples that were offered in this cycle already."""
+    waited: tuple[UUID, ...] = ()
+    """People who found no partner in an earlier cycle."""
+    steering: Steering = Steering()
+
+    def hash(self) -> str:
+        return hashlib.sha256(f"{CODE_VERSION}\n{self.model_dump_json()}".encode()).hexdigest()
+
+
+def canonical(inputs: Inputs) -> Inputs:
+    """The same inputs in the one order that their hash is taken of; couples of people outside the pool are dropped."""
+    pool = {person.person_id for person in inputs.people}
+
+    def ordered(couples: Iterable[Couple]) -> tuple[Couple, ...]:
+        return tuple(sorted({(min(couple), max(couple)) for couple in couples if pool.issuperset(couple)}))
+
+    past: dict[Couple, int] = {}
+    for one, other, ago in inputs.past:
+        for couple in ordered([(one, other)]):
+            past[couple] = min(ago, past.get(couple, ago))
+    return inputs.model_copy(
+        update={
+            "labels": dict(sorted(inputs.labels.items())),
+            "people": tuple(sorted(inputs.people, key=lambda person: person.person_id)),
+            "held": tuple(sorted(inputs.held, key=lambda held: held.person_id)),
+            "past": tuple((*couple, ago) for couple, ago in sorted(past.items())),
+            "tried": ordered(inputs.tried),
+            "waited": tuple(sorted(pool.intersection(inputs.waited))),
+        }
+    )
+
+
+def rules_of(inputs: Inputs) -> Rules:
+    steering = inputs.steering
+    fixed = [(pair.mentor_id, pair.mentee_id) for pair in (*steering.pins, *steering.by_hand)]
+    return Rules(
+        direction=inputs.direction,
+        policy=steering.policy or inputs.policy,
+        past={(one, other): ago for one, other, ago in inputs.past},
+        tried=frozenset((*inputs.tried, *fixed)),
+        forbidden=frozenset((couple.mentor_id, couple.mentee_id) for couple in steering.forbidden),
+    )
+
+
+def participants(inputs: Inputs) -> list[Participant]:
+    """The pool in the order that breaks ties. Pinned pairs and pairs by hand take places like pairs that stand."""
+    steering = inputs.steering
+    fixed = (*steering.pins, *steering.by_hand)
+    mentoring = Counter(pair.mentor_id for pair in fixed)
+    learning = Counter(pair.mentee_id for pair in fixed)
+    for held in inputs.held:
+        mentoring[held.person_id] += held.as_mentor
+        learning[held.person_id] += held.as_mentee
+    waited, dropped = frozenset(inputs.waited), frozenset(steering.dropped)
+    week = datetime(inputs.week.year, inputs.week.month, inputs.week.day, 12, tzinfo=UTC)
+
+    def order(person: PoolPerson) -> bytes:
+        return hashlib.sha256(inputs.cycle_id.bytes + person.person_id.bytes).digest()
+
+    return [
+        prepare(
+            person,
+            week,
+            as_mentor=mentoring[person.person_id],
+            as_mentee=learning[person.person_id],
+            waited=person.person_id in waited,
+            dropped=person.person_id in dropped,
+        )
+        for person in sorted(inputs.people, key=order)
+    ]
