@@ -43,7 +43,7 @@ from bench.naive import run_naive
 from services.intake.store.people import create_people
 from services.notifications.store import read_delivery
 from services.programs.store.cycles import read_brief
-from services.programs.store.keys import create_access_key, create_organization
+from services.programs.store.keys import create_access_key, find_or_create_organization
 from shared.auth import Role
 from shared.contracts.notifications import Announcement, Audience
 from shared.contracts.programs import Outcome, Stage
@@ -83,7 +83,7 @@ class Bench:
 
     async def prepare(self) -> None:
         async with self._database.transaction() as session:
-            self._organization_id = await create_organization(session, "Bench")
+            self._organization_id = await find_or_create_organization(session, "Bench")
             self._key = await create_access_key(session, self._organization_id, Role.ADMIN, "bench")
             await create_people(session, self._organization_id, self._company.people)
 

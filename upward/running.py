@@ -17,7 +17,6 @@ from services.programs.store.keys import revoke_access_key as revoke_key
 from shared.auth import Role
 from shared.config import Settings
 from shared.database import Database
-from shared.errors import NotFound
 from upward.failures import CannotRun
 from upward.migration import migrate
 
@@ -55,10 +54,7 @@ async def create_access_key(organization: str, role: Role, label: str, folder: P
 async def revoke_access_key(organization: str, key_id: str, folder: Path | None) -> None:
     """From now on the key is refused. Raises NoSuchStack, DomainError."""
     async with _transaction(folder) as session:
-        organization_id = await find_organization(session, organization)
-        if organization_id is None:
-            raise NotFound("There is no organization of this name.", code="organization_not_found")
-        await revoke_key(session, organization_id, key_id)
+        await revoke_key(session, await find_organization(session, organization), key_id)
 
 
 async def tell_restored(folder: Path | None) -> UUID:

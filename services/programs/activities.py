@@ -1,4 +1,4 @@
-"""Temporal edge of programs."""
+"""The activities of programs, which Temporal runs."""
 
 from temporalio import activity
 from temporalio.client import Client
@@ -41,7 +41,11 @@ class Activities(ProgramsActivities):
 
     @activity.defn
     async def apply_schedule(self, request: ProgramRef) -> ScheduleApplied:
-        """Reads again after writing: of two that run at once, the one that writes last has seen the latest row."""
+        """Makes the program's Temporal Schedule follow its row.
+
+        It reads the row again after it has written the schedule, and writes again when the row has changed. So when
+        two of these activities run at once, the one that writes last has seen the latest row.
+        """
         wanted = await self._read_recurrence(request)
         while True:
             if wanted.recurs:

@@ -1,4 +1,4 @@
-"""Wiring of programs: what runs and when."""
+"""The wiring of the service programs, which knows the programs and cycles of every organization."""
 
 from fastapi import APIRouter
 from temporalio.client import Client

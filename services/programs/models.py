@@ -12,7 +12,7 @@ from shared.database import Base
 
 
 class OrganizationRow(Base):
-    """The tenant."""
+    """An organization. Everything else in the database belongs to one."""
 
     __tablename__ = "organization"
     __table_args__ = (UniqueConstraint("name"), {"schema": "programs"})
@@ -23,7 +23,7 @@ class OrganizationRow(Base):
 
 
 class ProgramRow(Base):
-    """The standing definition. `version` rises with every change."""
+    """A program as an admin defined it. `version` rises by one with every change."""
 
     __tablename__ = "program"
     __table_args__ = (Index(None, "organization_id", "created_at", "id"), {"schema": "programs"})
@@ -45,8 +45,8 @@ class ProgramRow(Base):
 
 
 class CycleRow(Base):
-    """One dated run. What it runs by is copied from the program when the cycle is requested, so that a later edit of
-    the program changes only later cycles."""
+    """One cycle of a program. Its direction, topics, calendar and policy are copied from the program when the cycle is
+    requested and never change, so that a later edit of the program changes only later cycles."""
 
     __tablename__ = "cycle"
     __table_args__ = (
@@ -72,4 +72,4 @@ class CycleRow(Base):
     cancellation_requested_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
     advanced: Mapped[str | None]
-    """What was closed early last: a round's id, or `scheduled` for the waiting before the first."""
+    """What an admin ended early last: the id of a round, or `scheduled` for the wait before the cycle began."""

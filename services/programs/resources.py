@@ -1,4 +1,4 @@
-"""What the programs API answers."""
+"""What the public API of programs and cycles answers."""
 
 from uuid import UUID
 
@@ -15,7 +15,7 @@ class Organization(Contract):
 
 
 class Program(Contract):
-    """A program as it stands. `version` is also its ETag."""
+    """A program as it is defined now. `version` is also its ETag."""
 
     id: UUID
     name: str
@@ -31,17 +31,17 @@ class Program(Contract):
     created_at: AwareDatetime
     updated_at: AwareDatetime
     next_recurrence_at: AwareDatetime | None = None
-    """When the next cycle starts by itself; computed when read, null for a program that does not recur."""
+    """When the next cycle starts by itself, computed at every read. It is null for a program that does not recur."""
 
 
 class ProgramPage(Contract):
     items: tuple[Program, ...]
     next: str | None = None
-    """Cursor of the next page, null on the last."""
+    """The cursor of the next page, or null on the last page."""
 
 
 class CycleSummary(Contract):
-    """One cycle without its rounds. Its plan is what the program said when the cycle was requested."""
+    """One cycle without its rounds. Its direction and calendar are those that it was requested with."""
 
     id: UUID
     program_id: UUID
@@ -60,7 +60,7 @@ class CycleSummary(Contract):
 
 class Cycle(CycleSummary):
     rounds: tuple[RoundCounts, ...] = ()
-    """In the order they opened, with live counts."""
+    """The rounds in the order in which they opened, with their counts at this moment."""
 
 
 class CyclePage(Contract):

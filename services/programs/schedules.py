@@ -1,4 +1,4 @@
-"""A recurring program's Temporal Schedule: created, changed and deleted to match what the program's row says."""
+"""The Temporal Schedule of a recurring program, which is created, changed and deleted to agree with the program."""
 
 from datetime import timedelta
 from uuid import UUID
@@ -22,11 +22,12 @@ from shared.contracts.programs import ProgramRef
 from shared.temporal import WORKFLOWS_QUEUE
 
 RECURRENCE_WORKFLOW = "RecurrenceWorkflow"
-"""By name: services do not import workflows (design §3); `workflows/recurrence.py` declares it."""
+"""Declared in `workflows/recurrence.py`. It is started by its name, because services do not import workflows."""
 CATCH_UP = timedelta(hours=24)
-"""How late a start is still made up for, such as after an outage of Temporal. The server's default is a year."""
+"""A start that was missed, such as during an outage of Temporal, is made up for within this time. The server's default
+is a year."""
 TEMPORAL_MONDAY = 1
-"""Temporal counts a week's days from Sunday, 0."""
+"""Temporal counts the days of the week from Sunday, which is 0."""
 
 
 def schedule_id(program_id: UUID) -> str:
@@ -34,7 +35,7 @@ def schedule_id(program_id: UUID) -> str:
 
 
 async def ensure_schedule(client: Client, program: ProgramRef, time_zone: str) -> None:
-    """Creates the program's schedule or changes it to this zone; again is the same."""
+    """Creates the program's schedule, or changes it to this time zone. Doing it again changes nothing."""
     schedule = quarterly_schedule(program, time_zone)
     name = schedule_id(program.program_id)
     try:
@@ -44,7 +45,7 @@ async def ensure_schedule(client: Client, program: ProgramRef, time_zone: str) -
 
 
 async def remove_schedule(client: Client, program_id: UUID) -> None:
-    """Deletes the program's schedule; one that is absent is fine."""
+    """Deletes the program's schedule if there is one."""
     try:
         await client.get_schedule_handle(schedule_id(program_id)).delete()
     except RPCError as error:
@@ -53,7 +54,10 @@ async def remove_schedule(client: Client, program_id: UUID) -> None:
 
 
 def quarterly_schedule(program: ProgramRef, time_zone: str) -> Schedule:
-    """First Monday of the quarter, nine o'clock in the program's zone: a Monday among the first seven days."""
+    """The schedule for nine o'clock on the first Monday of each quarter, in the program's time zone.
+
+    The first Monday is the one among the first seven days of the month.
+    """
     return Schedule(
         action=ScheduleActionStartWorkflow(
             RECURRENCE_WORKFLOW,

@@ -214,9 +214,10 @@ async def test_a_key_sees_its_own_organization(
 
 async def test_an_access_key_works_until_it_is_revoked(db: Database) -> None:
     async with db.transaction() as session:
-        organization_id = await keys.create_organization(session, " Acme ")
+        organization_id = await keys.find_or_create_organization(session, " Acme ")
         assert await keys.find_organization(session, "Acme") == organization_id
-        assert await keys.find_organization(session, "acme ltd") is None
+        with pytest.raises(keys.OrganizationNotFound):
+            await keys.find_organization(session, "acme ltd")
         assert await keys.find_or_create_organization(session, "Acme") == organization_id
         assert await keys.find_or_create_organization(session, "Other") != organization_id
         key = await keys.create_access_key(session, organization_id, Role.COORDINATOR, "laptop")
@@ -230,11 +231,10 @@ async def test_an_access_key_works_until_it_is_revoked(db: Database) -> None:
 
 async def test_organizations_and_keys_refuse_wrong_input(db: Database) -> None:
     async with db.transaction() as session:
-        organization_id = await keys.create_organization(session, "Acme")
+        organization_id = await keys.find_or_create_organization(session, "Acme")
         for work, code in (
-            (keys.create_organization(session, "Acme"), "organization_exists"),
-            (keys.create_organization(session, " "), "invalid_name"),
-            (keys.create_organization(session, "a\x00"), "invalid_name"),
+            (keys.find_or_create_organization(session, " "), "invalid_name"),
+            (keys.find_or_create_organization(session, "a\x00"), "invalid_name"),
             (keys.create_access_key(session, uuid4(), Role.ADMIN, "x"), "organization_not_found"),
             (keys.create_access_key(session, organization_id, Role.ADMIN, ""), "invalid_label"),
         ):

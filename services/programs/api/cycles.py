@@ -1,4 +1,4 @@
-"""HTTP edge of cycles. Nothing here waits for Temporal: a request writes its row and its event, and answers 202."""
+"""The public API of cycles. A request writes its row and its event, answers 202, and never waits for Temporal."""
 
 from uuid import UUID
 
@@ -26,7 +26,7 @@ async def request_cycle(
     body: CycleRequest | None = None,
     idempotency_key: IdempotencyKey = None,
 ) -> JSONResponse:
-    """Triggers one cycle of the program; the body may be left out."""
+    """Requests one cycle of the program. The body may be left out."""
 
     async def work() -> Answer:
         wish = body or CycleRequest()
@@ -52,19 +52,19 @@ async def read_cycle(cycle_id: UUID, caller: Viewer, session: Session) -> Cycle:
 
 @router.post("/v1/cycles/{cycle_id}/pause", status_code=202)
 async def pause_cycle(cycle_id: UUID, caller: Coordinator, session: Session) -> Cycle:
-    """Stops timers and sending until the cycle is resumed."""
+    """Stops the cycle's timers and messages until it is resumed."""
     return await control.pause_cycle(session, caller.organization_id, cycle_id)
 
 
 @router.post("/v1/cycles/{cycle_id}/resume", status_code=202)
 async def resume_cycle(cycle_id: UUID, caller: Coordinator, session: Session) -> Cycle:
-    """Goes on; what remains shifts by the length of the pause."""
+    """Lets a paused cycle go on. Everything that still lies ahead moves by the length of the pause."""
     return await control.resume_cycle(session, caller.organization_id, cycle_id)
 
 
 @router.post("/v1/cycles/{cycle_id}/cancel", status_code=202)
 async def cancel_cycle(cycle_id: UUID, caller: Admin, session: Session) -> Cycle:
-    """Ends the cycle before its time; participants are told once."""
+    """Ends the cycle before its time. Its participants are told once."""
     return await control.cancel_cycle(session, caller.organization_id, cycle_id)
 
 

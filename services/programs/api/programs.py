@@ -1,4 +1,4 @@
-"""HTTP edge of organizations and programs. Cycles have `api_cycles`."""
+"""The public API of organizations and programs. The API of cycles is in `cycles.py`."""
 
 from typing import Annotated
 from uuid import UUID
@@ -62,7 +62,7 @@ async def replace_program(
     response: Response,
     if_match: Annotated[str | None, Header()] = None,
 ) -> Program:
-    """Replaces the whole definition. Cycles that were requested before keep what they run by."""
+    """Replaces the whole definition. Cycles that were requested before keep the definition that they began with."""
     expected = check_present(if_match)
     program = await programs.replace_program(session, caller.organization_id, program_id, definition, expected)
     response.headers["etag"] = etag(program.version)

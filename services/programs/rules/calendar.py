@@ -1,7 +1,7 @@
-"""Quarters, periods and the moment a recurring program's next cycle starts. Pure: no clock, no database.
+"""Quarters, periods, and the moment at which the next cycle of a recurring program starts. Pure.
 
 A quarterly program starts a cycle on the first Monday of each quarter at nine in the morning, in the program's own
-time zone. The quarter a moment falls in depends on that zone too: New Year's Eve in Chicago is January in Tokyo.
+time zone. The quarter of a moment depends on that time zone too: on New Year's Eve in Chicago it is January in Tokyo.
 """
 
 from collections.abc import Collection
@@ -16,13 +16,13 @@ MONDAY = 0
 
 
 def period_of(moment: datetime, time_zone: str) -> str:
-    """The quarter that an aware moment falls in on the zone's wall clock, such as `2026-Q4`."""
+    """The quarter in which a moment lies by the clocks of the time zone, such as `2026-Q4`. The moment is aware."""
     local = moment.astimezone(ZoneInfo(time_zone))
     return f"{local.year}-Q{_quarter(local.date())}"
 
 
 def free_period(period: str, taken: Collection[str]) -> str:
-    """`period` itself, or with the first free number behind it: `2026-Q4`, `2026-Q4-2`, `2026-Q4-3`."""
+    """The first of `2026-Q4`, `2026-Q4-2`, `2026-Q4-3` and so on that is not taken, when the period is `2026-Q4`."""
     if period not in taken:
         return period
     number = 2
@@ -32,13 +32,13 @@ def free_period(period: str, taken: Collection[str]) -> str:
 
 
 def first_monday(year: int, quarter: int) -> date:
-    """The first Monday of a quarter (1 to 4)."""
+    """The first Monday of a quarter. Quarters count from 1 to 4."""
     first = date(year, QUARTER_MONTHS[quarter - 1], 1)
     return first + timedelta(days=(MONDAY - first.weekday()) % 7)
 
 
 def next_recurrence(after: datetime, time_zone: str) -> datetime:
-    """The first start of a recurring program's cycle that is later than `after`, in the program's zone."""
+    """The first moment after `after` at which a recurring program starts a cycle, in the program's time zone."""
     local = after.astimezone(ZoneInfo(time_zone))
     start = _start(local.year, _quarter(local.date()), time_zone)
     if start > after:

@@ -1,7 +1,7 @@
-"""What an admin may write into a program, and which of it is refused.
+"""What an admin may write into a program or a request for a cycle, and what is refused. Pure.
 
-Contracts ignore fields that they do not know, so that they can grow between services; an admin's typing error must not
-be ignored. Therefore everything here is validated strictly: an unknown field is an error that names it. Pure.
+Contracts between services ignore fields that they do not know, so that they can grow. A typing error of an admin must
+not be ignored, so everything here is validated strictly: an unknown field is an error that names the field.
 """
 
 import unicodedata
@@ -31,20 +31,20 @@ from shared.errors import Invalid
 
 Model = TypeVar("Model", bound=BaseModel)
 Place = tuple[str | int, ...]
-"""Where in a document a value stands, as in pydantic's `loc`."""
+"""The position of a value in a document, in the form of pydantic's `loc`."""
 
 LONGEST = timedelta(days=731)
-"""Two years: longer parts of a cycle are typing errors, and sums of them would leave the calendar."""
+"""Two years. A longer part of a cycle is a typing error, and sums of such parts could exceed the last date there is."""
 PAST_TOLERANCE = timedelta(minutes=1)
-"""How far in the past a start may lie: clocks differ."""
+"""How far in the past a start may lie, because the clocks of two computers differ."""
 LOCAL_HOURS = "hours are local; write them without an offset"
 MESSAGE = "Some fields are not valid; see errors."
 
 
 def clean_text(value: str) -> str:
-    """Text for one line: trimmed, with something to see in it. Raises ValueError.
+    """The text without space around it. Raises ValueError for a text that is empty or is not one line.
 
-    Postgres refuses NUL, and a line break in a name would end up in the header of a message.
+    Postgres refuses the NUL character, and a line break in a name would get into the header of a message.
     """
     value = value.strip()
     categories = [unicodedata.category(character) for character in value]
@@ -65,7 +65,7 @@ def check_time_zone(value: str) -> str:
 
 
 def strict_calendar(value: Any) -> Calendar:
-    """A calendar without unknown fields and without a duration over two years. Raises ValidationError."""
+    """Validates a calendar: no unknown field, no duration over two years. Raises ValidationError."""
     try:
         calendar = Calendar.model_validate(value, extra="forbid")
     except TypeError as error:  # comparing a time that has an offset with one that has none
@@ -78,7 +78,7 @@ def strict_calendar(value: Any) -> Calendar:
 
 
 def changed_calendar(calendar: Calendar, changes: Mapping[str, JsonValue]) -> Calendar:
-    """The calendar with the parts named in `changes` replaced. Raises Invalid."""
+    """The calendar in which the parts that `changes` names are replaced. Raises Invalid."""
     try:
         return strict_calendar(calendar.model_dump(mode="json") | dict(changes))
     except ValidationError as error:
@@ -92,7 +92,7 @@ def changed_calendar(calendar: Calendar, changes: Mapping[str, JsonValue]) -> Ca
 
 
 def check_start(starts_at: datetime, now: datetime) -> None:
-    """Raises Invalid for a start in the past, or more than two years ahead."""
+    """Raises Invalid for a start that lies in the past or more than two years ahead."""
     if not now - PAST_TOLERANCE <= starts_at <= now + LONGEST:
         detail = "must lie between now and two years ahead"
         raise Invalid(MESSAGE, errors=[{"field": "body.starts_at", "detail": detail}])
@@ -132,7 +132,7 @@ StrictTopic = Annotated[Topic, _strictly(Topic, _strict_topic)]
 
 
 class ProgramDefinition(BaseModel):
-    """A program as an admin writes it; PUT replaces all of it."""
+    """A program as an admin writes it. PUT replaces all of it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -143,23 +143,23 @@ class ProgramDefinition(BaseModel):
     calendar: Annotated[Calendar, _strictly(Calendar, strict_calendar)] = Calendar()
     policy: Annotated[MatchingPolicy, _strictly(MatchingPolicy, _strict_policy)] = MatchingPolicy()
     sponsor_id: UUID | None = None
-    """The person who is told when a coordinator does not act."""
+    """The person who is told when no coordinator acts."""
     coordinator_ids: Annotated[tuple[UUID, ...], Field(max_length=50), AfterValidator(_distinct)] = ()
     recurs: bool = False
-    """Starts a cycle by itself on the first Monday of every quarter."""
+    """Whether a cycle starts by itself on the first Monday of every quarter."""
 
 
 class CycleRequest(BaseModel):
-    """What an admin may say when triggering a cycle; everything has a default."""
+    """What an admin may say when they request a cycle. Every field has a default."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     period: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,39}$")] | None = None
-    """Default: the current quarter in the program's time zone, numbered if it is taken."""
+    """By default the current quarter in the program's time zone, with a number behind it if that period is taken."""
     starts_at: AwareDatetime | None = None
-    """Default: now."""
+    """By default now."""
     calendar: dict[str, JsonValue] | None = None
-    """Parts of the program's calendar that differ for this cycle."""
+    """The parts of the program's calendar that are different for this cycle."""
 
 
 @lru_cache
@@ -168,7 +168,7 @@ def _time_zones() -> frozenset[str]:
 
 
 def _durations(value: object, place: Place = ()) -> Iterator[tuple[Place, timedelta]]:
-    """Every duration in a model, with its place."""
+    """Every duration in a model, and its position."""
     if isinstance(value, timedelta):
         yield place, value
     elif isinstance(value, BaseModel):
@@ -180,7 +180,7 @@ def _durations(value: object, place: Place = ()) -> Iterator[tuple[Place, timede
 
 
 def _refusal(places: Iterable[Place], message: str) -> ValidationError:
-    """A failure with the same message at each place, as pydantic's own checks would raise it."""
+    """The failure that pydantic would raise itself, with the same message at each position."""
     problem = PydanticCustomError("not_allowed", "{reason}", {"reason": message})
     details = [InitErrorDetails(type=problem, loc=place, input=None) for place in places]
     return ValidationError.from_exception_data(Calendar.__name__, details)

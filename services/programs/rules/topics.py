@@ -1,4 +1,4 @@
-"""Topics of a program: every code, label and alias must lead to one topic only. Pure."""
+"""The topics of a program. Each code, label and alias must belong to one topic only. Pure."""
 
 import unicodedata
 from collections.abc import Iterable
@@ -7,11 +7,11 @@ from shared.contracts.programs import Topic
 
 
 class AmbiguousTopics(ValueError):
-    """Two topics share a code, a label or an alias. The message names codes only."""
+    """Two topics share a code, a label or an alias. The message contains codes only, which are not personal data."""
 
 
 def fold(term: str) -> str:
-    """A term as people compare it: letter case, width and spacing do not count."""
+    """A form of the term that is equal for terms which differ only in letter case, letter width and spacing."""
     return " ".join(unicodedata.normalize("NFKC", term).casefold().split())
 
 

@@ -1,8 +1,8 @@
-"""What an admin tells a running cycle: pause, resume, cancel, advance.
+"""SQL of the control of a cycle: an admin pauses, resumes, cancels or advances it.
 
-Each locks the cycle's row first, so that two people at once are decided one after the other, and writes the fact that
-was asked for together with its event; `CycleWorkflow` acts on the event. Asking twice changes nothing and tells
-nothing twice.
+Each function first locks the cycle's row, so that the requests of two admins are decided one after the other. It then
+writes what was asked for together with an event, and `CycleWorkflow` acts on the event. Asking a second time changes
+nothing and emits no second event.
 """
 
 from datetime import UTC, datetime
@@ -44,7 +44,7 @@ class NothingToAdvance(Conflict):
 
 
 async def pause_cycle(session: AsyncSession, organization_id: UUID, cycle_id: UUID) -> Cycle:
-    """Raises CycleNotFound, CycleEnded, CycleIsBeingCancelled."""
+    """Emits `cycle.paused` unless the cycle is paused. Raises CycleNotFound, CycleEnded, CycleIsBeingCancelled."""
     row = await _lock_running(session, organization_id, cycle_id)
     if not row.paused:
         row.paused = True
@@ -53,7 +53,7 @@ async def pause_cycle(session: AsyncSession, organization_id: UUID, cycle_id: UU
 
 
 async def resume_cycle(session: AsyncSession, organization_id: UUID, cycle_id: UUID) -> Cycle:
-    """Raises CycleNotFound, CycleEnded, CycleIsBeingCancelled."""
+    """Emits `cycle.resumed` if the cycle is paused. Raises CycleNotFound, CycleEnded, CycleIsBeingCancelled."""
     row = await _lock_running(session, organization_id, cycle_id)
     if row.paused:
         row.paused = False
@@ -62,7 +62,7 @@ async def resume_cycle(session: AsyncSession, organization_id: UUID, cycle_id: U
 
 
 async def cancel_cycle(session: AsyncSession, organization_id: UUID, cycle_id: UUID) -> Cycle:
-    """Cancelling a cancelled cycle again is no failure. Raises CycleNotFound, CycleEnded for a completed one."""
+    """Emits `cycle.cancellation_requested` the first time. Raises CycleNotFound, CycleEnded for a completed cycle."""
     row = await lock_cycle(session, organization_id, cycle_id)
     if row.stage == Stage.COMPLETED:
         raise CycleEnded("This cycle has completed; there is nothing to cancel.")
@@ -73,8 +73,8 @@ async def cancel_cycle(session: AsyncSession, organization_id: UUID, cycle_id: U
 
 
 async def advance_cycle(session: AsyncSession, organization_id: UUID, cycle_id: UUID) -> Cycle:
-    """Closes the round that opened last early, or starts a cycle that still waits for its date. Raises
-    CycleNotFound, CycleEnded, CycleIsBeingCancelled, CycleIsPaused, NothingToAdvance."""
+    """Asks that the open round is closed early (the one that opened last), or that a cycle which still waits for its
+    date starts now. Raises CycleNotFound, CycleEnded, CycleIsBeingCancelled, CycleIsPaused, NothingToAdvance."""
     row = await _lock_running(session, organization_id, cycle_id)
     if row.paused:
         raise CycleIsPaused("This cycle is paused; resume it first.")

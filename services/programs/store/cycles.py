@@ -1,4 +1,4 @@
-"""SQL of cycles: requested once, read by many, their stage recorded by `CycleWorkflow`."""
+"""SQL of cycles. An admin or a schedule requests a cycle, and `CycleWorkflow` records each stage that it reaches."""
 
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
@@ -33,7 +33,7 @@ from shared.rounds.store import read_rounds
 log = structlog.get_logger(__name__)
 FINAL = (Stage.COMPLETED, Stage.CANCELLED)
 ORDER = tuple(Stage)
-"""A cycle only goes forward."""
+"""The stages in their order. A cycle only goes forward."""
 
 
 class CycleNotFound(NotFound):
@@ -45,7 +45,7 @@ class PeriodExists(Conflict):
 
 
 async def request_cycle(session: AsyncSession, organization_id: UUID, program_id: UUID, request: CycleRequest) -> Cycle:
-    """A new cycle and its `cycle.requested`. Raises ProgramNotFound, PeriodExists, Invalid."""
+    """Creates a cycle and emits `cycle.requested`. Raises ProgramNotFound, PeriodExists, Invalid."""
     now = datetime.now(UTC)
     starts_at = request.starts_at or now
     check_start(starts_at, now)
@@ -60,8 +60,10 @@ async def request_cycle(session: AsyncSession, organization_id: UUID, program_id
 
 
 async def create_period_cycle(session: AsyncSession, request: CreatePeriodCycle) -> PeriodCycle:
-    """The recurring program's cycle of the quarter, created if the program has none of that period yet; no cycle when
-    the program no longer recurs. Raises ProgramNotFound."""
+    """The cycle of a recurring program for the quarter, which is created if it does not exist.
+
+    The answer names no cycle when the program does not recur any more. Raises ProgramNotFound.
+    """
     program = await lock_program(session, request.organization_id, request.program_id)
     if not program.recurs:
         return PeriodCycle(cycle_id=None)
@@ -80,7 +82,7 @@ async def create_period_cycle(session: AsyncSession, request: CreatePeriodCycle)
 
 
 async def read_cycle(session: AsyncSession, organization_id: UUID, cycle_id: UUID) -> Cycle:
-    """The cycle with its rounds and their live counts. Raises CycleNotFound."""
+    """The cycle with its rounds and their counts at this moment. Raises CycleNotFound."""
     row = await _find(session, organization_id, cycle_id)
     rounds = await read_rounds(session, organization_id, cycle_id)
     return Cycle(**dict(_summary(row)), rounds=tuple(rounds))
@@ -89,7 +91,7 @@ async def read_cycle(session: AsyncSession, organization_id: UUID, cycle_id: UUI
 async def list_cycles(
     session: AsyncSession, organization_id: UUID, program_id: UUID, cursor: str | None, limit: int
 ) -> CyclePage:
-    """One page of a program's cycles, newest first. Raises ProgramNotFound, or BadRequest for an unknown cursor."""
+    """One page of a program's cycles, newest first. Raises ProgramNotFound, and BadRequest for an unknown cursor."""
     await find_program(session, organization_id, program_id)
     mine = (CycleRow.organization_id == organization_id, CycleRow.program_id == program_id)
     query = select(CycleRow).where(*mine)
@@ -105,7 +107,7 @@ async def list_cycles(
 
 
 async def read_plan(session: AsyncSession, ref: CycleRef) -> CyclePlan:
-    """What the cycle runs by, as it was when it was requested. Raises CycleNotFound."""
+    """The direction, calendar and policy that were copied when the cycle was requested. Raises CycleNotFound."""
     row = await _find(session, ref.organization_id, ref.cycle_id)
     return CyclePlan.model_validate(
         {
@@ -121,7 +123,10 @@ async def read_plan(session: AsyncSession, ref: CycleRef) -> CyclePlan:
 
 
 async def read_brief(session: AsyncSession, organization_id: UUID, cycle_id: UUID) -> CycleBrief:
-    """Raises CycleNotFound. Names, people and the time zone are the program's of today, the plan is the cycle's own."""
+    """What other services need to know of a cycle. Raises CycleNotFound.
+
+    Names, people and the time zone are those that the program has now. Everything else is the cycle's own copy.
+    """
     found = await session.execute(
         select(CycleRow, ProgramRow, OrganizationRow.name)
         .join(ProgramRow, ProgramRow.id == CycleRow.program_id)
@@ -155,8 +160,11 @@ async def read_brief(session: AsyncSession, organization_id: UUID, cycle_id: UUI
 
 
 async def record_stage(session: AsyncSession, request: RecordStage) -> StageRecorded:
-    """Sets the stage, unless the cycle has ended or is further on: an attempt that was given up may come late. Emits
-    what changed. Raises CycleNotFound."""
+    """Sets the stage and emits the event for it. Raises CycleNotFound.
+
+    Nothing changes when the cycle has ended or is at a later stage already: an earlier attempt of the activity, which
+    Temporal had given up, may arrive late.
+    """
     row = await lock_cycle(session, request.organization_id, request.cycle_id)
     if row.stage in FINAL or ORDER.index(request.stage) <= ORDER.index(Stage(row.stage)):
         return StageRecorded(stage=Stage(row.stage))
@@ -199,7 +207,10 @@ def _end(row: CycleRow, request: RecordStage, now: datetime) -> EventData:
 async def _insert(
     session: AsyncSession, program: ProgramRow, period: str, starts_at: datetime, calendar: Calendar
 ) -> CycleRow:
-    """`program` is locked, so that a period is looked up and taken by one transaction at a time."""
+    """Writes the row and emits `cycle.requested`.
+
+    The caller has locked `program`, so that no other transaction can take the same period at the same time.
+    """
     row = CycleRow(
         id=uuid4(),
         organization_id=program.organization_id,

@@ -1,4 +1,4 @@
-"""Organizations and their access keys. This service alone writes them; `shared.auth` reads keys."""
+"""SQL of organizations and their access keys. Only this service writes access keys; `shared.auth` reads them."""
 
 from uuid import UUID, uuid4
 
@@ -12,14 +12,10 @@ from services.programs.models import OrganizationRow
 from services.programs.resources import Organization
 from services.programs.rules.definition import Name
 from shared.auth import AccessKey, Role, new_key
-from shared.errors import Conflict, Invalid, NotFound
+from shared.errors import Invalid, NotFound
 
 log = structlog.get_logger(__name__)
 NAME: TypeAdapter[str] = TypeAdapter(Name)
-
-
-class OrganizationExists(Conflict):
-    code = "organization_exists"
 
 
 class OrganizationNotFound(NotFound):
@@ -30,36 +26,28 @@ class KeyNotFound(NotFound):
     code = "access_key_not_found"
 
 
-async def create_organization(session: AsyncSession, name: str) -> UUID:
-    """A new tenant. Raises Invalid, or OrganizationExists for a name that is taken."""
-    created: UUID | None = await session.scalar(
+async def find_organization(session: AsyncSession, name: str) -> UUID:
+    """The organization of exactly this name. Raises Invalid, OrganizationNotFound."""
+    found = await session.scalar(select(OrganizationRow.id).where(OrganizationRow.name == _clean(name, "name")))
+    if found is None:
+        raise OrganizationNotFound("There is no organization of this name.")
+    return found
+
+
+async def find_or_create_organization(session: AsyncSession, name: str) -> UUID:
+    """The organization of this name, which is created if there is none. Two callers at once get the same one.
+
+    Raises Invalid.
+    """
+    created = await session.scalar(
         insert(OrganizationRow)
         .values(id=uuid4(), name=_clean(name, "name"))
         .on_conflict_do_nothing(index_elements=[OrganizationRow.name])
         .returning(OrganizationRow.id)
     )
-    if created is None:
-        raise OrganizationExists("An organization of this name exists already.")
-    log.info("organization.created", organization_id=str(created))
-    return created
-
-
-async def find_organization(session: AsyncSession, name: str) -> UUID | None:
-    """The organization of exactly this name, if there is one. Raises Invalid."""
-    return await session.scalar(select(OrganizationRow.id).where(OrganizationRow.name == _clean(name, "name")))
-
-
-async def find_or_create_organization(session: AsyncSession, name: str) -> UUID:
-    """The organization of this name, new if there was none; two at once get the same one. Raises Invalid."""
-    await session.execute(
-        insert(OrganizationRow)
-        .values(id=uuid4(), name=_clean(name, "name"))
-        .on_conflict_do_nothing(index_elements=[OrganizationRow.name])
-    )
-    found = await find_organization(session, name)
-    if found is None:
-        raise OrganizationNotFound("The organization was removed in this moment; try again.")
-    return found
+    if created is not None:
+        log.info("organization.created", organization_id=str(created))
+    return await find_organization(session, name)
 
 
 async def read_organization(session: AsyncSession, organization_id: UUID) -> Organization:
@@ -71,7 +59,7 @@ async def read_organization(session: AsyncSession, organization_id: UUID) -> Org
 
 
 async def create_access_key(session: AsyncSession, organization_id: UUID, role: Role, label: str) -> str:
-    """The new key itself: this is the only time it can be shown. Raises Invalid, OrganizationNotFound."""
+    """Creates a key and returns it. It cannot be shown again later. Raises Invalid, OrganizationNotFound."""
     await read_organization(session, organization_id)
     key = new_key()
     session.add(
@@ -85,7 +73,7 @@ async def create_access_key(session: AsyncSession, organization_id: UUID, role: 
 
 
 async def revoke_access_key(session: AsyncSession, organization_id: UUID, key_id: str) -> None:
-    """From now on the key is refused; revoking again changes nothing. Raises KeyNotFound."""
+    """Makes the key invalid from now on. Revoking it again changes nothing. Raises KeyNotFound."""
     row = await session.scalar(
         select(AccessKey)
         .where(AccessKey.organization_id == organization_id, AccessKey.id == key_id)

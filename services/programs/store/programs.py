@@ -1,4 +1,4 @@
-"""SQL of programs. Cycles have `store_cycles` and `store_control`, organizations and access keys `keys`."""
+"""SQL of programs."""
 
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -24,7 +24,7 @@ class ProgramNotFound(NotFound):
 
 
 class Recurrence(NamedTuple):
-    """What a program's Temporal Schedule follows."""
+    """The part of a program that its Temporal Schedule depends on."""
 
     recurs: bool
     time_zone: str
@@ -44,8 +44,8 @@ async def create_program(session: AsyncSession, organization_id: UUID, definitio
 async def replace_program(
     session: AsyncSession, organization_id: UUID, program_id: UUID, definition: ProgramDefinition, if_match: str
 ) -> Program:
-    """Replaces the definition; one that says the same keeps its version. Emits `program.schedule_changed` when the
-    Temporal Schedule has to follow. Raises ProgramNotFound, StaleVersion."""
+    """Replaces the definition. A definition that is the same as before keeps its version. Emits
+    `program.schedule_changed` when the Temporal Schedule has to change. Raises ProgramNotFound, StaleVersion."""
     row = await lock_program(session, organization_id, program_id)
     check_match(if_match, row.version)
     changes = {name: value for name, value in _columns(definition).items() if getattr(row, name) != value}
