@@ -12,8 +12,11 @@ from services.matching.engine.steering import Steering
 from services.matching.engine.unmatched import UnmatchedReason
 from shared.contracts.base import Contract
 from shared.contracts.intake import TopicSupply
-from shared.contracts.matching import EndReason, MatchRunState, PairState
+from shared.contracts.matching import EndReason, MatchRunState, PairState, Side
 from shared.contracts.programs import Direction, MatchingPolicy
+
+EitherSide = Literal[Side.MENTOR, Side.MENTEE]
+"""A `Side` that is no component of its own in the OpenAPI document: its two values stand where it is used."""
 
 
 class TotalView(Contract):
@@ -26,7 +29,7 @@ class TotalView(Contract):
 class AlternativeView(Contract):
     """Another partner for one side of a pair, and why it was not chosen."""
 
-    side: Literal["mentor", "mentee"]
+    side: EitherSide
     """Whose alternative it is."""
     person_id: UUID
     """The other possible partner."""
@@ -64,7 +67,7 @@ class PairView(Contract):
     offered_at: AwareDatetime | None
     mentor_accepted_at: AwareDatetime | None
     mentee_accepted_at: AwareDatetime | None
-    declined_by: Literal["mentor", "mentee"] | None
+    declined_by: EitherSide | None
     activated_at: AwareDatetime | None
     ended_at: AwareDatetime | None
     end_reason: EndReason | None

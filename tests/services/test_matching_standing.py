@@ -13,7 +13,7 @@ from services.matching.resources import MatchRunDetail
 from services.matching.runs import revising
 from services.matching.runs.proposing import monday
 from services.matching.runs.store import decisions
-from services.matching.runs.store.reading import read_basis
+from services.matching.runs.store.reading import read_stored_run
 from shared.auth import Caller, Role
 from shared.config import Settings
 from shared.contracts.intake import PoolPerson
@@ -47,7 +47,7 @@ class Program(Matching):
         """What the next cycle's run with this pool is computed from."""
         made = await self.cycle(*pool, approve=False)
         async with self.db.transaction() as session:
-            return (await read_basis(session, self.organization_id, made.match_run_id)).inputs()
+            return (await read_stored_run(session, self.organization_id, made.match_run_id)).inputs()
 
     async def pair(self, **changes: Any) -> Pair:
         """The cycle's only pair, changed."""
@@ -146,8 +146,8 @@ async def test_other_programs_and_this_cycle_make_nobody_wait(program: Program) 
     await program.cycle(lonely)
     again = await program.propose(2)
     async with program.db.transaction() as session:
-        basis = await read_basis(session, program.organization_id, again.match_run_id)
-    assert basis.inputs().waited == ()
+        stored_run = await read_stored_run(session, program.organization_id, again.match_run_id)
+    assert stored_run.inputs().waited == ()
 
 
 @pytest.mark.parametrize(

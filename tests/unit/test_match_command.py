@@ -15,7 +15,7 @@ from services.matching.engine.inputs import Inputs
 from services.matching.engine.rules.scoring import Preference
 from shared.contracts.programs import Direction, MatchingPolicy
 from upward.cli import app
-from upward.matching.outcome import harmless
+from upward.matching.result_files import harmless
 from upward.matching.summary import proof
 
 PEOPLE = """employee_id,name,email,department,location,time_zone,language,level,manager_id

@@ -15,7 +15,7 @@ from services.matching.engine.reasons import Origin
 from services.matching.engine.rules.pool import Ints
 from services.matching.engine.solver import assignment, double_roles
 from services.matching.engine.solver.assignment import Solution, lexicographic
-from services.matching.engine.solver.flow import Edges, Prices, Side, best_flow
+from services.matching.engine.solver.flow import Edges, FlowSide, Prices, best_flow
 from services.matching.engine.solver.grid import Grid
 from shared.contracts.intake import PoolPerson
 from shared.contracts.programs import Direction
@@ -238,6 +238,6 @@ def test_when_the_integer_program_runs_out_of_effort_the_choice_is_valid_and_not
 
 
 def test_a_flow_without_edges_takes_none() -> None:
-    side = Side(np.ones(2, dtype=np.int64), np.ones(2, dtype=np.int64))
+    side = FlowSide(np.ones(2, dtype=np.int64), np.ones(2, dtype=np.int64))
     none = np.zeros(0, dtype=np.int64)
     assert best_flow(Edges(none, none, none), side, side).tolist() == []

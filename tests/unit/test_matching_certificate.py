@@ -17,7 +17,7 @@ from services.matching.engine.computation import compute
 from services.matching.engine.inputs import Inputs
 from services.matching.engine.solver import assignment
 from services.matching.engine.solver.assignment import BONUS, Solution, solve
-from services.matching.engine.solver.flow import Edges, Prices, Side
+from services.matching.engine.solver.flow import Edges, FlowSide, Prices
 from services.matching.engine.solver.grid import Grid
 from shared.contracts.programs import Direction
 from tests.unit.matching_pools import allowed, crowd, grid_of, in_a_pair, inputs, places, runs
@@ -67,13 +67,13 @@ def holds(run: Inputs, grid: Grid, claim: Claim) -> bool:
     return bool(earned == bound)
 
 
-def sides(run: Inputs, grid: Grid) -> tuple[Side, Side]:
+def sides(run: Inputs, grid: Grid) -> tuple[FlowSide, FlowSide]:
     unit = BONUS if run.policy.objective == "coverage_first" else 0
     people = grid.pool.people
     bonus = np.asarray([0 if person.paired else unit for person in people], dtype=np.int64)
     mentors = np.asarray([people[index].mentor_places for index in grid.rows], dtype=np.int64)
     mentees = np.asarray([people[index].mentee_places for index in grid.columns], dtype=np.int64)
-    return Side(mentors, bonus[grid.rows]), Side(mentees, bonus[grid.columns])
+    return FlowSide(mentors, bonus[grid.rows]), FlowSide(mentees, bonus[grid.columns])
 
 
 def solved(run: Inputs) -> tuple[Grid, Solution]:

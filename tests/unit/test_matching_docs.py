@@ -24,7 +24,7 @@ from shared.contracts.programs import Direction, LocationPreference, MatchingPol
 from tests.architecture.documents import BLOCK, section, table_rows
 from tests.architecture.sources import ROOT
 from upward.cli import app
-from upward.matching.outcome import WRITTEN
+from upward.matching.result_files import WRITTEN
 
 PAGE = "docs/matching.md"
 SPACE = UUID("7a3c1c39-6d0e-4a7b-9f5e-0d3f6a1b2c3d")

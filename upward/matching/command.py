@@ -19,7 +19,7 @@ from services.matching.engine.computation import Result
 from services.matching.engine.inputs import Inputs
 from services.matching.runs.solving import solve_here
 from shared.contracts.programs import Direction
-from upward.matching import outcome, summary
+from upward.matching import result_files, summary
 from upward.matching.policy_file import read_policy
 from upward.matching.pool import make_inputs
 
@@ -44,7 +44,7 @@ class Request:
 
 def run_match(request: Request, console: Console) -> None:
     """Reads, computes, writes and shows. Raises CannotRun; nothing is written then."""
-    outcome.check_folder(request.out, force=request.force)
+    result_files.check_folder(request.out, force=request.force)
     policy = read_policy(request.policy)
     mapping = read_column_maps(request.columns)
     skip = request.skip_invalid
@@ -59,7 +59,7 @@ def run_match(request: Request, console: Console) -> None:
         "policy": request.policy,
         "columns": request.columns,
     }
-    run = outcome.Run(
+    run = result_files.Run(
         directory=directory,
         enrolments=enrolments,
         inputs=inputs,
@@ -68,7 +68,7 @@ def run_match(request: Request, console: Console) -> None:
         files={kind: path for kind, path in given.items() if path is not None},
         unlisted=topics.unlisted(),
     )
-    outcome.write(run, request.out)
+    result_files.write(run, request.out)
     summary.show(run, request.out, console)
 
 

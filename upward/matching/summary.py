@@ -10,7 +10,7 @@ from rich.table import Table
 
 from services.intake.enrolment_file.problems import FileProblem, listed
 from services.matching.engine.computation import Result, Total
-from upward.matching.outcome import WRITTEN, Run, counts
+from upward.matching.result_files import WRITTEN, Run, counts
 
 LACKING = 10
 """Topics that are shown."""

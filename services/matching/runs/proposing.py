@@ -15,7 +15,7 @@ from services.matching.engine.inputs import Inputs
 from services.matching.runs.rules.stored_inputs import ordered
 from services.matching.runs.solving import in_thread, solve
 from services.matching.runs.store import runs
-from services.matching.runs.store.standing import Heritage, Standing, read_heritage, read_standing
+from services.matching.runs.store.standing import History, Standing, read_history, read_standing
 from shared.contracts.base import Service
 from shared.contracts.intake import PoolPage, PoolPerson
 from shared.contracts.matching import Proposal, ProposeMatches
@@ -45,9 +45,9 @@ async def propose(
     brief = await internal.get(Service.PROGRAMS, f"/cycles/{cycle_id}", CycleBrief, organization_id)
     async with database.transaction() as session:
         standing = await read_standing(session, organization_id, cycle_id)
-        heritage = await read_heritage(session, organization_id, brief.program_id, cycle_id)
+        history = await read_history(session, organization_id, brief.program_id, cycle_id)
     for _ in range(TRIES):
-        inputs = await in_thread(partial(_inputs, request, brief, people, standing, heritage))
+        inputs = await in_thread(partial(_inputs, request, brief, people, standing, history))
         result = await solve(inputs, heartbeat)
         async with database.transaction() as session:
             await runs.lock_runs(session, organization_id, cycle_id)
@@ -73,7 +73,7 @@ def _inputs(
     brief: CycleBrief,
     people: tuple[PoolPerson, ...],
     standing: Standing,
-    heritage: Heritage,
+    history: History,
 ) -> Inputs:
     return ordered(
         Inputs(
@@ -84,9 +84,9 @@ def _inputs(
             people=people,
             week=monday(datetime.now(UTC)),
             held=standing.held,
-            past=heritage.past,
+            past=history.past,
             tried=standing.tried,
-            waited=heritage.waited,
+            waited=history.waited,
         )
     )
 

@@ -15,13 +15,13 @@ from services.matching.engine.steering import Steering
 from services.matching.resources import MatchRunDetail, MatchRunInputs
 from services.matching.runs.rules import counterfactual, preview, replay
 from services.matching.runs.rules.counterfactual import Counterfactual
-from services.matching.runs.rules.preview import Preview, Side, pairs_of
+from services.matching.runs.rules.preview import ComparedResult, Preview, pairs_of
 from services.matching.runs.rules.replay import Replay
 from services.matching.runs.rules.steering_rules import check, check_couple
 from services.matching.runs.rules.stored_inputs import ordered
 from services.matching.runs.solving import in_thread, solve
 from services.matching.runs.store.decisions import check_steerable, store_revision
-from services.matching.runs.store.reading import Basis, read_basis
+from services.matching.runs.store.reading import StoredRun, read_stored_run
 from shared.auth import Caller
 from shared.database import Database
 from shared.errors import Conflict
@@ -40,13 +40,13 @@ async def steer(
     """Solves the run again with this steering and stores the result as its next revision. Raises MatchRunNotFound,
     Invalid, OffersKeepChanging and what `check_steerable` does."""
     for _ in range(TRIES):
-        basis = await _read(database, caller, match_run_id)
-        check_steerable(basis.run, if_match)
-        inputs = await in_thread(partial(_steered, basis, steering))
+        stored_run = await _read(database, caller, match_run_id)
+        check_steerable(stored_run.view, if_match)
+        inputs = await in_thread(partial(_steered, stored_run, steering))
         result = await solve(inputs)
         async with database.transaction() as session:
             stored = await store_revision(
-                session, caller.organization_id, basis, inputs, result, if_match, caller.key_id
+                session, caller.organization_id, stored_run, inputs, result, if_match, caller.key_id
             )
         if stored is not None:
             log.info("match_run.steered", match_run_id=str(stored.id), revision=stored.revision)
@@ -56,20 +56,22 @@ async def steer(
 
 async def show(database: Database, caller: Caller, match_run_id: UUID, steering: Steering) -> Preview:
     """What this steering would change. Raises MatchRunNotFound, Invalid and what `check_steerable` does."""
-    basis = await _read(database, caller, match_run_id)
-    check_steerable(basis.run, None)
-    inputs = await in_thread(partial(_steered, basis, steering))
+    stored_run = await _read(database, caller, match_run_id)
+    check_steerable(stored_run.view, None)
+    inputs = await in_thread(partial(_steered, stored_run, steering))
     result = await solve(inputs)
-    before = Side(basis.pairs, await in_thread(basis.inputs))
-    return preview.difference(match_run_id, before, Side(pairs_of(result), inputs), certified=result.certified)
+    before = ComparedResult(stored_run.pairs, await in_thread(stored_run.inputs))
+    return preview.difference(
+        match_run_id, before, ComparedResult(pairs_of(result), inputs), certified=result.certified
+    )
 
 
 async def force(database: Database, caller: Caller, match_run_id: UUID, couple: Couple) -> Counterfactual:
     """What forcing this pair into the run would cost, or what forbids it. Raises MatchRunNotFound, Invalid."""
-    basis = await _read(database, caller, match_run_id)
-    inputs = await in_thread(basis.inputs)
+    stored_run = await _read(database, caller, match_run_id)
+    inputs = await in_thread(stored_run.inputs)
     await in_thread(partial(check_couple, inputs, couple))
-    before, certified = await _as_it_was(basis, inputs)
+    before, certified = await _as_it_was(stored_run, inputs)
     if couple in before.pairs:
         return counterfactual.answer(match_run_id, couple, before, before, chosen=True, certified=certified)
     if forbidden_by := await in_thread(partial(counterfactual.obstacles, inputs, couple)):
@@ -80,7 +82,7 @@ async def force(database: Database, caller: Caller, match_run_id: UUID, couple: 
         match_run_id,
         couple,
         before,
-        Side(pairs_of(result), changed),
+        ComparedResult(pairs_of(result), changed),
         chosen=False,
         certified=certified and result.certified,
     )
@@ -88,15 +90,15 @@ async def force(database: Database, caller: Caller, match_run_id: UUID, couple: 
 
 async def repeat(database: Database, caller: Caller, match_run_id: UUID) -> Replay:
     """Computes the run again from its stored inputs, and compares. Raises MatchRunNotFound."""
-    basis = await _read(database, caller, match_run_id)
-    inputs = await in_thread(basis.inputs)
+    stored_run = await _read(database, caller, match_run_id)
+    inputs = await in_thread(stored_run.inputs)
     result = await solve(inputs)
     compare = partial(
         replay.compare,
         match_run_id,
-        basis.outcome(),
-        code_version=basis.run.code_version,
-        inputs_hash=basis.run.inputs_hash,
+        stored_run.decided(),
+        code_version=stored_run.view.code_version,
+        inputs_hash=stored_run.view.inputs_hash,
         inputs=inputs,
         result=result,
     )
@@ -105,27 +107,27 @@ async def repeat(database: Database, caller: Caller, match_run_id: UUID) -> Repl
 
 async def read_inputs(database: Database, caller: Caller, match_run_id: UUID) -> MatchRunInputs:
     """What the run was computed from. Raises MatchRunNotFound."""
-    basis = await _read(database, caller, match_run_id)
-    return await in_thread(basis.inputs_view)
+    stored_run = await _read(database, caller, match_run_id)
+    return await in_thread(stored_run.inputs_view)
 
 
-async def _read(database: Database, caller: Caller, match_run_id: UUID) -> Basis:
+async def _read(database: Database, caller: Caller, match_run_id: UUID) -> StoredRun:
     async with database.transaction() as session:
-        return await read_basis(session, caller.organization_id, match_run_id)
+        return await read_stored_run(session, caller.organization_id, match_run_id)
 
 
-async def _as_it_was(basis: Basis, inputs: Inputs) -> tuple[Side, bool]:
+async def _as_it_was(stored_run: StoredRun, inputs: Inputs) -> tuple[ComparedResult, bool]:
     """The run's own result, computed again where its pairs are gone or older code made it."""
-    if basis.has_pairs and basis.run.code_version == CODE_VERSION:
-        return Side(basis.pairs, inputs), basis.run.certified
+    if stored_run.has_pairs and stored_run.view.code_version == CODE_VERSION:
+        return ComparedResult(stored_run.pairs, inputs), stored_run.view.certified
     result = await solve(inputs)
-    return Side(pairs_of(result), inputs), result.certified
+    return ComparedResult(pairs_of(result), inputs), result.certified
 
 
-def _steered(basis: Basis, steering: Steering) -> Inputs:
+def _steered(stored_run: StoredRun, steering: Steering) -> Inputs:
     """The run's inputs with this steering and the places that are taken by now. Raises Invalid."""
-    standing = basis.standing
+    standing = stored_run.standing
     changes = {"steering": steering, "held": standing.held, "tried": standing.tried}
-    inputs = basis.inputs().model_copy(update=changes)
+    inputs = stored_run.inputs().model_copy(update=changes)
     check(inputs, standing.live)
     return ordered(inputs)

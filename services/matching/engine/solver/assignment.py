@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from services.matching.engine.rules.pool import Bools, Floats, Ints
-from services.matching.engine.solver.flow import Edges, Prices, Side, best_flow, find_prices
+from services.matching.engine.solver.flow import Edges, FlowSide, Prices, best_flow, find_prices
 from services.matching.engine.solver.grid import Grid
 
 BONUS = 2**20
@@ -57,7 +57,7 @@ class Solution:
     bound: int
     beyond: int = 0
     """How far the bound of these prices alone lies above the value (`bound` may have another proof)."""
-    sides: tuple[Side, Side] | None = None
+    sides: tuple[FlowSide, FlowSide] | None = None
     """The flow's mentors and mentees, when the prices prove the result."""
 
     @property
@@ -67,8 +67,8 @@ class Solution:
 
 def solve(
     grid: Grid,
-    mentors: Side,
-    mentees: Side,
+    mentors: FlowSide,
+    mentees: FlowSide,
     heartbeat: Callable[[], None] = lambda: None,
     known: Solution | None = None,
 ) -> Solution:
@@ -91,7 +91,7 @@ def solve(
         edges = edges.join(priced.better, grid.shape[1])
 
 
-def upper_bound(prices: Prices, mentors: Side, mentees: Side, surplus: int) -> int:
+def upper_bound(prices: Prices, mentors: FlowSide, mentees: FlowSide, surplus: int) -> int:
     """Weak duality: whoever sells each place at its price and keeps the surplus of every couple over its prices earns
     at least as much as any choice of pairs."""
     return surplus + _kept(mentors, prices.mentors) + _kept(mentees, prices.mentees)
@@ -105,7 +105,7 @@ def lexicographic(prices: Prices, bonus: int = BONUS) -> bool:
     return not len(both) or bool(np.abs(both - np.rint(both / bonus).astype(np.int64) * bonus).max() < bonus // 4)
 
 
-def value(pairs: Edges, mentors: Side, mentees: Side) -> int:
+def value(pairs: Edges, mentors: FlowSide, mentees: FlowSide) -> int:
     """Points and bonuses of these pairs."""
     earned = mentors.earned(np.bincount(pairs.rows, minlength=len(mentors)))
     earned += mentees.earned(np.bincount(pairs.columns, minlength=len(mentees)))
@@ -151,19 +151,19 @@ def price(grid: Grid, prices: Prices, pairs: Edges) -> Priced:
     return Priced(sum(part.surplus for part in seen), better, sum(part.count for part in seen))
 
 
-def _solve_edges(edges: Edges, mentors: Side, mentees: Side, start: Prices) -> tuple[Bools, Prices]:
+def _solve_edges(edges: Edges, mentors: FlowSide, mentees: FlowSide, start: Prices) -> tuple[Bools, Prices]:
     taken = best_flow(edges, mentors, mentees)
     return taken, find_prices(edges, taken, mentors, mentees, start)
 
 
-def _kept(side: Side, prices: Ints) -> int:
+def _kept(side: FlowSide, prices: Ints) -> int:
     """The most that places can earn at these prices: with no pair, with one, or with all places."""
     one = np.where(side.places > 0, side.bonus + prices, 0)
     full = np.where(side.places > 0, side.bonus + side.places * prices, 0)
     return int(np.maximum(np.maximum(one, full), 0).sum())
 
 
-def _rough_prices(grid: Grid, mentors: Side, mentees: Side) -> Prices:
+def _rough_prices(grid: Grid, mentors: FlowSide, mentees: FlowSide) -> Prices:
     """Prices that are about right: those of a sample, and for the others the price at which their best couple with
     one of the sample neither gains nor loses."""
     none = Prices(-mentors.bonus, -mentees.bonus)

@@ -16,8 +16,9 @@ import numpy as np
 
 from services.matching.engine.rules.pool import Bools, Ints
 from services.matching.engine.solver.assignment import FEW, Solution, all_edges, solve
-from services.matching.engine.solver.flow import Edges, Side
+from services.matching.engine.solver.flow import Edges, FlowSide
 from services.matching.engine.solver.grid import Grid
+from shared.contracts.matching import Side
 
 ROUNDS = 8
 """Times that discounts are set anew."""
@@ -31,8 +32,8 @@ def solve_once_each(
     """The best choice in which everyone earns their `bonus` (by index in the pool) once, and nobody meets the same
     person in both directions. Places are by row and by column of the grid."""
 
-    def sides(paid: Ints) -> tuple[Side, Side]:
-        return Side(mentor_places, paid[grid.rows]), Side(mentee_places, paid[grid.columns])
+    def sides(paid: Ints) -> tuple[FlowSide, FlowSide]:
+        return FlowSide(mentor_places, paid[grid.rows]), FlowSide(mentee_places, paid[grid.columns])
 
     double = np.zeros(len(grid.pool), dtype=np.bool_)
     double[np.intersect1d(grid.rows, grid.columns)] = True
@@ -103,8 +104,8 @@ def _integer_program(
     for variable, row, column, couple in zip(
         chosen, edges.rows.tolist(), edges.columns.tolist(), _couples(edges, grid).tolist(), strict=True
     ):
-        groups["mentor", row].append(variable)
-        groups["mentee", column].append(variable)
+        groups[Side.MENTOR, row].append(variable)
+        groups[Side.MENTEE, column].append(variable)
         groups["couple", couple].append(variable)
         groups["person", int(grid.rows[row])].append(variable)
         groups["person", int(grid.columns[column])].append(variable)
@@ -115,7 +116,7 @@ def _integer_program(
                 covered.append((model.new_bool_var(""), int(bonus[index])))
                 model.add_bool_or([*variables, ~covered[-1][0]])
             continue
-        limit = 1 if kind == "couple" else int((mentor_places if kind == "mentor" else mentee_places)[index])
+        limit = 1 if kind == "couple" else int((mentor_places if kind == Side.MENTOR else mentee_places)[index])
         if len(variables) > limit:
             model.add(sum(variables) <= limit)
     width = grid.shape[1]

@@ -9,10 +9,10 @@ that is the couple's own shortfall and a shortest path from its mentee back to i
 import numpy as np
 
 from services.matching.engine.rules.pool import Bools, Ints
-from services.matching.engine.solver.flow import FREE, Edges, Prices, Side
+from services.matching.engine.solver.flow import FREE, Edges, FlowSide, Prices
 
 
-def exact_costs(edges: Edges, taken: Bools, prices: Prices, mentors: Side, mentees: Side) -> Ints:
+def exact_costs(edges: Edges, taken: Bools, prices: Prices, mentors: FlowSide, mentees: FlowSide) -> Ints:
     """By how much the value of the result would fall if each edge had to be taken; 0 for those that are. `edges` are
     all couples that may meet. Nodes: mentors, then mentees, then one hub for source and sink."""
     count, hub = len(mentors), len(mentors) + len(mentees)

@@ -19,7 +19,7 @@ FREE = np.int64(2**60)
 
 
 @dataclass(frozen=True, slots=True)
-class Side:
+class FlowSide:
     """The mentors or the mentees: free places, and what the first pair of each earns besides its points."""
 
     places: Ints
@@ -28,8 +28,8 @@ class Side:
     def __len__(self) -> int:
         return len(self.places)
 
-    def part(self, chosen: Ints) -> "Side":
-        return Side(self.places[chosen], self.bonus[chosen])
+    def part(self, chosen: Ints) -> "FlowSide":
+        return FlowSide(self.places[chosen], self.bonus[chosen])
 
     def earned(self, pairs: Ints) -> int:
         """The bonuses of people with these numbers of pairs."""
@@ -76,7 +76,7 @@ class Prices:
     mentees: Ints
 
 
-def best_flow(edges: Edges, mentors: Side, mentees: Side) -> Bools:
+def best_flow(edges: Edges, mentors: FlowSide, mentees: FlowSide) -> Bools:
     """Which edges are taken. Raises RuntimeError if the solver fails, which valid input does not cause."""
     if not len(edges):
         return np.zeros(0, dtype=np.bool_)
@@ -105,7 +105,7 @@ def best_flow(edges: Edges, mentors: Side, mentees: Side) -> Bools:
     return np.asarray(solver.flows(arcs) > 0)
 
 
-def find_prices(edges: Edges, taken: Bools, mentors: Side, mentees: Side, start: Prices) -> Prices:
+def find_prices(edges: Edges, taken: Bools, mentors: FlowSide, mentees: FlowSide, start: Prices) -> Prices:
     """The least mentors' and highest mentees' prices beyond `start` that prove this flow best among these edges."""
     chosen, others = edges.take(taken), edges.take(~taken)
     least, highest = mentors.bounds(np.bincount(chosen.rows, minlength=len(mentors)))

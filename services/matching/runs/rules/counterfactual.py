@@ -7,7 +7,7 @@ from uuid import UUID
 from services.matching.engine.inputs import Inputs
 from services.matching.engine.rules.eligibility import Constraint, Couple
 from services.matching.engine.steering import PersonCouple
-from services.matching.runs.rules.preview import Coverage, Side
+from services.matching.runs.rules.preview import ComparedResult, Coverage
 from services.matching.runs.rules.steering_rules import broken
 from shared.contracts.base import Contract
 
@@ -62,7 +62,7 @@ def forced(inputs: Inputs, couple: Couple) -> Inputs:
 
 
 def answer(
-    match_run_id: UUID, couple: Couple, before: Side, after: Side, *, chosen: bool, certified: bool
+    match_run_id: UUID, couple: Couple, before: ComparedResult, after: ComparedResult, *, chosen: bool, certified: bool
 ) -> Counterfactual:
     mentor_id, mentee_id = couple
     was, will = before.coverage, after.coverage

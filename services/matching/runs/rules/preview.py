@@ -53,7 +53,7 @@ class Preview(Contract):
 
 
 @dataclass(frozen=True, slots=True)
-class Side:
+class ComparedResult:
     """One of the two results that are compared."""
 
     pairs: Points
@@ -74,7 +74,7 @@ def pairs_of(result: Result) -> Points:
     return {(pair.mentor_id, pair.mentee_id): pair.points for pair in result.pairs}
 
 
-def difference(match_run_id: UUID, before: Side, after: Side, *, certified: bool) -> Preview:
+def difference(match_run_id: UUID, before: ComparedResult, after: ComparedResult, *, certified: bool) -> Preview:
     was, will = _partners(before.pairs), _partners(after.pairs)
     had = was.keys() | before.standing
     has = will.keys() | after.standing

@@ -42,7 +42,7 @@ class Replay(Contract):
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class DecidedResult:
     """A result as far as it is compared. `pairs` is None when they are gone, as those of superseded runs are."""
 
     pairs: Mapping[Couple, dict[str, Any]] | None
@@ -52,8 +52,8 @@ class Outcome:
     hash: str | None
 
 
-def outcome_of(result: Result) -> Outcome:
-    return Outcome(
+def decided_by(result: Result) -> DecidedResult:
+    return DecidedResult(
         pairs={
             (pair.mentor_id, pair.mentee_id): {
                 "points": pair.points,
@@ -85,9 +85,9 @@ def result_hash(result: Result) -> str:
 
 
 def compare(
-    match_run_id: UUID, stored: Outcome, code_version: str, inputs_hash: str, inputs: Inputs, result: Result
+    match_run_id: UUID, stored: DecidedResult, code_version: str, inputs_hash: str, inputs: Inputs, result: Result
 ) -> Replay:
-    now = outcome_of(result)
+    now = decided_by(result)
     differences = tuple(_differences(stored, now))
     if not differences and stored.hash is not None and stored.hash != now.hash:
         differences = (Difference(what="result", stored={"hash": stored.hash}, replayed={"hash": now.hash}),)
@@ -101,7 +101,7 @@ def compare(
     )
 
 
-def _differences(stored: Outcome, now: Outcome) -> Iterator[Difference]:
+def _differences(stored: DecidedResult, now: DecidedResult) -> Iterator[Difference]:
     if stored.pairs is not None and now.pairs is not None:
         for couple in sorted(stored.pairs.keys() | now.pairs.keys()):
             before, after = stored.pairs.get(couple), now.pairs.get(couple)

@@ -19,6 +19,7 @@ from services.matching.engine.rules.pool import Pool
 from services.matching.engine.steering import HandMadePair, PersonCouple, Steering
 from services.matching.engine.unmatched import SAYS
 from shared.contracts.intake import EnrolmentRole, PoolPerson
+from shared.contracts.matching import Side
 from shared.contracts.programs import MatchingPolicy
 from shared.errors import Invalid
 
@@ -149,9 +150,9 @@ def _contradicted(fixed: Sequence[_Named], forbidden: Sequence[_Named], steering
 
 def _without_a_place(fixed: Sequence[_Named], inputs: Inputs, pool: dict[Any, PoolPerson]) -> Iterator[Error]:
     held = {found.person_id: found for found in inputs.held}
-    sides: tuple[tuple[str, Callable[[PoolPerson], int]], ...] = (
-        ("mentor", lambda person: person.mentor_capacity),
-        ("mentee", lambda person: person.mentee_capacity),
+    sides: tuple[tuple[Side, Callable[[PoolPerson], int]], ...] = (
+        (Side.MENTOR, lambda person: person.mentor_capacity),
+        (Side.MENTEE, lambda person: person.mentee_capacity),
     )
     for side, capacity in sides:
         wanted: Counter[object] = Counter()

@@ -13,7 +13,7 @@ from services.matching.engine.computation import Result
 from services.matching.engine.inputs import Inputs
 from services.matching.models import MatchRun, Pair
 from services.matching.resources import MatchRunDetail, MatchRunView
-from services.matching.runs.store.reading import Basis, read_run, version_of, view_of
+from services.matching.runs.store.reading import StoredRun, read_run, version_of, view_of
 from services.matching.runs.store.runs import lock_runs, match_run_id_for, not_found, store_run
 from services.matching.runs.store.standing import HOLDING, read_standing
 from shared.contracts.events import MatchRunApproved, PairOffered
@@ -100,7 +100,7 @@ def check_steerable(run: MatchRun | MatchRunView, if_match: str | None) -> None:
 async def store_revision(
     session: AsyncSession,
     organization_id: UUID,
-    basis: Basis,
+    stored_run: StoredRun,
     inputs: Inputs,
     result: Result,
     if_match: str,
@@ -108,12 +108,12 @@ async def store_revision(
 ) -> MatchRunDetail | None:
     """Stores the result as the run's next revision, which supersedes it. None when the cycle's pairs hold other
     places by now than the result was computed with. Raises what `check_steerable` does."""
-    runs = await lock_runs(session, organization_id, basis.run.cycle_id)
-    run = next((run for run in runs if run.id == basis.run.id), None)
+    runs = await lock_runs(session, organization_id, stored_run.view.cycle_id)
+    run = next((run for run in runs if run.id == stored_run.view.id), None)
     if run is None:
         raise not_found()
     check_steerable(run, if_match)
-    if await read_standing(session, organization_id, run.cycle_id) != basis.standing:
+    if await read_standing(session, organization_id, run.cycle_id) != stored_run.standing:
         return None
     revision = run.revision + 1
     await store_run(

@@ -13,16 +13,16 @@ from services.matching.engine.steering import Steering
 from services.matching.engine.unmatched import UnmatchedReason
 from services.matching.models import MatchRun, Pair, UnmatchedPerson
 from services.matching.resources import MatchRunDetail, MatchRunInputs, MatchRunView, PairView, UnmatchedView
-from services.matching.runs.rules.replay import Outcome
+from services.matching.runs.rules.replay import DecidedResult
 from services.matching.runs.rules.stored_inputs import restored
 from services.matching.runs.store.runs import not_found
 from services.matching.runs.store.standing import Standing, read_standing
 
 
-class Basis(NamedTuple):
+class StoredRun(NamedTuple):
     """A stored run as another computation starts from it, with what its cycle's pairs hold by now."""
 
-    run: MatchRunView
+    view: MatchRunView
     version: str
     stored: Mapping[str, Any]
     result_hash: str | None
@@ -37,9 +37,9 @@ class Basis(NamedTuple):
     def inputs_view(self) -> MatchRunInputs:
         inputs = self.inputs()
         return MatchRunInputs(
-            match_run_id=self.run.id,
-            inputs_hash=self.run.inputs_hash,
-            code_version=self.run.code_version,
+            match_run_id=self.view.id,
+            inputs_hash=self.view.inputs_hash,
+            code_version=self.view.code_version,
             policy=inputs.steering.policy or inputs.policy,
             inputs=inputs,
         )
@@ -47,14 +47,14 @@ class Basis(NamedTuple):
     @property
     def has_pairs(self) -> bool:
         """Those that it proposed are still there."""
-        return len(self.rows) == self.run.pairs_count
+        return len(self.rows) == self.view.pairs_count
 
     @property
     def pairs(self) -> dict[tuple[UUID, UUID], int]:
         return {(mentor_id, mentee_id): score for mentor_id, mentee_id, score, *_ in self.rows}
 
-    def outcome(self) -> Outcome:
-        return Outcome(
+    def decided(self) -> DecidedResult:
+        return DecidedResult(
             pairs={
                 (mentor_id, mentee_id): {"points": score, "contributions": contributions, "origin": origin}
                 for mentor_id, mentee_id, score, contributions, origin in self.rows
@@ -66,8 +66,8 @@ class Basis(NamedTuple):
                 for person_id, reason, candidates, blocked in self.unmatched
                 if reason != UnmatchedReason.NOT_APPROVED
             },
-            total=self.run.total.model_dump() if self.run.total is not None else None,
-            bound=self.run.bound.model_dump() if self.run.bound is not None else None,
+            total=self.view.total.model_dump() if self.view.total is not None else None,
+            bound=self.view.bound.model_dump() if self.view.bound is not None else None,
             hash=self.result_hash,
         )
 
@@ -116,7 +116,7 @@ async def read_run(session: AsyncSession, organization_id: UUID, run_id: UUID) -
     )
 
 
-async def read_basis(session: AsyncSession, organization_id: UUID, run_id: UUID) -> Basis:
+async def read_stored_run(session: AsyncSession, organization_id: UUID, run_id: UUID) -> StoredRun:
     """Raises MatchRunNotFound."""
     run = await _find(session, organization_id, run_id, whole=True)
     rows = await session.execute(
@@ -129,8 +129,8 @@ async def read_basis(session: AsyncSession, organization_id: UUID, run_id: UUID)
             UnmatchedPerson.person_id, UnmatchedPerson.reason, UnmatchedPerson.candidates, UnmatchedPerson.blocked
         ).where(UnmatchedPerson.organization_id == organization_id, UnmatchedPerson.match_run_id == run_id)
     )
-    return Basis(
-        run=view_of(run),
+    return StoredRun(
+        view=view_of(run),
         version=version_of(run.attempt, run.revision, run.state),
         stored=_stored(run),
         result_hash=run.result_hash,

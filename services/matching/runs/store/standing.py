@@ -10,7 +10,7 @@ from services.matching.engine.inputs import Held
 from services.matching.engine.rules.eligibility import Couple
 from services.matching.engine.unmatched import UnmatchedReason
 from services.matching.models import MatchRun, Pair, UnmatchedPerson
-from shared.contracts.matching import EndReason, MatchRunState, PairState
+from shared.contracts.matching import EndReason, MatchRunState, PairState, Side
 
 HOLDING = (PairState.OFFERED, PairState.ACTIVE, PairState.ON_HOLD)
 MET = (PairState.ACTIVE, PairState.ON_HOLD, PairState.ENDED, PairState.COMPLETED)
@@ -25,7 +25,7 @@ class Standing(NamedTuple):
     """Those of the couples tried that hold places: they are offered or a pair now."""
 
 
-class Heritage(NamedTuple):
+class History(NamedTuple):
     """What earlier cycles mean for a run."""
 
     past: tuple[tuple[UUID, UUID, int], ...]
@@ -48,9 +48,9 @@ async def read_standing(session: AsyncSession, organization_id: UUID, cycle_id: 
     )
 
 
-async def read_heritage(session: AsyncSession, organization_id: UUID, program_id: UUID, cycle_id: UUID) -> Heritage:
+async def read_history(session: AsyncSession, organization_id: UUID, program_id: UUID, cycle_id: UUID) -> History:
     """Couples of earlier cycles with how many cycles ago they met, and who found no partner when they last enrolled."""
-    return Heritage(
+    return History(
         past=await _past(session, organization_id, program_id, cycle_id),
         waited=await _waited(session, organization_id, program_id, cycle_id),
     )
@@ -134,8 +134,8 @@ def _sides(others: object) -> Subquery:
     """Each side of every pair that was offered in these cycles: whether the two met, and whether this side refused."""
     rows: list[Select[tuple[UUID, UUID, bool, bool]]] = []
     for side, person, accepted_at in (
-        ("mentor", Pair.mentor_id, Pair.mentor_accepted_at),
-        ("mentee", Pair.mentee_id, Pair.mentee_accepted_at),
+        (Side.MENTOR, Pair.mentor_id, Pair.mentor_accepted_at),
+        (Side.MENTEE, Pair.mentee_id, Pair.mentee_accepted_at),
     ):
         silent = and_(Pair.end_reason == EndReason.NO_ANSWER, accepted_at.is_(None))
         refused = or_(Pair.declined_by == side, silent)
