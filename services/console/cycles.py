@@ -1,4 +1,4 @@
-"""What the page of a cycle shows, gathered from the services that know it."""
+"""What the page of a cycle shows, read from the services that know it."""
 
 import asyncio
 from typing import NamedTuple
@@ -13,11 +13,11 @@ from shared.contracts.rounds import RoundCounts
 from shared.http.internal import Internal
 
 PAIRS_A_PAGE = 100
-LINE = tuple(stage for stage in Stage if stage is not Stage.CANCELLED)
+PROGRESS_STAGES = tuple(stage for stage in Stage if stage is not Stage.CANCELLED)
 
 
 class Step(NamedTuple):
-    """One stage on the progress line: `done`, `current` or `ahead`."""
+    """One stage on the progress line. Its state is `done`, `current` or `ahead`."""
 
     stage: Stage
     state: str
@@ -28,7 +28,7 @@ class PairRow(NamedTuple):
     mentor: Contact | None
     mentee: Contact | None
     topics: tuple[str, ...]
-    """Labels, or codes of topics that the program no longer has."""
+    """The labels of the topics, or the code of a topic that the program does not have any more."""
 
 
 class CyclePage(NamedTuple):
@@ -38,14 +38,14 @@ class CyclePage(NamedTuple):
     rounds: list[RoundCounts]
     pairs: tuple[PairRow, ...]
     after: UUID | None
-    """Cursor of the next page of pairs."""
+    """The cursor of the next page of pairs; None on the last page."""
     awaiting_approval: bool
 
 
 async def read_cycle_page(
     internal: Internal, organization_id: UUID, cycle_id: UUID, rounds: list[RoundCounts], after: UUID | None
 ) -> CyclePage:
-    """The page of one cycle with one page of its pairs. Raises NotFound."""
+    """Everything that the page of a cycle shows, with one page of its pairs. Raises NotFound."""
     brief = await internal.get(Service.PROGRAMS, f"/cycles/{cycle_id}", CycleBrief, organization_id)
     query = {"limit": PAIRS_A_PAGE} | ({"after": str(after)} if after else {})
     found, summary = await asyncio.gather(
@@ -70,12 +70,12 @@ async def read_cycle_page(
 
 
 def progress(stage: Stage) -> tuple[Step, ...]:
-    """The stages in order, up to and after the one that the cycle is in; a cancelled cycle is in none of them."""
+    """All stages in their order, and how far the cycle has come. A cancelled cycle is in none of them."""
     if stage is Stage.CANCELLED:
-        return tuple(Step(step, "ahead") for step in LINE)
-    here = LINE.index(stage)
+        return tuple(Step(step, "ahead") for step in PROGRESS_STAGES)
+    here = PROGRESS_STAGES.index(stage)
     finished = stage is Stage.COMPLETED
     return tuple(
         Step(step, "done" if place < here or finished else "current" if place == here else "ahead")
-        for place, step in enumerate(LINE)
+        for place, step in enumerate(PROGRESS_STAGES)
     )

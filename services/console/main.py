@@ -1,4 +1,7 @@
-"""The console: web pages. It has no tables and no activities; it reads and answers through the other services."""
+"""The wiring of the console, the web pages of Upward.
+
+The console has no tables and no activities. It reads from the other services and passes answers on to them.
+"""
 
 from fastapi import APIRouter
 

@@ -1,8 +1,8 @@
-"""Every page leaves through here: rendered, escaped, with the headers that keep it private.
+"""Every page is made here: its template is rendered and escaped, and it gets the headers that keep it private.
 
-Pages hold names behind a secret link, so nothing is cached, nothing tells other sites the address, nothing may frame
-them, and only the console's own style sheet is loaded. Expected failures become pages too; a caller that asks for
-JSON and not for HTML gets the problem document instead.
+A page shows names behind a secret link. Therefore browsers do not keep it, do not tell its address to other sites, do
+not show it in a frame, and load only the console's own style sheet for it. Expected failures become pages too. A
+caller that asks for JSON and not for HTML gets the problem document instead.
 """
 
 import hashlib
@@ -62,12 +62,12 @@ ENVIRONMENT = _environment()
 
 
 def page(template: str, status: int = 200, **context: Any) -> HTMLResponse:
-    """The rendered template. A name that the context lacks is a bug and raises."""
+    """Renders a template. A name that the context does not contain is a bug and raises."""
     return HTMLResponse(ENVIRONMENT.get_template(template).render(**context), status_code=status)
 
 
 def missing_templates(*names: str) -> list[str]:
-    """Those of the templates that are not there."""
+    """The names for which there is no template."""
     present = set(ENVIRONMENT.list_templates())
     return [name for name in names if name not in present]
 
@@ -79,7 +79,7 @@ def failure_page(failure: Failure) -> HTMLResponse:
 
 
 class PageRoute(APIRoute):
-    """A route that answers pages: its failures are pages, and every answer carries the private headers."""
+    """A route that answers with pages. Its failures are pages too, and every answer has the headers above."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
@@ -107,7 +107,7 @@ def _failed(request: Request, error: DomainError) -> Response:
 
 
 def _misconfigured(request: Request) -> Response:
-    """Another service refused the console's own credential: not a thing that the reader could mend."""
+    """Another service refused the console's own credential. The reader can do nothing about that."""
     log.error("credential.refused")
     return _unavailable(request)
 

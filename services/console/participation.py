@@ -1,4 +1,4 @@
-"""A participant's link and the page behind it, which is read from the owner of the round and answered to it."""
+"""What a participant's link leads to: a form from the owner of the round, and an answer that is passed on to it."""
 
 import asyncio
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ class LinkUnknown(NotFound):
 
 
 class Participation(NamedTuple):
-    """All that a participant's page shows."""
+    """Everything that a participant's page shows."""
 
     grant: LinkGrant
     brief: CycleBrief
@@ -34,7 +34,7 @@ class Participation(NamedTuple):
 
 
 async def resolve(internal: Internal, token: str) -> LinkGrant:
-    """What the link allows. Raises LinkUnknown (404), or Gone (410) once it expired or its round closed."""
+    """What the link allows. Raises LinkUnknown (404), and Gone (410) when it has expired or its round has closed."""
     try:
         request = ResolveLink(token=token)
     except ValidationError:
@@ -47,7 +47,7 @@ async def read_brief(internal: Internal, grant: LinkGrant) -> CycleBrief:
 
 
 async def read_participation(internal: Internal, grant: LinkGrant) -> Participation:
-    """The page of this link: the owner's form, the cycle, the names of partners and the reader's own time zone."""
+    """Reads the owner's form, the cycle, the names of the partners and the time zone of the reader."""
     owned, questionnaire = declaration_of(grant.kind), questionnaire_of(grant.kind)
     brief, form = await asyncio.gather(
         read_brief(internal, grant),
@@ -63,14 +63,14 @@ async def read_participation(internal: Internal, grant: LinkGrant) -> Participat
 
 
 async def send_answer(internal: Internal, grant: LinkGrant, answer: Contract) -> AnswerRecorded:
-    """Gives the answer to the owner of the round. Raises Invalid, Conflict, Gone as the owner decides."""
+    """Passes the answer on to the owner of the round. Raises Invalid, Conflict or Gone, as the owner decides."""
     owned = declaration_of(grant.kind)
     path = f"{owned.path}/{grant.round_id}/answers/{grant.person_id}"
     return await internal.post(owned.owner, path, answer, AnswerRecorded, grant.organization_id)
 
 
 async def read_contacts(internal: Internal, organization_id: UUID, person_ids: Sequence[UUID]) -> dict[UUID, Contact]:
-    """The people by id; those who do not exist are missing. At most 1,000 at once."""
+    """The people by their ids, at most 1,000 at once. Those who do not exist are missing."""
     if not person_ids:
         return {}
     request = ReadContacts(person_ids=tuple(dict.fromkeys(person_ids)))

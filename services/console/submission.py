@@ -1,4 +1,4 @@
-"""What a browser posts: small, from our own page, and in the one encoding that plain forms use."""
+"""Reading a form that a browser posts. It must be small, come from our own page, and be encoded as plain forms are."""
 
 from urllib.parse import parse_qsl, urlsplit
 
@@ -29,8 +29,8 @@ class NotAForm(DomainError):
 def refuse_cross_site(request: Request, public_url: str) -> None:
     """Raises CrossSite when the browser says that another site sent the form.
 
-    The secret in the address is the authority, this is a second wall. Our pages send no referrer, which makes
-    browsers write `Origin: null` on our own forms: then `Sec-Fetch-Site` alone decides.
+    The secret in the address is what protects the answer; this check is an additional one. Our pages send no referrer,
+    so that browsers write `Origin: null` for our own forms. Then `Sec-Fetch-Site` alone decides.
     """
     refused = CrossSite("Send the form from its own page.")
     site = request.headers.get("sec-fetch-site")
@@ -44,7 +44,7 @@ def refuse_cross_site(request: Request, public_url: str) -> None:
 
 
 async def read_typed(request: Request) -> FormData:
-    """The fields of an urlencoded form. Raises NotAForm (415), FormTooLarge (413), BadRequest."""
+    """The fields of a URL-encoded form. Raises NotAForm (415), FormTooLarge (413), BadRequest."""
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type != "application/x-www-form-urlencoded":
         raise NotAForm("Send the fields as application/x-www-form-urlencoded.")

@@ -7,8 +7,8 @@ from enum import StrEnum
 import pytest
 from starlette.requests import Request
 
-from services.console.api.cycles import access_key_of
-from services.console.cycles import LINE, progress
+from services.console.api.sign_in import access_key_of
+from services.console.cycles import PROGRESS_STAGES, progress
 from services.console.submission import CrossSite, refuse_cross_site
 from services.console.words import codes
 from services.console.words.failures import failure_of
@@ -65,7 +65,7 @@ def test_the_progress_line_splits_at_the_stage() -> None:
 def test_every_stage_of_a_completed_cycle_is_done_and_none_of_a_cancelled_one() -> None:
     assert {step.state for step in progress(Stage.COMPLETED)} == {"done"}
     assert {step.state for step in progress(Stage.CANCELLED)} == {"ahead"}
-    assert len(LINE) == len(Stage) - 1
+    assert len(PROGRESS_STAGES) == len(Stage) - 1
 
 
 def _basic(text: str) -> str:

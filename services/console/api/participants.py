@@ -1,9 +1,11 @@
-"""Participants' pages, behind the link in their e-mail.
+"""The pages that participants open by the link in their e-mail.
 
-`GET /p/{token}` shows the page of the link's round and never acts, as mail scanners open links too. `POST /p/{token}`
-answers and leads (303) to `/p/{token}/done`. Answering again replaces the answer while the round is open. The fields
-of each form are named in `services/console/forms/`. The link is the only authority: no cookies, no sign-in. It is
-never logged and never written into a page.
+`GET /p/{token}` shows the page of the link's round. It changes nothing, because mail scanners open links too.
+`POST /p/{token}` takes the answer and redirects (303) to `/p/{token}/done`. While the round is open, a new answer
+replaces the earlier one. The fields of each form are described in `services/console/forms/`.
+
+The link is all that a participant needs: there are no cookies, and nobody signs in. It is never logged and never
+written into a page.
 """
 
 from typing import Annotated
@@ -62,7 +64,7 @@ async def take_answer(token: Token, request: Request, internal: InternalClient, 
 
 @router.api_route("/p/{token}/done", methods=["GET", "HEAD"])
 async def confirm(token: Token, internal: InternalClient) -> Response:
-    """Thanks. The last answer may have closed the round by now, which is no failure here."""
+    """Thanks for the answer. If it was the last one, the round may be closed by now; the page then says so."""
     try:
         grant = await resolve(internal, token)
     except Gone:
@@ -74,7 +76,7 @@ async def confirm(token: Token, internal: InternalClient) -> Response:
 
 @files.get("/console/static/{name}")
 async def read_static(name: str) -> Response:
-    """The style sheet and the icon. Pages ask for them by version, so they may be kept for long."""
+    """The style sheet and the icon. Pages ask for them by version, so that browsers may keep them for a week."""
     if name not in STATIC:
         raise NotFound("There is no such file.", code="file_not_found")
     content, media_type = STATIC[name]
@@ -83,7 +85,7 @@ async def read_static(name: str) -> Response:
 
 
 def _form_page(found: Participation, typed: FormData, errors: tuple[FieldError, ...] = ()) -> Response:
-    """The page with what was typed; with errors its status is 422."""
+    """The page with what was typed in its fields. If there are errors, its status is 422."""
     by_field = {error.field: error.message for error in reversed(errors)}
     return page(
         questionnaire_of(found.grant.kind).template,

@@ -1,6 +1,6 @@
-"""The acceptance page's fields: `decision_<pair id>` (accept | decline), and hidden `pair_id` fields (repeated).
+"""The fields of the acceptance page: `decision_<pair id>` (accept | decline), and hidden `pair_id` fields (repeated).
 
-A page with several offers may be sent with some decided and the others left for later, but not with none.
+A person with several offers may decide some of them now and the others later. At least one must be decided.
 """
 
 from uuid import UUID

@@ -1,7 +1,7 @@
-"""The check-in page's fields, for each pair: `met_<pair id>` (yes | no), `usefulness_<pair id>` (1 … 5, asked for when
-they met), `obstacle_<pair id>` (a code), `note_<pair id>`; and hidden `pair_id` fields (repeated).
+"""The fields of the check-in page. For each pair: `met_<pair id>` (yes | no), `usefulness_<pair id>` (1 … 5, required
+if they met), `obstacle_<pair id>` (a code) and `note_<pair id>`. Hidden `pair_id` fields (repeated) name the pairs.
 
-A pair of which nothing was said is left for later, as long as something was said of another.
+A person with several pairs may answer for some of them now and for the others later.
 """
 
 from uuid import UUID

@@ -1,10 +1,12 @@
-"""The enrolment page's fields.
+"""The fields of the enrolment page.
 
-`role` (mentor | mentee | both | none), `topics_taught` (repeated), `taught_level_<code>` (1 to 3, for each topic
-taught), `topics_wanted_1` … `topics_wanted_5` (the most wanted first), `mentor_capacity`, `mentee_capacity`,
+They are `role` (mentor | mentee | both | none), `topics_taught` (repeated), `taught_level_<code>` (1 to 3, for each
+topic taught), `topics_wanted_1` … `topics_wanted_5` (the most wanted first), `mentor_capacity`, `mentee_capacity`,
 `languages` (repeated), `meeting_windows` (repeated), `preferred_emails` (the most wished for first) and
 `avoided_emails` (addresses on lines of their own, or separated by commas).
-With role `none` ("not this time") nothing else is sent on, and of topics only those that the role is about.
+
+If the role is `none` ("not this time"), nothing else is passed on. A mentor's wanted topics and a mentee's taught
+topics are not passed on either.
 """
 
 import re
@@ -95,14 +97,14 @@ class EnrolmentPage(Questionnaire[EnrolmentForm, EnrolmentAnswer]):
         return name if name in EnrolmentAnswer.model_fields else ""
 
     def words_of(self, location: tuple[str, ...], detail: str) -> str:
-        """An address that is wrong is told by its place among those that were written."""
+        """The message about a wrong address says which one it is by its position, and does not repeat it."""
         if len(location) > 1 and location[0].endswith("_emails") and location[1].isdigit():
             return f"Address {int(location[1]) + 1}: {detail}"
         return detail
 
 
 def _levels(typed: FormData, taught: tuple[str, ...], errors: list[FieldError]) -> dict[str, str]:
-    """The level of each topic that is ticked; the page sends one for the others, too."""
+    """The level of each topic that is ticked. The page sends levels for the other topics too; they are ignored."""
     levels = {code: level for code in taught if (level := text(typed, f"{LEVEL}{code}"))}
     wrong = [code for code, level in levels.items() if level not in LEVELS]
     errors += [FieldError(f"{LEVEL}{code}", "Choose how well you could teach it.") for code in wrong]

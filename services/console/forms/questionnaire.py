@@ -1,7 +1,7 @@
-"""What the page of every kind of round has in common: typed fields become a contract, or errors beside the fields.
+"""What the pages of all kinds of rounds have in common: what was typed becomes an answer, or errors beside the fields.
 
-Nothing here decides what is allowed: a form only reads what was typed. The owner of the round judges the answer, and
-its field errors come back through `field_of` to the fields they are about.
+A form only reads what was typed and does not decide what is allowed. The owner of the round checks the answer, and
+`field_of` finds the field of the form that each of the owner's errors is about.
 """
 
 import re
@@ -25,12 +25,12 @@ CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
 class FieldError(NamedTuple):
     field: str
-    """The form's field; empty when the message is about the whole form."""
+    """The field of the form. It is empty when the message is about the whole form."""
     message: str
 
 
 class Refused(Exception):
-    """What was typed cannot be sent; `errors` say why, each beside its field."""
+    """What was typed cannot be passed on. Each of the `errors` says why, and is shown beside its field."""
 
     def __init__(self, errors: Iterable[FieldError]) -> None:
         super().__init__("the form has errors")
@@ -56,7 +56,7 @@ class Questionnaire(ABC, Generic[Form, Answer]):
 
     @abstractmethod
     def prefill(self, form: Form) -> FormData:
-        """What the fields show before anything is typed: the answer given so far."""
+        """What the fields show at first: the answer that the person gave before, if there is one."""
 
     @abstractmethod
     def partners(self, form: Form) -> tuple[UUID, ...]:
@@ -64,10 +64,10 @@ class Questionnaire(ABC, Generic[Form, Answer]):
 
     @abstractmethod
     def field_of(self, location: tuple[str, ...], answer: Answer) -> str:
-        """The form's field for a place in the answer, such as `("entries", "0", "note")`; empty when there is none."""
+        """The field for a position in the answer, such as `("entries", "0", "note")`. Empty when there is none."""
 
     def errors_of(self, owner_errors: Iterable[dict[str, Any]], answer: Answer) -> tuple[FieldError, ...]:
-        """The owner's field errors, beside the form's fields."""
+        """The errors that the owner answered with, each with the field of the form that it is about."""
         located = ((_location(str(found.get("field", ""))), str(found.get("detail", ""))) for found in owner_errors)
         errors = (
             FieldError(self.field_of(location, answer), self.words_of(location, detail)) for location, detail in located
@@ -75,12 +75,12 @@ class Questionnaire(ABC, Generic[Form, Answer]):
         return tuple(dict.fromkeys(errors))
 
     def words_of(self, location: tuple[str, ...], detail: str) -> str:
-        """The owner's words for a place in the answer, as the page tells them."""
+        """The message that the page shows for an error of the owner at a position in the answer."""
         return detail
 
 
 def text(typed: FormData, name: str) -> str:
-    """One field without surrounding space, control characters or carriage returns; empty when it was not sent."""
+    """The value of a field without control characters and without space around it. Empty when it was not sent."""
     value = typed.get(name, "")
     if not isinstance(value, str):
         return ""
@@ -88,13 +88,13 @@ def text(typed: FormData, name: str) -> str:
 
 
 def texts(typed: FormData, name: str) -> tuple[str, ...]:
-    """Every value of a repeated field, in order, each once, without empty ones."""
+    """The values of a repeated field in their order, each once, without empty ones."""
     values = (CONTROL.sub("", value).strip() for value in typed.getlist(name) if isinstance(value, str))
     return tuple(dict.fromkeys(value for value in values if value))
 
 
 def pair_ids(typed: FormData, *prefixes: str) -> Iterator[UUID]:
-    """The pairs that the fields are about: those of hidden `pair_id` fields and of `<prefix><pair id>`, each once."""
+    """The pairs that the fields are about, each once. `pair_id` fields and fields `<prefix><pair id>` name them."""
     seen: set[UUID] = set()
     for name, value in typed.multi_items():
         found = [value] if name == "pair_id" else [name.removeprefix(p) for p in prefixes if name.startswith(p)]
@@ -114,10 +114,10 @@ def entries_of(
     read: Callable[[FormData, UUID], Entry],
     untouched: Callable[[FormData, UUID], Sequence[FieldError]],
 ) -> tuple[Entry, ...]:
-    """An entry for each pair of which something was said; the others are left for later.
+    """An entry for each pair about which something was typed. The others can be answered later.
 
-    `untouched` tells what is missing of a pair of which nothing was said, and nothing for another. Raises Refused when
-    an entry is wrong or there is none at all.
+    `untouched` returns what is missing for a pair about which nothing was typed, and an empty list for any other pair.
+    Raises Refused when an entry is wrong, or when there is no entry at all.
     """
     entries: list[Entry] = []
     errors: list[FieldError] = []
@@ -136,7 +136,7 @@ def entries_of(
 
 
 def entry_field(location: tuple[str, ...], pairs: list[UUID], prefixes: tuple[str, ...]) -> str:
-    """The field of `("entries", "<index>", "<name>")`; of a place without a field, the pair's first field."""
+    """The field for `("entries", "<index>", "<name>")`. If there is no such field, the first field of the pair."""
     if len(location) < 2 or location[0] != "entries" or not location[1].isdigit() or int(location[1]) >= len(pairs):
         return ""
     name = f"{location[2]}_" if len(location) > 2 else ""
@@ -144,9 +144,9 @@ def entry_field(location: tuple[str, ...], pairs: list[UUID], prefixes: tuple[st
 
 
 def refusals(error: ValidationError, field_of: dict[str, str], messages: dict[str, str]) -> list[FieldError]:
-    """The contract's own objections, in words for the person who typed; never the value itself.
+    """What the contract does not accept, in words for the person who typed. The value is never repeated.
 
-    `field_of` leads from a contract's field to the form's; `messages` holds one sentence for each contract field.
+    `field_of` gives the field of the form for each field of the contract, and `messages` one sentence for each.
     """
     wrong = dict.fromkeys(str(found["loc"][0]) if found["loc"] else "" for found in error.errors())
     return [FieldError(field_of.get(name, name), messages.get(name, "Check this field.")) for name in wrong]

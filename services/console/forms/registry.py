@@ -14,14 +14,14 @@ QUESTIONNAIRES: dict[RoundKind, Questionnaire[Any, Any]] = {}
 
 
 def register(questionnaire: Questionnaire[Any, Any]) -> None:
-    """Makes this the page of its kind. Raises ValueError if the kind has a page already."""
+    """Makes this the page of its kind of round. Raises ValueError if the kind has a page already."""
     if questionnaire.kind in QUESTIONNAIRES:
         raise ValueError(f"the round kind {questionnaire.kind} has two pages")
     QUESTIONNAIRES[questionnaire.kind] = questionnaire
 
 
 def questionnaire_of(kind: RoundKind) -> Questionnaire[Any, Any]:
-    """Raises RoundKindUnknown."""
+    """The page of this kind of round. Raises RoundKindUnknown."""
     try:
         return QUESTIONNAIRES[kind]
     except KeyError:

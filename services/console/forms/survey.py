@@ -1,7 +1,7 @@
-"""The survey page's fields, for each pair: `usefulness_<pair id>` (1 … 5), `would_repeat_<pair id>` (yes | no),
-`comment_<pair id>`; and hidden `pair_id` fields (repeated).
+"""The fields of the survey page. For each pair: `usefulness_<pair id>` (1 … 5), `would_repeat_<pair id>` (yes | no) and
+`comment_<pair id>`. Hidden `pair_id` fields (repeated) name the pairs.
 
-A pair of which nothing was said is left for later, as long as something was said of another.
+A person with several pairs may answer for some of them now and for the others later.
 """
 
 from uuid import UUID

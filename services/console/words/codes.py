@@ -1,4 +1,4 @@
-"""Codes in the words of a page, and times as people read them."""
+"""The words that pages use for codes, and times in the form in which people read them."""
 
 from datetime import datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -21,7 +21,7 @@ TEACHING = {
     TeachingLevel.GOOD: "Well",
     TeachingLevel.BASICS: "The basics",
 }
-"""The first is what counts where nothing is chosen."""
+"""The first level is the one that applies when nothing is chosen."""
 OBSTACLES = {
     Obstacle.NONE: "Nothing got in the way",
     Obstacle.NO_TIME: "No time",
@@ -97,7 +97,7 @@ LANGUAGES = {
 
 
 def language(code: str) -> str:
-    """A language by its own name, or its BCP 47 code where the page knows no name: `pt-BR` is "Português … (BR)"."""
+    """The name of a language: `pt-BR` is "Português (Portuguese), BR". A code without a known name stays as it is."""
     base, _, rest = code.replace("_", "-").partition("-")
     name = LANGUAGES.get(base.lower())
     if name is None:
@@ -106,7 +106,7 @@ def language(code: str) -> str:
 
 
 def moment(at: datetime, time_zone: str) -> str:
-    """`Friday 7 March 2025, 17:00 (Europe/Berlin)`; in UTC where the zone is not known."""
+    """The moment as `Friday 7 March 2025, 17:00 (Europe/Berlin)`. It is in UTC if the time zone is not known."""
     try:
         zone = ZoneInfo(time_zone)
     except (ZoneInfoNotFoundError, ValueError):
@@ -116,7 +116,7 @@ def moment(at: datetime, time_zone: str) -> str:
 
 
 def short_moment(at: datetime, time_zone: str) -> str:
-    """`7 Mar 2025, 17:00`, for tables that name their zone once."""
+    """The moment as `7 Mar 2025, 17:00`, for tables that name their time zone once."""
     try:
         zone = ZoneInfo(time_zone)
     except (ZoneInfoNotFoundError, ValueError):

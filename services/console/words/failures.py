@@ -1,4 +1,4 @@
-"""Expected failures in words for the person in front of the page: what it means and what to do now."""
+"""The words for expected failures, for the person who reads the page: what happened, and what to do now."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -44,8 +44,8 @@ BY_STATUS = {
     400: ("This could not be read", "Go back in your browser and send the form again."),
     401: (
         "Sign in with an access key",
-        "Your browser asks for a user name and a password: leave any user name, and give your access key "
-        "(it starts with upw_) as the password. Reload the page to be asked again.",
+        "Your browser asks for a user name and a password. The user name may be anything; the password is your "
+        "access key, which starts with upw_. Reload the page to be asked again.",
     ),
     403: ("This is not allowed", "Open the link in your e-mail again, or ask your program coordinator."),
     404: (
@@ -66,7 +66,7 @@ NOT_AVAILABLE = Failure(
 
 
 def failure_of(error: DomainError) -> Failure:
-    """The page for an expected failure; the error's own text is for callers of the API and is not shown."""
+    """What the page says about an expected failure. The error's own text is for callers of the API and is not shown."""
     heading, words = BY_CODE.get(error.code) or BY_STATUS.get(error.status, OTHERWISE)
     headers = {"www-authenticate": 'Basic realm="Upward", charset="UTF-8"'} if error.status == 401 else NO_HEADERS
     return Failure(error.status, heading, words, headers)
