@@ -1,4 +1,4 @@
-"""Temporal edge of the event log: draining endpoints."""
+"""Temporal edge of events: the activity that sends what is due to one endpoint."""
 
 from temporalio import activity
 

@@ -1,4 +1,4 @@
-"""Wiring of the event log: its feed, its catalogue, its endpoints, and the relay that runs beside it."""
+"""Wiring of the events service: the feed, the catalogue, the endpoints, and the relay that runs beside them."""
 
 from fastapi import APIRouter
 from temporalio.client import Client
@@ -22,12 +22,12 @@ webhooks = catalogue.describe_webhooks()
 
 
 def create_relay(*, database: Database, client: Client, retention_days: int = 90) -> Relay:
-    """Sequencer, dispatcher, fan-out and keeper of this process; run it with `await relay.run(stop)`."""
+    """The sequencer, dispatcher, fan-out and retention of this process. Run it with `await relay.run(stop)`."""
     return Relay(database, Dispatcher(client), FanOut(database, client), retention_days)
 
 
 def create_sender(settings: Settings) -> Sender:
-    """What delivers to endpoints, one a process; `await sender.close()` in the end."""
+    """Sends to endpoints. A process needs one, and closes it at its end with `await sender.close()`."""
     return Sender(settings.webhook_development_networks)
 
 

@@ -1,8 +1,8 @@
-"""The relay: sequencer, dispatcher, fan-out and keeper, going on for as long as the process lives.
+"""The relay runs the sequencer, the dispatcher, the fan-out and retention for as long as the process lives.
 
-The first three go on at once while there is work. While there is none the sequencer looks for it, cheaply and often,
-and its bell wakes the others; the keeper comes every hour. A database or a Temporal server that is away is logged and
-tried again, with growing pauses.
+While there is work, the first three go on without a pause. While there is none, the sequencer polls, which is cheap,
+and notifies the dispatcher and the fan-out of what it finds. Retention runs every hour. When the database or Temporal
+is away, that is logged and tried again, with growing pauses.
 """
 
 import asyncio
@@ -20,15 +20,16 @@ from shared.database import Database
 
 log = structlog.get_logger(__name__)
 DISPATCHER_IDLE_SECONDS = 0.5
-"""The bell wakes the dispatcher; this finds what was sequenced elsewhere while this process could not hear of it."""
+"""The notifier wakes the dispatcher at once. This poll finds events of which the process missed the notice."""
 FAN_OUT_IDLE_SECONDS = 0.5
-"""It also finds what an admin asked to be sent again, of which no notice is given."""
+"""The poll also finds what an admin asked to be sent again: nobody gives notice of that."""
 STANDBY_SECONDS = 1.0
 RETENTION_SECONDS = 3600.0
 
 
 class Relay:
-    """Any number of processes may run one: each part works in one process at a time, the others stand by."""
+    """Any number of processes may run a relay. Each of its parts works in one process at a time; the others stand
+    by."""
 
     def __init__(self, database: Database, dispatcher: Dispatcher, fan_out: FanOut, retention_days: int) -> None:
         self._database = database
@@ -38,7 +39,7 @@ class Relay:
         self._notifier = Notifier()
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Runs until `stop` is set; ends after the batches that are under way."""
+        """Runs until `stop` is set, and then finishes the batches that are under way."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(Sequencer(self._database, self._notifier).run(stop))
             tasks.create_task(self._keep_dispatching(stop))

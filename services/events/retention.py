@@ -1,10 +1,11 @@
-"""The keeper: it makes the log's next days, drops those that are too old, and forgets what was delivered long ago.
+"""Retention: the log's next days are made, days that are too old are dropped, and old deliveries are deleted.
 
-Any number of processes may run it. Each step is a transaction of its own, which works in one process at a time, and may
-be broken off and repeated at any point.
+Any number of processes may run it. Each step is a transaction of its own and works in one process at a time. It may be
+interrupted and repeated at any point.
 
-A day is dropped whole, with all organizations' events of it, once it is older than the retention *and* Upward's own
-consumers have passed its last event: should Temporal be away for a season, the log grows, and no event goes unheard.
+A day is dropped as a whole, with the events of all organizations, once it is older than the retention *and* Upward's
+own consumers have passed its last event. If Temporal is away for months, the log grows, and no event is lost to a
+workflow.
 """
 
 from datetime import date, timedelta
@@ -20,26 +21,27 @@ from shared.database import Database
 
 log = structlog.get_logger(__name__)
 OVERDUE_MINUTES = 10
-"""A delivery that is due for so long has a workflow that is slow, or that somebody ended: it is told again."""
+"""When a delivery has been due for this long, its endpoint's workflow is slow or was ended by somebody. It is called
+again."""
 DAYS_AHEAD = 7
-"""So long may all keepers be away until the sequencer must make a day itself."""
+"""Partitions are made this many days ahead. If retention does not run for longer, the sequencer makes them itself."""
 
 
 class DaysChanged(NamedTuple):
-    """What was done."""
+    """How many of the log's days were made and dropped."""
 
     made: int = 0
     dropped: int = 0
 
 
 async def apply_retention(database: Database, retention_days: int, *, today: date | None = None) -> DaysChanged:
-    """One round of keeping. `today` is by the database's clock, in UTC, if not given."""
+    """Runs retention once. `today` is the date of the database's clock, in UTC, if it is not given."""
     await purge_deliveries(database)
     return await change_days(database, retention_days, today)
 
 
 async def purge_deliveries(database: Database) -> None:
-    """Forgets deliveries and attempts that are older than they are kept, and calls endpoints that were forgotten."""
+    """Deletes deliveries and attempts that are too old, and calls the endpoints whose deliveries are overdue."""
     more = True
     while more:
         async with database.transaction() as session:
@@ -50,7 +52,7 @@ async def purge_deliveries(database: Database) -> None:
 
 
 async def change_days(database: Database, retention_days: int, today: date | None = None) -> DaysChanged:
-    """Makes the days ahead, and drops those of which every event is at least `retention_days` old."""
+    """Makes the partitions of the next days, and drops each day whose events are all at least `retention_days` old."""
     async with database.transaction() as session:
         if not await days_store.lock_retention(session):
             return DaysChanged()
@@ -73,7 +75,7 @@ async def _make(session: AsyncSession, today: date) -> int:
 
 
 async def _drop(database: Database, day: date) -> bool:
-    """Whether the day is gone. If not, a later round tries again."""
+    """Whether the day is gone. If it is not, the next run tries again."""
     try:
         async with database.transaction() as session:
             if not await days_store.lock_retention(session):

@@ -1,4 +1,4 @@
-"""HTTP edge of the catalogue: the event types as such, as AsyncAPI, and as webhooks of the OpenAPI document."""
+"""HTTP edge of the catalogue: the event types as our own JSON, as AsyncAPI, and as webhooks in the OpenAPI document."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ async def read_asyncapi(caller: Viewer) -> dict[str, Any]:
 
 
 def describe_webhooks() -> APIRouter:
-    """What an endpoint gets, one webhook a type. For the OpenAPI document only: nothing here is served."""
+    """What an endpoint receives: one webhook for each type. These routes only describe; none of them is served."""
     webhooks = APIRouter(tags=["events"])
     for found in read_catalogue().types:
         webhooks.add_api_route(
@@ -48,4 +48,4 @@ def _body(found: EventType) -> dict[str, Any]:
 
 
 async def _receive() -> None:
-    """Done by the endpoint's owner."""
+    """The owner of the endpoint implements this."""

@@ -1,4 +1,4 @@
-"""HTTP edge of deliveries: what was tried and how it went, what to send again, and a test."""
+"""HTTP edge of deliveries: lists of deliveries and attempts, replays, and the test of an endpoint."""
 
 from typing import Annotated
 from uuid import UUID
@@ -31,14 +31,14 @@ OfEvent = Annotated[int | None, Query(ge=1, le=2**63 - 1, description="only of t
 
 @router.post("/test", status_code=202)
 async def test_endpoint(endpoint_id: UUID, caller: Admin, session: Session) -> TestAccepted:
-    """Tells the event `endpoint.tested`, which this endpoint alone gets, on the road that every event takes."""
+    """Emits the event `endpoint.tested`, which this endpoint alone receives, in the same way as every other event."""
     await endpoints.test_endpoint(session, _ref(caller, endpoint_id))
     return TestAccepted(type=type_name(EndpointTested.type, EndpointTested.version))
 
 
 @router.post("/replays", status_code=202)
 async def replay_events(endpoint_id: UUID, body: ReplayRequest, caller: Admin, session: Session) -> ReplayAccepted:
-    """Sends events again, each with the same `webhook-id` as before: one, a range, or all since a time."""
+    """Sends events again: one, a range, or all since a time. Each has the same `webhook-id` as before."""
     return await endpoints.replay(session, _ref(caller, endpoint_id), body)
 
 
@@ -51,7 +51,8 @@ async def list_deliveries(
     cursor: Cursor = None,
     limit: Limit = 50,
 ) -> DeliveryPage:
-    """What this endpoint got or is to get, newest event first; finished ones for 30 days."""
+    """What this endpoint has received and will receive, newest event first. Finished deliveries are kept for 30
+    days."""
     endpoint = await _existing(session, caller, endpoint_id)
     return await attempts.list_deliveries(session, endpoint, state, cursor, limit)
 
@@ -71,7 +72,8 @@ async def list_attempts(
     cursor: Cursor = None,
     limit: Limit = 50,
 ) -> AttemptPage:
-    """Every attempt of the last 30 days, newest first: when, how long, the status and the beginning of the answer."""
+    """Every attempt of the last 30 days, newest first: its time, its duration, the status and the start of the
+    answer."""
     endpoint = await _existing(session, caller, endpoint_id)
     return await attempts.list_attempts(session, endpoint, sequence, cursor, limit)
 

@@ -46,7 +46,8 @@ async def create_endpoint(
     request: Request,
     idempotency_key: IdempotencyKey = None,
 ) -> JSONResponse:
-    """From the organization's next event on. The answer shows the secret, this once."""
+    """Creates an endpoint, which receives events from the organization's next one on. Only this answer shows the
+    secret."""
 
     async def work() -> Answer:
         definition = await _checked(body, caller.organization_id, settings, internal)
@@ -83,7 +84,8 @@ async def replace_endpoint(
     response: Response,
     if_match: Annotated[str | None, Header()] = None,
 ) -> Endpoint:
-    """Replaces the whole definition. What waits goes to the new URL; a new choice of types is for events to come."""
+    """Replaces the whole definition. Deliveries that wait go to the new URL. A new choice of types counts for events
+    that happen from now on."""
     expected = check_present(if_match)
     endpoint = _ref(caller.organization_id, endpoint_id)
     await endpoints.read_endpoint(session, endpoint)
@@ -95,7 +97,7 @@ async def replace_endpoint(
 
 @router.delete("/v1/endpoints/{endpoint_id}", status_code=204)
 async def delete_endpoint(endpoint_id: UUID, caller: Admin, database: AppDatabase) -> None:
-    """With its deliveries, attempts and secrets. It is disabled first."""
+    """Disables the endpoint, and then deletes it with its deliveries, attempts and secrets."""
     await switching.delete_endpoint(database, _ref(caller.organization_id, endpoint_id))
 
 
@@ -109,7 +111,8 @@ async def disable_endpoint(endpoint_id: UUID, caller: Admin, session: Session) -
 async def enable_endpoint(
     endpoint_id: UUID, caller: Admin, database: AppDatabase, body: EnableRequest | None = None
 ) -> Endpoint:
-    """Sends again; first, unless `catch_up` is false, what still waited and what happened meanwhile."""
+    """Lets an endpoint receive events again. Unless `catch_up` is false, it first gets what still waited and what
+    happened while it was disabled."""
     catch_up = (body or EnableRequest()).catch_up
     return await switching.enable_endpoint(database, _ref(caller.organization_id, endpoint_id), catch_up=catch_up)
 
@@ -123,7 +126,8 @@ async def rotate_secret(
     body: RotationRequest | None = None,
     idempotency_key: IdempotencyKey = None,
 ) -> JSONResponse:
-    """A new secret, shown this once. For the overlap every delivery is signed with the old ones too."""
+    """Makes a new secret, which only this answer shows. During the overlap every delivery is signed with the old
+    secrets too."""
 
     async def work() -> Answer:
         secret, overlap = new_secret(), timedelta(hours=(body or RotationRequest()).overlap_hours)
@@ -147,7 +151,7 @@ def _ref(organization_id: UUID, endpoint_id: UUID) -> EndpointRef:
 async def _checked(
     body: EndpointDefinition, organization_id: UUID, settings: Settings, internal: Internal
 ) -> EndpointDefinition:
-    """The definition with its URL and types in their plain form. Raises UnsafeUrl, UnknownEventType, UnknownOwner."""
+    """The definition with its URL and types in their normal form. Raises UnsafeUrl, UnknownEventType, UnknownOwner."""
     url = parse_endpoint_url(body.url, development=bool(settings.webhook_development_networks))
     types = check_types(body.types)
     wanted = ReadContacts(person_ids=(body.owner_id,))

@@ -28,8 +28,8 @@ Wait = Annotated[
         description="seconds to wait for events when there are none; 0 answers at once",
     ),
 ]
-At = Annotated[int | None, Query(ge=0, le=2**63 - 1, description="an earlier sequence; by default the last")]
-Epoch = Annotated[UUID | None, Query(description="the log's epoch that you know: 409 `epoch_changed` if it is over")]
+At = Annotated[int | None, Query(ge=0, le=2**63 - 1, description="an earlier sequence; by default the last one")]
+Epoch = Annotated[UUID | None, Query(description="the epoch that you know; 409 `epoch_changed` if it is not the log's")]
 
 
 @router.get("")
@@ -45,9 +45,9 @@ async def read_events(
     wait: Wait = 0,
     epoch: Epoch = None,
 ) -> EventPage:
-    """Your organization's events in order, each exactly once, none skipped: keep `after` and ask again. With `wait`
-    the answer comes with the next event, or empty when the time is over. 410 when the next event is no longer kept;
-    409 when the log was restored."""
+    """Your organization's events in order, each exactly once and none skipped. Keep `after` and ask again. With `wait`
+    the answer comes with the next event, or is empty when the time is over. It is 410 when the next event is no longer
+    kept, and 409 when the log was restored."""
     wanted = Wanted(caller.organization_id, after, limit, frozenset(parse_types(types)), epoch)
     await session.commit()  # the caller is known: nothing is held while waiting
 
@@ -60,6 +60,6 @@ async def read_events(
 
 @router.get("/checkpoint")
 async def read_checkpoint(caller: Viewer, session: Session, at: At = None, epoch: Epoch = None) -> Checkpoint:
-    """How many events there are and the digest of them all, to compare with your own: equal digests prove that you
+    """How many events there are, and the digest of all of them. Compare it with your own: equal digests prove that you
     have every event, unchanged."""
     return await find_checkpoint(session, caller.organization_id, at, epoch)

@@ -1,12 +1,12 @@
 """The dispatcher: events move workflows.
 
-It reads the log in order, asks `workflows.reactions` what each event asks for, and does that with Temporal; it knows
-nothing else. The cursor is moved after the deed, so an event is dispatched at least once, and again after a crash.
-Redelivery is harmless: a workflow id is started once and for all, and signals carry the event's sequence, by which a
-workflow knows what it has heard already.
+It reads the log in order, looks up in `workflows.reactions` what each event asks for, and starts or signals that
+workflow. It knows nothing else. The cursor is moved afterwards, so an event is dispatched at least once, and again
+after a crash. That does no harm: a workflow id is started only once, and each signal carries the event's sequence, by
+which the workflow recognizes what it has heard already.
 
-While Temporal is away the cursor stands still and nothing is lost. An event that can never be dispatched is noted in
-`undispatchable` with a code, and the next ones go on.
+While Temporal is away, the cursor does not move and nothing is lost. An event that can never be dispatched is recorded
+in `undispatchable` with a code, and the dispatcher goes on with the next one.
 """
 
 import asyncio
@@ -42,13 +42,13 @@ class CannotDispatch(Exception):
 
 class Progress(NamedTuple):
     dispatched: int
-    """Events that are dealt with, undispatchable ones too."""
+    """How many events are done with, undispatchable ones included."""
     away: str | None = None
-    """Why the batch stopped early: Temporal is away."""
+    """Why Temporal was away and the batch stopped early, as a code; None if it did not stop."""
 
 
 class Dispatcher:
-    """Executes reactions. `react` decides what an event asks for; of the `silent` types none asks for anything."""
+    """Executes reactions. `react` says what an event asks for. Events of the `silent` types never ask for anything."""
 
     def __init__(
         self,
@@ -64,8 +64,8 @@ class Dispatcher:
         self._limit = limit
 
     async def dispatch_batch(self, session: AsyncSession) -> Progress:
-        """Deals with the next events and commits how far it came. `session` comes from `reading.only_dispatcher`; no
-        transaction is open while Temporal is called."""
+        """Dispatches the next events and commits the new position of the cursor. `session` comes from
+        `reading.only_dispatcher`. No transaction is open while Temporal is called."""
         batch = await reading.read_unread_types(session, CONSUMER, self._limit)
         events = await reading.read_records(session, [found for found in batch if not self._is_silent(found)])
         await session.commit()
@@ -92,7 +92,7 @@ class Dispatcher:
         return Progress(done, away)
 
     def _is_silent(self, found: EventBrief) -> bool:
-        """Whether it need not be read: nothing reacts to its type, in a version that is known here."""
+        """Whether the event need not be read: its version is known here, and nothing reacts to its type."""
         return found.type in self._silent and found.version <= CATALOGUE[found.type].version
 
     async def _dispatch(self, event: EventRecord) -> None:
@@ -107,7 +107,7 @@ class Dispatcher:
             if error.status is RPCStatusCode.INVALID_ARGUMENT:
                 raise CannotDispatch("refused_by_temporal") from error
             raise TemporalAway(error.status.name.lower()) from error
-        except (OSError, RuntimeError) as error:  # what a client raises that could never connect; our own time limit
+        except (OSError, RuntimeError) as error:  # a client that could never connect, or our own time limit
             raise TemporalAway(type(error).__name__) from error
         except Exception as error:  # such as an argument that cannot be serialized: no later try can differ
             raise CannotDispatch("not_sendable") from error
@@ -135,7 +135,7 @@ class Dispatcher:
             raise CannotDispatch("reaction_failed") from error
 
     async def _execute(self, reaction: Start | Signal) -> str:
-        """Starts or signals; says what came of it, as a code."""
+        """Starts or signals the workflow, and returns the result as a code."""
         if isinstance(reaction, Start):
             return await self._start(reaction)
         return await self._signal(reaction)
@@ -167,5 +167,6 @@ class Dispatcher:
 
 
 def _namespace_is_missing(error: RPCError) -> bool:
-    """NOT_FOUND tells of the whole namespace too, as while a server starts; only details tell it from a workflow."""
+    """Whether NOT_FOUND is about the whole namespace, as while a server starts, and not about the workflow. Only the
+    details of the error say which."""
     return any(detail.type_url.endswith(".NamespaceNotFoundFailure") for detail in error.grpc_status.details)

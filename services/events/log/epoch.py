@@ -1,11 +1,12 @@
-"""The log's epoch: which history this is.
+"""The log's epoch, an id by which consumers notice that the log was restored.
 
-A restore takes the log back to an earlier point, and a standby that takes over may not have the last events. Sequences
-that consumers have seen are then given again, to other events. Nobody could tell from numbers alone, so the log has an
-epoch, which every page and checkpoint carries, and which changes whenever events that were told may be lost: by the
-command of whoever restored, and by itself when the log goes on elsewhere than where it was written last.
+A restore takes the log back to an earlier point, and a standby that takes over may lack the last events. Sequences that
+consumers have seen are then given to other events, which nobody could notice by the numbers alone. Therefore the log
+has an epoch. Every page and checkpoint carries it, and it changes whenever events that consumers have seen may be lost:
+by the command `upward events restored`, and by itself when the log is written on another server than before.
 
-What does not show: a copy of the files (a snapshot of the volume) put back on the same server. That takes the command.
+One case does not show: when a copy of the files (a snapshot of the volume) is put back on the same server. It needs the
+command.
 """
 
 from weakref import WeakKeyDictionary
@@ -20,9 +21,10 @@ log = structlog.get_logger(__name__)
 
 
 class Watch:
-    """Compares the server with the one noted. One a process, as a server that refuses to answer is asked once only.
+    """Compares the server that the log is written on with the one that it was written on last.
 
-    Each connection asks once: a server neither becomes another cluster nor changes its timeline while it takes writes.
+    A process has one, so that a server that refuses to answer is asked only once. Each connection asks only once too: a
+    server neither becomes another cluster nor changes its timeline while it takes writes.
     """
 
     def __init__(self) -> None:
@@ -30,13 +32,13 @@ class Watch:
         self._servers: WeakKeyDictionary[object, Server] = WeakKeyDictionary()
 
     async def notice_restore(self, session: AsyncSession) -> None:
-        """Changes the epoch if the log was written elsewhere before. Needs the sequencer's lock."""
+        """Changes the epoch if the log was written on another server before. Needs the sequencer's lock."""
         if not self._asks:
             return
         server = await self._server_of(session)
         if server is None:
             self._asks = False
-            log.warning("epoch.unwatched")  # tell it by `upward events restored`
+            log.warning("epoch.unwatched")  # from now on only `upward events restored` changes the epoch
             return
         known = await epoch_store.read_known_server(session)
         if server == known:

@@ -1,8 +1,8 @@
-"""Reading the feed, and waiting for what comes next.
+"""Reading the feed, and waiting for the next events.
 
-A request that waits holds no connection: every quarter of a second it borrows one for a look at the organization's
-head, a row found by its key, and reads events only when the head has risen. Polls cost less than they seem to and need
-no listener that can be lost; the sequencer's statements stay as they are.
+A request that waits holds no connection. Every quarter of a second it takes one from the pool to read the
+organization's head, a row that is found by its key, and it reads events only when the head has risen. Polling is cheap,
+needs no listener that could lose its connection, and adds nothing to the sequencer's work.
 """
 
 import asyncio
@@ -23,19 +23,19 @@ POLL_SECONDS = 0.25
 
 
 class EventsExpired(Gone):
-    """Members `oldest`, the first sequence that is kept, and `epoch`."""
+    """The problem has the members `oldest`, the first sequence that is kept, and `epoch`."""
 
     code = "events_expired"
 
 
 class EpochChanged(Conflict):
-    """Member `epoch`: the one now."""
+    """The problem has the member `epoch`, the log's present epoch."""
 
     code = "epoch_changed"
 
 
 class AfterNotReached(Conflict):
-    """Members `last`, the last sequence there is, and `epoch`."""
+    """The problem has the members `last`, the last sequence that there is, and `epoch`."""
 
     code = "after_not_reached"
 
@@ -51,13 +51,13 @@ class Wanted(NamedTuple):
     after: int
     limit: int
     types: frozenset[str] = frozenset()
-    """Of the catalogue; none means all."""
+    """Names of the catalogue; none means all types."""
     epoch: UUID | None = None
-    """That the reader knows; None if it does not care."""
+    """The epoch that the reader knows; None if it does not check."""
 
 
 async def read_page(database: Database, wanted: Wanted) -> EventPage:
-    """The events that are there now. The head is read first: nothing can appear at or below it any more.
+    """The events that are there now. The head is read first, as no event can appear at or below it later.
 
     Raises EpochChanged, AfterNotReached, EventsExpired.
     """
@@ -77,7 +77,8 @@ async def read_page(database: Database, wanted: Wanted) -> EventPage:
         found = await reading.read_feed(
             session, organization_id, after, limit + 1, types, up_to=extent.last, from_day=extent.from_day
         )
-        # Once more: a day that was dropped in between would be missing from what was found.
+        # The extent is read once more: events of a day that was dropped in between would be missing from what was
+        # found.
         _check_kept(await reading.read_extent(session, organization_id, after), after)
     return page_of(found, after, limit, extent.last, extent.epoch)
 
@@ -85,7 +86,8 @@ async def read_page(database: Database, wanted: Wanted) -> EventPage:
 async def find_checkpoint(
     session: AsyncSession, organization_id: UUID, at: int | None, epoch: UUID | None
 ) -> Checkpoint:
-    """The digest after that event, by default the last. Raises EpochChanged, SequenceNotReached, EventsExpired."""
+    """The digest after the event `at`, by default the last one. Raises EpochChanged, SequenceNotReached,
+    EventsExpired."""
     head = await reading.read_head(session, organization_id) or Head(0, genesis(organization_id))
     at = head.sequence if at is None else at
     extent = await reading.read_extent(session, organization_id, at)
@@ -125,9 +127,10 @@ def _expired(extent: Extent) -> EventsExpired:
 async def read_or_wait(
     database: Database, wanted: Wanted, seconds: float, endings: Sequence[Callable[[], Coroutine[Any, Any, object]]]
 ) -> EventPage:
-    """The events that are there, or else the first that come within the time; an empty page when none came.
+    """The events that are there, or else the first that come within the time, or else an empty page.
 
-    It also ends when one of the `endings` comes about, such as that the client has gone. Raises as `read_page`.
+    Waiting also ends when one of the `endings` returns, for example because the client has gone. Raises the same errors
+    as `read_page`.
     """
     page = await read_page(database, wanted)
     if page.events or not seconds:

@@ -1,7 +1,7 @@
-"""Tables of the event log. `staged_event`, where events begin, is declared in `shared.events`.
+"""Tables of the event log. The table `staged_event`, where events are inserted first, is declared in `shared.events`.
 
-The log has a partition a day, made and dropped by `services.events.log.store.days`. Postgres cannot hold a key over
-partitions that leaves the day out: that a sequence, a position and an id are there once is the sequencer's doing alone.
+The log has one partition a day, which `services.events.log.store.days` makes and drops. Postgres allows no unique key
+over partitions without the day. Therefore the sequencer alone ensures that no sequence, position or id is used twice.
 """
 
 from datetime import date, datetime
@@ -29,7 +29,8 @@ POSITIONS = Sequence("event_position", schema="events", metadata=Base.metadata)
 
 
 class Event(Base):
-    """One fact that happened. Rows are appended by the sequencer alone, never changed, and dropped by the day."""
+    """One fact that happened. Only the sequencer appends rows. They are never changed, and are dropped a day at a
+    time."""
 
     __tablename__ = "event"
     __table_args__ = (
@@ -39,37 +40,38 @@ class Event(Base):
 
     organization_id: Mapped[UUID] = mapped_column(primary_key=True)
     day: Mapped[date] = mapped_column(primary_key=True)
-    """When it got its position, in UTC; never before the day of an earlier position, so of an earlier sequence."""
+    """The day on which the event got its position, in UTC. It is never before the day of an earlier position."""
     sequence: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     """Counts the organization's events from 1, without gaps."""
     position: Mapped[int] = mapped_column(BigInteger)
-    """Orders the events of all organizations; rises, may have gaps. For the dispatcher's cursor."""
+    """Orders the events of all organizations. It rises and may have gaps. The cursors of consumers are positions."""
     event_id: Mapped[UUID]
     type: Mapped[str]
     version: Mapped[int] = mapped_column(SmallInteger)
     subject: Mapped[str]
     time: Mapped[datetime]
-    """When it happened."""
+    """When the fact happened."""
     data: Mapped[dict[str, Any]] = mapped_column(JSONB)
     recorded_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
-    """When it got its position."""
+    """When the event got its position."""
     digest: Mapped[bytes]
     """SHA-256 over the organization's events up to this one (`services.events.log.rules.digest`)."""
 
 
 class Log(Base):
-    """The one row that tells which log this is. It is there from the beginning."""
+    """The one row that says which log this is. It exists from the creation of the table on."""
 
     __tablename__ = "log"
     __table_args__ = (CheckConstraint("one", name="one"), {"schema": "events"})
 
     one: Mapped[bool] = mapped_column(primary_key=True, server_default="true")
     epoch: Mapped[UUID]
-    """Another one when events that were told may be lost: after a restore, on another server."""
+    """It changes when events that consumers have seen may be lost: after a restore, or on another server."""
     system_identifier: Mapped[int | None] = mapped_column(BigInteger)
-    """The Postgres cluster that the log grew in last."""
+    """The Postgres cluster that the log was written on last."""
     timeline: Mapped[int | None]
-    """And its timeline, which rises when it is restored to a point in time, or a standby takes over."""
+    """The timeline of that cluster. It rises when the cluster is restored to a point in time or a standby takes
+    over."""
 
 
 @event.listens_for(Log.__table__, "after_create")
@@ -78,18 +80,18 @@ def _begin_log(_table: Table, connection: Connection, **_: Any) -> None:
 
 
 class LogDay(Base):
-    """A day with events. The last one is the log's day: the day of an event is never before it."""
+    """A day with events. The last one is the log's present day: no new event gets an earlier one."""
 
     __tablename__ = "log_day"
     __table_args__ = {"schema": "events"}
 
     day: Mapped[date] = mapped_column(primary_key=True)
     after_position: Mapped[int] = mapped_column(BigInteger)
-    """All positions of earlier days are up to this one, those of the day above it."""
+    """Positions of earlier days are at most this one; positions of this day are above it."""
 
 
 class OrganizationDay(Base):
-    """A day with events of an organization: where they begin, also when those before are dropped."""
+    """A day with events of an organization, and where these begin. It stays true when earlier days are dropped."""
 
     __tablename__ = "organization_day"
     __table_args__ = {"schema": "events"}
@@ -98,11 +100,11 @@ class OrganizationDay(Base):
     day: Mapped[date] = mapped_column(primary_key=True)
     first_sequence: Mapped[int] = mapped_column(BigInteger)
     digest_before: Mapped[bytes]
-    """The digest after the event before the first."""
+    """The digest before the first event of the day."""
 
 
 class OrganizationHead(Base):
-    """The last sequence, and its digest, that an organization's events have reached."""
+    """The last sequence that an organization's events have reached, and the digest after that event."""
 
     __tablename__ = "organization_head"
     __table_args__ = {"schema": "events"}
@@ -110,11 +112,10 @@ class OrganizationHead(Base):
     organization_id: Mapped[UUID] = mapped_column(primary_key=True)
     last_sequence: Mapped[int] = mapped_column(BigInteger)
     digest: Mapped[bytes]
-    """That event's digest."""
 
 
 class Consumer(Base):
-    """How far a reader of the log has come."""
+    """The cursor of a reader of the log: the last position that it has dealt with."""
 
     __tablename__ = "consumer"
     __table_args__ = {"schema": "events"}
@@ -124,7 +125,7 @@ class Consumer(Base):
 
 
 class Undispatchable(Base):
-    """An event that the dispatcher had to leave out, and why, as a code."""
+    """An event that the dispatcher had to leave out, and the reason as a code."""
 
     __tablename__ = "undispatchable"
     __table_args__ = {"schema": "events"}

@@ -1,26 +1,27 @@
-"""The sequencer: it gives committed events their positions.
+"""Giving one batch of committed events their positions, which is what the sequencer does.
 
-Writers insert into a staging table in the transaction of the fact itself. Ids of rows cannot order readers: an id is
-drawn when a row is inserted, but the row is seen when its transaction commits, so a cursor that has passed id 7 never
-sees id 6 if that one commits later. Here, therefore, **positions come after commit**:
+Writers insert into a staging table in the transaction of the fact itself. The ids of these rows cannot order readers:
+an id is drawn when a row is inserted, but the row becomes visible when its transaction commits. A cursor that has
+passed id 7 never sees id 6 if that one commits later. Therefore **positions are given after the commit**:
 
-- One sequencer at a time (a transaction-level advisory lock, so any number of replicas may try) moves rows from the
-  staging table into the log. It sees committed rows only. A row that commits late is simply in a later batch and gets a
-  later position; a rolled back one is never there, and its id leaves no gap, as sequences are counted, not drawn.
+- One sequencer at a time moves rows from the staging table into the log. It holds a transaction-level advisory lock, so
+  any number of replicas may try. It sees committed rows only. A row that commits late is in a later batch and gets a
+  later position. A row that is rolled back never appears, and its id leaves no gap: sequences are counted, not drawn.
 - The lock is held until the batch has committed, so batches become visible one after the other. Whoever has read up to
-  some sequence or position has read all that will ever be below it: a number is a safe cursor.
-- The order is that of ids. Writers emit after they have locked the aggregate's row, and hold that lock until their
-  commit: of two transactions about one subject the second draws its ids after the first has committed, and whoever sees
-  the second's rows sees the first's. So one subject's events are in commit order, although events of different
-  subjects may come in any order. (It takes an identity that draws one value at a time, Postgres' default.)
-- Moving is one statement that deletes, numbers, raises the organizations' heads and appends: a crash at any point
-  leaves an event either staged or in the log, never both, never neither.
-- It also gives each event the digest of its organization's events so far (`services.events.log.rules.digest`).
-  That stands on the digest before it, which only the holder of the lock can know: it reads the staged events and the
-  heads, computes, and moves exactly those that it read.
-- And the day, which names its partition: today, or the log's last day should the clock have gone back. So days rise
-  with positions and sequences, and a reader who begins at some day misses none of an earlier one.
-- Before anything it looks whether the log was restored (`services.events.log.epoch`).
+  a sequence or position has read everything that will ever be below it, so that a number is a safe cursor.
+- The order is that of the staged ids. Writers emit after they have locked the aggregate's row, and hold that lock until
+  their commit. Of two transactions about one subject, the second therefore draws its ids after the first has committed,
+  and whoever sees the second's rows sees the first's. So the events of one subject are in the order of their commits;
+  events of different subjects may come in any order. (This needs an identity column that draws one value at a time,
+  which is Postgres' default.)
+- One statement deletes the staged rows, numbers them, raises the organizations' heads and appends to the log. After a
+  crash at any point an event is either staged or in the log, never both and never neither.
+- Each event also gets the digest of its organization's events so far (`services.events.log.rules.digest`). It depends
+  on the digest before it, which only the holder of the lock can know. So the holder reads the staged events and the
+  heads, computes the digests, and moves exactly the events that it read.
+- Each event also gets a day, which names its partition: today, or the log's last day if the clock has gone back. So
+  days rise with positions and sequences, and a reader who begins at some day misses no event of an earlier one.
+- Before all that the batch checks whether the log was restored (`services.events.log.epoch`).
 
 Nothing else may assign a sequence or a position.
 """
@@ -42,12 +43,12 @@ from services.events.log.store.reading import Head
 async def sequence_batch(
     session: AsyncSession, limit: int = 500, *, today: date | None = None, watch: Watch = watch
 ) -> int:
-    """Gives up to `limit` staged events their positions; says how many. 0 if none are staged or another replica is
-    at work. The caller commits at once. `today` is of the database's clock, if not given."""
+    """Gives up to `limit` staged events their positions, and returns how many; 0 if none are staged or another replica
+    is at work. The caller commits at once. `today` is the date of the database's clock if it is not given."""
     if not await positions.lock_sequencing(session):
         return 0
     staged = await positions.read_staged(session, limit)
-    if not staged:  # the holder of the lock before us took them all
+    if not staged:  # the previous holder of the lock took all of them
         return 0
     await watch.notice_restore(session)
     heads = await reading.read_heads(session, {row.organization_id for row in staged})
@@ -59,8 +60,8 @@ async def sequence_batch(
 
 
 async def rehearse(session: AsyncSession) -> None:
-    """Every statement of a batch once, with nothing to do: what a new process has to prepare, it prepares before it
-    takes the lock, for which the others would have to wait."""
+    """Sends every statement of a batch once, with nothing to do. A new process thus prepares its statements before it
+    takes the lock, and not while others wait for it."""
     await positions.read_staged(session, 0)
     await reading.read_heads(session, ())
     today = await days.read_today(session, None)
@@ -68,7 +69,7 @@ async def rehearse(session: AsyncSession) -> None:
 
 
 async def _day(session: AsyncSession, today: date | None) -> date:
-    """The day of what is moved now; its partition is there."""
+    """The day of the events that are moved now. Its partition exists afterwards."""
     found = await days.read_today(session, today)
     if not found.has_partition:
         await days.make_partition(session, found.day)
@@ -78,7 +79,7 @@ async def _day(session: AsyncSession, today: date | None) -> date:
 
 
 def _number(staged: Sequence[Staged], heads: dict[UUID, Head]) -> tuple[list[Sequenced], list[HeadAdvance]]:
-    """Each staged event's place after the heads, in order, and how far each organization comes by them."""
+    """The sequence and digest of each staged event, in order, and how each organization's head advances."""
     sequenced: list[Sequenced] = []
     before: dict[UUID, Head] = {}
     reached: dict[UUID, Head] = {}

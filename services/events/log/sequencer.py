@@ -1,7 +1,8 @@
-"""Sequencing, going on for as long as the process lives. Any number of processes may: one at a time moves a batch.
+"""The sequencer: it sequences batch after batch for as long as the process lives.
 
-While events come, a batch is made of what gathered in a few hundredths of a second, as small batches cost more an event
-than large ones; a full batch is followed by the next at once. A database that is away is logged and tried again.
+Any number of processes may run one; one at a time moves a batch. While events come, a batch holds what was committed in
+the last few hundredths of a second, as small batches cost more per event than large ones. After a full batch the next
+one follows at once. When the database is away, that is logged and tried again.
 """
 
 import asyncio
@@ -21,7 +22,7 @@ IDLE_SECONDS = 0.05
 
 
 class Sequencer:
-    """Rings `bell` after every batch, of this process or of another one."""
+    """Gives notice by `notifier` after every batch, whether this process or another one moved it."""
 
     def __init__(self, database: Database, notifier: Notifier, *, sweep_after: int = AFTER_EVENTS) -> None:
         self._database = database
@@ -29,7 +30,7 @@ class Sequencer:
         self._sweeper = Sweeper(database, sweep_after)
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Runs until `stop` is set; ends after the batch that is under way."""
+        """Runs until `stop` is set, and then finishes the batch that is under way."""
         async with self._sweeper.at_work():
             await self._keep_sequencing(stop)
         self._notifier.notify()

@@ -1,9 +1,9 @@
-"""Sweeping the staging table: the rows that sequencing has moved out of it stay behind as dead ones until a vacuum.
+"""Sweeping the staging table: rows that the sequencer has moved out of it stay behind as dead rows until a vacuum.
 
-Every look for staged events walks over them. Autovacuum comes once a minute at best, and not at all where Postgres
-restarts more often than that, as it forgets then what there is to vacuum. So the sequencer sweeps behind itself, beside
-its work: after so many events, one sweep at a time, and never for more than a small part of the time, should an old
-snapshot keep the rows from going.
+Every poll for staged events has to read over the dead rows. Autovacuum comes once a minute at best. Where Postgres
+restarts more often than that it never comes, as Postgres then forgets what there is to vacuum. So the sequencer vacuums
+the table itself, beside its other work: each time after a number of events, one sweep at a time. Sweeps take only a
+small part of the time, even if an old snapshot keeps the dead rows from being removed.
 """
 
 import asyncio
@@ -18,11 +18,11 @@ from shared.database import Database
 log = structlog.get_logger(__name__)
 AFTER_EVENTS = 10_000
 REST = 20
-"""After a sweep the next one waits for at least so many times as long as it took."""
+"""After a sweep the next one waits at least this many times as long as the sweep took."""
 
 
 class Sweeper:
-    """That of one sequencer, for the length of `at_work`."""
+    """Sweeps for one sequencer, for as long as the block of `at_work` lasts."""
 
     def __init__(self, database: Database, after_events: int) -> None:
         self._database = database
@@ -31,7 +31,7 @@ class Sweeper:
         self._due = asyncio.Event()
 
     def note(self, moved: int) -> None:
-        """So many more rows were moved out."""
+        """Adds the number of rows that were moved out of the staging table."""
         self._moved += moved
         if self._moved >= self._after_events:
             self._due.set()

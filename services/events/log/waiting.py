@@ -1,15 +1,17 @@
-"""Waiting for work: a bell that wakes who waits, and pauses that grow while something is away."""
+"""Waiting: a notifier that wakes the tasks that wait for work, and pauses that grow while something is away."""
 
 import asyncio
 from contextlib import suppress
 
 SHORTEST_PAUSE_SECONDS = 0.02
-"""Postgres is back a fraction of a second after one of its processes was killed, and events wait for that long."""
+"""It is short, as events wait meanwhile: Postgres is back a fraction of a second after one of its processes was
+killed."""
 LONGEST_PAUSE_SECONDS = 5.0
 
 
 class Backoff:
-    """Growing pauses between attempts: the last is no longer than half the time that something was away, or 20 ms."""
+    """Growing pauses between attempts. No pause is longer than half the time that something has been away, or than the
+    shortest pause if that is longer."""
 
     def __init__(self, shortest: float = SHORTEST_PAUSE_SECONDS, longest: float = LONGEST_PAUSE_SECONDS) -> None:
         self._shortest, self._longest = shortest, longest
@@ -25,7 +27,7 @@ class Backoff:
 
 
 class Notifier:
-    """Tells any number of tasks that there may be work."""
+    """Gives notice to any number of tasks that there may be work."""
 
     def __init__(self) -> None:
         self._notice = asyncio.Event()
@@ -36,8 +38,8 @@ class Notifier:
 
     @property
     def next_notice(self) -> asyncio.Event:
-        """Set when the bell rings next. Take it before you look for work and wait for it after you found none: nothing
-        that came in between is missed."""
+        """An event that is set at the next notice. Take it before you look for work, and wait for it when you found
+        none. Then you miss no notice that was given in between."""
         return self._notice
 
 

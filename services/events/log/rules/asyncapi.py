@@ -5,10 +5,10 @@ from typing import Any
 from services.events.log.rules.catalogue import EventType, EventTypes, event_schema
 
 CONTENT_TYPE = "application/cloudevents+json"
-DESCRIPTION = "Every fact that Upward tells, as CloudEvents 1.0 in structured JSON: ids, codes, counts and times only."
+DESCRIPTION = "Every fact that Upward emits, as CloudEvents 1.0 in structured JSON: ids, codes, counts and times only."
 CHANNEL = (
-    "Each event of your organization: `GET /v1/events` gives all in the order of their `sequence`, and an endpoint gets"
-    " those that it chose. Take fields and codes that you do not know."
+    "Each event of your organization. `GET /v1/events` gives all of them in the order of their `sequence`, and an"
+    " endpoint receives those of the types that it chose. Accept fields and codes that you do not know."
 )
 
 

@@ -1,10 +1,10 @@
 """The catalogue of event types, generated from the models of `shared.contracts.events`.
 
-Schemas are JSON Schema 2020-12 and stand by themselves, without references. They say what consumers may rely on, for as
-long as the version lasts: fields are only added, and are then optional, as older events do not have them. Vocabularies
-grow: a code is a text whose known values `x-extensible-enum` lists
-(https://opensource.zalando.com/restful-api-guidelines/#112),
-so a consumer that validates by an older schema takes a newer code.
+Schemas are JSON Schema 2020-12 and contain no references. They say what consumers may rely on for as long as the
+version lasts: fields are only added, and are then optional, as older events do not have them. Vocabularies grow.
+Therefore a code is a text whose known values are listed in `x-extensible-enum`
+(https://opensource.zalando.com/restful-api-guidelines/#112), so that a consumer that validates by an older schema
+accepts a newer code.
 """
 
 from datetime import UTC, datetime
@@ -32,9 +32,9 @@ class EventType(Contract):
     """The short form, without the version."""
     version: int
     when: str
-    """When it happens."""
+    """When the event happens."""
     subject: str
-    """The aggregate; events of one subject are in the order in which they happened."""
+    """The aggregate. Events of one subject are in the order in which they happened."""
     data_schema: dict[str, Any]
     """The JSON schema of `data`."""
     example: CloudEvent
@@ -45,7 +45,7 @@ class EventTypes(Contract):
 
 
 def read_catalogue() -> EventTypes:
-    """Every type that this version tells, in the order of their names."""
+    """Every type that this version emits, in the order of their names."""
     return EventTypes(types=tuple(event_type(CATALOGUE[name]) for name in sorted(CATALOGUE)))
 
 
@@ -63,13 +63,13 @@ def event_type(model: type[EventData]) -> EventType:
 
 
 def subject_of(model: type[EventData]) -> str:
-    """The subject's template, such as `cycle/{cycle_id}`."""
+    """The template of the subject, such as `cycle/{cycle_id}`."""
     field = next(iter(model.model_fields))
     return f"{field.removesuffix('_id')}/{{{field}}}"
 
 
 def data_schema(model: type[EventData]) -> dict[str, Any]:
-    """The JSON schema of a type's `data`: what every event of this version fulfils, those of years ago too."""
+    """The JSON schema of a type's `data`. Every event of this version is valid by it, old events included."""
     schema = model.model_json_schema(mode="validation")
     definitions = schema.pop("$defs", {})
     properties = {name: _plain(one, definitions) for name, one in schema["properties"].items()}
@@ -101,7 +101,7 @@ def _plain(schema: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any
 
 
 def _example_event(model: type[EventData], schema: dict[str, Any]) -> CloudEvent:
-    """Always the same event for the same schema."""
+    """An example, which is always the same for the same schema."""
     data = {name: _example(name, one) for name, one in schema["properties"].items()}
     record = EventRecord(
         id=uuid5(EXAMPLES, type_name(model.type, model.version)),
@@ -117,7 +117,7 @@ def _example_event(model: type[EventData], schema: dict[str, Any]) -> CloudEvent
 
 
 def _example(name: str, schema: dict[str, Any]) -> Any:
-    """A value of a field. Raises NotImplementedError for a kind of field that events do not have yet."""
+    """An example value of a field. Raises NotImplementedError for a kind of field that no event has yet."""
     if "anyOf" in schema:
         return _example(name, schema["anyOf"][0])
     for known in ("examples", "x-extensible-enum"):

@@ -1,12 +1,12 @@
 """An event as other systems see it: CloudEvents 1.0 in structured JSON (https://github.com/cloudevents/spec).
 
 - `type` is `app.upward.<type>.v<version>`, such as `app.upward.cycle.requested.v1`.
-- `source` is `urn:upward:organization:<id>`; `source` and `id` together name an event once and for all.
+- `source` is `urn:upward:organization:<id>`. `source` and `id` together identify an event.
 - `subject` is the aggregate, `<aggregate>/<id>`.
 - `time` is in UTC.
-- `sequence` is the specification's extension of that name: the organization's count of events from 1, without gaps. It
-  is a text because the extension asks for one whose alphabetical order is the order of events: 19 digits with leading
-  zeros. As a number it is what `after` takes.
+- `sequence` is the specification's extension of that name: it counts the organization's events from 1, without gaps.
+  The extension asks for a text whose alphabetical order is the order of events, so it has 19 digits with leading zeros.
+  As a number it is what the parameter `after` of the feed takes.
 """
 
 from collections.abc import Iterable
@@ -44,12 +44,12 @@ class CloudEvent(Contract):
 
 class EventPage(Contract):
     epoch: UUID
-    """Of the log: it changes when events that were told may be lost. Send it as `epoch` to be told then."""
+    """The epoch of the log, which changes when events that you have seen may be lost. Send it as `epoch` to notice."""
     events: tuple[CloudEvent, ...]
     after: int
-    """How far the log was looked through: send it as `after` to go on. With `types` it passes over events of others."""
+    """How far the log was read: send it as `after` to go on. With `types` it passes over events of other types."""
     more: bool
-    """Whether there were more at the time."""
+    """Whether there were more events at that time."""
 
 
 def type_name(type: str, version: int) -> str:
@@ -58,7 +58,7 @@ def type_name(type: str, version: int) -> str:
 
 
 def sequence_text(sequence: int) -> str:
-    """The CloudEvents `sequence`."""
+    """The CloudEvents `sequence` of an event."""
     return str(sequence).zfill(SEQUENCE_DIGITS)
 
 
@@ -79,10 +79,10 @@ def cloud_event(record: EventRecord) -> CloudEvent:
 
 
 def page_of(found: list[EventRecord], after: int, limit: int, reached: int, epoch: UUID) -> EventPage:
-    """The page for `limit` events after a sequence; `found` holds one more than `limit` when there are more.
+    """The page of at most `limit` events after a sequence. `found` holds one more than `limit` when there are more.
 
-    When there are none, everything up to `reached` was looked through: the next page begins after it, also when the
-    last events there are of types that were not asked for.
+    When there are no more, everything up to `reached` was read. The next page then begins after `reached`, even if the
+    last events are of types that were not asked for.
     """
     given, more = found[:limit], len(found) > limit
     return EventPage(
@@ -94,7 +94,7 @@ def page_of(found: list[EventRecord], after: int, limit: int, reached: int, epoc
 
 
 def parse_types(text: str | None) -> set[str]:
-    """The types of the catalogue in a comma-separated list, in their short or CloudEvents form; empty means all.
+    """The types of the catalogue in a comma-separated list, in their short or CloudEvents form. An empty set means all.
 
     Raises UnknownEventType.
     """
@@ -102,7 +102,7 @@ def parse_types(text: str | None) -> set[str]:
 
 
 def check_types(names: Iterable[str], field: str = "body.types") -> set[str]:
-    """The short forms of these types, which stand in a field of a request. Raises UnknownEventType."""
+    """The short forms of these types, which a field of a request names. Raises UnknownEventType."""
     known = {type: type for type in CATALOGUE}
     known |= {type_name(type, model.version): type for type, model in CATALOGUE.items()}
     wanted = set(names)

@@ -1,11 +1,13 @@
-"""The running digest of an organization's events, by which a consumer proves that it has every one of them, unchanged.
+"""The running digest of an organization's events, by which a consumer can prove that it has all of them, unchanged.
 
-The digest after an event is the SHA-256 of the digest before it and of the event's canonical text; the first event
-follows the SHA-256 of its `source`. docs/events-feed.md tells consumers how to compute the same from the feed.
+The digest after an event is the SHA-256 of the digest before it followed by the event's canonical text. The digest
+before the first event is the SHA-256 of its `source`. docs/events-feed.md tells consumers how to compute it from the
+feed.
 
-The canonical text is JSON (UTF-8) of what the feed gives of an event, of the members in `link_members` alone, so that
-the envelope may grow: keys sorted, no white space, only what must be escaped is. Nothing of this may ever change: each
-digest stands on all those before it. `migrations/versions/0012_event_digests.py` has its own copy.
+The canonical text is JSON in UTF-8 with sorted keys, without white space, and with only those characters escaped that
+must be. It holds the members of the event that `link_members` takes and no others, so that the envelope may grow.
+Nothing of this may ever change, as each digest depends on all those before it.
+`migrations/versions/0012_event_digests.py` has a copy of its own.
 """
 
 import hashlib
@@ -21,11 +23,11 @@ CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii
 
 
 class Checkpoint(Contract):
-    """How far an organization's events have come, and what they were."""
+    """The last sequence of an organization's events, and the digest of all of them."""
 
     sequence: int
     epoch: UUID
-    """Of the log; another one than yours: see how to resync."""
+    """The epoch of the log. If it is not the one that you know, see how to resync."""
     digest: str
     """SHA-256 over all events up to this sequence, 64 hexadecimal digits."""
 
@@ -36,14 +38,15 @@ def genesis(organization_id: UUID) -> bytes:
 
 
 def link(before: bytes, event: CloudEvent) -> bytes:
-    """The digest after an event, of the digest before it."""
+    """The digest after an event, from the digest before it."""
     return link_members(before, event.id, event.sequence, event.type, event.subject, event.time, event.data)
 
 
 def link_members(
     before: bytes, id: UUID, sequence: str, type: str, subject: str, time: datetime, data: dict[str, Any]
 ) -> bytes:
-    """The same of an event's members, without the cost of a model. `time` is in UTC; types need no escaping."""
+    """The same as `link`, from the event's members and without the cost of a model. `time` is in UTC. Types need no
+    escaping."""
     text = (
         f'{{"data":{CANONICAL.encode(data)},"id":"{id}","sequence":"{sequence}","subject":{CANONICAL.encode(subject)},'
         f'"time":"{time.isoformat().replace("+00:00", "Z")}","type":"{type}"}}'

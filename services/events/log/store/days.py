@@ -1,7 +1,8 @@
-"""SQL of the log's days: a partition for each, made ahead, dropped whole when its events are too old.
+"""SQL of the log's days. Each has a partition, which is made ahead and dropped as a whole when its events are too old.
 
-Making a day takes no lock that readers notice: the table is made apart and attached. Dropping one must wait until
-nobody reads the log, and whoever comes meanwhile waits behind it; so it waits for a moment only, and gives up.
+Making a partition takes no lock that readers notice: the table is created apart and then attached. Dropping one must
+wait until nobody reads the log, and readers who come meanwhile wait behind it. Therefore it waits for a moment only and
+then gives up.
 """
 
 from collections.abc import Sequence
@@ -18,7 +19,8 @@ DAYS_LOCK = 0x7570_7761_7264_0003
 RETENTION_LOCK = 0x7570_7761_7264_0004
 LOCK_TIMEOUT = "500ms"
 HOLDING_BACK = ("dispatcher", "fanout")
-"""The consumers that must have passed an event before it may be dropped. Others, once cut off, see that they are."""
+"""The consumers that must have passed an event before it may be dropped. Other consumers are told when they come too
+late."""
 TODAY = text(
     """
     select day, coalesce(day = last, false), to_regclass('events.event_' || to_char(day, 'YYYY_MM_DD')) is not null
@@ -28,15 +30,15 @@ TODAY = text(
     ) as today
     """
 )
-"""Asked dozens of times a second while events come."""
+"""It is text, as it is asked dozens of times a second while events come."""
 
 
 class Today(NamedTuple):
-    """The day that events get now."""
+    """The day of the events that are sequenced now."""
 
     day: date
     begun: bool
-    """Whether there were events of it before."""
+    """Whether there are events of this day already."""
     has_partition: bool
 
 
@@ -46,18 +48,19 @@ def partition_of(day: date) -> str:
 
 
 async def read_today(session: AsyncSession, today: date | None = None) -> Today:
-    """The log's day: today by the database's clock, in UTC, or by the caller's; the last day if that is later."""
+    """The log's present day: `today`, or the date of the database's clock in UTC, or the log's last day if that is
+    later."""
     return Today(*(await session.execute(TODAY, {"today": today})).one())
 
 
 async def begin_day(session: AsyncSession, day: date) -> None:
-    """Notes that positions drawn from now on are of this day. Needs the sequencer's lock."""
+    """Records that positions drawn from now on belong to this day. Needs the sequencer's lock."""
     drawn = text("select case when is_called then last_value else 0 end from events.event_position")
     await session.execute(insert(LogDay).values(day=day, after_position=await session.scalar(drawn)))
 
 
 async def make_partition(session: AsyncSession, day: date) -> bool:
-    """Makes the day's partition; whether there was none."""
+    """Makes the day's partition if it does not exist, and returns whether it was made."""
     name = partition_of(day)
     await session.execute(select(func.set_config("lock_timeout", LOCK_TIMEOUT, literal(True))))
     await session.execute(select(func.pg_advisory_xact_lock(DAYS_LOCK)))
@@ -70,31 +73,32 @@ async def make_partition(session: AsyncSession, day: date) -> bool:
 
 
 async def lock_retention(session: AsyncSession) -> bool:
-    """Whether this transaction may keep the days; False while another one does."""
+    """Whether this transaction may make and drop days. False while another one does."""
     return bool(await session.scalar(select(func.pg_try_advisory_xact_lock(RETENTION_LOCK))))
 
 
 async def read_clock(session: AsyncSession) -> date:
-    """Today, by the database's clock, in UTC."""
+    """The date of the database's clock, in UTC."""
     found: date = (await session.scalars(select(cast(func.timezone("utc", func.now()), Date)))).one()
     return found
 
 
 async def read_partitions(session: AsyncSession) -> Sequence[date]:
-    """The days that have a partition, from the oldest on."""
+    """The days that have a partition, oldest first."""
     names = text("select inhrelid::regclass::text from pg_inherits where inhparent = 'events.event'::regclass")
     days = [name.removeprefix("events.event_").split("_") for name in await session.scalars(names)]
     return sorted(date(*map(int, parts)) for parts in days)
 
 
 async def is_held_back(session: AsyncSession, day: date) -> bool:
-    """Whether one of the consumers that hold back has yet to read events of this day."""
+    """Whether one of the consumers in `HOLDING_BACK` has yet to read events of this day."""
     passed = select(func.min(Consumer.position)).where(Consumer.name.in_(HOLDING_BACK)).scalar_subquery()
     return bool(await session.scalar(select(exists().where(Event.day == day, Event.position > passed))))
 
 
 async def drop_partition(session: AsyncSession, day: date) -> None:
-    """Drops the oldest day and what is noted of it. Raises OperationalError if the log is read for too long."""
+    """Drops the oldest day and its rows in the other tables. Raises OperationalError if readers hold it for too
+    long."""
     await session.execute(select(func.set_config("lock_timeout", LOCK_TIMEOUT, literal(True))))
     await session.execute(text(f"drop table events.{partition_of(day)}"))
     await session.execute(delete(LogDay).where(LogDay.day <= day))

@@ -1,4 +1,4 @@
-"""SQL of the log's epoch, which changes when events that were told may be lost."""
+"""SQL of the log's epoch, which changes when events that consumers have seen may be lost."""
 
 from typing import NamedTuple
 from uuid import UUID, uuid4
@@ -11,26 +11,29 @@ from services.events.log.models import Log
 
 
 class Server(NamedTuple):
-    """Where the log is written: a copy that goes on elsewhere, or from an earlier point, differs in one of them."""
+    """The server that the log is written on. A copy on another cluster, or from an earlier point, differs in one of the
+    two."""
 
     system_identifier: int
-    """Of the Postgres cluster; a copy of its files has the same."""
+    """Identifies the Postgres cluster; a copy of its files has the same one."""
     timeline: int
-    """Rises when a cluster is restored to a point in time, and when a standby takes over."""
+    """It rises when a cluster is restored to a point in time, and when a standby takes over."""
 
 
 SERVER = text(
     "select system_identifier, ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int"
     " from pg_control_system()"
 )
-"""The timeline by the log that is written now: `pg_control_checkpoint` tells the new one a checkpoint too late."""
+"""The timeline is read from the write-ahead log that is written now, as `pg_control_checkpoint` shows a new one only
+after the next checkpoint."""
 KNOWN = select(Log.system_identifier, Log.timeline)
 PASSING = ("08", "40", "53", "57")
-"""Classes of failures that say nothing of whether it may be asked: lost connections, lack of resources, a shutdown."""
+"""Classes of errors that pass: lost connections, lack of resources, a shutdown. They do not mean that the server
+refuses to be asked."""
 
 
 async def read_server(session: AsyncSession) -> Server | None:
-    """The server of this transaction; None if it does not let itself be asked."""
+    """The server of this transaction; None if it refuses to be asked."""
     try:
         async with session.begin_nested():  # a refusal must not end the transaction
             return Server(*(await session.execute(SERVER)).one())
@@ -42,7 +45,7 @@ async def read_server(session: AsyncSession) -> Server | None:
 
 
 async def read_known_server(session: AsyncSession) -> Server | None:
-    """Where the log was written last; None if that is not noted."""
+    """The server that the log was written on last; None if that is not recorded."""
     identifier, timeline = (await session.execute(KNOWN)).one()
     return None if identifier is None or timeline is None else Server(identifier, timeline)
 
@@ -52,7 +55,7 @@ async def note_server(session: AsyncSession, server: Server) -> None:
 
 
 async def change_epoch(session: AsyncSession) -> UUID:
-    """Gives the log another epoch, and forgets its server, which is noted anew with the next events."""
+    """Gives the log a new epoch, and forgets its server, which is recorded anew with the next events."""
     epoch = uuid4()
     await session.execute(update(Log).values(epoch=epoch, system_identifier=None, timeline=None))
     return epoch

@@ -1,8 +1,9 @@
-"""The SQL of the sequencer's idle hours: is anything staged, and has another process sequenced something?
+"""The SQL by which an idle sequencer polls: is anything staged, and has another process sequenced something?
 
-The sequencer asks dozens of times a second, so this goes past sessions and transactions: one prepared statement on one
-kept connection, a tenth of what a transaction costs. The same connection listens for the sequencers' notifications,
-which come in with the answer to a question: a process hears of what others sequenced without asking anything more.
+The sequencer polls dozens of times a second. So this uses neither sessions nor transactions but one prepared statement
+on one connection of its own, at a tenth of the cost of a transaction. The same connection listens for the notifications
+of other sequencers. They arrive with the answer to a poll, so a process learns what others sequenced without a question
+more.
 """
 
 from collections.abc import AsyncIterator, Callable
@@ -22,7 +23,7 @@ NOTIFY = select(func.pg_notify(CHANNEL, ""))
 
 
 class StagingPoller:
-    """Looks for staged events. Any look may raise what the database's driver raises; take a new lookout then."""
+    """Asks for staged events. A poll may raise any error of the database's driver; then a new poller is needed."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -35,8 +36,8 @@ class StagingPoller:
 
 @asynccontextmanager
 async def open_poller(database: Database, heard: Callable[[], None]) -> AsyncIterator[StagingPoller]:
-    """A lookout for the length of the block. `heard` is called, during a look, after another sequencer's batch; also
-    once at the start, as there is no knowing what was missed before."""
+    """A poller, which lives as long as the block. `heard` is called, during a poll, when a batch has been sequenced. It
+    is also called once at the start, as nobody knows what was missed before."""
     async with database.engine.connect() as pooled:
         try:
             await pooled.execution_options(isolation_level="AUTOCOMMIT")
@@ -50,5 +51,5 @@ async def open_poller(database: Database, heard: Callable[[], None]) -> AsyncIte
 
 
 async def notify_sequenced(session: AsyncSession) -> None:
-    """Tells the lookouts of all processes, once the transaction has committed, that there are new events."""
+    """Tells the pollers of all processes, once the transaction has committed, that there are new events."""
     await session.execute(NOTIFY)

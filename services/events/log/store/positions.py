@@ -1,6 +1,7 @@
-"""SQL of the sequencer, for all organizations at once. All of it but the lock itself needs the sequencer's lock.
+"""SQL of the sequencer, for all organizations at once. All of it but `lock_sequencing` and `vacuum_staged` needs the
+sequencer's lock.
 
-The statements are made once: to make one costs more than to send it, and the sequencer sends dozens a second.
+The statements are built once. Building one costs more than sending it, and the sequencer sends dozens a second.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -51,7 +52,7 @@ class Staged(NamedTuple):
 
 
 class Sequenced(NamedTuple):
-    """What a staged event gets."""
+    """A staged event's id, and the sequence and digest that it gets."""
 
     id: int
     sequence: int
@@ -59,7 +60,7 @@ class Sequenced(NamedTuple):
 
 
 class HeadAdvance(NamedTuple):
-    """What an organization's events of a batch make of its head."""
+    """How the events of a batch advance an organization's head: from before its first to after its last event."""
 
     organization_id: UUID
     first_sequence: int
@@ -73,12 +74,14 @@ LOCK = select(
     func.pg_try_advisory_xact_lock(SEQUENCER_LOCK),
     func.set_config("idle_in_transaction_session_timeout", "30s", literal(True)),
 ).where(select(StagedEvent.id).order_by(StagedEvent.id).limit(1).scalar_subquery().is_not(None))
-"""In order, as an index shows at once whether there is one; without it Postgres may walk over all dead rows."""
+"""It asks in the order of ids, as the index then shows at once whether there is one. In no order, Postgres may read
+over all dead rows."""
 STAGED = select(*COLUMNS).order_by(StagedEvent.id).limit(bindparam("limit", type_=Integer))
 
 
 def _moving() -> Insert:
-    """Of `given`, the places, and `reached`, the stretches, a parameter for each of their columns; and the `day`."""
+    """The statement that moves a batch. It has a parameter for each column of `given` (rows of `Sequenced`) and of
+    `reached` (rows of `HeadAdvance`), and the parameter `day`."""
     day = bindparam("day", type_=Date)
     given = _rows("given", Sequenced, BigInteger, BigInteger, LargeBinary)
     moved = (
@@ -106,7 +109,7 @@ def _moving() -> Insert:
 
 
 def _rows(name: str, shape: type[NamedTuple], *types: Any) -> FromClause:
-    """Values as a table: one array a column, so that the statement is the same for any number of rows."""
+    """A table of values with one array for each column, so that the statement is the same for any number of rows."""
     arrays = [
         sql_cast(bindparam(f"{name}_{field}", type_=Text), ARRAY(type))
         for field, type in zip(shape._fields, types, strict=True)
@@ -120,18 +123,19 @@ VACUUM = text("vacuum (skip_locked) events.staged_event")
 
 
 async def lock_sequencing(session: AsyncSession) -> bool:
-    """Whether there is anything to sequence and this transaction may do it; one statement, no lock while idle.
+    """Whether there is anything to sequence and this transaction holds the lock for it. While nothing is staged, the
+    one statement takes no lock.
 
-    Should this process freeze while it holds the lock, Postgres ends its transaction after 30 s of silence.
+    If this process freezes while it holds the lock, Postgres ends its transaction after 30 s of silence.
     """
     return bool(await session.scalar(LOCK))
 
 
 async def read_staged(session: AsyncSession, limit: int) -> list[Staged]:
-    """The oldest staged events, in id order. Needs the lock.
+    """The oldest staged events, in the order of their ids. Needs the lock.
 
-    It must be a statement of its own, after the one that took the lock: its snapshot then shows all that the holder
-    before us committed.
+    It must be a statement of its own, after the one that took the lock. Its snapshot then shows everything that the
+    previous holder committed.
     """
     return [Staged._make(row) for row in await session.execute(STAGED, {"limit": limit})]
 
@@ -139,25 +143,25 @@ async def read_staged(session: AsyncSession, limit: int) -> list[Staged]:
 async def move_staged(
     session: AsyncSession, day: date, sequenced: Sequence[Sequenced], advances: Collection[HeadAdvance]
 ) -> int:
-    """Moves staged events into the log, in id order, and raises their organizations' heads; says how many. The lock
-    was held since they and the heads were read."""
+    """Moves staged events into the log, in the order of their ids, raises their organizations' heads, and returns how
+    many were moved. The lock has been held since the events and the heads were read."""
     given = _arrays("given", Sequenced, sequenced) | _arrays("reached", HeadAdvance, advances) | {"day": day}
     return cast(CursorResult[Any], await session.execute(MOVE, given)).rowcount
 
 
 async def vacuum_staged(database: Database) -> None:
-    """Lets the place of rows that were moved be used again, unless another sequencer is at that. Needs no lock."""
+    """Vacuums the staging table, unless another sequencer does so now. Needs no lock."""
     async with database.engine.connect() as connection:
         await connection.execution_options(isolation_level="AUTOCOMMIT")
         await connection.execute(VACUUM)
 
 
 def _arrays(name: str, shape: type[NamedTuple], rows: Collection[tuple[Any, ...]]) -> dict[str, Any]:
-    """The parameters of `_rows`."""
+    """The parameters for a table made by `_rows`."""
     columns = zip(*rows, strict=True) if rows else ((),) * len(shape._fields)
     return {f"{name}_{field}": _array(values) for field, values in zip(shape._fields, columns, strict=True)}
 
 
 def _array(values: Iterable[int | UUID | bytes]) -> str:
-    """A Postgres array as text. The driver's own way takes longer for these than all the rest of a batch."""
+    """A Postgres array as text. The driver's own conversion of these values takes longer than the rest of a batch."""
     return "{" + ",".join(f'"\\\\x{one.hex()}"' if isinstance(one, bytes) else str(one) for one in values) + "}"

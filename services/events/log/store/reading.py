@@ -1,11 +1,11 @@
-"""SQL of the log's readers; the `store_*` beside it write it.
+"""SQL of the log's readers. The other modules of this folder write the log.
 
-The feed reads one organization at a time. The dispatcher's statements serve all organizations at once, by their nature;
-they hand on each event's organization with it.
+The feed reads one organization at a time. Consumers with a cursor, such as the dispatcher, read all organizations at
+once; each event then comes with its organization.
 
-Every reader looks up first from which day on its events are, and gives that day as a value: the partitions before it
-are then not even planned for. It asks for the order of days, then of sequences (or positions), which is that of
-sequences alone, as days never go back; so Postgres reads one partition after the other and stops when it has enough.
+Every reader first looks up the day from which on it needs events, and passes that day as a value, so that Postgres does
+not even plan for earlier partitions. It orders by day and then by sequence (or position). That is the order of
+sequences alone, as days never go back. So Postgres reads one partition after the other and stops when it has enough.
 """
 
 from collections.abc import AsyncIterator, Collection, Sequence
@@ -50,7 +50,7 @@ CURSOR = text(
     ) as cursor
     """
 )
-"""Both are asked many times a second while nothing happens; as text they cost half as much."""
+"""`EXTENT` and `CURSOR` are asked many times a second while nothing happens. As text they cost half as much."""
 HEADS = select(OrganizationHead.organization_id, OrganizationHead.last_sequence, OrganizationHead.digest).where(
     OrganizationHead.organization_id == any_(bindparam("organization_ids", type_=ARRAY(Uuid)))
 )
@@ -66,7 +66,7 @@ AFTER_CURSOR = and_(
     Event.position > bindparam("after", type_=BigInteger),
     Event.day.between(bindparam("from_day", type_=Date), bindparam("last_day", type_=Date)),
 )
-"""Whose parameters are an `UnreadRange`."""
+"""The condition takes the fields of an `UnreadRange` as its parameters."""
 UNREAD = select(Event).where(AFTER_CURSOR).order_by(Event.day, Event.position).limit(bindparam("limit", type_=Integer))
 UNREAD_TYPES = (
     select(Event.day, Event.position, Event.type, Event.version)
@@ -81,27 +81,27 @@ AT_POSITIONS = select(Event).where(
 
 
 class Head(NamedTuple):
-    """How far an organization's events have come."""
+    """The last sequence of an organization's events, and the digest after that event."""
 
     sequence: int
     digest: bytes
 
 
 class Extent(NamedTuple):
-    """What of an organization's events is kept."""
+    """Which of an organization's events are kept."""
 
     epoch: UUID
-    """Of the whole log."""
+    """The epoch of the whole log."""
     last: int
     """0 before the first event."""
     oldest: int
     """The first sequence that is kept; `last` + 1 when none is."""
     from_day: date | None
-    """No event after the sequence asked for is of an earlier day."""
+    """No event after the sequence that was asked for has an earlier day."""
 
 
 class UnreadRange(NamedTuple):
-    """Where the events begin that a consumer has yet to read."""
+    """Where the events are that a consumer has yet to read."""
 
     after: int
     """The last position that it has read."""
@@ -110,7 +110,7 @@ class UnreadRange(NamedTuple):
 
 
 class EventBrief(NamedTuple):
-    """What an event is, and its place among the events of all organizations."""
+    """An event's type and version, and its position among the events of all organizations."""
 
     day: date
     position: int
@@ -119,30 +119,31 @@ class EventBrief(NamedTuple):
 
 
 class Positioned(NamedTuple):
-    """An event and its place among the events of all organizations."""
+    """An event and its position among the events of all organizations."""
 
     position: int
     event: EventRecord
 
 
 async def read_heads(session: AsyncSession, organization_ids: Collection[UUID]) -> dict[UUID, Head]:
-    """How far the events of these organizations have come; those without events are left out."""
+    """The heads of these organizations; those without events are left out."""
     rows = await session.execute(HEADS, {"organization_ids": list(organization_ids)})
     return {row.organization_id: Head(row.last_sequence, row.digest) for row in rows}
 
 
 async def read_head(session: AsyncSession, organization_id: UUID) -> Head | None:
-    """How far the organization's events have come; None before the first."""
+    """The organization's head; None before its first event."""
     return (await read_heads(session, [organization_id])).get(organization_id)
 
 
 async def read_extent(session: AsyncSession, organization_id: UUID, after: int) -> Extent:
-    """What is kept of the organization's events, and from which day on to look for those after a sequence."""
+    """Which of the organization's events are kept, and from which day on to look for those after a sequence."""
     return Extent(*(await session.execute(EXTENT, {"organization_id": organization_id, "after": after})).one())
 
 
 async def read_digest(session: AsyncSession, organization_id: UUID, sequence: int) -> bytes | None:
-    """The digest after that event, or after the one before the oldest; None if neither is kept."""
+    """The digest after the event of this sequence; None if it is not kept. Of dropped events only the last one's digest
+    is kept, the one before the oldest event."""
     days = select(OrganizationDay).where(OrganizationDay.organization_id == organization_id)
     of = await session.scalar(
         days.where(OrganizationDay.first_sequence <= sequence).order_by(OrganizationDay.day.desc()).limit(1)
@@ -164,9 +165,10 @@ async def read_feed(
     up_to: int | None = None,
     from_day: date | None = None,
 ) -> list[EventRecord]:
-    """The organization's events after a sequence, in order; only those types, and up to a sequence, when given.
+    """The organization's events after a sequence, in order: only of `types` and only up to the sequence `up_to`, if
+    these are given.
 
-    `from_day` comes from `read_extent`; without it every partition is looked at.
+    `from_day` comes from `read_extent`. Without it every partition is read.
     """
     query = select(Event).where(Event.organization_id == organization_id, Event.sequence > after)
     if from_day is not None:
@@ -180,11 +182,11 @@ async def read_feed(
 
 @asynccontextmanager
 async def only_reader(database: Database, lock: int) -> AsyncIterator[AsyncSession | None]:
-    """A session for the one reader of the log that may work under this lock now; None while another one does.
+    """A session for the one reader of the log that may work under this lock; None while another reader holds the lock.
 
-    The lock belongs to the session's own connection. It ends with that connection: at the end of the block, or when
-    the process dies (Postgres notices a vanished machine within half a minute). A reader that lost its connection
-    cannot move the cursor any more, as the cursor is moved through it.
+    The lock belongs to the session's own connection, and ends with it: at the end of the block, or when the process
+    dies (Postgres notices a vanished machine within half a minute). A reader that has lost its connection cannot move
+    the cursor any more, as it moves the cursor through that connection.
     """
     async with database.engine.connect() as connection:
         if not await connection.scalar(select(func.pg_try_advisory_lock(lock))):
@@ -201,13 +203,13 @@ async def only_reader(database: Database, lock: int) -> AsyncIterator[AsyncSessi
 
 
 def only_dispatcher(database: Database) -> AbstractAsyncContextManager[AsyncSession | None]:
-    """A session for the one dispatcher that may work now, as by `only_reader`."""
+    """A session for the one dispatcher that may work now, in the way of `only_reader`."""
     return only_reader(database, DISPATCHER_LOCK)
 
 
 async def find_unread(session: AsyncSession, consumer: str) -> UnreadRange | None:
-    """Which events of all organizations the consumer has yet to read; None when there can be none. They are in the
-    order of days, then of positions. Without a cursor it begins with the oldest."""
+    """Where the events of all organizations are that the consumer has yet to read; None when there can be none. Their
+    order is that of days, then of positions. A consumer without a cursor begins with the oldest event."""
     position, may_have, from_day, last_day = (await session.execute(CURSOR, {"consumer": consumer})).one()
     return UnreadRange(position, from_day, last_day) if may_have and from_day is not None else None
 
@@ -230,7 +232,7 @@ async def read_unread_types(session: AsyncSession, consumer: str, limit: int) ->
 
 
 async def read_records(session: AsyncSession, found: Sequence[EventBrief]) -> dict[int, EventRecord]:
-    """These events, in the log's order as given, by their positions."""
+    """These events by their positions. `found` is in the log's order."""
     if not found:
         return {}
     given = {"first_day": found[0].day, "last_day": found[-1].day, "positions": [one.position for one in found]}
@@ -238,12 +240,12 @@ async def read_records(session: AsyncSession, found: Sequence[EventBrief]) -> di
 
 
 async def move_cursor(session: AsyncSession, consumer: str, position: int) -> None:
-    """Notes that the consumer has dealt with all events up to a position."""
+    """Records that the consumer has dealt with all events up to a position."""
     await session.execute(MOVE_CURSOR, {"name": consumer, "position": position})
 
 
 async def record_undispatchable(session: AsyncSession, position: int, event: EventRecord, reason: str) -> None:
-    """Notes an event that was left out; a repeat changes nothing."""
+    """Records an event that was left out. A repeat changes nothing."""
     await session.execute(
         insert(Undispatchable)
         .values(
