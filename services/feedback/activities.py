@@ -1,9 +1,9 @@
-"""The Temporal edge: read from matching first, then one transaction each."""
+"""The Temporal edge. An activity reads what it needs from matching first, and then does its work in a transaction."""
 
 from temporalio import activity
 
 from services.feedback import closing
-from services.feedback.pairs import LIVED, read_pairs, read_summary
+from services.feedback.pairs import ACTIVATED, read_pairs, read_summary
 from services.feedback.store import answers, concerns
 from shared.contracts.feedback import (
     CompileReport,
@@ -29,7 +29,7 @@ class Activities(FeedbackActivities):
         pairs = await read_pairs(self._internal, request.organization_id, request.cycle_id, [PairState.ACTIVE])
         async with self._database.transaction() as session:
             await answers.open_round(session, request, pairs)
-        # A pair that ended between the reading and the opening found no round to be excused from.
+        # A pair that ended after it was read and before the round was open could not be excused from the round then.
         ended = await read_pairs(self._internal, request.organization_id, request.cycle_id, [PairState.ENDED])
         async with self._database.transaction() as session:
             return await answers.excuse_pairs(session, request, ended)
@@ -51,7 +51,7 @@ class Activities(FeedbackActivities):
 
     @activity.defn
     async def compile_report(self, request: CompileReport) -> ReportCompiled:
-        pairs = await read_pairs(self._internal, request.organization_id, request.cycle_id, LIVED)
+        pairs = await read_pairs(self._internal, request.organization_id, request.cycle_id, ACTIVATED)
         summary = await read_summary(self._internal, request.organization_id, request.cycle_id)
         async with self._database.transaction() as session:
             return await closing.conclude(session, request, summary, pairs)

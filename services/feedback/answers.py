@@ -1,6 +1,7 @@
-"""Taking a participant's answer: into an open round, about the pairs that they are asked about, in one transaction.
+"""Taking a participant's answer to a check-in or a survey. One transaction holds the answer, its events and its
+effects.
 
-An answer may be sent again while the round is open: the last one counts, and its event is told for the first only.
+A participant may answer again while the round is open. The last answer counts; only the first one emits an event.
 """
 
 from uuid import UUID
@@ -22,7 +23,7 @@ from shared.rounds.store import asked_subjects, lock_open_round, mark_answered
 async def record_check_in(
     session: AsyncSession, organization_id: UUID, round_id: UUID, person_id: UUID, answer: CheckInAnswer
 ) -> AnswerRecorded:
-    """Stores the check-ins and raises a concern about each pair that is "not a fit".
+    """Stores the check-ins, and raises a concern about each pair that the answer calls "not a fit".
 
     Raises NotFound, RoundIsClosed (410), Forbidden for someone who is not asked, AnswerNotValid (422).
     """
@@ -45,7 +46,7 @@ async def record_check_in(
 async def record_survey(
     session: AsyncSession, organization_id: UUID, round_id: UUID, person_id: UUID, answer: SurveyAnswer
 ) -> AnswerRecorded:
-    """Stores the survey answers. Raises as `record_check_in` does."""
+    """Stores the survey answers. Raises the same errors as `record_check_in`."""
     round_ = await _lock(session, organization_id, round_id, RoundKind.SURVEY)
     asked = await asked_subjects(session, round_, person_id)
     check_survey(answer.entries, asked)
@@ -61,6 +62,6 @@ async def record_survey(
 
 
 async def _lock(session: AsyncSession, organization_id: UUID, round_id: UUID, kind: RoundKind) -> Round:
-    """The open round, locked. One of another kind is no round here, open or not."""
+    """Locks the open round and returns it. Raises NotFound for a round of another kind, whether it is open or not."""
     await answers.read_round(session, organization_id, round_id, kind)
     return await lock_open_round(session, organization_id, round_id)

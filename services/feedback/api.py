@@ -1,4 +1,4 @@
-"""The HTTP edge: concerns and the report for admins, forms and answers for the console."""
+"""The HTTP edge. Admins read and resolve concerns and read the report; the console reads forms and sends answers."""
 
 from typing import Annotated
 from uuid import UUID
@@ -25,11 +25,11 @@ async def list_concerns(
     cycle_id: UUID,
     caller: Viewer,
     session: Session,
-    state: Annotated[ConcernStatus | None, Query(description="all states unless told")] = None,
+    state: Annotated[ConcernStatus | None, Query(description="all states if it is left out")] = None,
     cursor: Cursor = None,
     limit: Limit = 50,
 ) -> ConcernPage:
-    """What needs a human in this cycle: ids, reasons, rungs and times."""
+    """The concerns of this cycle, which need a human: ids, reasons, rungs and times."""
     return await concerns.read_concerns(session, caller.organization_id, cycle_id, state, decode_cursor(cursor), limit)
 
 

@@ -1,4 +1,4 @@
-"""What happens when a round closes and when the whole cycle is over."""
+"""What feedback does when a round closes, and when the whole cycle is over."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.feedback.rules.concerns import silent_participants
 from services.feedback.rules.report import compile_report
 from services.feedback.store import answers, reports
-from services.feedback.store.concerns import raise_concerns, read_misses, read_told, resolve_cycle
+from services.feedback.store.concerns import raise_concerns, read_earlier_concerns, read_misses, resolve_cycle
 from shared.contracts.feedback import CompileReport, ConcernReason, ReportCompiled
 from shared.contracts.matching import MatchingSummary, PairSummary
 from shared.contracts.rounds import CloseReason, CloseRound, RoundClosed, RoundKind
@@ -18,9 +18,10 @@ log = structlog.get_logger(__name__)
 
 
 async def close_round(session: AsyncSession, request: CloseRound) -> RoundClosed:
-    """Closes the round; the call that closes a check-in round raises the concerns about silence with it.
+    """Closes the round. If it is a check-in round, this also raises the concerns about people who missed check-ins.
 
-    A round that a cancellation closed raises none: nobody has to act on a cycle that is over.
+    A repeated call raises no concern again. A round that was cancelled raises none, as its cycle is over and nobody has
+    to act.
     """
     closed, now = await rounds.close_round(session, request)
     if not now or request.reason is CloseReason.CANCELLED:
@@ -29,7 +30,8 @@ async def close_round(session: AsyncSession, request: CloseRound) -> RoundClosed
     if round_.kind != RoundKind.CHECK_IN:
         return closed
     misses = await read_misses(session, round_)
-    silent = silent_participants(misses, await read_told(session, round_), round_.number)
+    earlier = await read_earlier_concerns(session, round_)
+    silent = silent_participants(misses, earlier, round_.number)
     raised = await raise_concerns(session, round_, ConcernReason.MISSED_CHECK_INS, silent)
     log.info("check_in_round.closed", round_id=str(round_.id), missed=len(misses), concerns=raised)
     return closed
@@ -38,7 +40,7 @@ async def close_round(session: AsyncSession, request: CloseRound) -> RoundClosed
 async def conclude(
     session: AsyncSession, request: CompileReport, summary: MatchingSummary, pairs: Sequence[PairSummary]
 ) -> ReportCompiled:
-    """Stores the cycle's report and resolves the concerns that are left."""
+    """Stores the report of a cycle that is over, and resolves its open concerns."""
     organization_id, cycle_id = request.organization_id, request.cycle_id
     resolved = await resolve_cycle(session, organization_id, cycle_id)
     report = compile_report(

@@ -1,4 +1,4 @@
-"""Feedback: how it goes. Wiring only."""
+"""The wiring of the feedback service: its routes and its activities."""
 
 from fastapi import APIRouter
 

@@ -1,4 +1,8 @@
-"""Tables of the feedback service. Notes and comments are kept here and are returned by no API and put in no report."""
+"""Tables of the feedback service.
+
+No report and no public API contains what people wrote. The note of a check-in is shown to the partner, on the next page
+about the pair; the comment of a survey is shown to nobody.
+"""
 
 from datetime import datetime
 from typing import Any
@@ -15,7 +19,7 @@ OPEN = "state = 'open'"
 
 
 class AskedPair(Base):
-    """Who plays which part in a pair that a round asks about, as it was when the round opened."""
+    """Who is the mentor and who the mentee in a pair that a round asks about, as it was when the round opened."""
 
     __tablename__ = "asked_pair"
     __table_args__ = {"schema": SCHEMA}
@@ -28,7 +32,7 @@ class AskedPair(Base):
 
 
 class CheckIn(Base):
-    """One participant's answer about one pair in one check-in round; it may be changed while the round is open."""
+    """One participant's answer about one pair in one check-in round. It may change while the round is open."""
 
     __tablename__ = "check_in"
     __table_args__ = (
@@ -75,7 +79,7 @@ class SurveyResponse(Base):
 
 
 class Concern(Base):
-    """Something about one person in one pair that needs a human. At most one is open for the same reason."""
+    """Something about one person in one pair that needs a human. At most one concern is open for the same reason."""
 
     __tablename__ = "concern"
     __table_args__ = (
@@ -91,19 +95,19 @@ class Concern(Base):
     organization_id: Mapped[UUID]
     cycle_id: Mapped[UUID]
     round_id: Mapped[UUID]
-    """The check-in round in which it came up."""
+    """The check-in round in which the concern was raised."""
     pair_id: Mapped[UUID]
     person_id: Mapped[UUID]
     """Who missed the check-ins, or who said that it is not a fit."""
     reason: Mapped[str]
     rung: Mapped[str | None]
-    """The highest rung of the ladder that was told; none yet when it was just raised."""
+    """The highest rung that was told; null before anybody was told."""
     state: Mapped[str]
     raised_at: Mapped[datetime] = mapped_column(server_default=func.now())
     escalated_at: Mapped[datetime | None]
     resolved_at: Mapped[datetime | None]
     resolved_by: Mapped[str | None]
-    """The id of the access key that resolved it; none when the end of the cycle did."""
+    """The id of the access key that resolved it; null if the end of the cycle did."""
 
 
 class StoredReport(Base):

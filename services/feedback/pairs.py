@@ -1,4 +1,4 @@
-"""Reading pairs and counts from matching, over its internal API, page by page."""
+"""Reads pairs and counts from matching, over its internal API."""
 
 from collections.abc import Sequence
 from uuid import UUID
@@ -10,14 +10,15 @@ from shared.contracts.matching import MatchingSummary, PairPage, PairState, Pair
 from shared.http.internal import Internal
 
 PAGE = 500
-LIVED = (PairState.ACTIVE, PairState.ON_HOLD, PairState.ENDED, PairState.COMPLETED)
-"""States of pairs that may have gone live."""
+ACTIVATED = (PairState.ACTIVE, PairState.ON_HOLD, PairState.ENDED, PairState.COMPLETED)
+"""The states of pairs that are or may have been active."""
 
 
 async def read_pairs(
     internal: Internal, organization_id: UUID, cycle_id: UUID, states: Sequence[PairState]
 ) -> list[PairSummary]:
-    """All the cycle's pairs in these states; heartbeats after each page when an activity reads."""
+    """All pairs of the cycle that are in these states, read page by page. An activity sends a heartbeat after each
+    page."""
     pairs: list[PairSummary] = []
     after: UUID | None = None
     while True:

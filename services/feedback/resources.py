@@ -1,4 +1,4 @@
-"""What the public API shows. Ids, codes, counts and times: what people wrote is in none of these."""
+"""What the public API shows: ids, codes, counts and times, and nothing that people wrote."""
 
 from uuid import UUID
 
@@ -19,13 +19,13 @@ class ConcernResource(Contract):
     """Who missed the check-ins, or who said that it is not a fit."""
     reason: ConcernReason
     rung: ConcernRung | None
-    """Whom it was told to last."""
+    """Who was told last; null before anybody was told."""
     state: ConcernStatus
     raised_at: AwareDatetime
     escalated_at: AwareDatetime | None
     resolved_at: AwareDatetime | None
     resolved_by: str | None
-    """The id of the access key that resolved it; null when the cycle's end did."""
+    """The id of the access key that resolved it; null if the end of the cycle did."""
 
 
 class ConcernPage(Contract):

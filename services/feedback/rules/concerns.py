@@ -1,7 +1,7 @@
-"""When a concern is raised and how it climbs its ladder: rules only.
+"""The rules that say when a concern is raised and when it is escalated.
 
-A participant who is silent in two check-in rounds in a row is a concern. Silence that goes on is the same run of misses
-and no new concern, even after a human resolved the first; only an answer in between starts a new run.
+A participant who misses two check-in rounds in a row is a concern. If the silence goes on, there is no new concern,
+even after a human has resolved the first one. Only an answer in between starts a new count.
 """
 
 from collections.abc import Collection, Mapping
@@ -13,6 +13,7 @@ from shared.contracts.feedback import ConcernRung
 from shared.errors import NotFound
 
 MISSES = 2
+"""So many missed check-ins in a row are a concern."""
 
 
 class ConcernNotFound(NotFound):
@@ -31,8 +32,8 @@ class Participant(NamedTuple):
     person_id: UUID
 
 
-class Told(NamedTuple):
-    """A concern about missed check-ins that exists already."""
+class EarlierConcern(NamedTuple):
+    """A concern about missed check-ins that was raised before."""
 
     number: int
     """The check-in round that raised it."""
@@ -41,34 +42,35 @@ class Told(NamedTuple):
 
 def silent_participants(
     missed: Mapping[Participant, Collection[int]],
-    told: Mapping[Participant, Collection[Told]],
+    earlier: Mapping[Participant, Collection[EarlierConcern]],
     number: int,
 ) -> list[Participant]:
-    """Whom closing check-in round `number` raises a concern about, in a fixed order.
+    """The participants about whom check-in round `number` raises a concern when it closes, in a fixed order.
 
-    `missed` holds the numbers of the closed rounds in which each was asked and did not answer.
+    `missed` holds, for each participant, the numbers of the closed rounds that asked them and got no answer.
+    `earlier` holds the concerns about missed check-ins that were raised before.
     """
     return sorted(
         participant
         for participant, numbers in missed.items()
-        if _is_news(_run_start(numbers, number), number, told.get(participant, ()))
+        if _is_new(_first_miss(numbers, number), number, earlier.get(participant, ()))
     )
 
 
-def climbs(told: ConcernRung | None, rung: ConcernRung) -> bool:
-    """Whether telling `rung` is a step up from the rung told last."""
+def is_higher(rung: ConcernRung, told: ConcernRung | None) -> bool:
+    """Whether `rung` is higher than the rung that was told last, if any was."""
     rungs = list(ConcernRung)
     return told is None or rungs.index(rung) > rungs.index(told)
 
 
-def _run_start(numbers: Collection[int], number: int) -> int:
-    """The first round of the unbroken run of misses that ends with `number`; above it if that one was answered."""
+def _first_miss(numbers: Collection[int], number: int) -> int:
+    """The first of the rounds that were missed in a row up to `number`; `number` + 1 if that round was answered."""
     start = number + 1
     while start - 1 in numbers:
         start -= 1
     return start
 
 
-def _is_news(start: int, number: int, told: Collection[Told]) -> bool:
+def _is_new(start: int, number: int, earlier: Collection[EarlierConcern]) -> bool:
     long_enough = number - start + 1 >= MISSES
-    return long_enough and not any(concern.open or concern.number >= start for concern in told)
+    return long_enough and not any(concern.open or concern.number >= start for concern in earlier)

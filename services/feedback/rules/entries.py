@@ -1,4 +1,4 @@
-"""What makes the entries of an answer valid beyond the shape of each: rules over the whole, without a database."""
+"""The rules that make the entries of an answer valid together; the contract checks each entry by itself."""
 
 from collections.abc import Collection, Sequence
 from uuid import UUID
@@ -12,10 +12,8 @@ class AnswerNotValid(Invalid):
 
 
 def check_check_in(entries: Sequence[CheckInEntry], asked: Collection[UUID]) -> None:
-    """Every entry is about another pair that is asked, and says how useful the meeting was if there was one.
-
-    Raises AnswerNotValid with all the fields that are wrong.
-    """
+    """Checks that each entry is about a different pair that the round asks about, and that an entry about a pair that
+    met says how useful that was. Raises AnswerNotValid, which names all fields that are wrong."""
     errors = _wrong_pairs([entry.pair_id for entry in entries], asked)
     for index, entry in enumerate(entries):
         if entry.met and entry.usefulness is None:
@@ -24,12 +22,13 @@ def check_check_in(entries: Sequence[CheckInEntry], asked: Collection[UUID]) -> 
 
 
 def check_survey(entries: Sequence[SurveyEntry], asked: Collection[UUID]) -> None:
-    """Every entry is about another pair that is asked. Raises AnswerNotValid with all the fields that are wrong."""
+    """Checks that each entry is about a different pair that the round asks about. Raises AnswerNotValid, which names
+    all fields that are wrong."""
     _raise_if_any(_wrong_pairs([entry.pair_id for entry in entries], asked))
 
 
 def usefulness_of(entry: CheckInEntry) -> int | None:
-    """The usefulness that counts: without a meeting there is none, whatever a form's unused field holds."""
+    """The usefulness that counts. If the pair did not meet there is none, even if the form sent a value."""
     return entry.usefulness if entry.met else None
 
 

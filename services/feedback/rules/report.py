@@ -1,8 +1,8 @@
-"""The report of a cycle: what its owner may know, computed from plain facts.
+"""Compiles the report of a cycle from plain facts.
 
-Counts of the funnel are totals and always shown. Everything that people said is shown only for groups of at least five
-(`suppression`): where it is not, `suppressed` is true and the figures are null. No person, no pair and no free text is
-in it.
+The funnel counts people and pairs, and is always shown. What people said is shown only for groups of at least five
+people (see `suppression`); otherwise `suppressed` is true and the figures are null. The report contains no person, no
+pair and no free text.
 """
 
 from collections import defaultdict
@@ -36,11 +36,11 @@ class SurveyFact(NamedTuple):
 class RoundFact(NamedTuple):
     counts: RoundCounts
     people: int
-    """How many different people were asked; `counts.recipients` counts answers asked for."""
+    """How many different people were asked. `counts.recipients` counts the answers that were asked for."""
 
 
 class Funnel(Contract):
-    """People, each counted once, and pairs, at each step of the cycle."""
+    """How many people and pairs reached each step of the cycle. Each person is counted once."""
 
     people_enrolled: int
     people_matched: int
@@ -56,15 +56,15 @@ class ResponseRate(Contract):
     kind: RoundKind
     number: int
     recipients: int | None
-    """Answers asked for."""
+    """How many answers were asked for."""
     answered: int | None
     rate: float | None
-    """Answered of asked, 0 to 1."""
+    """`answered` divided by `recipients`, 0 to 1."""
     suppressed: bool = False
 
 
 class Mean(Contract):
-    """Mean usefulness, 1 to 5, of all answers; `people` gave them."""
+    """The mean usefulness, 1 to 5, of all answers. `people` says how many people gave them."""
 
     mean: float | None
     people: int | None
@@ -82,7 +82,7 @@ class Usefulness(Contract):
 
 
 class Share(Contract):
-    """Share of answers, 0 to 1; `people` gave them."""
+    """A share of all answers, 0 to 1. `people` says how many people gave them."""
 
     share: float | None
     people: int | None
@@ -92,7 +92,7 @@ class Share(Contract):
 class ObstacleCount(Contract):
     obstacle: Obstacle
     people: int | None
-    """People who named it at least once."""
+    """How many people named it at least once."""
     suppressed: bool = False
 
 
@@ -109,9 +109,9 @@ class Report(Contract):
     rounds: tuple[ResponseRate, ...]
     usefulness: Usefulness
     would_repeat: Share
-    """Survey answers that would take part again."""
+    """The survey answers that say "I would take part again"."""
     meetings_held: Share
-    """Check-ins that say that the pair met."""
+    """The check-ins that say that the pair met."""
     obstacles: tuple[ObstacleCount, ...]
     topics: tuple[TopicCount, ...]
 
@@ -201,10 +201,10 @@ def _obstacles(check_ins: Sequence[CheckInFact]) -> tuple[ObstacleCount, ...]:
 
 
 def _topics(pairs: Iterable[PairSummary]) -> tuple[TopicCount, ...]:
-    """Topics of the pairs that went live, most people first and hidden ones last."""
+    """The topics of the pairs that became active: those of most people first, hidden ones last."""
     people, counts = defaultdict[str, set[UUID]](set), defaultdict[str, int](int)
     for pair in pairs:
-        if not _went_live(pair):
+        if not _was_active(pair):
             continue
         for topic in dict.fromkeys(pair.topics):
             people[topic] |= {pair.mentor_id, pair.mentee_id}
@@ -217,5 +217,5 @@ def _topics(pairs: Iterable[PairSummary]) -> tuple[TopicCount, ...]:
     )
 
 
-def _went_live(pair: PairSummary) -> bool:
+def _was_active(pair: PairSummary) -> bool:
     return pair.activated_at is not None or pair.state in (PairState.ACTIVE, PairState.ON_HOLD, PairState.COMPLETED)

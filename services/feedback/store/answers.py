@@ -1,4 +1,4 @@
-"""SQL of check-in and survey rounds: the pairs they ask about and the answers."""
+"""SQL of check-in and survey rounds: the pairs that they ask about, and the answers."""
 
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any, NamedTuple
@@ -21,7 +21,7 @@ from shared.rounds.store import open_round as open_shared_round
 from shared.rounds.store import read_round as read_counts
 
 Sides = dict[UUID, Side]
-"""The part that a person plays in each pair."""
+"""For each pair, whether a person is its mentor or its mentee."""
 
 
 AnswerTable = type[CheckIn] | type[SurveyResponse]
@@ -45,7 +45,7 @@ def answer_table(kind: RoundKind) -> AnswerTable:
 
 
 async def open_round(session: AsyncSession, request: OpenRound, pairs: Sequence[PairSummary]) -> None:
-    """Opens the round for both sides of every pair, once; a repeat leaves whom it asks as they are.
+    """Opens the round for both sides of every pair. A repeated call changes nobody whom the round asks.
 
     Raises RoundKindUnknown before anything is written.
     """
@@ -69,7 +69,7 @@ async def open_round(session: AsyncSession, request: OpenRound, pairs: Sequence[
 
 
 async def excuse_pairs(session: AsyncSession, request: OpenRound, pairs: Sequence[PairSummary]) -> RoundOpened:
-    """Stops asking about these pairs; what the round asks then."""
+    """Stops asking about these pairs. Returns how many answers the round still asks for."""
     for pair_id in sorted({pair.id for pair in pairs} & await _asked_pairs(session, request)):
         await excuse(session, request.organization_id, pair_id)
     found = await read_counts(session, request.organization_id, request.round_id)
@@ -79,7 +79,7 @@ async def excuse_pairs(session: AsyncSession, request: OpenRound, pairs: Sequenc
 async def read_questions(
     session: AsyncSession, organization_id: UUID, round_id: UUID, kind: RoundKind, person_id: UUID
 ) -> tuple[int, tuple[PairQuestion, ...]]:
-    """The round's number and the pairs that this person is asked about, in id order.
+    """The number of the round, and the pairs about which it asks this person, in the order of their ids.
 
     Raises NotFound, RoundIsClosed (410), or Forbidden for someone who is not asked.
     """
@@ -124,7 +124,8 @@ async def read_sides(session: AsyncSession, round_: Round, person_id: UUID, pair
 async def save_check_ins(
     session: AsyncSession, round_: Round, person_id: UUID, sides: Sides, entries: Iterable[CheckInEntry]
 ) -> list[FirstAnswer]:
-    """Inserts or replaces one row a pair (`round_` is locked); answers those that are first answers."""
+    """Inserts or replaces one row for each pair. Returns the answers that are the first ones. `round_` must be
+    locked."""
     rows = [
         _row(round_, person_id, sides, entry)
         | {
@@ -157,7 +158,8 @@ async def save_check_ins(
 async def save_survey(
     session: AsyncSession, round_: Round, person_id: UUID, sides: Sides, entries: Iterable[SurveyEntry]
 ) -> list[FirstAnswer]:
-    """Inserts or replaces one row a pair (`round_` is locked); answers those that are first answers."""
+    """Inserts or replaces one row for each pair. Returns the answers that are the first ones. `round_` must be
+    locked."""
     rows = [
         _row(round_, person_id, sides, entry)
         | {"usefulness": entry.usefulness, "would_repeat": entry.would_repeat, "comment": entry.comment}
@@ -196,7 +198,7 @@ async def read_round(
 
 
 async def _asked_pairs(session: AsyncSession, request: OpenRound) -> set[UUID]:
-    """The pairs that the round asks about, without those that it no longer does."""
+    """The pairs about which the round still asks."""
     found = await session.scalars(
         select(RoundRecipient.subject_id)
         .where(
@@ -212,7 +214,7 @@ async def _asked_pairs(session: AsyncSession, request: OpenRound) -> set[UUID]:
 async def _partner_notes(
     session: AsyncSession, organization_id: UUID, person_id: UUID, pair_ids: Collection[UUID]
 ) -> dict[UUID, str]:
-    """The newest note that the other side of each pair left; a note is for the pair alone."""
+    """For each pair, the newest note that the partner wrote. Only the two of a pair may read it."""
     found = await session.execute(
         select(CheckIn.pair_id, CheckIn.note)
         .ext(distinct_on(CheckIn.pair_id))

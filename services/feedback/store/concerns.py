@@ -1,4 +1,4 @@
-"""SQL of concerns. Each change locks the concern's row and tells its event in the same transaction."""
+"""SQL of concerns. Each change locks the row of the concern and emits its event in the same transaction."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -10,7 +10,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.feedback.models import Concern
 from services.feedback.resources import ConcernPage, ConcernResource
-from services.feedback.rules.concerns import ConcernNotFound, ConcernStatus, Participant, Told, climbs
+from services.feedback.rules.concerns import (
+    ConcernNotFound,
+    ConcernStatus,
+    EarlierConcern,
+    Participant,
+    is_higher,
+)
 from shared.contracts.events import ConcernEscalated, ConcernRaised, ConcernResolved
 from shared.contracts.feedback import ConcernReason, ConcernRung, ConcernState, EscalateConcern
 from shared.contracts.rounds import CloseReason, RoundKind, RoundState
@@ -22,8 +28,8 @@ from shared.rounds.models import Round, RoundRecipient
 async def raise_concerns(
     session: AsyncSession, round_: Round, reason: ConcernReason, participants: Sequence[Participant]
 ) -> int:
-    """Opens a concern about each participant, unless one is open for this reason or this round raised it before.
-    Emits `concern.raised` for each new one and answers how many there are."""
+    """Opens a concern about each participant, unless one is open for this reason or this round has raised it before.
+    Emits `concern.raised` for each new concern, and returns how many there are."""
     rows = [
         {
             "id": uuid4(),
@@ -51,9 +57,10 @@ async def raise_concerns(
 
 
 async def read_misses(session: AsyncSession, round_: Round) -> dict[Participant, set[int]]:
-    """The closed check-in rounds of the cycle, up to this one, that each participant who missed this one missed.
+    """For each participant who missed this check-in round, the numbers of all check-in rounds of the cycle up to this
+    one that they missed.
 
-    Who was excused, as the pair ended, missed nothing; neither did anybody in a round that a cancellation closed.
+    A participant who was excused because the pair ended missed nothing. A round that was cancelled counts for nobody.
     """
     missed_now = select(RoundRecipient.person_id).where(
         RoundRecipient.organization_id == round_.organization_id,
@@ -83,8 +90,8 @@ async def read_misses(session: AsyncSession, round_: Round) -> dict[Participant,
     return dict(misses)
 
 
-async def read_told(session: AsyncSession, round_: Round) -> dict[Participant, list[Told]]:
-    """The cycle's concerns about missed check-ins, by participant."""
+async def read_earlier_concerns(session: AsyncSession, round_: Round) -> dict[Participant, list[EarlierConcern]]:
+    """For each participant, the concerns about missed check-ins that this cycle has raised."""
     found = await session.execute(
         select(Concern.pair_id, Concern.person_id, Round.number, Concern.state)
         .join(Round, Round.id == Concern.round_id)
@@ -95,18 +102,20 @@ async def read_told(session: AsyncSession, round_: Round) -> dict[Participant, l
             Concern.reason == ConcernReason.MISSED_CHECK_INS,
         )
     )
-    told = defaultdict[Participant, list[Told]](list)
+    earlier = defaultdict[Participant, list[EarlierConcern]](list)
     for pair_id, person_id, number, state in found:
-        told[Participant(pair_id, person_id)].append(Told(number, state == ConcernStatus.OPEN))
-    return dict(told)
+        earlier[Participant(pair_id, person_id)].append(EarlierConcern(number, state == ConcernStatus.OPEN))
+    return dict(earlier)
 
 
 async def escalate_concern(session: AsyncSession, request: EscalateConcern) -> ConcernState:
-    """Records a rung once, while the concern is open. Emits `concern.escalated`. Raises ConcernNotFound."""
+    """Records, once and only while the concern is open, that a rung is told. Emits `concern.escalated`.
+
+    Raises ConcernNotFound."""
     concern = await _lock(session, request.organization_id, request.concern_id)
     if concern.state != ConcernStatus.OPEN:
         return ConcernState(open=False)
-    if climbs(ConcernRung(concern.rung) if concern.rung else None, request.rung):
+    if is_higher(request.rung, ConcernRung(concern.rung) if concern.rung else None):
         concern.rung = request.rung
         concern.escalated_at = await session.scalar(select(func.now()))
         await session.flush()
@@ -118,7 +127,7 @@ async def escalate_concern(session: AsyncSession, request: EscalateConcern) -> C
 async def resolve_concern(
     session: AsyncSession, organization_id: UUID, concern_id: UUID, key_id: str
 ) -> ConcernResource:
-    """Resolves it once; a repeat answers what stands. Emits `concern.resolved`. Raises ConcernNotFound."""
+    """Resolves the concern and emits `concern.resolved`. A repeated call changes nothing. Raises ConcernNotFound."""
     concern = await _lock(session, organization_id, concern_id)
     if concern.state == ConcernStatus.OPEN:
         concern.state = ConcernStatus.RESOLVED
@@ -130,7 +139,7 @@ async def resolve_concern(
 
 
 async def resolve_cycle(session: AsyncSession, organization_id: UUID, cycle_id: UUID) -> int:
-    """Resolves what is open in a cycle that is over. Emits `concern.resolved` for each; answers how many."""
+    """Resolves the open concerns of a cycle that is over. Emits `concern.resolved` for each, and returns how many."""
     locked = await session.scalars(
         select(Concern.id)
         .where(
@@ -164,7 +173,7 @@ async def read_concerns(
     after: UUID | None,
     limit: int,
 ) -> ConcernPage:
-    """One page of the cycle's concerns, in id order."""
+    """One page of the cycle's concerns, in the order of their ids."""
     query = select(Concern).where(Concern.organization_id == organization_id, Concern.cycle_id == cycle_id)
     if state is not None:
         query = query.where(Concern.state == state)

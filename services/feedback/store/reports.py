@@ -1,4 +1,4 @@
-"""SQL of reports: the facts that go into one, and the stored result."""
+"""SQL of reports: the facts from which a report is compiled, and the stored report."""
 
 from uuid import UUID
 
@@ -22,7 +22,7 @@ class ReportNotReady(NotFound):
 
 
 async def read_round_facts(session: AsyncSession, organization_id: UUID, cycle_id: UUID) -> list[RoundFact]:
-    """The cycle's rounds in the order they opened, with how many different people each asked."""
+    """The rounds of the cycle in the order in which they opened, and how many different people each of them asked."""
     found = await session.execute(
         select(RoundRecipient.round_id, func.count(RoundRecipient.person_id.distinct()))
         .join(Round, Round.id == RoundRecipient.round_id)
@@ -40,7 +40,7 @@ async def read_round_facts(session: AsyncSession, organization_id: UUID, cycle_i
 
 
 async def read_check_ins(session: AsyncSession, organization_id: UUID, cycle_id: UUID) -> list[CheckInFact]:
-    """Every check-in of the cycle, without its note."""
+    """All check-ins of the cycle, without their notes."""
     found = await session.execute(
         select(CheckIn.person_id, CheckIn.side, CheckIn.met, CheckIn.usefulness, CheckIn.obstacle).where(
             CheckIn.organization_id == organization_id, CheckIn.cycle_id == cycle_id
@@ -50,7 +50,7 @@ async def read_check_ins(session: AsyncSession, organization_id: UUID, cycle_id:
 
 
 async def read_surveys(session: AsyncSession, organization_id: UUID, cycle_id: UUID) -> list[SurveyFact]:
-    """Every survey answer of the cycle, without its comment."""
+    """All survey answers of the cycle, without their comments."""
     found = await session.execute(
         select(
             SurveyResponse.person_id, SurveyResponse.side, SurveyResponse.usefulness, SurveyResponse.would_repeat
@@ -60,7 +60,7 @@ async def read_surveys(session: AsyncSession, organization_id: UUID, cycle_id: U
 
 
 async def save_report(session: AsyncSession, organization_id: UUID, cycle_id: UUID, report: Report) -> None:
-    """Stores the cycle's report; a repeat replaces it. Emits `report.compiled` the first time only."""
+    """Stores the report of the cycle; a repeated call replaces it. Emits `report.compiled` only the first time."""
     document = report.model_dump(mode="json")
     first = await session.scalar(
         insert(StoredReport)
