@@ -90,9 +90,9 @@ def _make_quick(order: Order) -> None:
     backfill.PAGE = PAGE
 
     def drain(
-        database: Database, sender: Sender, endpoint: EndpointRef, schedule: Schedule, *, called: asyncio.Event
+        database: Database, sender: Sender, endpoint: EndpointRef, schedule: Schedule, *, woken: asyncio.Event
     ) -> Drain:
-        return Drain(database, sender, endpoint, schedule._replace(pace=order.pace), Limits(linger=0.1), called)
+        return Drain(database, sender, endpoint, schedule._replace(pace=order.pace), Limits(linger=0.1), woken)
 
     def worker(*given: Any, **options: Any) -> Worker:
         return Worker(*given, **options | {"max_heartbeat_throttle_interval": timedelta(seconds=0.3)})

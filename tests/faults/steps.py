@@ -2,6 +2,7 @@
 
 import os
 import signal
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,15 @@ from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
 from shared.database import Database
+
+
+def one_of_each(steps: Sequence[str], behind: str) -> list[int]:
+    """Where to die once in each way: the number of the first step of each name, and of the first of each name behind
+    the first step of the name given."""
+    split = steps.index(behind) + 1
+    before, after = list(steps[:split]), list(steps[split:])
+    first = {before.index(name) + 1 for name in before}
+    return sorted(first | {split + after.index(name) + 1 for name in after})
 
 
 class Steps:

@@ -1,10 +1,12 @@
 """The event log and its deliveries lose, invent, double and misplace nothing, whatever dies: the writers' ledger is
 compared with the reader's and the receiver's.
 
-`bench/events.py` is the long form: a million events, two hundred kills, with speed and lag.
+`make test` kills each part once and dies at a step of each kind, `make long` kills more often and dies at every step;
+`bench/events.py` is longer still: a million events, two hundred kills, with speed and lag.
 """
 
 import asyncio
+import itertools
 import json
 import subprocess
 import sys
@@ -27,22 +29,32 @@ from shared.database import Database
 from shared.events import emit
 from tests.faults.sequencing_process import BATCH as BATCH_OF_DEATHS
 from tests.faults.stack_process import OTHER_SESSIONS, ROOT
+from tests.faults.steps import one_of_each
 from tests.patience import PATIENCE_SECONDS
 from upward.embedded import EmbeddedPostgres
 from upward.migration import migrate
 
-EVENTS, RATE, SIZE = 3_000, 1_000, 15
-KILLS = 2 * len(PREY)
-LEAST_DELIVERIES = 10
-"""Of about thirty."""
+RATE, SIZE = 1_000, 15
+LENGTHS = {"once": (1_500, 1), "often": (10_000, 5)}
+"""How many events are written, and how often each part is killed meanwhile."""
+LEAST_DELIVERIES = 5
+"""Of about fifteen at least."""
+NEW = itertools.count(1)
+"""Organizations that have no events yet."""
 STAGED = 2
 """Of each of two organizations."""
 
 
+@pytest.fixture(scope="module", params=["once", pytest.param("often", marks=pytest.mark.long)])
+def length(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
 @pytest.fixture(scope="module")
-def found() -> dict[str, Any]:
+def found(length: str) -> dict[str, Any]:
     """What the bench measured in its short form, with processes for everything that takes part."""
-    given = ["--events", str(EVENTS), "--rate", str(RATE), "--size", str(SIZE), "--kills", str(KILLS)]
+    events, kills = LENGTHS[length]
+    given = ["--events", str(events), "--rate", str(RATE), "--size", str(SIZE), "--kills", str(kills * len(PREY))]
     given += ["--speed-events", "0", "--json"]
     command = [sys.executable, str(ROOT / "bench" / "events.py"), *given]
     done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=False, timeout=PATIENCE_SECONDS)
@@ -51,12 +63,12 @@ def found() -> dict[str, Any]:
     return answer
 
 
-def test_everything_that_takes_part_is_killed(found: dict[str, Any]) -> None:
-    assert found["killed"] == dict.fromkeys(PREY, KILLS / len(PREY))
+def test_everything_that_takes_part_is_killed(found: dict[str, Any], length: str) -> None:
+    assert found["killed"] == dict.fromkeys(PREY, LENGTHS[length][1])
 
 
-def test_kills_lose_invent_double_and_misplace_no_event_and_no_delivery(found: dict[str, Any]) -> None:
-    assert found["committed"] >= EVENTS
+def test_kills_lose_invent_double_and_misplace_no_event_and_no_delivery(found: dict[str, Any], length: str) -> None:
+    assert found["committed"] >= LENGTHS[length][0]
     assert found["deliveries"] >= LEAST_DELIVERIES
     faults = ("lost", "phantom", "gaps", "order_violations", "duplicates")
     assert {name: found[name] for name in faults} == dict.fromkeys(faults, 0)
@@ -140,15 +152,21 @@ def deaths(postgres_url: str, database: Database, tmp_path: Path) -> Iterator[De
         process.stdin.close()
 
 
+@pytest.mark.parametrize("which", ["one of each", pytest.param("every", marks=pytest.mark.long)])
 async def test_a_sequencer_that_dies_before_or_after_any_statement_or_commit_loses_and_doubles_nothing(
-    database: Database, deaths: Deaths
+    database: Database, deaths: Deaths, which: str
 ) -> None:
-    died, number, steps = True, 0, list[str]()
-    while died:
-        number += 1
-        organizations = (2 * number - 1, 2 * number)
+    await stage(database, 1, (next(NEW), next(NEW)))
+    died, steps = await deaths.sequence(die_at=0)
+    assert not died
+    assert steps.count("after COMMIT") == 1 + 2 * STAGED / BATCH_OF_DEATHS
+    assert {"before SELECT", "after SELECT", "before WITH raised", "after WITH raised"} <= set(steps)
+    numbers = range(1, len(steps) + 1) if which == "every" else one_of_each(steps, "after COMMIT")
+    for number in numbers:
+        organizations = (next(NEW), next(NEW))
         facts = await stage(database, number, organizations)
         died, steps = await deaths.sequence(die_at=number)
+        assert died
         received = await receive(database, organizations)
         partial = compare(facts, received)
         assert partial == Comparison(partial.lost, 0, 0, 0, 0, 0, len(facts)), steps
@@ -157,8 +175,6 @@ async def test_a_sequencer_that_dies_before_or_after_any_statement_or_commit_los
         assert partial.lost == len(facts) - BATCH_OF_DEATHS * batches, steps
         assert not (await deaths.sequence(die_at=0))[0]
         assert compare(facts, await receive(database, organizations)).holds, steps
-    assert steps.count("after COMMIT") == 1 + 2 * STAGED / BATCH_OF_DEATHS
-    assert {"before SELECT", "after SELECT", "before WITH raised", "after WITH raised"} <= set(steps)
 
 
 async def test_events_are_sequenced_while_foreign_transactions_are_held_open(
