@@ -1,4 +1,4 @@
-# One image, many commands: every service's API and worker, and the migrations.
+# One image with many commands: the API and the worker of every service, and the migrations.
 FROM python:3.11-slim AS requirements
 COPY requirements/runtime.txt /tmp/runtime.txt
 RUN python -m venv /opt/upward \

@@ -1,30 +1,30 @@
-"""Billable actions of Temporal Cloud, counted from workflow histories.
+"""Counts the billable actions of Temporal Cloud from workflow histories.
 
-The rules are those of https://docs.temporal.io/cloud/actions; which event of a history stands for which rule follows
-what Temporal's own UI annotates (`get-event-billable-actions.ts` in https://github.com/temporalio/ui).
+The rules are those of https://docs.temporal.io/cloud/actions. Which event of a history belongs to which rule is taken
+from Temporal's own UI (`get-event-billable-actions.ts` in https://github.com/temporalio/ui).
 
 Workflow started by a client, or by continue-as-new
     1 for each run's `WorkflowExecutionStarted`.
 Start Child Workflow and Child Workflow Execution: two
-    2 for `StartChildWorkflowExecutionInitiated`; the start in the child's own history is one of these two.
+    2 for `StartChildWorkflowExecutionInitiated`. The start in the child's own history is one of these two.
 Schedule: two for each start, besides the workflow's
     2 more for a run that a Schedule started.
 Activity started or retried
     1 for `ActivityTaskScheduled`, and 1 for each attempt after the first.
-Timer started, also the implicit one of a wait with a timeout
+Timer started, also the implicit timer of a wait with a timeout
     1 for `TimerStarted`.
 Signal sent, by a client or by a workflow
-    1 where it arrives; 1 also for a workflow's signal whose receiver was over; 0 for that of a signal-with-start.
+    1 where it arrives. 1 also if a workflow signals one that is over. 0 for the signal of a signal-with-start.
 Update, search attributes upserted, workflow execution options updated, Nexus operation scheduled or cancelled
     1 each; 0 for search attributes that only record a version.
 Local activities and side effects: one for all of a workflow task
     1 for each workflow task with markers, other than those of versions.
 Activity heartbeat that reaches the server, query
-    Not in histories: counted as requests by the SDK's core (`Requests`), which also throttles the heartbeats. So the
-    count is exact.
+    These are not in histories. The core of the SDK, which also limits how often heartbeats are sent, counts the
+    requests (`Requests`), so the count is exact.
 
-Where the documentation leaves a choice the larger count is taken. One thing differs from the UI's estimate: for a child
-it shows 2 in the parent's history and 1 in the child's, where the documentation says two.
+Where the documentation leaves a choice, the larger count is taken. The estimate of the UI differs in one point: for a
+child it shows 2 in the parent's history and 1 in the child's own, where the documentation says two together.
 """
 
 import re
@@ -49,12 +49,12 @@ ONE_EACH: dict[int, str] = {
     EventType.EVENT_TYPE_NEXUS_OPERATION_CANCEL_REQUESTED: "nexus operations",
 }
 REQUESTS = {"RecordActivityTaskHeartbeat": "heartbeats", "QueryWorkflow": "queries"}
-"""Operations of the service that are billed and leave no event."""
+"""Operations of the service that are billed and leave no event in a history."""
 SAMPLE = re.compile(r'^temporal_request\{.*operation="(\w+)".*\} (\d+)$', re.MULTILINE)
 
 
 def count_actions(history: Iterable[HistoryEvent]) -> Counter[str]:
-    """The billable actions of one run's history, by kind."""
+    """Counts the billable actions in the history of one run, by kind."""
     actions: Counter[str] = Counter()
     tasks_with_markers = set[int]()
     for event in history:
@@ -90,23 +90,23 @@ def _started(event: HistoryEvent) -> dict[str, int]:
 
 
 class Requests:
-    """Billed requests that leave no event, counted by the SDK's core of this process.
+    """Billed requests that leave no event. The core of the SDK counts them in this process.
 
-    Make one before the first client of the process: clients take the runtime that it sets."""
+    Create one before the first client of the process, because clients use the runtime that it sets."""
 
     def __init__(self, port: int) -> None:
         self._address = f"127.0.0.1:{port}"
         Runtime.set_default(Runtime(telemetry=TelemetryConfig(metrics=PrometheusConfig(bind_address=self._address))))
 
     async def count(self) -> Counter[str]:
-        """How many were sent so far, by kind."""
+        """How many requests were sent so far, by kind."""
         async with httpx.AsyncClient() as client:
             answer = await client.get(f"http://{self._address}/metrics")
         return count_requests(answer.raise_for_status().text)
 
 
 def count_requests(metrics: str) -> Counter[str]:
-    """The billed requests in the core's metrics, in Prometheus' text format."""
+    """Reads the billed requests from the metrics of the core, which are in the text format of Prometheus."""
     counted: Counter[str] = Counter()
     for operation, value in SAMPLE.findall(metrics):
         if operation in REQUESTS:

@@ -1,8 +1,8 @@
-"""Everyone answers at once: the rows and events of a whole round's answers, in one transaction.
+"""Answers a whole round for everyone, in one transaction.
 
-What the pages do for one person a request is done here for all with set-based SQL into the same tables: the round is
-locked, the answers and their events are written, and the last answer goes through `shared.rounds.store`, which tells
-that everyone has answered.
+A page writes the answer of one person in each request. This module writes the answers of all people into the same
+tables with a few SQL statements: it locks the round, writes the answers and their events, and gives the last answer to
+`shared.rounds.store`, which tells that everyone has answered.
 """
 
 from collections.abc import Awaitable, Callable
@@ -28,7 +28,7 @@ from shared.rounds.models import Round, RoundRecipient
 
 
 async def answer_all(session: AsyncSession, organization_id: UUID, round_id: UUID, roles: Roles) -> None:
-    """Answers the open round for everyone it asks; who has no role does not enrol. The caller commits."""
+    """Answers the open round for everyone whom it asks. A person without a role does not enrol. The caller commits."""
     round_ = await rounds.lock_open_round(session, organization_id, round_id)
     kind = RoundKind(round_.kind)
     if kind not in ANSWERS:
@@ -127,7 +127,7 @@ async def _look_back(session: AsyncSession, round_: Round, _: Roles) -> list[Eve
 
 
 async def _both_sides(session: AsyncSession, round_: Round) -> list[dict[str, Any]]:
-    """What the answers of both sides of every pair have in common."""
+    """The columns that all answers about pairs have in common: one row for each side of each pair."""
     pairs = await session.execute(
         select(AskedPair.pair_id, AskedPair.mentor_id, AskedPair.mentee_id).where(
             AskedPair.organization_id == round_.organization_id, AskedPair.round_id == round_.id

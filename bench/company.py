@@ -1,4 +1,4 @@
-"""The bench's company: as many juniors as seniors, one coordinator, a program."""
+"""The company of the bench: as many juniors as seniors, one coordinator, and a program."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,8 +8,8 @@ from services.intake.person import PersonRecord
 from shared.contracts.intake import EnrolmentRole
 
 CELL = 50
-"""Pairs a department. Levels and the largest gap let a junior be matched inside the department only, so that matching,
-which is not what this bench measures, stays small however large the company is."""
+"""How many pairs a department has. The levels and the largest gap allow a junior to be matched only inside the
+department. So matching, which this bench does not measure, stays small however large the company is."""
 TOPIC = "generative-ai"
 Roles = Mapping[UUID, EnrolmentRole]
 """What each person enrols as."""
@@ -31,8 +31,8 @@ class Company:
                 self.roles[person.id] = role
 
     def program(self, check_in_seconds: float) -> dict[str, Any]:
-        """The body of `POST /v1/programs`. Rounds end as soon as all have answered; only the time between check-ins
-        is waited for."""
+        """The body of `POST /v1/programs`. Rounds end as soon as all have answered, so the cycle only waits between
+        check-ins."""
         check_in, patient = f"PT{check_in_seconds}S", {"length": "P1D"}
         ladder = {"remind_every": "P1D", "escalate_after": "P2D"}
         return {

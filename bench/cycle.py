@@ -1,20 +1,21 @@
-"""What a cycle costs: `python bench/cycle.py --pairs N [--json]`.
+"""Measures what a cycle costs: `python bench/cycle.py --pairs N [--json]`.
 
-Runs one whole cycle of N pairs and six check-in rounds (or `--check-ins`) on the embedded stack, then the naive form (a
-workflow a pair, `bench/naive.py`) on the same Temporal server, and counts the billable actions of both by the same
-rules, which `bench/actions.py` gives with their source.
+The bench runs one whole cycle of N pairs and six check-in rounds (or `--check-ins`) on the embedded stack. Then it runs
+the naive form, which has a workflow for each pair (`bench/naive.py`), on the same Temporal server. It counts the
+billable actions of both by the same rules; `bench/actions.py` gives these rules and their source.
 
-What is real: the API, every service, every workflow and worker, Postgres, Temporal, and SMTP, by which about ten
-messages a person are delivered. What is shortened: people answer all at once, as soon as a round's invitations are
-delivered, by set-based SQL instead of a page each (`bench/answers.py`); nobody needs a reminder and no concern is
-raised, so these, which cost some actions a round and some a concern, are not in the count. A check-in starts every
-`--check-in-seconds`, which must be enough to deliver the messages of one round; without it, a first cycle in which
-nobody enrols measures how long that takes.
+These parts are real: the API, every service, every workflow and worker, Postgres, Temporal, and SMTP, which delivers
+about ten messages to each person. One thing is shortened: all people answer at once, as soon as the invitations of a
+round are delivered, and SQL writes their answers for everyone together instead of one page for each
+(`bench/answers.py`). So nobody needs a reminder and no concern is raised. These would cost some actions for each round
+and for each concern, and are not counted. A check-in round starts every `--check-in-seconds`, which must be long enough
+to deliver the messages of one round. Without this option, a first cycle, in which nobody enrols, measures how long that
+takes.
 
-`actions` counts all workflows of the cycle, with heartbeats; `history_events_max` is the longest history among them.
-`wall_s` is from the trigger until the last announcement is over and is mostly e-mail and the time between check-ins, so
-it does not compare with `naive_wall_s`, the time of bare timers and activities without any e-mail. The naive form costs
-the same a pair whatever the number of pairs; `--naive-pairs` runs fewer of them.
+`actions` counts all workflows of the cycle, heartbeats included. `history_events_max` is the longest history among
+them. `wall_s` is the time from the trigger until the last announcement is over. Most of it is e-mail and the time
+between check-ins, so it cannot be compared with `naive_wall_s`, the time of timers and activities without any e-mail.
+The naive form costs the same for each pair, however many pairs there are; `--naive-pairs` runs fewer of them.
 """
 
 import argparse
@@ -66,7 +67,7 @@ class Cost:
     actions: Counter[str] = field(default_factory=Counter)
     workflows: Counter[str] = field(default_factory=Counter)
     longest: int = 0
-    """Events in the longest history."""
+    """How many events the longest history has."""
     seconds: float = 0
 
     @property
@@ -88,8 +89,8 @@ class Bench:
             await create_people(session, self._organization_id, self._company.people)
 
     async def run(self, check_in_seconds: int, *, nobody_enrols: bool = False) -> float:
-        """One cycle to its end; answers how many seconds its first invitations took. Raises SystemExit when the cycle
-        did not go as the bench means it, as its numbers would mislead."""
+        """Runs one cycle to its end. Returns how many seconds its first invitations took. Raises SystemExit if the
+        cycle did not go as the bench expects, because its numbers would be misleading."""
         self._roles = {} if nobody_enrols else self._company.roles
         self._answered: dict[UUID, float] = {}
         self._admin = AdminClient(self._stack.url, self._key)
@@ -132,7 +133,7 @@ class Bench:
                 await self._admin.approve(run["id"])
 
     async def _invited(self, asked: Round) -> bool:
-        """The round is open and its invitations are delivered."""
+        """Whether the round is open and its invitations are delivered."""
         invitation = Announcement(
             organization_id=asked.organization_id,
             cycle_id=asked.cycle_id,
@@ -146,7 +147,7 @@ class Bench:
 
 
 async def measure(client: Client, requests: Requests, work: Awaitable[object]) -> Cost:
-    """Does the work, waits until every workflow is over, and counts what those that ran since cost."""
+    """Does the work, waits until every workflow is over, and counts what the workflows that ran since then cost."""
     known = {run.run_id for run in await _all_over(client)}
     before, begun = await requests.count(), time.monotonic()
     await work
@@ -166,7 +167,8 @@ async def measure(client: Client, requests: Requests, work: Awaitable[object]) -
 
 
 async def _all_over(client: Client) -> list[WorkflowExecution]:
-    """Every run, once none is open in two listings that agree: listings lag a little behind."""
+    """Waits until no workflow runs any more, and returns all runs. Two listings must agree, as listings are a little
+    late."""
     last: set[str] | None = None
     while True:
         runs = [run async for run in client.list_workflows()]
@@ -180,7 +182,7 @@ async def _all_over(client: Client) -> list[WorkflowExecution]:
 async def run_bench(
     pairs: int, naive_pairs: int, check_ins: int, check_in_seconds: int | None
 ) -> tuple[Cost, Cost, int]:
-    """What the cycle cost, what the naive form cost, and how many messages the cycle delivered."""
+    """Returns what the cycle cost, what the naive form cost, and how many messages the cycle delivered."""
     requests = Requests(free_port())
     with tempfile.TemporaryDirectory(prefix="upward-bench-") as folder:
         async with running_stack(Path(folder)) as stack:
@@ -202,7 +204,7 @@ def _delivered(stack: Stack) -> int:
 
 
 def show(pairs: int, naive_pairs: int, check_ins: int, real: Cost, naive: Cost, messages: int) -> None:
-    """The same for people, with what the actions are made of."""
+    """Prints the result as a table, with the kinds of actions."""
     table = Table("", "Upward", "A workflow a pair", title=f"One cycle of {pairs} pairs, {check_ins} check-ins")
     table.add_row("pairs", str(pairs), str(naive_pairs))
     table.add_row("[bold]actions a pair", f"[bold]{real.total / pairs:.3f}", f"[bold]{naive.total / naive_pairs:.3f}")

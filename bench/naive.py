@@ -1,7 +1,8 @@
-"""The peer beside us: the form that comes to mind first, a workflow a pair.
+"""The form that comes to mind first, a workflow for each pair, to compare with.
 
-A parent starts one child a pair, at most 500 at once; the child waits on a timer and then runs one activity, once a
-check-in. Timers are as short as can be and the activity does nothing: no e-mail, no reminder, no deadline, no answer.
+A parent workflow starts one child for each pair, at most 500 at once. For each check-in the child waits for a timer and
+then runs one activity. The timers are as short as possible and the activity does nothing: there is no e-mail, no
+reminder, no deadline and no answer.
 """
 
 import asyncio
@@ -17,7 +18,7 @@ with workflow.unsafe.imports_passed_through():
 QUEUE = "naive"
 AT_ONCE = 500
 PAIRS_A_RUN = 1000
-"""The parent continues as new after as many: a history has its limits."""
+"""After so many pairs the parent continues as new, because a history has its limits."""
 
 
 @dataclass

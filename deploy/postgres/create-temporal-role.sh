@@ -1,5 +1,5 @@
 #!/bin/sh
-# Runs once, when the Postgres volume is new: a role of Temporal's own, which sees none of Upward's tables.
+# Creates a role for Temporal, which cannot see Upward's tables. Postgres runs this once, when its volume is new.
 set -eu
 
 psql --set ON_ERROR_STOP=1 --set password="$TEMPORAL_DATABASE_PASSWORD" --username "$POSTGRES_USER" --dbname postgres <<'SQL'

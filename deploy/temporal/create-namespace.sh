@@ -1,5 +1,5 @@
 #!/bin/sh
-# Creates the namespace once the server answers; one that exists is left as it is. Reads TEMPORAL_ADDRESS.
+# Creates the namespace as soon as the server answers. If the namespace exists, it is left as it is. Reads TEMPORAL_ADDRESS.
 set -eu
 
 for _ in $(seq 60); do

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Creates Temporal's two databases and brings their schemas up to date. Every step may run again.
-# The password comes from SQL_PASSWORD, which the tool reads itself.
+# Creates the two databases of Temporal and brings their schemas up to date. Every step can be repeated.
+# The tool itself reads the password from SQL_PASSWORD.
 set -eu
 
 for pair in temporal:temporal temporal_visibility:visibility; do
