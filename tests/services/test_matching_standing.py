@@ -1,6 +1,6 @@
 """What earlier cycles mean for a run: how many cycles ago two people met, and who has waited for a partner."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -11,7 +11,6 @@ from services.matching.engine.steering import Steering
 from services.matching.models import MatchRun, Pair
 from services.matching.resources import MatchRunDetail
 from services.matching.runs import revising
-from services.matching.runs.proposing import monday
 from services.matching.runs.store import decisions
 from services.matching.runs.store.reading import read_stored_run
 from shared.auth import Caller, Role
@@ -193,13 +192,6 @@ async def test_who_was_dropped_and_taken_back_has_waited_like_everybody(program:
     await program.steer(steered.id)
     await program.conclude_offers()
     assert set((await program.inputs(*people)).waited) == {person.person_id for person in people}
-
-
-def test_the_week_of_a_run_begins_on_its_monday_in_utc() -> None:
-    assert monday(datetime(2026, 11, 23, 0, 30, tzinfo=UTC)) == date(2026, 11, 23)
-    assert monday(datetime(2026, 11, 29, 23, 59, tzinfo=UTC)) == date(2026, 11, 23)
-    sydney = datetime.fromisoformat("2026-11-23T05:00:00+11:00")
-    assert monday(sydney) == date(2026, 11, 16)
 
 
 async def test_a_cycle_that_still_waits_for_its_approval_has_made_nobody_wait(program: Program) -> None:

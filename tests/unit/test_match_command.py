@@ -126,6 +126,23 @@ def test_the_same_files_give_the_same_bytes_in_any_order_of_rows(tmp_path: Path)
     assert shuffled.result["pairs"] == one.result["pairs"]
 
 
+def test_the_order_within_a_cell_does_not_matter_where_it_says_nothing(tmp_path: Path) -> None:
+    columns = "email,role,topics_taught,languages,meeting_windows,avoided"
+    row = "finn.berg@example.com,mentor,{},{},{},{}"
+    cells = (
+        "Gaming:good; Short video:expert",
+        "en; de",
+        "mon-am; tue-pm",
+        "carla.reyes@example.com; dev.patel@example.com",
+    )
+    turned = ["; ".join(reversed(cell.split("; "))) for cell in cells]
+    one, other = (
+        match(tmp_path, PEOPLE, f"{columns}\n{row.format(*own)}\n", out=name).result
+        for name, own in (("one", cells), ("other", turned))
+    )
+    assert (one["seed"], one["inputs_hash"]) == (other["seed"], other["inputs_hash"])
+
+
 def test_the_seed_follows_from_the_files_unless_it_is_given(tmp_path: Path) -> None:
     one = match(tmp_path, out="one").result
     later = match(tmp_path, PEOPLE, ENROLMENTS, "--starts-on", "2026-12-01", out="later").result

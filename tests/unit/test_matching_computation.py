@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.matching.engine.computation import Result, compute
-from services.matching.engine.inputs import Held, Inputs, canonical
+from services.matching.engine.inputs import Held, Inputs, canonical, seeded, week_of
 from services.matching.engine.reasons import Origin
 from services.matching.engine.steering import HandMadePair, PersonCouple, Steering
 from shared.contracts.intake import PoolPerson
@@ -80,6 +80,46 @@ def test_the_order_of_reading_changes_neither_hash_nor_result() -> None:
         other = inputs(mixed.sample(people, len(people)), **shuffled, labels=labels)
         assert other.hash() == one.hash()
         assert compute(other) == compute(one)
+
+
+def test_the_order_of_what_is_a_set_changes_neither_hash_nor_seed_nor_result() -> None:
+    features: dict[str, Any] = {
+        "languages": ("en", "de"),
+        "topics_taught": ("ai", "data"),
+        "taught_levels": {"ai": 1, "data": 2},
+        "meeting_windows": ("mon-am", "tue-pm"),
+        "avoided": (UUID(int=8), UUID(int=9)),
+    }
+    turned = {name: reverse(value) for name, value in features.items()}
+    others = [senior(person_id=UUID(int=2), topics_wanted=("data", "ai")), senior(person_id=UUID(int=3))]
+    one, other = (inputs([junior(person_id=UUID(int=1), **own), *others]) for own in (features, turned))
+    assert other.hash() == one.hash()
+    assert seeded(other, None) == seeded(one, None)
+    assert compute(other) == compute(one)
+
+
+def reverse(value: Any) -> Any:
+    return dict(reversed(value.items())) if isinstance(value, dict) else tuple(reversed(value))
+
+
+@pytest.mark.parametrize("field", ["topics_wanted", "preferred", "managers"])
+def test_an_order_that_means_something_is_kept(field: str) -> None:
+    values = ("ai", "data") if field == "topics_wanted" else (UUID(int=8), UUID(int=9))
+    one, other = (inputs([person(**{"person_id": SOMEBODY, field: own})]) for own in (values, values[::-1]))
+    assert one.hash() != other.hash()
+
+
+def test_a_seed_is_a_uuid_or_made_of_a_text_or_of_all_other_inputs_but_the_week() -> None:
+    run = inputs([ONE, OTHER])
+    assert seeded(run, str(SOMEBODY)).cycle_id == SOMEBODY
+    assert seeded(run, "spring").cycle_id == seeded(inputs([]), "spring").cycle_id != seeded(run, "autumn").cycle_id
+    later = run.model_copy(update={"week": date(2025, 7, 7), "cycle_id": SOMEBODY})
+    assert seeded(later, None).cycle_id == seeded(run, None).cycle_id != seeded(inputs([ONE]), None).cycle_id
+
+
+def test_the_week_of_a_day_begins_on_its_monday() -> None:
+    days = [date(2026, 11, 23), date(2026, 11, 29), date(2026, 11, 30)]
+    assert [week_of(day) for day in days] == [date(2026, 11, 23), date(2026, 11, 23), date(2026, 11, 30)]
 
 
 def test_of_a_past_couple_the_latest_cycle_counts_and_strangers_are_dropped() -> None:

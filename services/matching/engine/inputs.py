@@ -5,10 +5,12 @@ favours low ids nor depends on the order in which people were read, and it repea
 """
 
 import hashlib
+import json
 from collections import Counter
-from collections.abc import Iterable
-from datetime import UTC, date, datetime
-from uuid import UUID
+from collections.abc import Iterable, Mapping
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid5
 
 from services.matching.engine.rules.eligibility import Couple, Rules
 from services.matching.engine.rules.participant import Participant, prepare
@@ -19,6 +21,8 @@ from shared.contracts.programs import Direction, MatchingPolicy
 
 CODE_VERSION = "2"
 """Raise when the same inputs would give another result."""
+SEEDS = UUID("6f1d0c52-3c1b-5c62-9a43-52a4a8c0b2b7")
+"""The namespace of the UUIDs that are made of texts."""
 
 
 class Held(Contract):
@@ -51,11 +55,44 @@ class Inputs(Contract):
     steering: Steering = Steering()
 
     def hash(self) -> str:
-        return hashlib.sha256(f"{CODE_VERSION}\n{self.model_dump_json()}".encode()).hexdigest()
+        return hash_of(self.model_dump(mode="json"))
+
+
+def hash_of(document: Mapping[str, Any]) -> str:
+    """The hash of inputs as JSON, whatever the order of their keys, and of the version of the code."""
+    return hashlib.sha256(f"{CODE_VERSION}\n{_text(document)}".encode()).hexdigest()
+
+
+def _text(document: Mapping[str, Any]) -> str:
+    return json.dumps(document, sort_keys=True, separators=(",", ":"))
+
+
+def seeded(inputs: Inputs, seed: str | None) -> Inputs:
+    """The same inputs with this seed: a UUID, or any text, from which a UUID is made. Without a seed, one is made from
+    all other inputs except the week, so that the same people break ties in the same way at any time of the year. What
+    has its default is left out, so that a field that is added later changes no seed."""
+    if seed:
+        return inputs.model_copy(update={"cycle_id": _seed_of(seed)})
+    others = inputs.model_dump(mode="json", exclude={"cycle_id", "week"}, exclude_defaults=True)
+    made = uuid5(SEEDS, hashlib.sha256(_text(others).encode()).hexdigest())
+    return inputs.model_copy(update={"cycle_id": made})
+
+
+def _seed_of(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError:
+        return uuid5(SEEDS, text)
+
+
+def week_of(day: date) -> date:
+    """The Monday of this day's week."""
+    return day - timedelta(days=day.weekday())
 
 
 def canonical(inputs: Inputs) -> Inputs:
-    """The same inputs in the one order that their hash is taken of; couples of people outside the pool are dropped."""
+    """The same inputs in the one order that their hash is taken of. Where an order means something (wishes, the
+    reporting line), it is kept. Couples of people outside the pool are dropped."""
     pool = {person.person_id for person in inputs.people}
 
     def ordered(couples: Iterable[Couple]) -> tuple[Couple, ...]:
@@ -68,11 +105,23 @@ def canonical(inputs: Inputs) -> Inputs:
     return inputs.model_copy(
         update={
             "labels": dict(sorted(inputs.labels.items())),
-            "people": tuple(sorted(inputs.people, key=lambda person: person.person_id)),
+            "people": tuple(sorted(map(_canonical_person, inputs.people), key=lambda person: person.person_id)),
             "held": tuple(sorted(inputs.held, key=lambda held: held.person_id)),
             "past": tuple((*couple, ago) for couple, ago in sorted(past.items())),
             "tried": ordered(inputs.tried),
             "waited": tuple(sorted(pool.intersection(inputs.waited))),
+        }
+    )
+
+
+def _canonical_person(person: PoolPerson) -> PoolPerson:
+    return person.model_copy(
+        update={
+            "languages": tuple(sorted(set(person.languages))),
+            "topics_taught": tuple(sorted(set(person.topics_taught))),
+            "taught_levels": dict(sorted(person.taught_levels.items())),
+            "meeting_windows": tuple(sorted(set(person.meeting_windows))),
+            "avoided": tuple(sorted(set(person.avoided))),
         }
     )
 

@@ -5,14 +5,13 @@ only if the places and couples it started from are still the same; otherwise it 
 """
 
 from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
 from uuid import UUID
 
 import structlog
 
-from services.matching.engine.inputs import Inputs
-from services.matching.runs.rules.stored_inputs import ordered
+from services.matching.engine.inputs import Inputs, canonical, week_of
 from services.matching.runs.solving import in_thread, solve
 from services.matching.runs.store import runs
 from services.matching.runs.store.standing import History, Standing, read_history, read_standing
@@ -62,12 +61,6 @@ async def propose(
     raise PoolKeepsChanging
 
 
-def monday(now: datetime) -> date:
-    """The Monday (UTC) of the week, whose clock times count for meeting windows."""
-    day = now.astimezone(UTC).date()
-    return day - timedelta(days=day.weekday())
-
-
 def _inputs(
     request: ProposeMatches,
     brief: CycleBrief,
@@ -75,14 +68,14 @@ def _inputs(
     standing: Standing,
     history: History,
 ) -> Inputs:
-    return ordered(
+    return canonical(
         Inputs(
             cycle_id=request.cycle_id,
             direction=request.direction,
             policy=request.policy,
             labels={topic.code: topic.label for topic in brief.topics},
             people=people,
-            week=monday(datetime.now(UTC)),
+            week=week_of(datetime.now(UTC).date()),
             held=standing.held,
             past=history.past,
             tried=standing.tried,

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import structlog
 
-from services.matching.engine.inputs import CODE_VERSION, Inputs
+from services.matching.engine.inputs import CODE_VERSION, Inputs, canonical
 from services.matching.engine.rules.eligibility import Couple
 from services.matching.engine.steering import Steering
 from services.matching.resources import MatchRunDetail, MatchRunInputs
@@ -18,7 +18,6 @@ from services.matching.runs.rules.counterfactual import Counterfactual
 from services.matching.runs.rules.preview import ComparedResult, Preview, pairs_of
 from services.matching.runs.rules.replay import Replay
 from services.matching.runs.rules.steering_rules import check, check_couple
-from services.matching.runs.rules.stored_inputs import ordered
 from services.matching.runs.solving import in_thread, solve
 from services.matching.runs.store.decisions import check_steerable, store_revision
 from services.matching.runs.store.reading import StoredRun, read_stored_run
@@ -93,14 +92,14 @@ async def repeat(database: Database, caller: Caller, match_run_id: UUID) -> Repl
     stored_run = await _read(database, caller, match_run_id)
     inputs = await in_thread(stored_run.inputs)
     result = await solve(inputs)
+    unaltered = await in_thread(stored_run.inputs_are_unaltered)
     compare = partial(
         replay.compare,
         match_run_id,
         stored_run.decided(),
+        result,
         code_version=stored_run.view.code_version,
-        inputs_hash=stored_run.view.inputs_hash,
-        inputs=inputs,
-        result=result,
+        inputs_hash_matches=unaltered,
     )
     return await in_thread(compare)
 
@@ -130,4 +129,4 @@ def _steered(stored_run: StoredRun, steering: Steering) -> Inputs:
     changes = {"steering": steering, "held": standing.held, "tried": standing.tried}
     inputs = stored_run.inputs().model_copy(update=changes)
     check(inputs, standing.live)
-    return ordered(inputs)
+    return canonical(inputs)

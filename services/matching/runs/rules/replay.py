@@ -11,7 +11,7 @@ from typing import Any, Literal
 from uuid import UUID
 
 from services.matching.engine.computation import Result
-from services.matching.engine.inputs import CODE_VERSION, Inputs
+from services.matching.engine.inputs import CODE_VERSION
 from services.matching.engine.rules.eligibility import Couple
 from shared.contracts.base import Contract
 
@@ -85,7 +85,7 @@ def result_hash(result: Result) -> str:
 
 
 def compare(
-    match_run_id: UUID, stored: DecidedResult, code_version: str, inputs_hash: str, inputs: Inputs, result: Result
+    match_run_id: UUID, stored: DecidedResult, result: Result, *, code_version: str, inputs_hash_matches: bool
 ) -> Replay:
     now = decided_by(result)
     differences = tuple(_differences(stored, now))
@@ -96,7 +96,7 @@ def compare(
         same=not differences,
         code_version=code_version,
         code_version_now=CODE_VERSION,
-        inputs_hash_matches=inputs.hash() == inputs_hash,
+        inputs_hash_matches=inputs_hash_matches,
         differences=differences,
     )
 

@@ -1,43 +1,71 @@
-"""The inputs of a run as they are stored beside it, and back again: the same hash, the same result. Pure."""
+"""The inputs of a run as they are stored beside it: written, read again, and compared with the hash that was stored.
 
+The hash is taken of what is stored, and not of what the present code makes of it. A field that is added to a contract
+later has its default in old runs; it is not part of their hash, so it does not make them look altered. Pure.
+"""
+
+import hashlib
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from services.matching.engine.inputs import Inputs, canonical
+from services.matching.engine.inputs import CODE_VERSION, Inputs, hash_of
 
-APART = {"cycle_id", "direction", "policy", "steering"}
-"""What the run's row holds in columns of its own."""
-
-
-def ordered(inputs: Inputs) -> Inputs:
-    """The inputs in the one order that their hash is taken of. What Postgres stores as JSON loses the order of keys."""
-    people = tuple(
-        person.model_copy(update={"taught_levels": dict(sorted(person.taught_levels.items()))})
-        for person in inputs.people
-    )
-    return canonical(inputs.model_copy(update={"people": people}))
+OWN_COLUMNS = ("cycle_id", "direction", "policy", "steering")
+"""What the run's row holds in columns of their own, beside the column `inputs`."""
 
 
-def written(inputs: Inputs) -> dict[str, Any]:
-    return inputs.model_dump(mode="json", exclude=APART)
+def columns_of(inputs: Inputs) -> dict[str, Any]:
+    """The columns of a run's row that hold its inputs."""
+    document = inputs.model_dump(mode="json")
+    own = {name: document.pop(name) for name in OWN_COLUMNS}
+    return {
+        **own,
+        "cycle_id": inputs.cycle_id,
+        "seed": str(inputs.cycle_id),
+        "inputs": document,
+        "inputs_hash": hash_of(document | own),
+        "code_version": CODE_VERSION,
+    }
 
 
-def restored(
-    cycle_id: UUID, direction: str, policy: Mapping[str, Any], steering: Mapping[str, Any], stored: Mapping[str, Any]
-) -> Inputs:
-    """What a run was computed from. Runs of the first version did not count how long ago past pairs were: the cycle
-    before then counts for all."""
-    past = [couple if len(couple) > 2 else [*couple, 1] for couple in stored.get("past", ())]
-    return ordered(
-        Inputs.model_validate(
-            {
-                **stored,
-                "past": past,
-                "cycle_id": cycle_id,
-                "direction": direction,
-                "policy": policy,
-                "steering": steering,
-            }
-        )
-    )
+class StoredInputs(NamedTuple):
+    """What the columns of a run's row hold."""
+
+    cycle_id: UUID
+    direction: str
+    policy: Mapping[str, Any]
+    steering: Mapping[str, Any]
+    inputs: Mapping[str, Any]
+
+    def read(self) -> Inputs:
+        """What the run was computed from."""
+        return _read(self._document())
+
+    def have_hash(self, stored: str) -> bool:
+        """Whether these are the inputs that the hash was taken of."""
+        return stored == hash_of(self._document()) or stored == self._hash_in_order_of_fields()
+
+    def _document(self) -> dict[str, Any]:
+        own = {"direction": self.direction, "policy": self.policy, "steering": self.steering}
+        return {**self.inputs, **own, "cycle_id": str(self.cycle_id)}
+
+    def _hash_in_order_of_fields(self) -> str:
+        """The hash as it was made before decision 0019: of the model's JSON, in which fields stand in the order of
+        their declaration. Fields that the row does not hold did not exist then. JSONB keeps no order of keys, so those
+        that are no fields are sorted, as they were then."""
+        people = [_with_sorted_keys(person, "taught_levels") for person in self.inputs.get("people", ())]
+        inputs = _read(_with_sorted_keys(self._document(), "labels") | {"people": people})
+        text = inputs.model_dump_json(exclude_unset=True)
+        return hashlib.sha256(f"{CODE_VERSION}\n{text}".encode()).hexdigest()
+
+
+def _read(document: Mapping[str, Any]) -> Inputs:
+    """The first version of the code did not count how many cycles ago past pairs met: in its runs all of them count as
+    pairs of the cycle before."""
+    past = [couple if len(couple) > 2 else [*couple, 1] for couple in document.get("past", ())]
+    return Inputs.model_validate({**document, "past": past})
+
+
+def _with_sorted_keys(document: Mapping[str, Any], name: str) -> dict[str, Any]:
+    return {**document, name: dict(sorted(document[name].items()))} if name in document else dict(document)

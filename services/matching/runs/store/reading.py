@@ -1,7 +1,7 @@
 """SQL of reading match runs: the list, one with all that it found, and what it was computed from."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy import select
@@ -14,7 +14,7 @@ from services.matching.engine.unmatched import UnmatchedReason
 from services.matching.models import MatchRun, Pair, UnmatchedPerson
 from services.matching.resources import MatchRunDetail, MatchRunInputs, MatchRunView, PairView, UnmatchedView
 from services.matching.runs.rules.replay import DecidedResult
-from services.matching.runs.rules.stored_inputs import restored
+from services.matching.runs.rules.stored_inputs import StoredInputs
 from services.matching.runs.store.runs import not_found
 from services.matching.runs.store.standing import Standing, read_standing
 
@@ -23,8 +23,7 @@ class StoredRun(NamedTuple):
     """A stored run as another computation starts from it, with what its cycle's pairs hold by now."""
 
     view: MatchRunView
-    version: str
-    stored: Mapping[str, Any]
+    stored_inputs: StoredInputs
     result_hash: str | None
     standing: Standing
     rows: Sequence[tuple[UUID, UUID, int, dict[str, int], str]]
@@ -32,7 +31,11 @@ class StoredRun(NamedTuple):
 
     def inputs(self) -> Inputs:
         """What the run was computed from. For a large pool this takes a while."""
-        return restored(**self.stored)
+        return self.stored_inputs.read()
+
+    def inputs_are_unaltered(self) -> bool:
+        """Whether the stored inputs still have the hash that was stored with them."""
+        return self.stored_inputs.have_hash(self.view.inputs_hash)
 
     def inputs_view(self) -> MatchRunInputs:
         inputs = self.inputs()
@@ -131,23 +134,12 @@ async def read_stored_run(session: AsyncSession, organization_id: UUID, run_id: 
     )
     return StoredRun(
         view=view_of(run),
-        version=version_of(run.attempt, run.revision, run.state),
-        stored=_stored(run),
+        stored_inputs=StoredInputs(run.cycle_id, run.direction, run.policy, run.steering, run.inputs),
         result_hash=run.result_hash,
         standing=await read_standing(session, organization_id, run.cycle_id),
         rows=rows.all(),
         unmatched=unmatched.all(),
     )
-
-
-def _stored(run: MatchRun) -> dict[str, Any]:
-    return {
-        "cycle_id": run.cycle_id,
-        "direction": run.direction,
-        "policy": run.policy,
-        "steering": run.steering,
-        "stored": run.inputs,
-    }
 
 
 async def _find(session: AsyncSession, organization_id: UUID, run_id: UUID, *, whole: bool = False) -> MatchRun:

@@ -14,11 +14,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.matching.engine.alternatives import Alternative
 from services.matching.engine.computation import Result
-from services.matching.engine.inputs import CODE_VERSION, Inputs
+from services.matching.engine.inputs import Inputs
 from services.matching.engine.unmatched import NOT_APPROVED, UnmatchedReason
 from services.matching.models import MatchRun, Pair, UnmatchedPerson
 from services.matching.runs.rules.replay import result_hash
-from services.matching.runs.rules.stored_inputs import written
+from services.matching.runs.rules.stored_inputs import columns_of
 from shared.contracts.events import MatchRunProposed
 from shared.contracts.matching import MatchRunState, PairState, Proposal
 from shared.errors import NotFound
@@ -111,16 +111,9 @@ async def store_run(
 
 def _columns(inputs: Inputs, result: Result) -> dict[str, Any]:
     return {
-        "cycle_id": inputs.cycle_id,
+        **columns_of(inputs),
         "state": MatchRunState.PROPOSED,
-        "direction": inputs.direction,
-        "policy": inputs.policy.model_dump(mode="json"),
-        "steering": inputs.steering.model_dump(mode="json"),
-        "inputs": written(inputs),
-        "inputs_hash": inputs.hash(),
         "result_hash": result_hash(result),
-        "code_version": CODE_VERSION,
-        "seed": str(inputs.cycle_id),
         "certified": result.certified,
         "total": asdict(result.total),
         "bound": asdict(result.bound),
