@@ -66,7 +66,7 @@ class Company:
         }
         return str((await self.admin.create_program(body))["id"])
 
-    async def steer(self, cycle_id: str, order: str) -> Found:
+    async def control(self, cycle_id: str, order: str) -> Found:
         """Pauses, resumes, cancels or advances."""
         headers = {"authorization": f"Bearer {self.key}"}
         answer = await self.http.post(f"{self.url}/v1/cycles/{cycle_id}/{order}", headers=headers)

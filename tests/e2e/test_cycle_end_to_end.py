@@ -50,12 +50,12 @@ async def test_a_pause_stops_sending_and_moves_the_deadline_by_its_length(acme: 
     cycle_id = await acme.start_cycle(enrolment={"length": "PT24S", "reminders": ["PT18S"]})
     await acme.until_letters("enrolment_invitation", 7)
     before = round_of(await acme.admin.cycle(cycle_id), "enrolment")
-    assert (await acme.steer(cycle_id, "pause"))["paused"] is True
+    assert (await acme.control(cycle_id, "pause"))["paused"] is True
     await asyncio.sleep(19)  # longer than the reminder was away
     assert acme.letters("enrolment_reminder") == []
     paused = await acme.admin.cycle(cycle_id)
     assert (paused["stage"], paused["paused"], round_of(paused, "enrolment")["state"]) == ("intake", True, "open")
-    assert (await acme.steer(cycle_id, "resume"))["paused"] is False
+    assert (await acme.control(cycle_id, "resume"))["paused"] is False
     assert len(await acme.until_letters("enrolment_reminder", 7)) == 7
     moved = round_of(await acme.admin.cycle(cycle_id), "enrolment")
     assert await _lasted(acme, "cycle.resumed", "cycle.paused") > 18
@@ -76,7 +76,7 @@ async def test_cancelling_ends_the_pairs_and_tells_everyone_enrolled_once(acme: 
     cycle = await acme.play(cycle_id, lambda cycle: cycle["stage"] == "active")
     assert [pair["state"] for pair in await acme.admin.pairs(cycle_id)].count("active") == 3
     for _ in range(2):
-        await acme.steer(cycle_id, "cancel")
+        await acme.control(cycle_id, "cancel")
     cycle = await acme.play(cycle_id, lambda cycle: cycle["stage"] == "cancelled")
     assert cycle["outcome"] == "cancelled"
     assert {one["state"] for one in cycle["rounds"]} == {"closed"}
@@ -95,7 +95,7 @@ async def test_advancing_closes_the_running_round_and_no_other(acme: Company) ->
     letters = await acme.until_letters("enrolment_invitation", 7)
     await acme.answer(letter for letter in letters if not letter.to.startswith(("head", "senior3")))
     for _ in range(2):
-        await acme.steer(cycle_id, "advance")
+        await acme.control(cycle_id, "advance")
 
     async def proposed() -> list[dict[str, Any]]:
         return await acme.admin.match_runs(cycle_id)
@@ -132,7 +132,7 @@ async def test_opening_a_link_never_acts_and_a_closed_round_takes_no_answer(acme
     assert await acme.admin.cycle(cycle_id) == before
     assert (await acme.http.post(link, data={"role": "none"})).status_code == 303
     assert round_of(await acme.admin.cycle(cycle_id), "enrolment")["answered"] == 1
-    await acme.steer(cycle_id, "advance")
+    await acme.control(cycle_id, "advance")
     await acme.play(cycle_id, lambda cycle: not open_round(cycle, "enrolment"))
     for answer in (await acme.http.get(link), await acme.http.post(link, data={"role": "none"})):
         assert answer.status_code == 410

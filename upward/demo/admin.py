@@ -1,4 +1,4 @@
-"""The demo's admin: steers the program through the public API and nothing else."""
+"""The admin of the demo, who acts through the public API and in no other way."""
 
 import asyncio
 from pathlib import Path

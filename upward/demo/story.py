@@ -86,7 +86,7 @@ class Story:
             self._display.show(cycle)
             if cycle["stage"] in FINAL:
                 break
-            await self._steer(cycle)
+            await self._control(cycle)
             await asyncio.sleep(0.25)
         while cycle["stage"] == "completed" and "completed" not in self._stages:  # its event follows the fact
             await asyncio.sleep(0.1)
@@ -123,7 +123,7 @@ class Story:
                 self._stages.append("completed")
                 self._display.say(f"[bold]Stage completed[/]: {event['data']['outcome']}")
 
-    async def _steer(self, cycle: dict[str, Any]) -> None:
+    async def _control(self, cycle: dict[str, Any]) -> None:
         if cycle["stage"] in ("review", "kickoff"):
             await self._approve(cycle["id"])
         if cycle["stage"] == "active":
