@@ -20,7 +20,7 @@ from shared.http.internal import Internal
 
 
 class Activities(NotificationsActivities):
-    """Their transactions are short and many: a delivery commits once a message (see `delivery`)."""
+    """The activities use many short transactions: a delivery commits once for each message (see `delivery`)."""
 
     def __init__(self, *, database: Database, internal: Internal, settings: Settings) -> None:
         self._database, self._internal, self._settings = database, internal, settings

@@ -1,4 +1,4 @@
-"""Who an announcement is for: one page of people at a time, read from the service that knows."""
+"""The people whom an announcement is for. They are read a page at a time from the service that knows them."""
 
 from collections.abc import Iterable
 from uuid import UUID
@@ -15,7 +15,7 @@ PAGE = 500
 
 
 async def read_brief(internal: Internal, announcement: Announcement) -> CycleBrief | None:
-    """The brief of the announcement's cycle; None where it belongs to none."""
+    """The brief of the announcement's cycle; None if the announcement belongs to no cycle."""
     if announcement.cycle_id is None:
         return None
     path = f"/cycles/{announcement.cycle_id}"
@@ -25,7 +25,7 @@ async def read_brief(internal: Internal, announcement: Announcement) -> CycleBri
 async def read_audience(
     internal: Internal, announcement: Announcement, brief: CycleBrief | None, after: UUID | None
 ) -> PersonPage:
-    """One page of the audience in id order; those who are few come as one page."""
+    """One page of the audience, in the order of ids. Small audiences, such as the coordinators, come as one page."""
     if announcement.audience is Audience.PERSON and announcement.person_id is not None:
         return PersonPage(person_ids=(announcement.person_id,))
     if brief is None:
@@ -40,14 +40,14 @@ async def read_audience(
 
 
 async def read_pending(internal: Internal, announcement: Announcement) -> frozenset[UUID]:
-    """Everyone whom the announcement's round still asks."""
+    """Everybody in the announcement's round who has not answered yet."""
     service, path, params = _address(announcement)
     people = internal.people(service, path, announcement.organization_id, params | {"limit": "1000"})
     return frozenset([person_id async for person_id in people])
 
 
 async def read_contacts(internal: Internal, organization_id: UUID, people: Iterable[UUID]) -> dict[UUID, Contact]:
-    """The contacts of those who exist and are active."""
+    """The contacts of these people, as far as they exist and are active."""
     wanted = sorted(set(people))
     contacts: dict[UUID, Contact] = {}
     for start in range(0, len(wanted), PAGE):

@@ -1,4 +1,4 @@
-"""Composing a message: from its row and the facts of its batch to subject, text, HTML and proposed meetings."""
+"""Composing a message: its row and the facts of its batch become a subject, a text, HTML and proposed meetings."""
 
 from datetime import datetime
 from typing import NamedTuple
@@ -27,7 +27,7 @@ STAFF = (Audience.COORDINATORS, Audience.SPONSOR)
 
 
 class Composed(NamedTuple):
-    """One message in words, before its channel gives it a form."""
+    """The content of one message, before its channel gives it a form such as an e-mail."""
 
     message_id: str
     """The stored Message-ID, the same at every attempt."""
@@ -42,7 +42,7 @@ class Composed(NamedTuple):
 
 
 def compose(message: ClaimedMessage, batch: BatchFacts, settings: Settings, now: datetime) -> Composed:
-    """The message in words, with the same content whatever the channel."""
+    """The content of a message, which is the same for every channel."""
     delivery, contact = batch.delivery, batch.contacts[message.person_id]
     meetings = _meetings(message.person_id, batch, now) if message.template is Template.KICKOFF else {}
     rendered = render(message.template, _facts(contact, batch, settings, meetings))
@@ -97,8 +97,9 @@ def _partner(pair: PairSummary, reader_id: UUID, batch: BatchFacts, meeting: str
 
 
 def _meetings(reader_id: UUID, batch: BatchFacts, now: datetime) -> dict[UUID, Meeting]:
-    """The proposed first meeting of each of the reader's pairs: the same for both sides, as it is counted from the
-    announcement and from when both have been told; from now where that has passed (a long pause)."""
+    """The proposed first meeting of each of the reader's pairs. It is the same for both sides, as it is counted from
+    the moment from which on both may have been told. If the result is in the past, as after a long pause, it is counted
+    from now."""
     delivery, brief, meetings = batch.delivery, batch.delivery.cycle, dict[UUID, Meeting]()
     for pair in batch.meetable_pairs(reader_id):
         mentor, mentee = batch.contacts[pair.mentor_id], batch.contacts[pair.mentee_id]

@@ -1,14 +1,14 @@
-"""Sending what is due, one message and one transaction at a time.
+"""Sending the messages that are due, each in a transaction of its own.
 
-For each message a transaction locks the row (`FOR UPDATE SKIP LOCKED`), the message is sent while the lock is held, and
-the row becomes `sent` in that transaction, right after the server's 250. So two deliveries at work at once (a zombie
-and its retry) never send the same message, and whatever fails before the 250 leaves the row waiting.
+For each message a transaction locks the row (`FOR UPDATE SKIP LOCKED`), sends the message while it holds the lock, and
+marks the row as `sent` right after the server's 250. So two deliveries at the same time (one that was believed dead,
+and its retry) never send the same message. Whatever fails before the 250 leaves the row waiting.
 
-**The one window.** SMTP and Postgres share no transaction. When the process, its machine or the connection dies
-*between the server's taking a message and the commit of that row*, the row still says waiting and the message is sent
-once more, with the same Message-ID, as that is derived and stored before anything is sent. This is the only way to two
-copies, it concerns at most the one message in flight of each delivery, and no message is ever lost or sent under
-another id. Cancelling does not open it: the message in flight is finished first.
+**The one way to two copies.** SMTP and Postgres share no transaction. If the process, its machine or the connection
+dies *after the server took a message and before the row was committed*, the row is still waiting and the message is
+sent again. It then has the same Message-ID, as that is derived and stored before anything is sent. This concerns at
+most the one message of each delivery that is being sent. No message is ever lost or sent under another id. Cancelling
+does not lead to two copies, as the message that is being sent is finished first.
 """
 
 import asyncio
@@ -43,7 +43,7 @@ log = structlog.get_logger(__name__)
 BATCH = 50
 WORK_SECONDS = 25.0
 HEARTBEAT_PART = 1 / 6
-"""Of the heartbeat timeout: the time between heartbeats."""
+"""The time between heartbeats, as a part of the heartbeat timeout."""
 PAUSE_SECONDS = 0.5
 Result = TypeVar("Result")
 
@@ -53,11 +53,11 @@ class Handled(Enum):
 
     DONE = "done"
     TAKEN = "taken"
-    """Another delivery has it, or it is final."""
+    """Another delivery has it, or it is not waiting any more."""
 
 
 class DeliveryRun:
-    """One run of `deliver_messages`."""
+    """One run of the activity `deliver_messages`."""
 
     def __init__(self, database: Database, internal: Internal, settings: Settings, request: DeliverMessages) -> None:
         self._database, self._internal, self._settings = database, internal, settings
@@ -65,7 +65,7 @@ class DeliveryRun:
         self._stop_at = monotonic() + WORK_SECONDS
 
     async def deliver(self) -> Delivery:
-        """Sends what is due for at most `WORK_SECONDS` and tells where the announcement stands.
+        """Sends messages that are due, for at most `WORK_SECONDS`, and returns how far the announcement has come.
 
         Raises ChannelAway when a channel cannot be reached, such as the mail server; nothing is lost by that."""
         async with _heartbeats():
@@ -118,7 +118,7 @@ class DeliveryRun:
                 await store.mark_dropped(session, message, reason)
                 return Handled.DONE
             if (moment := _sending_moment(batch, message.person_id, now)) > now:
-                await store.reschedule(session, message, moment)  # a pause or an outage ended outside sending hours
+                await store.reschedule(session, message, moment)  # it is outside sending hours now, as after a pause
                 return Handled.DONE
             try:
                 composed = compose(message, batch, self._settings, now)
@@ -130,7 +130,7 @@ class DeliveryRun:
                 await self._postpone(session, message, batch, now)
             except ChannelAway:
                 raise
-            except Exception as error:  # a broken connection, or what this message alone brings out
+            except Exception as error:  # a broken connection, or an error that only this message causes
                 failure = error.away if isinstance(error, ConnectionLost) else error
                 if now - batch.delivery.announced_at > LONGEST_WAIT:
                     await store.mark_failed(session, message, "undeliverable")
@@ -175,8 +175,9 @@ def _sending_moment(batch: BatchFacts, person_id: UUID, earliest: datetime) -> d
 
 @asynccontextmanager
 async def _heartbeats() -> AsyncIterator[None]:
-    """Heartbeats whatever is waited for, such as one slow server answer (each has its own time limit). They are what a
-    long delivery costs: each is a billable action. A pause reaches the delivery with the next one."""
+    """Sends heartbeats while the block runs, also while it waits, such as for a slow server (every wait has a time
+    limit of its own). Heartbeats are the cost of a long delivery, as each is a billable action. A pause of the cycle
+    cancels the delivery by the answer to the next heartbeat."""
 
     async def beat() -> None:
         timeout = activity.info().heartbeat_timeout if activity.in_activity() else None
@@ -192,12 +193,13 @@ async def _heartbeats() -> AsyncIterator[None]:
 
 
 async def _finished(work: Coroutine[Any, Any, Result]) -> Result:
-    """Cancelled meanwhile, it ends the work first: a message that the server has taken gets its row."""
+    """The result of the work. If it is cancelled meanwhile, the work ends first, so that the row of a message that the
+    server has taken is committed."""
     task = asyncio.create_task(work)
     try:
         return await asyncio.shield(task)
     except asyncio.CancelledError:
         await asyncio.wait([task])
         if not task.cancelled():
-            task.exception()  # seen: the cancellation counts
+            task.exception()  # marks it as retrieved; the cancellation is what is raised
         raise

@@ -1,4 +1,4 @@
-"""What a delivery needs to know to write its messages: read in bulk, kept only while it runs."""
+"""The facts that a delivery needs to compose its messages. They are read in bulk and kept only while it runs."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -21,23 +21,24 @@ from shared.rounds.store import RoundBrief
 
 @dataclass(frozen=True)
 class DeliveryFacts:
-    """What all messages of one delivery share."""
+    """The facts that all messages of one delivery share."""
 
     announcement: Announcement
     announced_at: datetime
     brief: CycleBrief | None
     """None for an announcement that belongs to no cycle."""
     pending: frozenset[UUID] | None = None
-    """Whom the round still asks, where the announcement is to a round."""
+    """The people who have not answered yet, if the announcement is for a round."""
     pairs: dict[UUID, list[PairSummary]] = field(default_factory=dict)
     """Each person's active pairs, for the kickoff."""
     slots: dict[UUID, int] = field(default_factory=dict)
+    """The slot of each pair's first meeting."""
     endpoint: EndpointBrief | None = field(default=None, repr=False)
-    """What a notice to an endpoint's owner is about; None when it has been deleted."""
+    """The endpoint that a notice to its owner is about; None if it has been deleted."""
 
     @property
     def cycle(self) -> CycleBrief:
-        """The brief, for what only announcements of a cycle have. Raises ValueError for another."""
+        """The brief, which every announcement of a cycle has. Raises ValueError if the announcement belongs to none."""
         if self.brief is None:
             raise ValueError("the announcement belongs to no cycle")
         return self.brief
@@ -45,7 +46,7 @@ class DeliveryFacts:
 
 @dataclass(frozen=True)
 class BatchFacts:
-    """What the messages of one batch share. The tokens live only here and in the messages sent."""
+    """The facts that the messages of one batch share. Tokens are kept only here and in the messages that are sent."""
 
     delivery: DeliveryFacts
     round: RoundBrief | None
@@ -53,7 +54,7 @@ class BatchFacts:
     tokens: dict[UUID, str] = field(repr=False)
 
     def reason_not_to_send(self, person_id: UUID) -> str | None:
-        """A code when the message has lost its point since it was prepared."""
+        """The reason why the message is not needed any more, as a code; None if it is to be sent."""
         delivery = self.delivery
         if person_id not in self.contacts:
             return "person_inactive"
@@ -68,7 +69,7 @@ class BatchFacts:
         return None
 
     def meetable_pairs(self, person_id: UUID) -> list[PairSummary]:
-        """The person's active pairs whose other side can be reached."""
+        """The person's active pairs of which the other side has a contact."""
         pairs = self.delivery.pairs.get(person_id, [])
         return [pair for pair in pairs if partner_of(pair, person_id) in self.contacts]
 
@@ -92,7 +93,7 @@ async def read_delivery_facts(internal: Internal, announcement: Announcement, an
 async def read_batch_facts(
     internal: Internal, delivery: DeliveryFacts, round_: RoundBrief | None, people: Iterable[UUID]
 ) -> BatchFacts:
-    """Contacts of the batch's people and of their partners, and a link for each who is asked."""
+    """Reads the contacts of the batch's people and of their partners, and mints a link for each person who is asked."""
     announcement, readers = delivery.announcement, set(people)
     partners = {partner_of(pair, person) for person in readers for pair in delivery.pairs.get(person, [])}
     contacts = await read_contacts(internal, announcement.organization_id, readers | partners)

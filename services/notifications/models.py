@@ -1,4 +1,5 @@
-"""Tables of notifications. Neither names, addresses and texts nor links are stored: texts are made while sending."""
+"""Tables of notifications. Names, addresses, texts and links are not stored: messages are composed when they are
+sent."""
 
 from datetime import datetime
 from uuid import UUID
@@ -11,6 +12,8 @@ from shared.database import Base
 
 
 class AnnouncementRow(Base):
+    """One thing that is said to an audience."""
+
     __tablename__ = "announcement"
     __table_args__ = (
         UniqueConstraint("organization_id", "scope_id", "template", "occurrence"),
@@ -26,11 +29,13 @@ class AnnouncementRow(Base):
     round_kind: Mapped[str | None]
     occurrence: Mapped[int]
     person_id: Mapped[UUID | None]
-    """Whom it is for, where that is one person."""
+    """The person whom it is for, if its audience is one person."""
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
 class MessageRow(Base):
+    """One message of an announcement to one person by one channel."""
+
     __tablename__ = "message"
     __table_args__ = (
         UniqueConstraint("organization_id", "scope_id", "person_id", "template", "occurrence"),
@@ -61,8 +66,8 @@ class MessageRow(Base):
     due_at: Mapped[datetime]
     sent_at: Mapped[datetime | None]
     failure_code: Mapped[str | None]
-    """Why it failed or was dropped: `smtp_550`, `undeliverable`, `not_asked` and the like."""
+    """Why it failed or was dropped, such as `smtp_550`, `undeliverable` or `not_asked`."""
     attempts: Mapped[int] = mapped_column(server_default="0")
     """How often it was tried."""
     deferrals: Mapped[int] = mapped_column(server_default="0")
-    """How often the server put it off (a 4xx answer)."""
+    """How often its channel put it off, such as by a 4xx answer."""

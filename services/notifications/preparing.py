@@ -1,4 +1,5 @@
-"""Writing one page of an announcement's messages, with the moment at which each is due."""
+"""Preparing an announcement: one page of its messages is stored, each with its channel and the time at which it is
+due."""
 
 from datetime import UTC, datetime
 
@@ -14,14 +15,14 @@ from shared.http.internal import Internal
 async def prepare_page(
     database: Database, internal: Internal, mail_domain: str, request: PrepareMessages
 ) -> MessagesPrepared:
-    """Stores a message for everyone on the page who is known and active. `prepared` counts them, also on a repeat,
-    which stores nothing new and leaves due times as they are."""
+    """Stores a message for everybody on the page who is known and active. `prepared` counts these people. A repeat
+    counts them too, but stores nothing new and leaves due times as they are."""
     announcement, organization_id = request.announcement, request.announcement.organization_id
     brief = await read_brief(internal, announcement)
     page = await read_audience(internal, announcement, brief, request.after)
     contacts = await read_contacts(internal, organization_id, page.person_ids)
     if not contacts and brief is not None and announcement.audience is Audience.SPONSOR:
-        # A sponsor who has left is as good as none.
+        # A sponsor who has left counts as none, so that the coordinators are told.
         contacts = await read_contacts(internal, organization_id, brief.coordinator_ids)
     now = datetime.now(UTC)
     messages = [

@@ -1,4 +1,4 @@
-"""What the public API shows of messages: counts, ids and codes, never a name, an address or a text."""
+"""The documents in which the public API shows messages: counts, ids and codes, and never a name, address or text."""
 
 from uuid import UUID
 

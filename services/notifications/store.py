@@ -1,4 +1,4 @@
-"""All SQL of notifications. Functions never commit; those that change a message expect its row to be locked."""
+"""All SQL of notifications. Functions never commit. Those that change one message expect its row to be locked."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -89,7 +89,8 @@ async def read_announcement(session: AsyncSession, organization_id: UUID, announ
 async def read_due(
     session: AsyncSession, organization_id: UUID, announcement_id: UUID, now: datetime, limit: int
 ) -> list[DueMessage]:
-    """Waiting messages that are due: those tried least come first, so that a troublesome one holds nobody up."""
+    """Waiting messages that are due. Those with the fewest attempts come first, so that one that fails holds up no
+    other."""
     found = await session.execute(
         select(MessageRow.id, MessageRow.person_id)
         .where(
@@ -105,7 +106,8 @@ async def read_due(
 
 
 async def claim(session: AsyncSession, organization_id: UUID, id: UUID, now: datetime) -> ClaimedMessage | None:
-    """Locks the message until the transaction ends. None when it is final, not due, or another delivery has it."""
+    """Locks the message until the transaction ends. None if it is not waiting, not due, or locked by another
+    delivery."""
     row = await session.scalar(
         select(MessageRow)
         .where(
@@ -135,8 +137,8 @@ async def mark_sent(session: AsyncSession, message: ClaimedMessage, now: datetim
 
 
 async def mark_failed(session: AsyncSession, message: ClaimedMessage, code: str) -> None:
-    """Records that the message will never arrive. Emits `message.failed` when it belongs to a cycle: the event names
-    the cycle, so of other messages only the row tells."""
+    """Records that the message will never arrive. Emits `message.failed` if it belongs to a cycle, as that event names
+    the cycle. The failure of another message stands in its row only."""
     await _set(session, message, state=MessageState.FAILED, failure_code=code, attempts=MessageRow.attempts + 1)
     if message.cycle_id is None:
         return
@@ -158,22 +160,22 @@ async def mark_dropped(session: AsyncSession, message: ClaimedMessage, code: str
 
 
 async def postpone(session: AsyncSession, message: ClaimedMessage, due_at: datetime) -> None:
-    """The server put the message off."""
+    """Records that the channel put the message off, and when it is tried again."""
     await _set(session, message, due_at=due_at, attempts=MessageRow.attempts + 1, deferrals=MessageRow.deferrals + 1)
 
 
 async def reschedule(session: AsyncSession, message: ClaimedMessage, due_at: datetime) -> None:
-    """The message waits for its reader's sending hours; nothing was tried."""
+    """Lets the message wait for its reader's sending hours. This counts as no attempt."""
     await _set(session, message, due_at=due_at)
 
 
 async def count_attempt(session: AsyncSession, message: ClaimedMessage) -> None:
-    """Sending broke over this message: the others go first now."""
+    """Records an attempt that failed, so that other messages go first now."""
     await _set(session, message, attempts=MessageRow.attempts + 1)
 
 
 async def drop_waiting(session: AsyncSession, organization_id: UUID, announcement_id: UUID, code: str) -> int:
-    """Gives up every message of the announcement that has not been sent; answers how many."""
+    """Gives up every message of the announcement that has not been sent, and returns how many."""
     found = await session.scalars(
         update(MessageRow)
         .where(
@@ -188,7 +190,7 @@ async def drop_waiting(session: AsyncSession, organization_id: UUID, announcemen
 
 
 async def read_delivery(session: AsyncSession, organization_id: UUID, announcement_id: UUID) -> Delivery:
-    """Where the announcement stands, over all deliveries so far."""
+    """How far the announcement has come, over all deliveries so far."""
     found = await session.execute(
         select(MessageRow.state, func.count(), func.min(MessageRow.due_at))
         .where(MessageRow.organization_id == organization_id, MessageRow.announcement_id == announcement_id)
@@ -205,7 +207,7 @@ async def read_delivery(session: AsyncSession, organization_id: UUID, announceme
 
 
 async def read_counts(session: AsyncSession, organization_id: UUID, cycle_id: UUID) -> list[MessageCount]:
-    """How many messages of the cycle are in which state, by template."""
+    """How many messages of the cycle there are, by template and state."""
     found = await session.execute(
         select(MessageRow.template, MessageRow.state, func.count())
         .where(MessageRow.organization_id == organization_id, MessageRow.cycle_id == cycle_id)
@@ -221,7 +223,7 @@ async def read_counts(session: AsyncSession, organization_id: UUID, cycle_id: UU
 async def read_failed(
     session: AsyncSession, organization_id: UUID, cycle_id: UUID, after: UUID | None, limit: int
 ) -> list[FailedMessage]:
-    """Failed messages of the cycle in id order."""
+    """Failed messages of the cycle, in the order of their ids."""
     query = select(MessageRow).where(
         MessageRow.organization_id == organization_id,
         MessageRow.cycle_id == cycle_id,

@@ -1,14 +1,15 @@
 """A NATS JetStream stream, as the publisher of the event log sees it.
 
-Order is kept by the stream itself. Every message says which sequence number of the *stream* it expects before itself
-(`Nats-Expected-Last-Sequence`), so of a batch that is sent without waiting, nothing behind a message that failed is
-taken: what the stream holds is always the log without a hole in the middle, also when two publishers should ever send
-at once. `Nats-Msg-Id` is the event's id: within the stream's window of duplicates a repeat is taken once.
+The stream itself keeps the order. Every message says which sequence number of the *stream* it expects before itself
+(`Nats-Expected-Last-Sequence`). So when a batch is sent without waiting and one message fails, the stream takes nothing
+behind it. The stream always holds the log without a hole in the middle, even if two publishers ever send at once.
+`Nats-Msg-Id` is the event's id: within its window of duplicates the stream takes a repeated event once.
 
-A connection that fails is given up with what was sent on it; the next one asks the stream how far it came. The client's
-own reconnecting is off, as it would send what it had buffered, in an order and at a time that nobody chose.
+When a connection fails, it is given up with everything that was sent on it, and the next connection asks the stream how
+far it came. The client's own reconnecting is off, as it would send what it had buffered, in an order and at a time that
+nobody chose.
 
-Failures leave this module as BrokerAway with a code. Texts of the broker or the client are never passed on: they may
+Failures leave this module as BrokerAway with a code. Texts of the broker or the client are never passed on, as they may
 name addresses and users.
 """
 
@@ -32,7 +33,7 @@ from shared.contracts.events import EventRecord
 
 SUBJECTS = "upward.>"
 CONTENT_TYPE = "application/cloudevents+json"
-"""By it the NATS binding of CloudEvents knows the structured mode
+"""The content type by which the NATS binding of CloudEvents recognizes the structured mode
 (https://github.com/cloudevents/spec/blob/main/cloudevents/bindings/nats-protocol-binding.md)."""
 CONNECT_SECONDS = 5
 ANSWER_SECONDS = 5
@@ -49,14 +50,15 @@ CODES = {
     10077: "stream_full",
     10109: "stream_sealed",
 }
-"""Ours for the broker's own (nats-server, server/errors.json); others are `jetstream_<number>`."""
+"""Our codes for the broker's error numbers (nats-server, server/errors.json). Other numbers become
+`jetstream_<number>`."""
 PHRASES = {
     "authorization violation": "not_authorized",
     "authentication expired": "not_authorized",
     "authorization failed": "not_authorized",
     "permissions violation": "permission_denied",
 }
-"""The broker says these in words alone."""
+"""Our codes for errors that the broker sends as words without a number."""
 KINDS: dict[type[Exception], str] = {
     NoStreamResponseError: "no_stream",
     SecureConnWantedError: "no_tls",
@@ -70,7 +72,7 @@ KINDS: dict[type[Exception], str] = {
 
 
 class BrokerAway(Exception):
-    """The broker does not take events now; the reason is a code. Try again later."""
+    """The broker does not take events now. The text is the reason, as a code. Try again later."""
 
 
 class Target(NamedTuple):
@@ -82,7 +84,7 @@ class Target(NamedTuple):
 
 
 class EventKey(NamedTuple):
-    """Names one event."""
+    """Identifies one event."""
 
     organization_id: UUID
     sequence: int
@@ -90,21 +92,21 @@ class EventKey(NamedTuple):
 
 
 class StreamEnd(NamedTuple):
-    """What the stream says of itself."""
+    """How far a stream has come."""
 
     sequence: int
-    """The last that the stream gave to a message of anybody; 0 if it never held one."""
+    """The last sequence number that the stream gave to any message; 0 if it never held one."""
     last: EventKey | None = None
-    """The last event of ours that it still holds."""
+    """The last of our events that the stream still holds."""
     is_last_of_all: bool = False
-    """Whether no other message came after that event, not even one that is gone."""
+    """Whether no message came after that event, not even one that has been removed since."""
 
 
 class Published(NamedTuple):
     taken: int
-    """So many of the events, from the first on, are in the stream."""
+    """How many of the events, counted from the first one, are in the stream."""
     failure: str | None = None
-    """Why it is not all of them, as a code."""
+    """Why not all of them are, as a code."""
 
 
 def subject_of(record: EventRecord) -> str:
@@ -121,11 +123,13 @@ class Stream:
         self._sequence = 0
         self._answers: list[asyncio.Future[PubAck]] = []
         self.complaint: str | None = None
-        """What went wrong first, as a code. The client tells refusals aside and leaves the message without an answer:
-        those of permissions by the protocol, all others by a flaw of `publish_async`, which raises them elsewhere."""
+        """What went wrong first, as a code. The client does not report a refusal as the answer to a message, which then
+        stays without one. For refused permissions the protocol has no other way. All other refusals are raised
+        elsewhere by a fault of `publish_async`."""
 
     async def open(self) -> StreamEnd:
-        """Where the stream ends; it is made when there is none, and never changed. Raises BrokerAway."""
+        """Where the stream ends. A stream that does not exist is created; one that exists is never changed. Raises
+        BrokerAway."""
         try:
             try:
                 info = await self._context.stream_info(self._name)
@@ -140,7 +144,7 @@ class Stream:
         return StreamEnd(self._sequence)
 
     async def publish(self, events: Sequence[EventRecord]) -> Published:
-        """Sends all events at once, in order, and waits for the answers."""
+        """Sends all events in order without waiting in between, and then waits for the answers."""
         unsent = await self._send_all(events)
         if self._answers and self.complaint is None:
             await asyncio.wait(self._answers, timeout=ANSWER_SECONDS)
@@ -152,7 +156,8 @@ class Stream:
         return Published(taken, failure and (self.complaint or failure))
 
     def complain(self, code: str) -> None:
-        """Notes what goes wrong first, and waits no longer: what came before it was answered before it."""
+        """Records what went wrong first, and waits no longer. Messages before the failed one have their answers
+        already."""
         self.complaint = self.complaint or code
         self._give_up()
 
@@ -161,7 +166,7 @@ class Stream:
             answer.cancel()
 
     async def _send_all(self, events: Sequence[EventRecord]) -> str | None:
-        """Why not all of them could be sent, as a code."""
+        """Sends the events. Returns why not all of them could be sent, as a code; None if all were sent."""
         self._answers = []
         for number, record in enumerate(events):
             headers = {
@@ -180,7 +185,7 @@ class Stream:
 
 @asynccontextmanager
 async def connected(target: Target) -> AsyncIterator[Stream]:
-    """The stream over a new connection, which ends with the block. Raises BrokerAway."""
+    """The stream over a new connection, which is closed at the end of the block. Raises BrokerAway."""
     client = _EncryptedClient() if target.servers[0].startswith("tls:") else Client()
     stream = Stream(client.jetstream(timeout=ANSWER_SECONDS), target.stream)
 
@@ -207,7 +212,7 @@ async def connected(target: Target) -> AsyncIterator[Stream]:
                 )
         except (NatsError, OSError, TimeoutError) as error:
             raise BrokerAway(stream.complaint or code_of(error)) from None
-        stream.complaint = None  # it may be about another of the servers
+        stream.complaint = None  # it may be about a server that was tried before this one
         yield stream
     finally:
         with suppress(Exception):
@@ -216,8 +221,8 @@ async def connected(target: Target) -> AsyncIterator[Stream]:
 
 
 class _EncryptedClient(Client):
-    """Says nothing of itself to a server that did not begin TLS: the client alone would sign in in clear text, as the
-    server's word decides, which anybody on the way can alter."""
+    """A client that does not sign in to a server that did not begin TLS. The plain client believes the server whether
+    to use TLS, and so would sign in in clear text when somebody on the way alters the server's message."""
 
     def _connect_command(self) -> bytes:
         if not self._server_info.get("tls_required"):
@@ -226,7 +231,7 @@ class _EncryptedClient(Client):
 
 
 def code_of(error: BaseException) -> str:
-    """A failure's code; nothing of its text."""
+    """The code of a failure, without any of its text."""
     if isinstance(error, APIError):
         return CODES.get(error.err_code or 0, f"jetstream_{error.err_code or error.code}")
     if isinstance(error, NatsError):
@@ -245,7 +250,7 @@ def _failure_of(answer: "asyncio.Future[PubAck]") -> str | None:
 
 
 def _event_key_of(message: RawStreamMsg) -> EventKey | None:
-    """The event that a message holds; None if it is none of ours."""
+    """The event that a message holds; None if it is not one of ours."""
     try:
         event = CloudEvent.model_validate_json(message.data or b"")
         key = EventKey(UUID(event.source.rpartition(":")[2]), int(event.sequence), event.id)

@@ -1,17 +1,17 @@
-"""The publisher: the event log, in order, into a stream of a company's own broker.
+"""The publisher copies the event log, in order, into a stream of a company's own broker.
 
-It is a process of its own that nothing else knows of: it reads the log by its own cursor, as the dispatcher does, and
-while the broker is away it alone stands still. One of several replicas works, the others stand by.
+It runs in a process of its own, and no other part depends on it. It reads the log by its own cursor, as the dispatcher
+does. While the broker is away, only the publisher stands still. One of several replicas works; the others stand by.
 
-The cursor is moved after the broker has taken the events. Whoever dies in between leaves a stream that is ahead of the
-cursor; so each new connection first looks at the stream's end and goes on behind the event that stands there. The
-stream's window of duplicates is not needed for that, and may be shorter than any outage. It follows also that
+The cursor is moved after the broker has taken the events. A publisher that dies in between leaves a stream that is
+ahead of the cursor. Therefore each new connection first reads the stream's last event and goes on behind it. The
+stream's window of duplicates is not needed for that, and may be shorter than any outage. Two things follow:
 
-- a broker that lost what it had taken last (its machine died before the disk had it) gets that again,
-- a stream that never held a message gets everything that the log still has: to fill a new broker, start on it.
+- A broker that lost the last messages, as its machine died before they were on the disk, receives them again.
+- A stream that never held a message receives everything that the log still has. So a new broker is filled by itself.
 
-What the log no longer has (retention) cannot be published any more: the oldest there is comes next, and consumers see
-the gap by `sequence`.
+Events that retention has dropped cannot be published any more. The oldest event that is kept comes next, and consumers
+see the gap by `sequence`.
 """
 
 import asyncio
@@ -35,7 +35,7 @@ LONGEST_PAUSE_SECONDS = 30.0
 
 
 class Publisher:
-    """Any number of processes may run one: one of them works, the others stand by."""
+    """Any number of processes may run a publisher. One of them works; the others stand by."""
 
     def __init__(self, database: Database, target: Target, *, limit: int = BATCH) -> None:
         self._database = database
@@ -44,7 +44,7 @@ class Publisher:
         self._backoff = Backoff(SHORTEST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS)
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Runs until `stop` is set; ends after the batch that is under way."""
+        """Runs until `stop` is set, and then finishes the batch that is under way."""
         while not stop.is_set():
             try:
                 async with reading.only_reader(self._database, reading.PUBLISHER_LOCK) as session:
@@ -60,8 +60,8 @@ class Publisher:
                 await pause(stop, STANDBY_SECONDS)
 
     async def _publish(self, session: AsyncSession, stop: asyncio.Event) -> None:
-        """Publishes, as the one publisher, until `stop` is set. Raises BrokerAway; between attempts another replica,
-        which may reach the broker, gets its turn."""
+        """Publishes, as the only publisher, until `stop` is set. Raises BrokerAway. Before the next attempt another
+        replica, which may reach the broker, gets its turn."""
         async with connected(self._target) as stream:
             await resume(session, stream)
             log.info("publisher.connected")
@@ -72,8 +72,8 @@ class Publisher:
                     await pause(stop, IDLE_SECONDS)
 
     async def publish_batch(self, session: AsyncSession, stream: Stream) -> int:
-        """Publishes the next events and commits how far it came; says how many. No transaction is open while the
-        broker is waited for. Raises BrokerAway if it did not take all."""
+        """Publishes the next events, commits the new position of the cursor, and returns how many were published. No
+        transaction is open while it waits for the broker. Raises BrokerAway if the broker did not take all of them."""
         batch = await reading.read_unread(session, CONSUMER, self._limit)
         await session.commit()
         if not batch:
@@ -92,8 +92,8 @@ class Publisher:
 async def resume(session: AsyncSession, stream: Stream) -> None:
     """Puts the cursor where the stream ends, and commits. Raises BrokerAway.
 
-    When something came after our last event that is no longer there to be looked at, as in a stream whose messages go
-    once they are consumed, or that others write to, the cursor may know better: then it is never put back.
+    Messages may have come after the last of our events that the stream still holds: others may write to the stream, or
+    messages may be removed once they are consumed. Then the cursor may be right, and it is not put back.
     """
     end = await stream.open()
     if not end.sequence:

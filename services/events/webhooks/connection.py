@@ -1,11 +1,11 @@
-"""Connections that go only where deliveries may go.
+"""Connections to the addresses that deliveries may go to, and to no others.
 
 httpcore asks a network backend for each new connection; `CheckedBackend` is ours. It resolves the name once, checks
-every answer, and connects a socket to a checked address, never to the name: what DNS says a moment later is of no
-consequence. One internal address among the answers refuses all of them, as an attacker chooses which one is tried.
-TLS then proves the name, which httpcore takes from the URL. A kept connection stays with the address that was checked.
+every address, and connects a socket to a checked address, never to the name. So it does not matter what DNS answers a
+moment later. If one of the addresses is internal, all are refused, as an attacker chooses which one is tried. TLS then
+proves the name, which httpcore takes from the URL. A connection that is kept for reuse stays with the checked address.
 
-Failures carry codes only: what the system says of them quotes names and addresses.
+Failures carry codes only, as the system's own texts quote names and addresses.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ LOOKUPS_AT_ONCE = 64
 MOST_ADDRESSES = 4
 """How many of a name's addresses are tried, in the resolver's order."""
 MOST_BYTES = 256 * 1024
-"""How much of an answer is taken in, headers and interim answers included."""
+"""How much of an answer is read at most, headers and interim answers included."""
 READ_AHEAD = 64 * 1024
 
 
@@ -37,19 +37,19 @@ class AttemptCode(StrEnum):
     """Why an attempt got no answer."""
 
     ADDRESS_REFUSED = "address_refused"
-    """The endpoint's address is internal or of a special purpose, or the URL is not one that may be called."""
+    """The endpoint's address is internal or special-purpose, or its URL is one that may not be called."""
     NAME_NOT_RESOLVED = "name_not_resolved"
     CONNECTION_FAILED = "connection_failed"
-    """No connection came about, or it ended before an answer began."""
+    """No connection could be made, or it ended before an answer began."""
     TLS_FAILED = "tls_failed"
-    """No TLS, or its certificate is not valid for the host."""
+    """The server did not speak TLS, or its certificate is not valid for the host."""
     TIMED_OUT = "timed_out"
     ANSWER_INVALID = "answer_invalid"
-    """What came is not HTTP/1.1, is larger than any answer may be, or broke off."""
+    """The answer is not HTTP/1.1, is too large, or broke off."""
 
 
 class AttemptFailed(Exception):
-    """There is no answer. `code` says why; the text is the code."""
+    """An attempt got no answer. `code` says why, and is also the text of the error."""
 
     def __init__(self, code: AttemptCode) -> None:
         super().__init__(code.value)
@@ -57,12 +57,14 @@ class AttemptFailed(Exception):
 
 
 class NameLookups:
-    """Asks the system's resolver, which blocks a thread until it or the name's servers give up: half a minute at worst,
-    long after the attempt is over. So the threads are our own and counted, and a name that is being looked up is not
-    looked up twice: names that hang take one thread each, however often they are tried. As long as an organization may
-    have fewer endpoints than there are threads, its name servers cannot keep others waiting.
+    """Asks the system's resolver.
 
-    Names are whole ones; with `search`, the network's search domains complete them, as a developer expects."""
+    The resolver blocks a thread until it or the name's servers give up, which takes half a minute at worst, long after
+    the attempt is over. So the threads are our own and their number is limited. A name that is being looked up is not
+    looked up a second time, so a name that hangs takes one thread, however often it is tried. As long as an
+    organization may have fewer endpoints than there are threads, its name servers cannot keep others waiting.
+
+    Names are absolute. With `search` the network's search domains complete them, as a developer expects."""
 
     def __init__(self, *, search: bool) -> None:
         self._end = "" if search else "."
@@ -83,14 +85,14 @@ class NameLookups:
 
 
 def _look_up(name: str) -> list[str]:
-    # Bytes, as a text would be encoded once more, by older rules.
+    # The name is passed as bytes: a text would be encoded once more, by older rules.
     found = socket.getaddrinfo(name.encode("ascii"), None, type=socket.SOCK_STREAM)
     return [str(sockaddr[0]) for *_, sockaddr in found]
 
 
 class CheckedBackend(httpcore.AsyncNetworkBackend):
-    """Connects to public addresses and to `also_allowed`; with `tls` False to `also_allowed` only. `seconds` are for
-    connecting to all addresses of a name, each with its share."""
+    """Connects to public addresses and to the networks of `also_allowed`, or only to the latter if `tls` is False.
+    `seconds` is the time limit for connecting; the addresses of a name that are tried share it equally."""
 
     def __init__(self, resolve: Resolver, also_allowed: Sequence[Network], *, tls: bool, seconds: float) -> None:
         self._resolve = resolve
@@ -114,7 +116,7 @@ class CheckedBackend(httpcore.AsyncNetworkBackend):
         raise AttemptFailed(failure)
 
     async def _checked_addresses(self, host: str) -> list[Address]:
-        """The first few of a host's addresses, when all of them are allowed."""
+        """The first few of a host's addresses. Raises AttemptFailed unless all of its addresses are allowed."""
         if not self._tls and not self._also_allowed:
             raise AttemptFailed(AttemptCode.ADDRESS_REFUSED)
         try:
@@ -142,7 +144,7 @@ class CheckedBackend(httpcore.AsyncNetworkBackend):
 
 
 async def _connected_socket(address: Address, port: int) -> socket.socket:
-    """The one place where a connection is begun. Raises OSError."""
+    """A socket connected to this address. No other place makes connections. Raises OSError."""
     connecting = socket.socket(socket.AF_INET6 if address.version == 6 else socket.AF_INET, socket.SOCK_STREAM)
     try:
         connecting.setblocking(False)
@@ -155,10 +157,10 @@ async def _connected_socket(address: Address, port: int) -> socket.socket:
 
 
 class SocketStream(httpcore.AsyncNetworkStream, asyncio.Protocol):
-    """One connection: httpcore's stream on asyncio's transport.
+    """One connection: a stream of httpcore over a transport of asyncio.
 
-    Closing is immediate and waits for nothing, so that neither cancellation nor a peer that does not read can leave a
-    socket open. A request fits the transport's buffer, so that writing does not wait either."""
+    Closing waits for nothing, so that neither cancellation nor a peer that does not read can leave a socket open. A
+    request fits into the transport's buffer, so that writing does not wait either."""
 
     def __init__(self, connected: socket.socket) -> None:
         self._socket = connected
@@ -169,7 +171,8 @@ class SocketStream(httpcore.AsyncNetworkStream, asyncio.Protocol):
         self._news = asyncio.Event()
 
     async def open(self, context: ssl.SSLContext | None = None, host: str | None = None) -> "SocketStream":
-        """Puts a transport on the socket, with TLS when a context is given. Raises OSError (ssl.SSLError is one)."""
+        """Puts a transport on the socket, with TLS if a context is given. Raises OSError, of which ssl.SSLError is
+        one."""
         loop = asyncio.get_running_loop()
         await loop.create_connection(lambda: self, sock=self._socket, ssl=context, server_hostname=host)
         return self
@@ -190,7 +193,8 @@ class SocketStream(httpcore.AsyncNetworkStream, asyncio.Protocol):
         self._transport.write(buffer)
 
     async def read(self, max_bytes: int, *_: Any, **__: Any) -> bytes:
-        """What has come; nothing at the end. Raises httpcore.ReadError when the end comes before anything else."""
+        """The bytes that have arrived, or none at the end. Raises httpcore.ReadError if the end comes before any
+        bytes."""
         await self._news.wait()
         data = bytes(self._received[:max_bytes])
         del self._received[:max_bytes]
@@ -212,7 +216,8 @@ class SocketStream(httpcore.AsyncNetworkStream, asyncio.Protocol):
             self._socket.close()
 
     def get_extra_info(self, info: str) -> Any:
-        """`is_readable` of an idle connection: the peer ended it or sent what nobody asked for. It is given up then."""
+        """An idle connection that `is_readable` was ended by the peer, or the peer sent something unasked. httpcore
+        then gives the connection up."""
         if info == "is_readable":
             return self._news.is_set()
         return self._transport.get_extra_info(info) if self._transport is not None else None

@@ -1,8 +1,9 @@
-"""Draining one endpoint: sending what is due, in the order of each subject, until nothing is due for a moment.
+"""Draining one endpoint: sending the deliveries that are due, until none has been due for some seconds.
 
-Several subjects are under way at once, so that one that hangs holds back nobody but itself. No connection to the
-database is held while an answer is waited for. What was sent is recorded when its answer is there: a process that dies
-between the two sends the event again, with the same `webhook-id` (at least once).
+The events of one subject are sent in their order, one after the other. Several subjects are sent at the same time, so
+that one that hangs holds back only itself. No connection to the database is held while the drain waits for an answer.
+An attempt is recorded when its answer is there. A process that dies in between leaves the delivery waiting, and the
+event is sent again with the same `webhook-id` (at least once).
 """
 
 import asyncio
@@ -35,33 +36,38 @@ from shared.database import Database
 log = structlog.get_logger(__name__)
 CONTENT_TYPE = "application/cloudevents+json; charset=utf-8"
 AT_ONCE = 16
-"""Subjects of one endpoint that are under way at once."""
+"""How many subjects of one endpoint are sent at the same time."""
 LINGER_SECONDS = 5.0
-"""A drain waits this long for more before it ends: events come in groups, and to begin a drain takes Temporal a dozen
+"""A drain waits this long for more before it ends. Events come in groups, and beginning a drain costs Temporal a dozen
 times the work of one delivery."""
 LOOK_SECONDS = 1.0
-"""It is called when there is something new; this finds what is due again."""
+"""A drain is woken when there are new deliveries. It also looks this often, for failed deliveries that are due
+again."""
 GATHER_SECONDS = 0.01
-"""Attempts that end so close to each other are recorded together: that costs little more than one."""
+"""Attempts that end within this time of each other are recorded together, as that costs little more than recording
+one."""
 AHEAD_SECONDS = 0.25
-"""What the rate allows so soon is taken up together, and waits in its own task; more when nearly all of it has begun.
-What ends before that is recorded then, as no more may be sent until then: one transaction for all."""
+"""Deliveries that the endpoint's rate allows within this time are taken up together in one transaction; each then waits
+in a task of its own for its turn. Attempts that end meanwhile are recorded in the transaction that takes up the next
+ones."""
 NEARLY_SECONDS = 0.05
+"""The next deliveries are taken up when the rate allows another one within this time."""
 LONGEST_SECONDS = 300.0
-"""A drain ends then even if more is due; its workflow begins the next, for which events wait for a moment."""
+"""A drain ends after this time even if more is due. Its workflow then begins the next one."""
 SPREAD = 0.2
-"""By so much of it some end sooner: drains that began together, as after a restart, do not go on ending together."""
+"""A drain may end sooner by up to this share of its longest time, so that drains that began together, as after a
+restart, do not all end together."""
 
 
 class Limits(NamedTuple):
-    """How long a drain goes on, in seconds."""
+    """How long a drain waits for more, and how long it lasts at most, in seconds."""
 
     linger: float = LINGER_SECONDS
     longest: float = LONGEST_SECONDS
 
 
 class Drain:
-    """One drain of one endpoint."""
+    """One drain of one endpoint, from its begin to its end."""
 
     def __init__(
         self,
@@ -72,7 +78,7 @@ class Drain:
         limits: Limits = Limits(),
         woken: asyncio.Event | None = None,
     ) -> None:
-        """`woken` is set by whoever knows that there is something new."""
+        """`woken` is set from outside when there are new deliveries."""
         self._database = database
         self._sender = sender
         self._endpoint = endpoint
@@ -83,8 +89,8 @@ class Drain:
         self._next_start = 0.0
 
     async def run(self, heartbeat: Callable[[], object], stopping: Callable[[], bool] = lambda: False) -> Drained:
-        """Sends until nothing is due, the time is over, or this process is `stopping`: what is under way is finished.
-        `heartbeat` is called about every second."""
+        """Sends until nothing is due, the time is over, or the process is `stopping`. Attempts that are under way are
+        finished. `heartbeat` is called about every second."""
         async with self._database.transaction() as session:
             if not await deliveries.begin_drain(session, self._endpoint):
                 return Drained()
@@ -97,7 +103,8 @@ class Drain:
             await asyncio.gather(*self._under_way, return_exceptions=True)
 
     async def _fill(self, heartbeat: Callable[[], object]) -> None:
-        """First everything of the past: a subject's older events go before its newer ones."""
+        """Turns all backfills into deliveries, before anything is sent: a subject's older events go before its newer
+        ones."""
         more = True
         while more:
             heartbeat()
@@ -130,8 +137,8 @@ class Drain:
                 await self._fill(heartbeat)
 
     async def _record_and_take_up(self, ended: Sequence[asyncio.Task[Outcome]], *, take_up: bool) -> bool:
-        """Records the attempts that have ended and, in the same transaction, starts what is due, as far as there is
-        room and the endpoint's rate allows; False when it is disabled."""
+        """Records the attempts that have ended and, in the same transaction, takes up deliveries that are due, as far
+        as there is room and the endpoint's rate allows. False if the endpoint is disabled."""
         busy = {subject for task, subject in self._under_way.items() if task not in ended}
         room = AT_ONCE - len(busy) if take_up and not self._is_ahead(NEARLY_SECONDS) else 0
         if not ended and room <= 0:
@@ -162,12 +169,12 @@ class Drain:
             self._under_way[task] = one.event.subject
 
     def _is_ahead(self, seconds: float) -> bool:
-        """Whether what has been taken up is all that the endpoint's rate allows for so long."""
+        """Whether the deliveries that have been taken up use the endpoint's rate for more than so many seconds."""
         return self._next_start - asyncio.get_running_loop().time() > seconds
 
     @property
     def _look_in(self) -> float:
-        """Until the next look: when the endpoint's rate allows more."""
+        """Seconds until the next look: until the endpoint's rate allows more, and at most `LOOK_SECONDS`."""
         ahead = self._next_start - asyncio.get_running_loop().time()
         return min(ahead - NEARLY_SECONDS / 2, LOOK_SECONDS) if ahead > NEARLY_SECONDS else LOOK_SECONDS
 
@@ -197,7 +204,7 @@ class Drain:
         return outcome
 
     async def _wait(self, seconds: float) -> None:
-        """Until an attempt has ended, the endpoint is called, or the time is over."""
+        """Waits until an attempt has ended, the drain is woken, or the time is over."""
         call = asyncio.create_task(self._woken.wait())
         try:
             await asyncio.wait({call, *self._under_way}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
@@ -205,7 +212,7 @@ class Drain:
             call.cancel()
 
     async def _wait_for_some(self) -> list[asyncio.Task[Outcome]]:
-        """The attempts that have ended; none when there is something else to see to."""
+        """Waits, and returns the attempts that have ended; none if the drain was woken or the time was over first."""
         await self._wait(self._look_in)
         if 0 < sum(task.done() for task in self._under_way) < len(self._under_way):
             held_back = self._is_ahead(NEARLY_SECONDS)
@@ -234,7 +241,7 @@ class Drain:
             await deliveries.save_verdict(session, self._endpoint, owner_id, verdict)
 
     async def _rest(self) -> Drained | None:
-        """Ends the drain, unless something became due meanwhile or is to be sent again."""
+        """Ends the drain, unless a delivery became due meanwhile or a replay was asked for. None if it does not end."""
         async with self._database.transaction() as session:
             if await deliveries.lock_health(session, self._endpoint) is None:
                 return Drained()

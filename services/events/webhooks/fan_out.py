@@ -1,8 +1,10 @@
-"""The fan-out: from the log to deliveries, and the word to each endpoint's workflow that there is something to send.
+"""The fan-out turns events of the log into deliveries, and calls the workflow of each endpoint that has something to
+send.
 
-One process works at a time, the others stand by. A batch is one transaction: deliveries, the endpoints to be called and
-the cursor; a crash repeats nothing and leaves nothing out. The call itself is made after that commit, and noted after
-it was made: a crash in between makes it again, which does no harm. While Temporal is away deliveries wait.
+One process works at a time; the others stand by. One transaction holds a batch: its deliveries, the marks of the
+endpoints to be called, and the cursor. So a crash repeats nothing and leaves nothing out. The workflows are called
+after that commit, and each call is recorded after it was made. A crash in between repeats the call, which does no harm.
+While Temporal is away, deliveries wait.
 """
 
 import asyncio
@@ -26,15 +28,15 @@ CALLS_AT_ONCE = 20
 
 
 class FanOut:
-    """Any number of processes may have one."""
+    """Any number of processes may run one. It works in one process at a time."""
 
     def __init__(self, database: Database, client: Client) -> None:
         self._database = database
         self._client = client
 
     async def step(self) -> bool:
-        """Fans out one batch and calls the endpoints that wait for it; whether there is more to do at once. Raises
-        TemporalAway."""
+        """Fans out one batch, calls the workflows of the endpoints that are marked, and returns whether there is more
+        to do at once. Raises TemporalAway."""
         async with self._database.transaction() as session:
             events = 0
             if await fan_out.has_events(session):

@@ -1,7 +1,7 @@
-"""Tables of endpoints: what is delivered where, and how it went.
+"""Tables of webhooks: endpoints, their deliveries, and the attempts.
 
-Whoever changes an endpoint's deliveries or lanes holds the endpoint's row locked: the fan-out, a drain and an admin's
-request come one after the other.
+Whoever changes an endpoint's deliveries or queues holds a lock on the endpoint's row. So the fan-out, a drain and an
+admin's request change them one after the other.
 """
 
 from datetime import date, datetime
@@ -27,14 +27,14 @@ from shared.database import Base
 
 
 def _of_endpoint() -> ForeignKeyConstraint:
-    """What belongs to an endpoint goes with it. By both columns, as its indexes begin with both: a deletion would else
-    read these tables from end to end."""
+    """Rows that belong to an endpoint are deleted with it. The key has both columns, as the indexes of these tables
+    begin with both: otherwise a deletion would read the whole tables."""
     columns = ("organization_id", "endpoint_id")
     return ForeignKeyConstraint(columns, ("events.endpoint.organization_id", "events.endpoint.id"), ondelete="CASCADE")
 
 
 class EndpointRow(Base):
-    """Where one of the organization's systems receives events."""
+    """An endpoint: a URL at which one of the organization's systems receives events."""
 
     __tablename__ = "endpoint"
     __table_args__ = (
@@ -46,25 +46,25 @@ class EndpointRow(Base):
     id: Mapped[UUID] = mapped_column(primary_key=True)
     organization_id: Mapped[UUID]
     owner_id: Mapped[UUID]
-    """The person who hears of failures."""
+    """The person who is told of failures."""
     url: Mapped[str]
     description: Mapped[str]
     types: Mapped[list[str]] = mapped_column(ARRAY(String))
-    """Of the catalogue; none means all."""
+    """Names of the catalogue; none means all types."""
     rate_limit: Mapped[int]
-    """Deliveries a second, at most."""
+    """Deliveries per second, at most."""
     state: Mapped[str] = mapped_column(server_default=EndpointState.ENABLED)
     disable_reason: Mapped[str | None]
     version: Mapped[int] = mapped_column(server_default="1")
-    """Counts the changes by admins."""
+    """It counts the changes by admins."""
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     reached_sequence: Mapped[int] = mapped_column(BigInteger)
-    """How far the log was looked through for it: earlier events come when they are replayed."""
+    """How far the log has been read for the endpoint. Events up to this one come only if they are replayed."""
     drain_state: Mapped[str] = mapped_column(server_default=DrainState.IDLE)
     calls: Mapped[int] = mapped_column(BigInteger, server_default="0")
-    """Counts how often a drain was asked for."""
+    """It counts how often the endpoint's workflow was to be called."""
     failing_since: Mapped[datetime | None]
-    """When the first of the failures happened that no success has followed."""
+    """When the first failure happened after the last success."""
     told_failing_at: Mapped[datetime | None]
     told_disabling_at: Mapped[datetime | None]
     disabled_at: Mapped[datetime | None]
@@ -110,20 +110,20 @@ class DeliveryRow(Base):
     endpoint_id: Mapped[UUID] = mapped_column(primary_key=True)
     sequence: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     day: Mapped[date]
-    """The event's, by which the log finds it."""
+    """The event's day, by which it is found in the log."""
     event_id: Mapped[UUID]
     type: Mapped[str]
     subject: Mapped[str]
     state: Mapped[str] = mapped_column(server_default=DeliveryState.WAITING)
     attempts: Mapped[int] = mapped_column(SmallInteger, server_default="0")
-    """Since it began to wait; a replay counts anew."""
+    """How many attempts have failed since the delivery began to wait. A replay counts anew."""
     due_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
     created_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
     finished_at: Mapped[datetime | None]
 
 
 class SubjectQueue(Base):
-    """The deliveries of one subject that wait at one endpoint: a queue, of which only the head is sent."""
+    """The queue of one subject at one endpoint: its waiting deliveries, of which only the head is sent."""
 
     __tablename__ = "lane"
     __table_args__ = (
@@ -136,13 +136,13 @@ class SubjectQueue(Base):
     subject: Mapped[str] = mapped_column(primary_key=True)
     organization_id: Mapped[UUID]
     sequence: Mapped[int] = mapped_column(BigInteger)
-    """The head: the oldest delivery that waits."""
+    """The head of the queue: the oldest delivery that waits."""
     due_at: Mapped[datetime]
-    """The head's."""
+    """When the head is due."""
 
 
 class AttemptRow(Base):
-    """One try to deliver."""
+    """One attempt to deliver an event."""
 
     __tablename__ = "attempt"
     __table_args__ = (
@@ -158,11 +158,11 @@ class AttemptRow(Base):
     endpoint_id: Mapped[UUID]
     sequence: Mapped[int] = mapped_column(BigInteger)
     number: Mapped[int] = mapped_column(SmallInteger)
-    """1 for the first since the delivery began to wait."""
+    """It counts the attempts from 1 since the delivery began to wait."""
     started_at: Mapped[datetime]
     latency_ms: Mapped[int]
     status: Mapped[int | None] = mapped_column(SmallInteger)
-    """The answer's; none came when it is null."""
+    """The status of the answer; null if no answer came."""
     failure: Mapped[str | None]
     """Why no answer came, as a code."""
     answer: Mapped[str | None]
@@ -170,7 +170,8 @@ class AttemptRow(Base):
 
 
 class Backfill(Base):
-    """Events of the past that an endpoint is to get before any newer one: a replay, or what it missed."""
+    """A range of past events that an endpoint is to receive before any newer one: a replay, or what it missed while it
+    was disabled."""
 
     __tablename__ = "backfill"
     __table_args__ = (
@@ -184,5 +185,5 @@ class Backfill(Base):
     endpoint_id: Mapped[UUID]
     what: Mapped[str]
     after: Mapped[int] = mapped_column(BigInteger)
-    """Rises as pages are done."""
+    """The range begins after this sequence, which rises as pages are turned into deliveries."""
     up_to: Mapped[int] = mapped_column(BigInteger)

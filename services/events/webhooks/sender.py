@@ -1,13 +1,14 @@
 """One attempt to deliver: a POST to an endpoint, and its answer.
 
-The other side is somebody else's program at best. So there is one limit of time over everything, resolving and the
-slowest of answers included; little is read, nothing is decompressed, and redirects are answers like any other, never
-followed. Proxies of the environment are not used: they would connect to what we have not checked.
+The other side is a program that we do not control, and may be hostile. So one time limit covers everything, from
+resolving the name to the slowest answer. Only the beginning of an answer is read, and nothing is decompressed.
+Redirects are answers like any other and never followed. Proxies of the environment are not used, as they would connect
+to addresses that we have not checked.
 
-A connection is kept for half a minute. When the other side has closed it, a new one is made before anything is sent; an
-attempt that has begun to send is never repeated here but counts as failed, as only the caller knows what may be sent
-twice. Nothing waits for a place in the pool: a waiting request that is cancelled blocks its place for ever
-(encode/httpcore#1093), and endpoints that hang would keep others waiting. The callers bound how much is sent at once.
+A connection is kept for half a minute. If the other side has closed it, a new one is made before anything is sent. An
+attempt that has begun to send is not repeated here but has failed, as only the caller knows what may be sent twice.
+Requests do not wait for a place in the pool: a waiting request that is cancelled blocks its place for ever
+(encode/httpcore#1093), and endpoints that hang would keep others waiting. The callers limit how much is sent at once.
 """
 
 import asyncio
@@ -33,8 +34,8 @@ SECONDS = re.compile(r"[0-9]{1,9}")
 
 
 class Answer(NamedTuple):
-    """What an endpoint said. `text` is the beginning of its body, of at most 2,000 bytes; `retry_after` is its wish for
-    the next attempt, unbounded."""
+    """An endpoint's answer. `text` is the beginning of its body, from at most 2,000 bytes. `retry_after` is how long it
+    asks to wait for the next attempt, without a limit."""
 
     status: int
     retry_after: timedelta | None
@@ -42,10 +43,10 @@ class Answer(NamedTuple):
 
 
 class Sender:
-    """Sends to public addresses by https, and to `development_networks` also by http.
+    """Sends to public addresses by https, and to addresses in `development_networks` also by http.
 
-    Tests give a `resolve` of their own, other `seconds` for an attempt, and the `trust` of their own certificates; by
-    default the system's are trusted."""
+    Tests give their own `resolve`, other `seconds` as the limit of an attempt, and `trust` for their own certificates.
+    By default the system's certificates are trusted."""
 
     def __init__(
         self,
@@ -95,7 +96,8 @@ class Sender:
         self._lookups.close()
 
     def _request(self, url: str, headers: Mapping[str, str], body: bytes) -> httpcore.Request:
-        """The URL is parsed again, as the rules may have changed since it was stored. Raises UnsafeUrl."""
+        """The request to send. The URL is parsed again, as the rules may have changed since it was stored. Raises
+        UnsafeUrl."""
         parts = urlsplit(parse_endpoint_url(url, development=self._development))
         target = parts.path + (f"?{parts.query}" if parts.query else "")
         own = {
@@ -128,8 +130,8 @@ class Sender:
 
 
 def parse_retry_after(text: str, now: datetime) -> timedelta | None:
-    """How long an answer asks to wait by its Retry-After: seconds or a date (RFC 9110, 10.2.3). None for anything else
-    and for a date that is over."""
+    """How long an answer asks to wait by its Retry-After header, which holds seconds or a date (RFC 9110, 10.2.3). None
+    for anything else and for a date in the past."""
     if SECONDS.fullmatch(text):
         return timedelta(seconds=int(text))
     try:

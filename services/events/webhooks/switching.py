@@ -1,9 +1,9 @@
-"""Enabling and deleting endpoints: what takes long is done while nobody waits for it.
+"""Enabling and deleting endpoints: the work that takes long is done while the fan-out does not wait for it.
 
-The fan-out serves all organizations at once: whoever keeps it away, or holds a row that it needs, keeps the events of
-all of them waiting. It needs no row of a disabled endpoint. So work that grows with an endpoint's queue is done in a
-transaction of its own, before it is enabled or after it was disabled. A crash in between leaves a disabled endpoint,
-and the request can be repeated.
+The fan-out serves all organizations at once. Whoever holds its lock, or locks a row that it needs, delays the events of
+all of them. It needs no row of a disabled endpoint. So work that grows with the number of an endpoint's deliveries is
+done in a transaction of its own, before the endpoint is enabled or after it was disabled. A crash in between leaves a
+disabled endpoint, and the request can be repeated.
 """
 
 from services.events.webhooks.rules.endpoints import Endpoint
@@ -13,8 +13,8 @@ from shared.database import Database
 
 
 async def enable_endpoint(database: Database, endpoint: EndpointRef, *, catch_up: bool) -> Endpoint:
-    """Sends again; with `catch_up` what still waited and what happened meanwhile first. Raises EndpointNotFound,
-    EndpointIsEnabled."""
+    """Lets the endpoint receive events again; with `catch_up`, first what still waited and what happened meanwhile.
+    Raises EndpointNotFound, EndpointIsEnabled."""
     async with database.transaction() as session:
         await endpoints.prepare_to_enable(session, endpoint, catch_up)
     async with database.transaction() as session:
@@ -22,7 +22,7 @@ async def enable_endpoint(database: Database, endpoint: EndpointRef, *, catch_up
 
 
 async def delete_endpoint(database: Database, endpoint: EndpointRef) -> None:
-    """With its deliveries, attempts and secrets. Raises EndpointNotFound."""
+    """Deletes the endpoint with its deliveries, attempts and secrets. Raises EndpointNotFound."""
     async with database.transaction() as session:
         await endpoints.disable_endpoint(session, endpoint)
     async with database.transaction() as session:

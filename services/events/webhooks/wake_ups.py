@@ -1,7 +1,8 @@
-"""Waking drains: one that lingers hears of new deliveries at once, without asking the database again and again.
+"""Waking drains: a drain that waits for more learns of new deliveries at once, without polling the database all the
+time.
 
-One connection a process listens for all its drains, for as long as there are any. What is called while it is not there
-is not lost: when it is back it wakes every drain, and each looks for itself from time to time.
+One connection a process listens for all of its drains, for as long as there are any. Wake-ups that are sent while it is
+lost do no harm: when it is back it wakes every drain, and each drain also looks by itself about once a second.
 """
 
 import asyncio
@@ -19,7 +20,7 @@ log = structlog.get_logger(__name__)
 
 
 class WakeUps:
-    """Those of the drains of this process."""
+    """The wake-ups of all drains of this process."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -28,7 +29,8 @@ class WakeUps:
 
     @contextmanager
     def of(self, endpoint_id: UUID) -> Iterator[asyncio.Event]:
-        """An event that is set whenever the endpoint is called; for the length of the block, in a running loop."""
+        """An event that is set whenever the endpoint has new deliveries, as long as the block lasts. Needs a running
+        loop."""
         woken = asyncio.Event()
         self._drains[woken] = endpoint_id
         if self._listening is None:
@@ -55,7 +57,7 @@ class WakeUps:
                 await asyncio.sleep(backoff.next())
 
     def _wake(self, endpoint_id: UUID | None) -> None:
-        """This endpoint's drain; all drains without one."""
+        """Wakes the drains of this endpoint, or all drains if it is None."""
         for woken, mine in self._drains.items():
             if endpoint_id in (None, mine):
                 woken.set()

@@ -1,4 +1,4 @@
-"""The channel of e-mail: a composed message as an e-mail, sent over one connection to the mail server."""
+"""The channel e-mail: a composed message becomes an e-mail, which is sent over one connection to the mail server."""
 
 import re
 from email import policy
@@ -16,12 +16,14 @@ from services.notifications.rules.rendering import one_line
 from shared.config import Settings
 from shared.contracts.intake import Contact
 
-# Python's generator loses the quotes of long names (CVE-2025-1795) and decodes encoded words inside them, so what could
-# read as another address is left out of the name that a header shows.
+# Python's generator loses the quotes of long names (CVE-2025-1795) and decodes encoded words inside them. Therefore
+# characters that could make a name look like another address are left out of the name in the header.
 SPECIALS = re.compile(r'[()<>\[\]:;@\\,"]|=\?|\?=')
 
 
 class Email(Transport):
+    """Sends messages as e-mails."""
+
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._server = MailServer(settings)
@@ -36,7 +38,7 @@ class Email(Transport):
 
 
 def email_of(message: Composed, settings: Settings) -> EmailMessage:
-    """The whole e-mail. Raises RefusedForGood (`invalid_address`) for an address that cannot stand in a header."""
+    """The whole e-mail. Raises RefusedForGood (`invalid_address`) if the address cannot stand in a header."""
     announcement, rendered = message.announcement, message.rendered
     email = EmailMessage(policy=policy.SMTP)
     email["Message-ID"] = message.message_id

@@ -1,8 +1,9 @@
 """One connection to the mail server, and the meaning of its answers.
 
-Reply codes (RFC 5321, 4.2.1): 5xx about a recipient or a message refuses it for good, 4xx puts it off. Some codes speak
-of the server or of our access to it, whoever the recipient is; those mean that the server is away for us, and waiting
-is right. 421 closes the connection. Failures carry codes only: server texts quote addresses.
+The reply codes are those of RFC 5321, 4.2.1. A 5xx reply about a recipient or a message refuses it for good; a 4xx
+reply puts it off. Some codes are about the server or our access to it, whoever the recipient is. They mean that the
+server is away for us, and that we should wait. 421 closes the connection. Failures carry codes only, as the server's
+texts quote addresses.
 """
 
 from email.message import EmailMessage
@@ -22,7 +23,7 @@ class MailServerAway(ChannelAway):
 
 
 class MailServer:
-    """Connects at the first message, and once more when an old connection breaks."""
+    """A connection that is made at the first message, and made again when it breaks after it has worked."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -31,7 +32,7 @@ class MailServer:
         self._proven = False
 
     async def close(self) -> None:
-        """Takes leave of the server, if there is a connection."""
+        """Ends the connection, if there is one."""
         if self._smtp is not None and self._smtp.is_connected:
             try:
                 await self._smtp.quit(timeout=5)
@@ -41,8 +42,8 @@ class MailServer:
     async def send(self, email: EmailMessage, recipient: str) -> None:
         """Returns once the server has taken the message (250).
 
-        Servers end connections that are idle or have carried many messages: the message is then sent again at once
-        over a new one. Raises RefusedForGood, PutOff, ConnectionLost, MailServerAway."""
+        Servers end connections that are idle or have carried many messages. The message is then sent again at once over
+        a new one. Raises RefusedForGood, PutOff, ConnectionLost, MailServerAway."""
         while True:
             smtp = await self._connected()
             try:

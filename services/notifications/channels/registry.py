@@ -1,4 +1,4 @@
-"""The table of channels: how each takes messages."""
+"""The table of channels: the transport of each."""
 
 from collections.abc import Callable
 

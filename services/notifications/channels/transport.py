@@ -1,4 +1,4 @@
-"""What a channel does for a delivery: it takes messages one by one, and says why when it does not take one.
+"""What every channel does for a delivery: it takes messages one by one, or raises an error that says why not.
 
 Failures carry codes only, as a server's own texts quote addresses.
 """
@@ -27,8 +27,8 @@ class ChannelAway(Exception):
 
 
 class ConnectionLost(Exception):
-    """The connection broke over this message, twice where it had worked before. Whether the message was taken is not
-    known. `away` is what the delivery ends with."""
+    """The connection broke while this message was sent, and also a second time if it had worked before. Nobody knows
+    whether the message was taken. `away` is the error that the delivery ends with."""
 
     def __init__(self, away: ChannelAway) -> None:
         super().__init__(str(away))
@@ -36,7 +36,7 @@ class ConnectionLost(Exception):
 
 
 class Transport(ABC):
-    """One channel's way out for one batch of messages: an async context manager that connects at its first message."""
+    """Sends one batch of messages by one channel. It is an async context manager, and connects at its first message."""
 
     async def __aenter__(self) -> Self:
         return self

@@ -1,7 +1,7 @@
-"""What the owner of an endpoint is told: whether there is still a point in it, and with which facts. Pure.
+"""Notices to the owner of an endpoint: whether a notice is still needed, and its facts. Pure.
 
-A notice is written when it is sent, from the endpoint as it is then: what the mail server has put off for hours must
-not warn of an end that has come, or that nobody has to fear any more.
+A notice is composed when it is sent, from the endpoint as it is then. A notice that the mail server has put off for
+hours must not warn that the endpoint will be disabled when it is disabled already, or works again.
 """
 
 from datetime import datetime
@@ -17,8 +17,9 @@ NOTICES = (Template.ENDPOINT_FAILING, Template.ENDPOINT_DISABLING_SOON, Template
 
 
 def pointless(notice: Template, endpoint: EndpointBrief | None) -> str | None:
-    """A code when the notice need not be sent any more: the endpoint was deleted (None), enabled or disabled since, or
-    it takes events again. That an event failed is told all the same: others may pass while it does not."""
+    """Why the notice is not needed any more, as a code; None if it is. The endpoint may have been deleted (`endpoint`
+    is None), enabled or disabled since, or it may accept events again. The notice that an event failed is sent even
+    then, as the endpoint may accept other events and not that one."""
     if endpoint is None:
         return "endpoint_gone"
     enabled = endpoint.state is EndpointState.ENABLED
@@ -32,7 +33,7 @@ def pointless(notice: Template, endpoint: EndpointBrief | None) -> str | None:
 
 
 def endpoint_facts(contact: Contact, endpoint: EndpointBrief) -> EndpointFacts:
-    """Times are the owner's, in UTC where their time zone is not known."""
+    """The facts of a notice. Times are in the owner's time zone, or in UTC if that is not known."""
     zone, since = zone_of(contact.time_zone), endpoint.failing_since
 
     def told(moment: datetime | None) -> str | None:
@@ -50,7 +51,7 @@ def endpoint_facts(contact: Contact, endpoint: EndpointBrief) -> EndpointFacts:
 
 
 def shown_address(url: str) -> str:
-    """The URL as a letter may show it: without user, query and fragment, which often are or hold a secret."""
+    """The URL as an e-mail may show it: without user, query and fragment, which often are or contain a secret."""
     parts = urlsplit(url)
     shown = urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
     return f"{shown}?…" if parts.query else shown

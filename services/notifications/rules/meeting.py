@@ -1,8 +1,8 @@
 """The proposed first meeting of each pair, and its iCalendar file. Pure.
 
-The file is a METHOD:PUBLISH calendar (RFC 5546, 3.2.1): it offers an entry to keep and asks for no reply. Publishing
-forbids ATTENDEE lines, so the description names both people. UIDs come from the pairs' ids: mentor and mentee get the
-same event, and a repeat replaces it.
+The file is a METHOD:PUBLISH calendar (RFC 5546, 3.2.1): it offers an event to keep and asks for no reply. This method
+forbids ATTENDEE lines, so the description names both people. UIDs are derived from the ids of pairs, so that mentor and
+mentee get the same event, and a repeat replaces it.
 """
 
 from collections.abc import Iterable, Sequence
@@ -43,7 +43,8 @@ def meeting_slots(pairs: Iterable[PairSummary]) -> dict[UUID, int]:
 
 
 def first_meeting(told_at: datetime, zone: ZoneInfo, slot: int) -> datetime:
-    """The next working day at least two days after `told_at`, at 10:00 of `zone`, half an hour later a slot."""
+    """The time of a first meeting: on the next working day at least two days after `told_at`, at 10:00 in `zone`, and
+    half an hour later for each slot."""
     day = (told_at.astimezone(zone) + NOTICE).date()
     while day.weekday() >= SATURDAY:
         day += timedelta(days=1)
@@ -51,7 +52,7 @@ def first_meeting(told_at: datetime, zone: ZoneInfo, slot: int) -> datetime:
 
 
 def calendar_file(meetings: Sequence[Meeting], organizer: str, mail_domain: str, stamped_at: datetime) -> bytes:
-    """The .ics of these meetings. `organizer` is the programs' e-mail address."""
+    """The content of an .ics file with these meetings. `organizer` is the e-mail address that messages come from."""
     calendar = Calendar()
     calendar.add("prodid", "-//Upward//Kickoff//EN")
     calendar.add("version", "2.0")

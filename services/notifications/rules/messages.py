@@ -1,7 +1,8 @@
-"""What a message is before it is text: its identity, its states and how long a server may put it off.
+"""The rules of a message: its identity, its states, its channel, and how long a channel may put it off. Pure.
 
-A person gets one message per (scope, template, occurrence). Its ids are derived from exactly that, so writing it again
-is the same row, and sending it again is the same RFC 5322 Message-ID, which mail servers and readers take as one.
+A person gets one message for each scope, template and occurrence. Its ids are derived from exactly these. So preparing
+it again leads to the same row, and sending it again to the same Message-ID (RFC 5322), by which mail servers and mail
+programs recognize a copy.
 """
 
 from datetime import datetime, timedelta
@@ -31,7 +32,8 @@ class MessageState(StrEnum):
     FAILED = "failed"
     """Its channel refused it for good, or put it off too often."""
     DROPPED = "dropped"
-    """Not sent, as it lost its point: the round is over, the person has answered or left, the endpoint is gone."""
+    """It was not sent, as it is not needed any more: the round is over, the person has answered or left, or the
+    endpoint is gone."""
 
 
 class NewMessage(NamedTuple):
@@ -46,7 +48,7 @@ class DueMessage(NamedTuple):
 
 
 class ClaimedMessage(NamedTuple):
-    """A waiting message whose row this transaction has locked."""
+    """A waiting message whose row is locked by this transaction."""
 
     id: UUID
     organization_id: UUID
@@ -79,8 +81,8 @@ def message_id(announcement: Announcement, person_id: UUID, mail_domain: str) ->
 
 
 def pause_after(deferrals: int) -> timedelta | None:
-    """How long to wait once the server has put a message off `deferrals` times (1 and up): a minute, doubling, at most
-    an hour. None when it has been asked often enough."""
+    """How long to wait after a message has been put off `deferrals` times (1 and up): a minute, then twice as long each
+    time, and at most an hour. None after so many times that the message is given up."""
     if deferrals >= MOST_DEFERRALS:
         return None
     return min(FIRST_PAUSE * (1 << (deferrals - 1)), LONGEST_PAUSE)

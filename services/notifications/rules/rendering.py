@@ -1,7 +1,7 @@
-"""From a template and what it tells to subject, plain text and HTML. Pure.
+"""Rendering: a template and its facts become a subject, a plain text and HTML. Pure.
 
-Each `Template` of the contract has `<template>.txt.j2` (with the subject) and `<template>.html.j2`. A variable that a
-template names and nobody gives is an error, and HTML is escaped.
+Each `Template` of the contract has the files `<template>.txt.j2`, which also holds the subject, and
+`<template>.html.j2`. A variable that a template uses and that is not given is an error. HTML is escaped.
 """
 
 import re
@@ -35,7 +35,7 @@ class Partner:
     job_title: str
     department: str
     side: Side
-    """The part that the partner plays."""
+    """The partner's side of the pair."""
     topics: tuple[str, ...]
     meeting: str
     """When the first meeting is proposed, in the reader's time zone."""
@@ -43,7 +43,7 @@ class Partner:
 
 @dataclass(frozen=True)
 class Facts:
-    """What a message of a cycle may tell. The same fields for every template."""
+    """The facts that a message of a cycle may contain. All templates have the same fields."""
 
     given_name: str
     program_name: str
@@ -51,9 +51,9 @@ class Facts:
     period: str
     console_url: str
     staff: bool
-    """The reader coordinates or sponsors the program."""
+    """Whether the reader coordinates or sponsors the program."""
     link: str | None = None
-    """The reader's own link to answer the round."""
+    """The reader's personal link to answer the round."""
     deadline: str | None = None
     number: int | None = None
     """Which check-in it is, from 1."""
@@ -62,19 +62,19 @@ class Facts:
 
 @dataclass(frozen=True)
 class EndpointFacts:
-    """What a notice to the owner of an endpoint may tell. Times are in the owner's time zone."""
+    """The facts that a notice to the owner of an endpoint may contain. Times are in the owner's time zone."""
 
     given_name: str
     endpoint_id: str
     address: str
-    """Where events go, without what may be a secret in it."""
+    """The endpoint's URL without the parts that may be secret."""
     description: str
     disable_reason: str | None = None
-    """A value of `DisableReason`, once it is disabled."""
+    """A value of `DisableReason` if the endpoint is disabled."""
     failing_since: str | None = None
-    """Since when it has taken nothing; None when it has taken something after the last failure."""
+    """Since when the endpoint has accepted nothing; None if it has accepted an event since the last failure."""
     disabled_at: str | None = None
-    """When it is disabled unless it takes something before."""
+    """When the endpoint will be disabled, unless it accepts an event before."""
 
 
 class Rendered(NamedTuple):
@@ -91,7 +91,7 @@ def missing_texts(template: Template) -> list[str]:
 
 
 def render(template: Template, facts: Facts | EndpointFacts) -> Rendered:
-    """Raises jinja2.UndefinedError when a template asks for what nobody knows."""
+    """The message of a template. Raises jinja2.UndefinedError if the template uses a fact that is not given."""
     values = vars(facts)
     plain = ENVIRONMENT.get_template(f"{template.value}.txt.j2")
     subject = "".join(plain.blocks["subject"](plain.new_context(values)))
@@ -103,11 +103,11 @@ def render(template: Template, facts: Facts | EndpointFacts) -> Rendered:
 
 
 def one_line(text: str) -> str:
-    """The text without control characters and line ends, safe in a header or a line."""
+    """The text without control characters and line ends, so that it is safe in a header or a line."""
     return " ".join(CONTROL.sub(" ", text).split())
 
 
 def readable_time(moment: datetime, zone: ZoneInfo) -> str:
-    """`Friday, 3 October 2025, 18:00 (Europe/Berlin)`."""
+    """A time as people read it, such as `Friday, 3 October 2025, 18:00 (Europe/Berlin)`."""
     local = moment.astimezone(zone)
     return f"{local:%A}, {local.day} {local:%B %Y}, {local:%H:%M} ({zone.key})"

@@ -1,4 +1,4 @@
-"""When a message may be sent: in local working hours of its reader, Monday to Friday. Pure."""
+"""When a message may be sent: in the sending hours of the program, by the reader's clock, Monday to Friday. Pure."""
 
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -10,7 +10,7 @@ SATURDAY = 5
 
 
 def zone_of(*names: str) -> ZoneInfo:
-    """The first of these IANA time zones that exists, UTC when none does."""
+    """The first of these IANA time zones that exists, or UTC if none does."""
     for name in names:
         try:
             return ZoneInfo(name)
@@ -20,18 +20,18 @@ def zone_of(*names: str) -> ZoneInfo:
 
 
 def earliest_for(contact: Contact, brief: CycleBrief | None, moment: datetime) -> datetime:
-    """When, from `moment` on, the person may be written to: in the sending hours of the program, by their own clock;
-    at once where the message belongs to no cycle (`brief` None)."""
+    """The earliest time from `moment` on at which the person may be written to: in the sending hours of the program, by
+    their own clock. It is `moment` itself if the message belongs to no cycle (`brief` is None)."""
     if brief is None:
         return moment
     return next_sending_moment(moment, brief.calendar.sending_hours, zone_of(contact.time_zone, brief.time_zone))
 
 
 def next_sending_moment(now: datetime, hours: SendingHours | None, zone: ZoneInfo) -> datetime:
-    """The earliest moment from `now` on that lies inside the sending hours of `zone`, in UTC.
+    """The earliest time from `now` on that is within the sending hours in `zone`; the result is in UTC.
 
-    `hours` None allows every moment. The end does not belong to the hours. Comparisons are made in UTC: on days on
-    which the clocks change, wall clock times of one zone must not be compared with each other."""
+    If `hours` is None, every time is allowed. The end is not within the hours. Times are compared in UTC, because local
+    times must not be compared with each other on days on which the clocks change."""
     moment = now.astimezone(UTC)
     if hours is None:
         return moment

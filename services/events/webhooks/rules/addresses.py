@@ -1,13 +1,14 @@
-"""Where deliveries may go: rules about addresses and URLs, without asking anybody.
+"""Where deliveries may go: rules about addresses and URLs. Pure: nothing is resolved or connected here.
 
-An organization names the URL that we call from inside our own network, so the URL must not lead back into it
-(server-side request forgery). Two walls stand against that. `parse_endpoint_url` looks at the text when the endpoint is
-made: it refuses what is internal by its spelling. `is_public` looks at each address that a name resolves to when a
-connection is made (`connecting.py`): only that wall is sound, as names may lead anywhere at any time.
+An organization names the URL that we call from inside our own network, so the URL must not lead back into that network
+(server-side request forgery). Two checks prevent this. `parse_endpoint_url` checks the text when an endpoint is
+created, and refuses URLs that are internal by their spelling. `is_public` checks each address that the name resolves to
+when a connection is made (`connection.py`). Only the second check is safe, as a name may resolve to any address at any
+time.
 
-The lists are our own, beside what `ipaddress` says, as the meaning of its flags changed between patch releases of
-Python (CVE-2024-4032). Sources: the IANA special-purpose address registries, RFC 6890; forms that carry an IPv4 address
-in an IPv6 one (mapped, compatible, NAT64, 6to4, Teredo) are refused altogether, whatever they carry.
+We keep lists of our own beside the flags of `ipaddress`, as the meaning of these changed between patch releases of
+Python (CVE-2024-4032). The sources are the IANA special-purpose address registries and RFC 6890. IPv6 addresses that
+carry an IPv4 address (mapped, compatible, NAT64, 6to4, Teredo) are all refused, whichever address they carry.
 """
 
 import re
@@ -35,8 +36,8 @@ NOT_PUBLIC_4 = tuple(
     )
 )
 GLOBAL_UNICAST_6 = IPv6Network("2000::/3")
-"""All that is assigned for the public internet. Loopback, link-local, unique local, multicast, mapped, compatible and
-NAT64 addresses lie outside."""
+"""All addresses that are assigned for the public internet. Loopback, link-local, unique local, multicast, mapped,
+compatible and NAT64 addresses are not among them."""
 NOT_PUBLIC_6 = tuple(IPv6Network(text) for text in ("2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20"))
 INTERNAL_NAMES = ("localhost", "local", "internal", "home.arpa", "localdomain")
 
@@ -45,7 +46,7 @@ AUTHORITY = re.compile(r"(?P<host>\[[^\]]*\]|[^:@\[\]]*)(?::(?P<port>[0-9]{1,5})
 LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
 NUMBER = re.compile(r"0x[0-9a-f]*|[0-9]+")
 KEPT = "%/?:@!$&'()*+,;=-._~[]"
-"""What of a path and query stays as it is; all else is percent-encoded."""
+"""Characters of a path and query that stay as they are; all others are percent-encoded."""
 
 
 class UnsafeUrl(Invalid):
@@ -53,7 +54,7 @@ class UnsafeUrl(Invalid):
 
 
 def is_public(address: Address) -> bool:
-    """Whether the address is one of the public internet: globally reachable unicast, of no special purpose."""
+    """Whether the address belongs to the public internet: unicast, globally reachable, and of no special purpose."""
     if address.is_multicast or not address.is_global:
         return False
     if isinstance(address, IPv4Address):
@@ -64,16 +65,17 @@ def is_public(address: Address) -> bool:
 
 
 def is_within(address: Address, networks: Sequence[Network]) -> bool:
-    """Whether the address lies in one of the networks; never with a scope id."""
+    """Whether the address is in one of the networks. An address with a scope id is in none."""
     scoped = isinstance(address, IPv6Address) and address.scope_id is not None
     return not scoped and any(address in network for network in networks)
 
 
 def parse_endpoint_url(text: str, *, development: bool) -> str:
-    """The URL in its normal form: ASCII, host in lower case and without trailing dot, literal addresses in their usual
-    spelling, no default port. With `development`, http and internal hosts pass: the connection is checked then.
+    """The URL in its normal form: in ASCII, with the host in lower case and without trailing dot, literal addresses in
+    their usual spelling, and no default port. With `development`, http and internal hosts are allowed too; then only
+    the connection is checked.
 
-    Raises UnsafeUrl; its detail says what to do and never quotes the URL."""
+    Raises UnsafeUrl, whose detail says what to do and never quotes the URL."""
     if len(text) > LONGEST_URL:
         _refuse(f"The URL may have at most {LONGEST_URL} characters.")
     if any(character.isspace() or not character.isprintable() or character in "\\#" for character in text):
@@ -98,7 +100,7 @@ def parse_endpoint_url(text: str, *, development: bool) -> str:
 
 
 def _host(text: str, *, development: bool) -> str:
-    """The host in its normal form, or UnsafeUrl."""
+    """The host in its normal form. Raises UnsafeUrl."""
     if text.startswith("["):
         address: Address | None = _ipv6(text[1:-1])
     else:
@@ -114,13 +116,13 @@ def _host(text: str, *, development: bool) -> str:
 
 
 def is_internal_name(host: str) -> bool:
-    """Whether a host name, in normal form, is reserved for what is inside a machine or a network."""
+    """Whether a host name, in its normal form, is reserved for use inside a machine or a network."""
     return any(host == name or host.endswith(f".{name}") for name in INTERNAL_NAMES)
 
 
 def _name(text: str) -> str:
-    """A host name in ASCII and lower case (UTS 46, IDNA 2008), without its trailing dot. Digits in other clothes
-    (fullwidth, circled) become digits here, before anybody looks for an address."""
+    """A host name in ASCII and lower case (UTS 46, IDNA 2008), without its trailing dot. Other forms of digits
+    (fullwidth, circled) become ASCII digits here, before the host is parsed as an address."""
     host = text.lower()
     if not host.isascii() or "xn--" in host:
         try:
@@ -134,9 +136,10 @@ def _name(text: str) -> str:
 
 
 def _ipv4(host: str) -> IPv4Address | None:
-    """The address that `inet_aton`, and so the resolver, reads in a host: one to four numbers, each decimal, octal (0…)
-    or hexadecimal (0x…), the last of which fills the bytes that are left. None for a name. A host whose last label is a
-    number and that is no such address is refused: no top-level domain is a number (WHATWG URL, "ends in a number")."""
+    """The address that `inet_aton`, and so the resolver, would read in a host; None for a name. Such an address has one
+    to four numbers, each decimal, octal (0…) or hexadecimal (0x…); the last number fills the remaining bytes. Any other
+    host whose last label is a number is refused, as no top-level domain is a number (WHATWG URL, "ends in a
+    number")."""
     labels = host.split(".")
     if not NUMBER.fullmatch(labels[-1]):
         return None

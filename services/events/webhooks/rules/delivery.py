@@ -1,7 +1,7 @@
-"""What a delivery is: its states, its retries, and what failures mean for its endpoint. Pure.
+"""The rules of a delivery: its states, its retries, and what failed attempts mean for its endpoint. Pure.
 
-Retries follow the schedule that Standard Webhooks recommends (https://www.standardwebhooks.com, "Delivery"): each
-delay is counted from the end of the attempt before it, so an event is tried ten times within about 75 hours.
+Retries follow the schedule that Standard Webhooks recommends (https://www.standardwebhooks.com, "Delivery"). Each delay
+is counted from the end of the attempt before it, so that an event is tried ten times within about 75 hours.
 """
 
 import random
@@ -25,7 +25,7 @@ RETRY_DELAYS = (
     timedelta(hours=20),
     timedelta(hours=24),
 )
-"""What passes after the first failed attempt, after the second, and so on; after the tenth an event is given up."""
+"""The delay after the first failed attempt, after the second, and so on. After the tenth the event is given up."""
 JITTER = 0.2
 LONGEST_RETRY_AFTER = timedelta(hours=24)
 TELL_AT_FAILURES = 4
@@ -37,31 +37,32 @@ GONE_STATUS = 410
 
 class DeliveryState(StrEnum):
     WAITING = "waiting"
-    """To be sent, for the first time or again."""
+    """It is to be sent, for the first time or again."""
     DELIVERED = "delivered"
     """The endpoint answered 2xx."""
     DEAD = "dead"
-    """Every attempt failed; it can be replayed."""
+    """Every attempt failed. It can be replayed."""
     DROPPED = "dropped"
-    """Not sent, as its endpoint was enabled again without catching up, or as the log has its event no more."""
+    """It was not sent: its endpoint was enabled again without catching up, or the log does not hold its event any
+    more."""
 
 
 class DrainState(StrEnum):
     IDLE = "idle"
-    """Nothing is due; the endpoint's workflow is over or sleeps."""
+    """Nothing is due. The endpoint's workflow has ended or sleeps until the next retry."""
     CALLED = "called"
-    """There is something to send and the workflow is to be told."""
+    """There is something to send, and the workflow has yet to be called."""
     DRAINING = "draining"
-    """The workflow has been told."""
+    """The workflow has been called, or its drain has begun."""
 
 
 class BackfillKind(StrEnum):
     MISSED = "missed"
-    """Events that have no delivery: what happened while the endpoint was disabled."""
+    """Events that have no delivery, as they happened while the endpoint was disabled."""
     DEAD = "dead"
     """Deliveries that were given up."""
     ALL = "all"
-    """Every event that the endpoint's types choose, delivered or not."""
+    """Every event of the endpoint's types, delivered or not."""
 
 
 class Due(NamedTuple):
@@ -69,11 +70,11 @@ class Due(NamedTuple):
 
     event: EventRecord
     attempts: int
-    """Those that failed."""
+    """How many attempts have failed."""
 
 
 class Outcome(NamedTuple):
-    """How one attempt went."""
+    """The result of one attempt."""
 
     due: Due
     started_at: datetime
@@ -97,7 +98,7 @@ class Outcome(NamedTuple):
 
 
 class Health(NamedTuple):
-    """An endpoint's failures so far."""
+    """How long an endpoint has been failing, and what its owner has been told of it."""
 
     failing_since: datetime | None
     told_failing_at: datetime | None
@@ -105,7 +106,8 @@ class Health(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """What a group of attempts means for their endpoint."""
+    """What a group of attempts means for its endpoint: its new health, what to tell its owner, and why to disable
+    it."""
 
     health: Health
     tell: tuple[FailureStage, ...] = ()
@@ -113,7 +115,7 @@ class Verdict(NamedTuple):
 
 
 class Schedule(NamedTuple):
-    """When failed deliveries are tried again. `pace` shortens every delay, for tests and benches."""
+    """When failed deliveries are tried again. A `pace` below 1 shortens every delay, for tests and benches."""
 
     delays: Sequence[timedelta] = RETRY_DELAYS
     pace: float = 1.0
@@ -121,9 +123,9 @@ class Schedule(NamedTuple):
     def delay_after(
         self, attempts: int, retry_after: timedelta | None, chance: random.Random | None = None
     ) -> timedelta | None:
-        """How long to wait once `attempts` (1 and up) have failed; None when it is given up.
+        """How long to wait after `attempts` (1 and up) have failed; None if the delivery is given up.
 
-        `Retry-After` can make it longer, up to a day, and never shorter.
+        `retry_after`, from the answer, can make the delay longer, up to a day, and never shorter.
         """
         if attempts > len(self.delays):
             return None
@@ -135,7 +137,7 @@ class Schedule(NamedTuple):
 def judge(health: Health, outcomes: Sequence[Outcome], now: datetime) -> Verdict:
     """What these attempts, in the order in which they ended, mean for their endpoint.
 
-    It is never disabled for its failures before its owner has been told, half a day earlier at least.
+    An endpoint is disabled for its failures only if its owner has been told at least half a day before.
     """
     tell: list[FailureStage] = []
     for outcome in outcomes:
@@ -164,7 +166,7 @@ def _passed(moment: datetime | None, length: timedelta, now: datetime) -> bool:
 
 
 class EndpointToDrain(NamedTuple):
-    """What sending to an endpoint takes."""
+    """What a drain needs to know of its endpoint."""
 
     endpoint_id: UUID
     organization_id: UUID

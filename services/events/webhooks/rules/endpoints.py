@@ -1,4 +1,5 @@
-"""What an admin may write into an endpoint, and what the API says of endpoints, their deliveries and attempts. Pure."""
+"""The documents of the webhook API: what an admin may write, and what is shown of endpoints, deliveries and attempts.
+Pure."""
 
 import unicodedata
 from typing import Annotated, Self
@@ -12,9 +13,9 @@ from shared.contracts.endpoints import DisableReason, EndpointState
 from shared.errors import Conflict, Invalid, NotFound
 
 MOST_ENDPOINTS = 50
-"""Of one organization."""
+"""How many endpoints an organization may have."""
 MOST_SECRETS = 5
-"""That sign at once."""
+"""How many secrets of an endpoint may sign at the same time."""
 LEAST_OVERLAP_HOURS = 24
 MOST_OVERLAP_HOURS = 168
 
@@ -54,7 +55,7 @@ def _readable(value: str) -> str:
 
 
 class Strict(Contract, extra="forbid"):
-    """Of an admin's document: a misspelt field is an error, not ignored."""
+    """The base of documents that admins write. A misspelt field is an error and not ignored."""
 
 
 class EndpointDefinition(Strict):
@@ -63,30 +64,30 @@ class EndpointDefinition(Strict):
     url: Annotated[str, StringConstraints(max_length=2000)]
     """`https://…` on the public Internet."""
     owner_id: UUID
-    """Who is told by e-mail when deliveries fail: an active person of the directory."""
+    """The person who is told by e-mail when deliveries fail: an active person of the directory."""
     description: Annotated[str, StringConstraints(max_length=500), AfterValidator(_readable)] = ""
     types: Annotated[tuple[str, ...], Field(max_length=200)] = ()
-    """Of the catalogue, such as `pair.activated`; none means all, those that come later too."""
+    """Names of the catalogue, such as `pair.activated`. None means all types, also those that later versions add."""
     rate_limit: Annotated[int, Field(ge=1, le=500)] = 50
-    """Deliveries a second, at most."""
+    """Deliveries per second, at most."""
 
 
 class EnableRequest(Strict):
     catch_up: bool = True
-    """Whether what happened while it was disabled, and what still waited, is sent."""
+    """Whether events that happened while the endpoint was disabled, and deliveries that still waited, are sent."""
 
 
 class RotationRequest(Strict):
     overlap_hours: Annotated[int, Field(ge=LEAST_OVERLAP_HOURS, le=MOST_OVERLAP_HOURS)] = LEAST_OVERLAP_HOURS
-    """How long the secrets of before sign too, beside the new one."""
+    """For how many hours the old secrets sign too, beside the new one."""
 
 
 class ReplayRequest(Strict):
-    """Which events to send again: one, a range, or everything since a time."""
+    """Which events to send again: one, a range, or all since a time."""
 
     what: BackfillKind = BackfillKind.DEAD
-    """`dead`: those that were given up. `missed`: those that never had a delivery. `all`: every one that the endpoint's
-    types choose."""
+    """`dead`: events that were given up. `missed`: events that never had a delivery. `all`: every event of the
+    endpoint's types."""
     sequence: Annotated[int | None, Field(ge=1, le=2**63 - 1)] = None
     from_sequence: Annotated[int | None, Field(ge=1, le=2**63 - 1)] = None
     to_sequence: Annotated[int | None, Field(ge=1, le=2**63 - 1)] = None
@@ -102,7 +103,7 @@ class ReplayRequest(Strict):
 
 
 class Endpoint(Contract):
-    """An endpoint as it stands. `version` is also its ETag."""
+    """An endpoint as it is now. `version` is also its ETag."""
 
     id: UUID
     url: str
@@ -114,16 +115,16 @@ class Endpoint(Contract):
     disable_reason: DisableReason | None
     disabled_at: AwareDatetime | None
     failing_since: AwareDatetime | None
-    """When the first of the failures happened that no success has followed."""
+    """When the first failure happened after the last success."""
     reached_sequence: int
-    """Events after this one are delivered by themselves; earlier ones when they are replayed."""
+    """Events after this one are delivered without asking; earlier ones only if they are replayed."""
     version: int
     created_at: AwareDatetime
 
 
 class NewEndpoint(Endpoint):
     secret: str | None = None
-    """Signs what is delivered. Shown now and never again: null when the request is repeated."""
+    """The secret that signs deliveries. It is shown now and never again: it is null when the request is repeated."""
 
 
 class EndpointPage(Contract):
@@ -134,20 +135,20 @@ class EndpointPage(Contract):
 
 class NewSecret(Contract):
     secret: str | None = None
-    """Signs from now on. Shown now and never again: null when the request is repeated."""
+    """The secret that signs from now on. It is shown now and never again: it is null when the request is repeated."""
     old_secrets_expire_at: AwareDatetime
-    """Until then the secrets of before sign too."""
+    """Until then the old secrets sign too."""
 
 
 class ReplayAccepted(Contract):
     what: BackfillKind
     from_sequence: int
     to_sequence: int
-    """Events of this range are looked through; none when it is below `from_sequence`."""
+    """The last event of the range. There is none if it is below `from_sequence`."""
 
 
 class TestAccepted(Contract):
-    """The event `endpoint.tested` was told; look for it among the attempts."""
+    """The event `endpoint.tested` was emitted. Look for it among the attempts."""
 
     type: str
 
@@ -155,14 +156,14 @@ class TestAccepted(Contract):
 class Delivery(Contract):
     sequence: int
     event_id: UUID
-    """The `webhook-id`."""
+    """The `webhook-id` header of the delivery."""
     type: str
     subject: str
     state: DeliveryState
     attempts: int
-    """Failed ones since it began to wait."""
+    """How many attempts have failed since it began to wait."""
     due_at: AwareDatetime | None
-    """When it is tried next, if nothing before it in its subject waits; null unless it waits."""
+    """When it is tried next, unless an earlier event of its subject waits. It is null if the delivery does not wait."""
     created_at: AwareDatetime
     finished_at: AwareDatetime | None
 
@@ -174,7 +175,7 @@ class DeliveryPage(Contract):
 
 
 class Attempt(Contract):
-    """One try to deliver."""
+    """One attempt to deliver an event."""
 
     id: int
     sequence: int
@@ -182,7 +183,7 @@ class Attempt(Contract):
     started_at: AwareDatetime
     latency_ms: int
     status: int | None
-    """The answer's; null when none came."""
+    """The status of the answer; null if none came."""
     failure: str | None
     """Why no answer came, such as `timed_out`."""
     answer: str | None

@@ -1,8 +1,8 @@
 """Signatures by which a consumer knows that a delivery is ours, unchanged and recent.
 
-Standard Webhooks 1.0 (https://www.standardwebhooks.com), symmetric: `v1,` and the base64 of the HMAC-SHA256 of
-`{webhook-id}.{webhook-timestamp}.{body}`. While a secret is being rotated there are two, and so two signatures:
-consumers accept a delivery when one of them fits.
+They follow Standard Webhooks 1.0 (https://www.standardwebhooks.com) with symmetric secrets: a signature is `v1,` and
+the base64 of the HMAC-SHA256 of `{webhook-id}.{webhook-timestamp}.{body}`. While secrets are rotated there are several,
+and a delivery has one signature for each. Consumers accept it if one of them is right.
 """
 
 import base64
@@ -22,8 +22,9 @@ def new_secret() -> str:
 
 
 def signed_headers(secrets: Sequence[str], message_id: str, at: datetime, body: bytes) -> dict[str, str]:
-    """The headers of one attempt, made at `at` (aware; consumers take five minutes' difference). `message_id` stays the
-    same over all attempts and holds no full stop. Raises ValueError for what no consumer could verify."""
+    """The headers of one attempt, which is made at the aware time `at`. Consumers accept a difference of five minutes.
+    `message_id` is the same for all attempts and contains no full stop. Raises ValueError for what no consumer could
+    verify."""
     if not secrets or not message_id or "." in message_id or at.tzinfo is None:
         raise ValueError("a signature needs a secret, an id without full stops and a time with a zone")
     timestamp = str(int(at.timestamp()))

@@ -1,4 +1,4 @@
-"""The SQL of what was delivered and tried: lists for admins, and what is kept no longer."""
+"""The SQL of finished deliveries and attempts: lists for admins, and the deletion of old rows."""
 
 from datetime import timedelta
 
@@ -12,7 +12,7 @@ from shared.contracts.endpoints import EndpointRef
 from shared.errors import BadRequest
 
 KEPT = timedelta(days=30)
-"""Finished deliveries, dead ones too, and attempts."""
+"""How long finished deliveries, dead ones included, and attempts are kept."""
 PAGE = 10_000
 
 
@@ -43,7 +43,7 @@ async def read_delivery(session: AsyncSession, endpoint: EndpointRef, sequence: 
 async def list_attempts(
     session: AsyncSession, endpoint: EndpointRef, sequence: int | None, cursor: str | None, limit: int
 ) -> AttemptPage:
-    """One page, newest first; of one event when a sequence is given. Raises BadRequest for a cursor that the API did
+    """One page, newest first; only of one event if a sequence is given. Raises BadRequest for a cursor that the API did
     not give out."""
     query = select(AttemptRow).where(
         AttemptRow.organization_id == endpoint.organization_id, AttemptRow.endpoint_id == endpoint.endpoint_id
@@ -58,7 +58,8 @@ async def list_attempts(
 
 
 async def purge(session: AsyncSession) -> int:
-    """Forgets a page of what is older than it is kept, and secrets that sign no more; answers how many rows."""
+    """Deletes a page of attempts and deliveries that are too old, and secrets that expired as long ago. Returns how
+    many rows were deleted."""
     before = func.now() - KEPT
     old_attempts = select(AttemptRow.id).where(AttemptRow.started_at < before).limit(PAGE)
     key = (DeliveryRow.organization_id, DeliveryRow.endpoint_id, DeliveryRow.sequence)

@@ -1,4 +1,4 @@
-"""The SQL of backfills: events of the past that an endpoint is to get, a page at a time, before any newer one."""
+"""The SQL of backfills: past events become deliveries of an endpoint, a page at a time, before any newer event."""
 
 from collections.abc import Sequence
 
@@ -21,13 +21,13 @@ AGAIN = {"state": DeliveryState.WAITING, "attempts": 0, "due_at": NOW, "finished
 async def add_backfill(
     session: AsyncSession, endpoint: EndpointRef, what: BackfillKind, after: int, up_to: int
 ) -> None:
-    """Events after one sequence and up to another; the next drain begins with them."""
+    """Asks for the events after one sequence and up to another. The next drain begins with them."""
     if up_to > after:
         await session.execute(insert(Backfill).values(**dict(endpoint), what=what, after=after, up_to=up_to))
 
 
 async def fill_page(session: AsyncSession, endpoint: EndpointRef) -> bool:
-    """Lets the next page of the oldest backfill wait for delivery; False when there is none."""
+    """Turns the next page of the oldest backfill into waiting deliveries. False if there is no backfill."""
     if await lock_health(session, endpoint) is None:
         return False
     found = select(Backfill).where(
@@ -47,7 +47,7 @@ async def fill_page(session: AsyncSession, endpoint: EndpointRef) -> bool:
 
 
 async def _reach(session: AsyncSession, endpoint: EndpointRef, row: Backfill) -> int:
-    """How far the next page goes."""
+    """The last sequence of the next page."""
     if row.what == BackfillKind.DEAD:
         page = select(DeliveryRow.sequence).where(
             DeliveryRow.organization_id == endpoint.organization_id,
@@ -65,14 +65,14 @@ async def _reach(session: AsyncSession, endpoint: EndpointRef, row: Backfill) ->
 
 
 async def _past(session: AsyncSession, endpoint: EndpointRef, after: int) -> ColumnElement[bool]:
-    """The organization's events after a sequence, from the day on that they begin with."""
+    """The condition for the organization's events after a sequence, which names the day on which these begin."""
     from_day = (await read_extent(session, endpoint.organization_id, after)).from_day
     later = and_(Event.organization_id == endpoint.organization_id, Event.sequence > after)
     return later if from_day is None else and_(later, Event.day >= from_day)
 
 
 async def _fill(session: AsyncSession, endpoint: EndpointRef, row: Backfill, reached: int) -> Sequence[str]:
-    """Answers the subjects of which something waits now."""
+    """Makes or renews the deliveries of a page, and returns the subjects that have new waiting ones."""
     if row.what == BackfillKind.DEAD:
         again = (
             update(DeliveryRow)

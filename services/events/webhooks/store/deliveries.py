@@ -1,9 +1,10 @@
-"""The drain's SQL: what one endpoint is to get now, and how it went.
+"""The drain's SQL: which deliveries of one endpoint are due, and the results of its attempts.
 
-A lane is a queue of one subject; its head alone is sent, so one subject's events stay in order and a failing one holds
-back nobody else. Lanes follow from the waiting deliveries: whoever changes those calls `update_queues`.
+Each subject has a queue (`SubjectQueue`), of which only the head is sent. So the events of one subject stay in order,
+and one that fails holds back no other subject. Queues follow from the waiting deliveries: whoever changes these calls
+`update_queues`.
 
-What is asked for every delivery is made once: to make a statement costs more than to send it.
+Statements that are sent for every delivery are built once, as building one costs more than sending it.
 """
 
 from collections.abc import Collection, Sequence
@@ -53,9 +54,10 @@ from shared.events import emit
 
 NOW = func.clock_timestamp()
 NOW_FIXED = func.statement_timestamp()
-"""The same throughout a statement, so that an index finds what is due without reading what is not."""
+"""This time is the same throughout a statement, so that an index finds what is due without reading what is not."""
 WAITING: ColumnElement[str] = literal_column(f"'{DeliveryState.WAITING}'")
-"""Written out, as the index of what waits serves a statement only if it says so before it has its parameters."""
+"""The state is written out: Postgres uses the index of waiting deliveries only if the statement names the state in its
+text and not as a parameter."""
 QUEUES_AT_ONCE = 1000
 
 
@@ -115,7 +117,7 @@ UNCHANGED = (
     DeliveryRow.state == DeliveryState.WAITING,
     DeliveryRow.attempts == bindparam("found_attempts", type_=SmallInteger),
 )
-"""Deliveries that wait still, with as many attempts as an attempt found."""
+"""The condition that deliveries still wait, with as many failed attempts as when they were taken up."""
 FINISH = (
     update(DeliveryRow)
     .where(*UNCHANGED)
@@ -150,7 +152,7 @@ UPDATE_QUEUES = text(
 
 
 async def begin_drain(session: AsyncSession, endpoint: EndpointRef) -> bool:
-    """Notes that the endpoint is being drained; False when it is disabled or gone."""
+    """Records that the endpoint is being drained. False if it is disabled or deleted."""
     noted = await session.execute(
         update(EndpointRow)
         .where(_is(endpoint), EndpointRow.state == EndpointState.ENABLED)
@@ -161,7 +163,7 @@ async def begin_drain(session: AsyncSession, endpoint: EndpointRef) -> bool:
 
 
 async def read_endpoint(session: AsyncSession, endpoint: EndpointRef) -> EndpointToDrain | None:
-    """None when it is disabled or gone."""
+    """What a drain needs to know of its endpoint; None if that is disabled or deleted."""
     row = (await session.execute(ENDPOINT, _this(endpoint))).first()
     if row is None:
         return None
@@ -170,9 +172,9 @@ async def read_endpoint(session: AsyncSession, endpoint: EndpointRef) -> Endpoin
 
 
 async def read_due(session: AsyncSession, endpoint: EndpointRef, limit: int, but: Collection[str]) -> list[Due]:
-    """The heads of the lanes that are due, the longest due first; `but` names subjects that are under way.
+    """The heads of the queues that are due, longest due first, except those of the subjects `but`, which are under way.
 
-    None while a backfill waits: its events go before the newer ones of their subjects.
+    There are none while a backfill waits, as its events go before the newer ones of their subjects.
     """
     found = (await session.execute(HEADS, {**_this(endpoint), "limit": limit, "but": list(but)})).all()
     if not found:
@@ -184,8 +186,8 @@ async def read_due(session: AsyncSession, endpoint: EndpointRef, limit: int, but
 
 
 async def lock_health(session: AsyncSession, endpoint: EndpointRef) -> tuple[Health, UUID, datetime] | None:
-    """The endpoint's failures, its owner and the time by the database's clock; its row is locked from now on. None when
-    it is gone."""
+    """Locks the endpoint's row. Returns its health, its owner and the time of the database's clock; None if the
+    endpoint was deleted."""
     row = (await session.execute(LOCK_HEALTH, _this(endpoint))).first()
     if row is None:
         return None
@@ -215,7 +217,8 @@ async def record_attempts(session: AsyncSession, endpoint: EndpointRef, outcomes
 async def finish(
     session: AsyncSession, endpoint: EndpointRef, outcomes: Sequence[Outcome], state: DeliveryState
 ) -> None:
-    """Takes these deliveries off the queue. One that was replayed meanwhile, or finished by another drain, stays."""
+    """Gives these deliveries a final state. A delivery that was replayed meanwhile, or finished by another drain, stays
+    as it is."""
     for attempts in {outcome.due.attempts for outcome in outcomes}:
         of = [outcome for outcome in outcomes if outcome.due.attempts == attempts]
         await session.execute(FINISH, {**_unchanged(endpoint, attempts, of), "new_state": state})
@@ -227,7 +230,7 @@ async def put_off(session: AsyncSession, endpoint: EndpointRef, outcome: Outcome
 
 
 async def update_queues(session: AsyncSession, endpoint: EndpointRef, subjects: Collection[str]) -> None:
-    """Makes the lanes of these subjects what their waiting deliveries say. Needs the endpoint's row locked.
+    """Makes the queues of these subjects agree with their waiting deliveries. Needs the endpoint's row locked.
 
     However long a queue is, only its head is read.
     """
@@ -235,7 +238,8 @@ async def update_queues(session: AsyncSession, endpoint: EndpointRef, subjects: 
 
 
 async def save_verdict(session: AsyncSession, endpoint: EndpointRef, owner_id: UUID, verdict: Verdict) -> None:
-    """Stores what the attempts meant for the endpoint and tells it as events. Needs its row locked."""
+    """Stores what the attempts mean for the endpoint, and emits the events that follow. Needs the endpoint's row
+    locked."""
     values: dict[str, object] = dict(verdict.health._asdict())
     events: list[EndpointFailing | EndpointDisabled] = [
         EndpointFailing(endpoint_id=endpoint.endpoint_id, owner_id=owner_id, stage=stage) for stage in verdict.tell
@@ -250,8 +254,11 @@ async def save_verdict(session: AsyncSession, endpoint: EndpointRef, owner_id: U
 
 
 async def rest(session: AsyncSession, endpoint: EndpointRef) -> tuple[bool, datetime | None]:
-    """Ends the drain if nothing is due and nothing of the past is asked for: whether it ended, and when something will
-    be due. Needs the endpoint's row locked: whoever adds something either did so before or finds the drain ended."""
+    """Ends the drain if nothing is due and no backfill waits. Returns whether it ended, and when the next delivery is
+    due.
+
+    Needs the endpoint's row locked. So whoever adds a delivery either did so before, or finds that the drain has
+    ended."""
     mine = (SubjectQueue.endpoint_id == endpoint.endpoint_id, SubjectQueue.organization_id == endpoint.organization_id)
     found = select(func.min(SubjectQueue.due_at), func.min(SubjectQueue.due_at) <= NOW_FIXED, HAS_BACKFILL).where(*mine)
     next_due_at, due, backfill = (await session.execute(found, _this(endpoint))).one()
@@ -262,10 +269,11 @@ async def rest(session: AsyncSession, endpoint: EndpointRef) -> tuple[bool, date
 
 
 async def drop_lost(session: AsyncSession, endpoint: EndpointRef) -> None:
-    """Drops the deliveries that are due and whose event the log has no more: retention took it. Needs the endpoint's
-    row locked.
+    """Drops the deliveries that are due and whose events retention has dropped from the log. Needs the endpoint's row
+    locked.
 
-    Retention takes the oldest, so what is lost stands at the heads of lanes; some lanes at a time.
+    Retention drops the oldest events, so lost ones are at the heads of queues. A call deals with `QUEUES_AT_ONCE`
+    queues.
     """
     gone = DeliveryRow.day < select(func.min(LogDay.day)).scalar_subquery()
     mine = (DeliveryRow.organization_id == endpoint.organization_id, DeliveryRow.endpoint_id == endpoint.endpoint_id)
@@ -291,7 +299,7 @@ def _this(endpoint: EndpointRef) -> dict[str, object]:
 
 
 def _unchanged(endpoint: EndpointRef, attempts: int, outcomes: Sequence[Outcome]) -> dict[str, object]:
-    """The parameters of `UNCHANGED`."""
+    """The parameters for the condition `UNCHANGED`."""
     sequences = [outcome.due.event.sequence for outcome in outcomes]
     return {**_this(endpoint), "sequences": sequences, "found_attempts": attempts}
 

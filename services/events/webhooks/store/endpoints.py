@@ -1,4 +1,4 @@
-"""All SQL of endpoints as admins see them: making, changing, disabling, enabling, their secrets, tests and replays."""
+"""The SQL of endpoints as admins see them: creating, changing, disabling, enabling, secrets, tests and replays."""
 
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
@@ -40,7 +40,7 @@ NOW = func.clock_timestamp()
 async def create_endpoint(
     session: AsyncSession, organization_id: UUID, definition: EndpointDefinition, secret: str
 ) -> Endpoint:
-    """From the organization's next event on. Raises TooManyEndpoints."""
+    """Creates an endpoint, which receives events from the organization's next one on. Raises TooManyEndpoints."""
     await lock_fanout(session)
     count = select(func.count()).select_from(EndpointRow).where(EndpointRow.organization_id == organization_id)
     if int(await session.scalar(count) or 0) >= MOST_ENDPOINTS:
@@ -94,8 +94,8 @@ async def list_endpoints(session: AsyncSession, organization_id: UUID, cursor: s
 async def replace_endpoint(
     session: AsyncSession, endpoint: EndpointRef, definition: EndpointDefinition, if_match: str
 ) -> Endpoint:
-    """Deliveries that wait go to the new URL; a new choice of types is for events to come. Raises EndpointNotFound,
-    StaleVersion."""
+    """Replaces the definition. Deliveries that wait go to the new URL. A new choice of types counts for events that
+    happen from now on. Raises EndpointNotFound, StaleVersion."""
     row = await _lock(session, endpoint)
     check_match(if_match, row.version)
     for name, value in _columns(definition).items():
@@ -106,14 +106,14 @@ async def replace_endpoint(
 
 
 async def delete_endpoint(session: AsyncSession, endpoint: EndpointRef) -> None:
-    """With its deliveries, attempts and secrets. It should be disabled (`switching.py`). Raises
-    EndpointNotFound."""
+    """Deletes the endpoint with its deliveries, attempts and secrets. It should be disabled before (`switching.py`).
+    Raises EndpointNotFound."""
     row = await _lock(session, endpoint)
     await session.delete(row)
 
 
 async def disable_endpoint(session: AsyncSession, endpoint: EndpointRef) -> Endpoint:
-    """Nothing is sent from now on; a repeat changes nothing. Raises EndpointNotFound."""
+    """Disables the endpoint: nothing is sent from now on. A repeat changes nothing. Raises EndpointNotFound."""
     row = await _lock(session, endpoint)
     if row.state == EndpointState.ENABLED:
         row.state, row.disable_reason = EndpointState.DISABLED, DisableReason.ADMIN
@@ -126,15 +126,15 @@ async def disable_endpoint(session: AsyncSession, endpoint: EndpointRef) -> Endp
 
 
 async def prepare_to_enable(session: AsyncSession, endpoint: EndpointRef, catch_up: bool) -> None:
-    """Lets what still waits be due at once, or drops it; for a transaction of its own (`switching.py`).
-    Raises EndpointNotFound, EndpointIsEnabled."""
+    """Makes the deliveries that still wait due at once, or drops them. This needs a transaction of its own
+    (`switching.py`). Raises EndpointNotFound, EndpointIsEnabled."""
     await _lock_disabled(session, endpoint)
     await (_wait_anew if catch_up else _drop_waiting)(session, endpoint)
 
 
 async def enable_endpoint(session: AsyncSession, endpoint: EndpointRef, catch_up: bool) -> Endpoint:
-    """Sends again what was prepared; with `catch_up` what happened meanwhile too. Raises EndpointNotFound,
-    EndpointIsEnabled."""
+    """Enables an endpoint that was prepared; with `catch_up` it also gets what happened meanwhile. Raises
+    EndpointNotFound, EndpointIsEnabled."""
     await lock_fanout(session)
     row = await _lock_disabled(session, endpoint)
     reached = await _reached(session, endpoint.organization_id)
@@ -151,8 +151,8 @@ async def enable_endpoint(session: AsyncSession, endpoint: EndpointRef, catch_up
 
 
 async def rotate_secret(session: AsyncSession, endpoint: EndpointRef, secret: str, overlap: timedelta) -> datetime:
-    """Adds a secret; those of before sign for the overlap, or as long as they would have. Answers until when. Raises
-    EndpointNotFound, TooManySecrets."""
+    """Adds a secret. The current one signs too until the overlap is over; older ones as long as they would have.
+    Returns the end of the overlap. Raises EndpointNotFound, TooManySecrets."""
     await _lock(session, endpoint)
     mine = (
         EndpointSecret.organization_id == endpoint.organization_id,
@@ -170,7 +170,7 @@ async def rotate_secret(session: AsyncSession, endpoint: EndpointRef, secret: st
 
 
 async def test_endpoint(session: AsyncSession, endpoint: EndpointRef) -> None:
-    """Raises EndpointNotFound, EndpointIsDisabled."""
+    """Emits `endpoint.tested`, which this endpoint alone receives. Raises EndpointNotFound, EndpointIsDisabled."""
     row = await _lock(session, endpoint)
     if row.state != EndpointState.ENABLED:
         raise EndpointIsDisabled("This endpoint is disabled: enable it first.")
@@ -178,7 +178,7 @@ async def test_endpoint(session: AsyncSession, endpoint: EndpointRef) -> None:
 
 
 async def replay(session: AsyncSession, endpoint: EndpointRef, wanted: ReplayRequest) -> ReplayAccepted:
-    """Has events sent again, in order, before newer ones. Raises EndpointNotFound, EndpointIsDisabled."""
+    """Asks for events to be sent again, in order and before newer ones. Raises EndpointNotFound, EndpointIsDisabled."""
     row = await _lock(session, endpoint)
     if row.state != EndpointState.ENABLED:
         raise EndpointIsDisabled("This endpoint is disabled: enable it first.")
@@ -190,7 +190,7 @@ async def replay(session: AsyncSession, endpoint: EndpointRef, wanted: ReplayReq
 
 
 async def _range(session: AsyncSession, organization_id: UUID, wanted: ReplayRequest) -> tuple[int, int]:
-    """The first and the last sequence that are meant, as far as the log has come."""
+    """The first and the last sequence of the wanted events, as far as the log has come."""
     reached = await _reached(session, organization_id)
     if wanted.since is not None:
         # An event is never of a day before the one on which it was recorded.
@@ -203,13 +203,14 @@ async def _range(session: AsyncSession, organization_id: UUID, wanted: ReplayReq
 
 
 async def _reached(session: AsyncSession, organization_id: UUID) -> int:
-    """How far the organization's events have come."""
+    """The last sequence of the organization's events."""
     head = await read_head(session, organization_id)
     return head.sequence if head else 0
 
 
 async def _wait_anew(session: AsyncSession, endpoint: EndpointRef) -> None:
-    """What waited is due now, with all its attempts before it; most of a queue is so already and left alone."""
+    """Makes waiting deliveries due now, with all their attempts ahead of them. Most of them are so already and are not
+    changed."""
     tried = or_(DeliveryRow.attempts > 0, DeliveryRow.due_at > func.statement_timestamp())
     await session.execute(update(DeliveryRow).where(_waiting(endpoint), tried).values(attempts=0, due_at=NOW))
     queues = (

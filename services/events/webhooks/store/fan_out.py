@@ -1,6 +1,6 @@
-"""The fan-out's SQL: from the log to the deliveries of each endpoint, for all organizations at once.
+"""The fan-out's SQL: events of the log become deliveries of each endpoint, for all organizations at once.
 
-What every batch needs is made once: to make a statement costs more than to send it.
+Statements that every batch needs are built once, as building one costs more than sending it.
 """
 
 from collections.abc import Collection, Sequence
@@ -45,15 +45,15 @@ COPIED = ["organization_id", "endpoint_id", "sequence", "day", "event_id", "type
 
 
 class Called(NamedTuple):
-    """An endpoint whose workflow is to be told that there is something to send."""
+    """An endpoint that is marked: its workflow is to be called, as there is something to send."""
 
     endpoint: EndpointRef
     calls: int
-    """Tells this call from a later one."""
+    """It distinguishes this call from a later one."""
 
 
 class Batch(NamedTuple):
-    """The events from one position to another; `WITHIN` takes it for its parameters."""
+    """The events from one position to another. The condition `WITHIN` takes the fields as its parameters."""
 
     first_day: date
     last_day: date
@@ -71,13 +71,13 @@ BATCH = (
     .cte("batch")
     .prefix_with("materialized")
 )
-"""Read by its positions, once and for all: of a day that Postgres has no statistics of, as of each new one, it would
-rather read all that an organization has of it."""
+"""The batch is read by its positions and materialized. Otherwise Postgres, which has no statistics of a day that has
+just begun, would read all events that an organization has of that day."""
 ENDPOINT_IDS = bindparam("endpoint_ids", type_=ARRAY(Uuid))
 
 
 def copied_events(events: FromClause) -> Select[*tuple[Any, ...]]:
-    """The columns `COPIED` of events for the endpoints that chose them."""
+    """The columns `COPIED` of events, for each endpoint that chose them."""
     endpoint_id = EndpointRow.id.label("endpoint_id")
     of_event = (events.c[name] for name in ("sequence", "day", "event_id", "type", "subject"))
     copied = select(events.c.organization_id, endpoint_id, *of_event)
@@ -85,7 +85,8 @@ def copied_events(events: FromClause) -> Select[*tuple[Any, ...]]:
 
 
 def chosen(events: FromClause) -> ColumnElement[bool]:
-    """Whether an endpoint's types choose an event. Its own test always reaches it, and no other endpoint."""
+    """The condition that an endpoint's types choose an event. An `endpoint.tested` reaches its own endpoint, whatever
+    that chose, and no other."""
     type, tested = events.c.type, EndpointTested.type
     own = events.c.subject == func.concat("endpoint/", cast(EndpointRow.id, String))
     types = or_(func.cardinality(EndpointRow.types) == 0, type == any_(EndpointRow.types))
@@ -96,7 +97,7 @@ def chosen(events: FromClause) -> ColumnElement[bool]:
 
 
 def _adding() -> Insert:
-    """Adds the deliveries of a batch, and a lane for each subject that waits for nothing yet."""
+    """The statement that adds the deliveries of a batch, and a queue for each subject that has none yet."""
     unreached = (EndpointRow.id == any_(ENDPOINT_IDS), BATCH.c.sequence > EndpointRow.reached_sequence)
     adding = insert(DeliveryRow).from_select(COPIED, copied_events(BATCH).where(*unreached)).on_conflict_do_nothing()
     added = adding.returning(
@@ -119,7 +120,7 @@ def _adding() -> Insert:
 
 
 def _next_batch() -> Select[int, date, date, int, int]:
-    """How many events come next, and their `Batch`."""
+    """The statement that reads how many events come next, and their `Batch`."""
     next = select(Event.day, Event.position).where(AFTER_CURSOR).order_by(Event.day, Event.position)
     of = next.limit(bindparam("limit", type_=Integer)).subquery()
     bounds = (func.min(of.c.day), func.max(of.c.day), func.min(of.c.position), func.max(of.c.position))
@@ -136,7 +137,7 @@ RECEIVERS = (
     .order_by(EndpointRow.id)
     .with_for_update()
 )
-"""The endpoints that get something of a batch, locked in id order."""
+"""The endpoints that receive events of a batch, locked in the order of their ids."""
 ADD_DELIVERIES = _adding()
 NOTE_REACHED = (
     update(EndpointRow)
@@ -158,13 +159,13 @@ ANY_CALLED = select(select(EndpointRow.id).where(EndpointRow.drain_state == Drai
 
 
 async def lock_fanout(session: AsyncSession) -> None:
-    """Waits until no fan-out is under way and keeps others away until the transaction ends: between two batches it is
-    certain which events an endpoint has got."""
+    """Waits until no fan-out is under way, and keeps others away until the transaction ends. Between two batches it is
+    certain which events an endpoint has received."""
     await session.execute(select(func.pg_advisory_xact_lock(FANOUT_LOCK)))
 
 
 async def try_lock_fanout(session: AsyncSession) -> bool:
-    """The same, without waiting."""
+    """Takes the fan-out's lock if it is free, without waiting, and returns whether it was."""
     return bool(await session.scalar(select(func.pg_try_advisory_xact_lock(FANOUT_LOCK))))
 
 
@@ -174,12 +175,12 @@ async def has_events(session: AsyncSession) -> bool:
 
 
 async def has_calls(session: AsyncSession) -> bool:
-    """Whether an endpoint's workflow is to be told."""
+    """Whether an endpoint's workflow is to be called."""
     return bool(await session.scalar(ANY_CALLED))
 
 
 async def fan_out(session: AsyncSession, limit: int) -> int:
-    """Gives each endpoint a delivery of each of the next events that it chose; says how many events were looked at.
+    """Gives each endpoint a delivery for each of the next events that it chose. Returns how many events were read.
     Needs the lock."""
     unread = await find_unread(session, CONSUMER)
     if unread is None:
@@ -199,7 +200,8 @@ async def fan_out(session: AsyncSession, limit: int) -> int:
 
 
 async def call(session: AsyncSession, endpoint_ids: Collection[UUID]) -> None:
-    """Asks for a drain of these endpoints; those that are being drained hear of it at once. Needs their rows locked."""
+    """Marks these endpoints to be called, unless they are being drained, and wakes their drains. Needs their rows
+    locked."""
     await session.execute(CALL, {"endpoint_ids": list(endpoint_ids)})
     await notify_drains(session, endpoint_ids)
 
@@ -213,8 +215,8 @@ async def read_called(session: AsyncSession, limit: int) -> Sequence[Called]:
 
 
 async def note_told(session: AsyncSession, told: Sequence[Called]) -> None:
-    """Notes that the workflows of these endpoints were told. Those that have drained since, or were called anew, stay
-    as they are."""
+    """Records that the workflows of these endpoints were called. Endpoints that have been drained since, or were marked
+    anew, stay as they are."""
     keys = [(called.endpoint.organization_id, called.endpoint.endpoint_id, called.calls) for called in told]
     wanted = tuple_(EndpointRow.organization_id, EndpointRow.id, EndpointRow.calls).in_(keys)
     ids = await _lock(session, wanted, EndpointRow.drain_state == DrainState.CALLED)
@@ -222,9 +224,8 @@ async def note_told(session: AsyncSession, told: Sequence[Called]) -> None:
 
 
 async def call_overdue(session: AsyncSession, minutes: int) -> int:
-    """Calls again the endpoints whose workflow should have sent something that long ago, or has events of the past to
-    fill in: somebody may have ended it.
-    To tell a workflow too often does no harm."""
+    """Marks again the endpoints whose workflow should have sent something that long ago, or that have a backfill, and
+    returns how many. Somebody may have ended their workflow. Calling a workflow too often does no harm."""
     overdue = select(SubjectQueue.endpoint_id).where(
         SubjectQueue.endpoint_id == EndpointRow.id,
         SubjectQueue.due_at < func.now() - func.make_interval(0, 0, 0, 0, 0, minutes),
@@ -241,7 +242,8 @@ async def call_overdue(session: AsyncSession, minutes: int) -> int:
 
 
 async def _lock(session: AsyncSession, *where: ColumnElement[bool]) -> Sequence[UUID]:
-    """Locks these endpoints' rows in id order, as whoever locks several does: two cannot wait for each other."""
+    """Locks the rows of these endpoints in the order of their ids. Everybody who locks several does so, so that two
+    cannot wait for each other."""
     return (
         await session.scalars(select(EndpointRow.id).where(*where).order_by(EndpointRow.id).with_for_update())
     ).all()

@@ -1,4 +1,4 @@
-"""The SQL of calls to drains that are under way: Postgres carries them from the fan-out's process to the drain's."""
+"""The SQL of wake-ups: Postgres carries them from the process of the fan-out to that of the drain by NOTIFY."""
 
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
@@ -22,14 +22,14 @@ NOTIFY = select(func.pg_notify(CHANNEL, sql_cast(GIVEN.c.id, String)))
 
 
 async def notify_drains(session: AsyncSession, endpoint_ids: Collection[UUID]) -> None:
-    """Tells the drains of these endpoints, in whichever process, once the transaction has committed."""
+    """Wakes the drains of these endpoints, in whichever process they run, once the transaction has committed."""
     await session.execute(NOTIFY, {"endpoint_ids": list(endpoint_ids)})
 
 
 @asynccontextmanager
 async def listen_for_wake_ups(database: Database) -> AsyncIterator[AsyncIterator[UUID]]:
-    """The endpoints that are called while the block lasts, on a connection of its own. May raise what the database's
-    driver raises."""
+    """The endpoints that have new deliveries, as long as the block lasts, over a connection of its own. Raises errors
+    of the database's driver."""
     async with database.engine.connect() as pooled:
         try:
             await pooled.execution_options(isolation_level="AUTOCOMMIT")
