@@ -1,24 +1,24 @@
-"""The project's documents, as the tests read them."""
+"""Reads the documents of the project for the tests."""
 
 import re
 
 from tests.architecture.sources import ROOT, place
 
 TEXTS = {place(path): path.read_text() for path in sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])}
-"""Every document by its place."""
+"""The text of every document, by its path from the root."""
 CODE = re.compile(r"`([^`\n]+)`")
 BLOCK = re.compile(r"^```\w*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 def code(document: str) -> set[str]:
-    """Everything that stands between backticks in a line, and the lines of blocks of code."""
+    """Everything between backticks in a line, and all lines of the blocks of code."""
     text = TEXTS[document]
     lines = {line.strip() for block in BLOCK.findall(text) for line in block.splitlines()}
     return set(CODE.findall(BLOCK.sub("", text))) | lines
 
 
 def section(document: str, heading: str) -> str:
-    """What stands below a heading, up to the next one of its rank."""
+    """The text below a heading, up to the next heading of the same level."""
     rank = heading.split(" ")[0]
     return TEXTS[document].split(f"\n{heading}\n", 1)[1].split(f"\n{rank} ", 1)[0]
 

@@ -1,4 +1,4 @@
-"""Examples of contracts, made from their annotations."""
+"""Makes examples of contracts from their annotations."""
 
 import types
 import typing
@@ -70,7 +70,7 @@ def _policies(draw: st.DrawFn) -> MatchingPolicy:
 
 
 def models(model: type[BaseModel]) -> Strategy:
-    """Instances of a model; those with rules across fields have a strategy of their own."""
+    """Makes instances of a model. Models with rules across several fields have strategies of their own."""
     special: dict[type[BaseModel], Callable[[], Strategy]] = {
         RoundPlan: _round_plans,
         SendingHours: _sending_hours,
@@ -84,7 +84,8 @@ def models(model: type[BaseModel]) -> Strategy:
 
 
 def values(annotation: Any, metadata: list[Any]) -> Strategy:
-    """Values of an annotation that its constraints allow. Raises NotImplementedError for a kind it does not know."""
+    """Makes values of an annotation within its constraints. Raises NotImplementedError for an unknown kind of
+    annotation."""
     origin, arguments = get_origin(annotation), get_args(annotation)
     if annotation is AwareDatetime or annotation is datetime:
         return MOMENTS

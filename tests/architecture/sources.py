@@ -1,4 +1,4 @@
-"""The project's own source, as the architecture tests read it."""
+"""Reads the source of the project for the tests of its architecture."""
 
 import ast
 import importlib
@@ -11,7 +11,7 @@ from typing import Any
 
 ROOT = Path(__file__).parents[2]
 CODE = ("shared", "services", "workflows", "upward")
-"""The rooms that ship."""
+"""The rooms that are part of the image."""
 ROOMS = (*CODE, "tests", "bench", "migrations")
 
 
@@ -20,7 +20,7 @@ def python_files(*rooms: str) -> list[Path]:
 
 
 def place(path: Path) -> str:
-    """The path as people write it: `shared/errors.py`."""
+    """The path from the root, such as `shared/errors.py`."""
     return path.relative_to(ROOT).as_posix()
 
 
@@ -30,7 +30,7 @@ def module_name(path: Path) -> str:
 
 
 def imported_names(path: Path) -> set[str]:
-    """Every module that a file imports, at its top or inside; `from a import b` counts as `a.b`."""
+    """Every module that a file imports, at its top or in a function. `from a import b` counts as `a.b`."""
     names: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
@@ -42,7 +42,7 @@ def imported_names(path: Path) -> set[str]:
 
 
 def import_all(package: str) -> Iterator[ModuleType]:
-    """Imports a package and everything in it, except what runs when it is imported."""
+    """Imports a package and all modules in it, except `__main__`, which would run."""
     root = importlib.import_module(package)
     yield root
     for found in pkgutil.walk_packages(root.__path__, f"{package}."):
@@ -51,13 +51,13 @@ def import_all(package: str) -> Iterator[ModuleType]:
 
 
 def wall(name: str) -> dict[str, Any]:
-    """An import-linter contract of pyproject.toml, by its name."""
+    """The import-linter contract of this name in pyproject.toml."""
     document = tomllib.loads((ROOT / "pyproject.toml").read_text())
     contracts: list[dict[str, Any]] = document["tool"]["importlinter"]["contracts"]
     return next(one for one in contracts if one["name"] == name)
 
 
 def subclasses(base: type) -> list[type]:
-    """Every class below `base` that has been imported so far."""
+    """Every subclass of `base` that has been imported so far."""
     direct: list[type] = base.__subclasses__()
     return list(dict.fromkeys([*direct, *(deeper for one in direct for deeper in subclasses(one))]))

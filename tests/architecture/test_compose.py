@@ -1,4 +1,4 @@
-"""The production files agree with the code: compose file, image, proxy. (No Docker engine is needed.)"""
+"""The compose file and the image agree with the code. These tests need no Docker engine."""
 
 import json
 import re
@@ -57,7 +57,7 @@ def test_the_api_does_not_wait_for_temporal() -> None:
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 def test_every_command_is_one_of_upwards_own(command: list[str]) -> None:
-    """The command line itself parses it, without running it."""
+    """The command line parses the command, but does not run it."""
     group: Any = get_command(app)
     name, subcommand, rest = group.resolve_command(group.make_context("upward", [], resilient_parsing=True), command)
     context = subcommand.make_context(name, rest)
@@ -82,7 +82,7 @@ def test_every_variable_that_our_containers_get_is_a_setting() -> None:
 
 
 def resolved(values: dict[str, str], given: dict[str, str]) -> dict[str, str]:
-    """The environment as compose fills it in: `${NAME:-default}`, `${NAME:?message}`."""
+    """The environment with its variables filled in, as compose does it: `${NAME:-default}`, `${NAME:?message}`."""
 
     def fill(found: re.Match[str]) -> str:
         name, kind, rest = found.groups()
@@ -171,7 +171,8 @@ def test_the_image_holds_every_package_and_the_build_context_gives_them() -> Non
 
 
 def test_production_needs_no_package_of_the_embedded_stack() -> None:
-    """`upward.process` serves and works, `upward.migration` migrates, `upward.running` makes access keys."""
+    """In production `upward.process` serves and works, `upward.migration` migrates, and `upward.running` makes access
+    keys."""
     block = "".join(f"sys.modules[{name!r}] = None; " for name in EMBEDDED_ONLY)
     code = f"import sys; {block}import upward.cli, upward.process, upward.migration, upward.running"
     ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)

@@ -1,4 +1,5 @@
-"""Contracts between rooms: plain data that survives every wall, and activities with one model in and one out."""
+"""Contracts between rooms are plain data, which stays the same on its way. An activity takes one contract and returns
+one."""
 
 import importlib
 import inspect
@@ -46,7 +47,7 @@ ACTIVITIES = [
 ]
 DEFINITION = "__temporal_activity_definition"
 CODES = {
-    # Texts that are codes: a pattern limits them, as they come from no enumeration (mail servers' replies).
+    # These texts are codes. A pattern limits them, because they come from mail servers and not from an enumeration.
     (CATALOGUE["message.failed"], "code"),
 }
 
@@ -56,7 +57,7 @@ def name(model: type) -> str:
 
 
 def texts_of(annotation: Any) -> bool:
-    """Whether an annotation lets free text in, at any depth that is not a contract of its own."""
+    """Whether an annotation allows free text, at any depth. Contracts inside it are not looked at."""
     if get_origin(annotation) is Annotated:
         return texts_of(get_args(annotation)[0])
     if get_args(annotation):
@@ -67,14 +68,14 @@ def texts_of(annotation: Any) -> bool:
 
 
 def inside(annotation: Any) -> list[type[BaseModel]]:
-    """The contracts that an annotation holds."""
+    """The contracts inside an annotation."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return [annotation]
     return [found for argument in get_args(annotation) for found in inside(argument)]
 
 
 def free_texts(model: type[BaseModel]) -> list[str]:
-    """The fields of a model, and of those within it, that could hold free text."""
+    """The fields of a model, and of the models inside it, that could hold free text."""
     hints = {field: info.annotation for field, info in model.model_fields.items()}
     own = [field for field, hint in hints.items() if texts_of(hint) and (model, field) not in CODES]
     within = [one for hint in hints.values() for one in inside(hint)]

@@ -53,7 +53,7 @@ def test_every_variable_that_is_mentioned_exists() -> None:
 
 
 def variables_of_options() -> set[str]:
-    """The variables that stand for options of the command line."""
+    """The variables that can stand for options of the command line."""
     group: Any = get_command(app)
     leaves = [leaf for one in group.commands.values() for leaf in getattr(one, "commands", {"": one}).values()]
     return {str(option.envvar) for leaf in leaves for option in leaf.params if option.envvar}
@@ -71,14 +71,14 @@ def test_every_make_target_that_is_mentioned_exists_and_every_target_is_mentione
 
 
 def commands() -> list[tuple[str, str]]:
-    """Every call of the command line: the document, and the words after `upward`."""
+    """Every call of the command line in a document: the document, and the words after `upward`."""
     calls = re.compile(r"(?:(?:^|\(|-m )upward|docker compose run --rm migrate) ([a-z]+\b[^()]*)")
     return sorted({(place, match[1]) for place in TEXTS for line in code(place) if (match := calls.search(line))})
 
 
 @pytest.mark.parametrize(("document", "words"), commands())
 def test_every_call_of_the_command_line_is_one_that_it_takes(document: str, words: str) -> None:
-    """The command line itself parses it, without running it; with placeholders, its options are looked up."""
+    """The command line parses the call, but does not run it. If it has placeholders, only its options are looked up."""
     command: Any = get_command(app)
     parts, name = shlex.split(words), "upward"
     while hasattr(command, "commands") and parts:
@@ -152,7 +152,7 @@ def test_every_path_that_is_named_exists(document: str) -> None:
 
 
 def suffixes() -> set[str]:
-    """Every file of a room and every folder of it as a document may name it: as a whole, or from some folder on."""
+    """The paths of all files and folders of the rooms, from the root or from any folder on."""
     files = [path.relative_to(ROOT) for room in ROOMS for path in (ROOT / room).rglob("*.*") if path.is_file()]
     names = {path.as_posix() for path in files} | {f"{folder.as_posix()}/" for path in files for folder in path.parents}
     return {name.split("/", cut)[-1] for name in names for cut in range(name.rstrip("/").count("/") + 1)}
@@ -209,13 +209,13 @@ def routes() -> set[str]:
 
 
 def shape(path: str) -> str:
-    """A path with every variable part as `{}`, without query and final slash."""
+    """The path with `{}` for every variable part, without query and without a final slash."""
     path = re.sub(r"\$\{?\w+(#\w+)?\}?|\{\w+\}|\b[0-9a-f]{8}-…", "{}", path.split("?")[0])
     return path.rstrip("/")
 
 
 def mentioned_routes() -> dict[str, set[str]]:
-    """The paths of the API and the pages in each document, in examples too."""
+    """The paths of the API and of the pages in each document, also those in examples."""
     found = {}
     for document, text in TEXTS.items():
         joined = re.sub(r"\$\{MET#met_\}", "{}", text)
@@ -250,7 +250,7 @@ def test_no_document_holds_a_secret_or_a_machine_s_path(document: str) -> None:
 
 
 def test_no_comment_or_docstring_points_at_a_file_that_is_gone() -> None:
-    """Tests name files that are not there, as examples; of them only the documents are looked up."""
+    """Tests also name files that do not exist, as examples. So only the documents that tests name are looked up."""
     document, file = r"docs/[\w/-]+\.md\b", rf"(?:{'|'.join((*ROOMS, 'docs', 'deploy'))})/[\w/.-]*\.\w+"
     deployed = [path for path in (ROOT / "deploy").rglob("*") if path.is_file()]
     shipped = [*python_files(*CODE_ROOMS, "bench"), *(ROOT / name for name in AT_THE_TOP), *deployed]

@@ -27,7 +27,7 @@ def test_the_picture_s_steps_are_those_of_the_road() -> None:
 
 
 def test_what_can_be_added_has_a_description() -> None:
-    """Each row that points at a paragraph of "Adding things" names one that is there."""
+    """Each row that points to a paragraph of "Adding things" names one that exists."""
     described = set(re.findall(r"^\*\*(.+?)\.\*\*", section("CONTRIBUTING.md", "## Adding things"), re.MULTILINE))
     named = {row[2].split("), ")[1] for row in table_rows(PAGE, "## Where to put what") if "), " in row[2]}
     assert len(named) > 5

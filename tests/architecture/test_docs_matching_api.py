@@ -20,7 +20,7 @@ MODELS: list[type[BaseModel]] = [
     MatchRunDetail, Counterfactual, Counterfactual, SteeringRequest, Preview, Problem, Replay, Replay, MatchRunInputs,
 ]  # fmt: skip
 IN_PART = {"policy"}
-"""Shown in part, as the document says."""
+"""Only a part of these is shown, as the document says."""
 
 
 @pytest.mark.parametrize(("example", "model"), [*zip(EXAMPLES, MODELS, strict=True)])
@@ -33,7 +33,7 @@ def test_an_example_has_the_fields_of_the_api_and_no_others(example: str, model:
 
 
 def without(document: object) -> object:
-    """The document without what it shows in part."""
+    """The document without the fields of which it shows only a part."""
     if isinstance(document, dict):
         return {name: without(value) for name, value in document.items() if name not in IN_PART or value is None}
     return [without(item) for item in document] if isinstance(document, list) else document

@@ -44,7 +44,7 @@ def test_there_is_an_example_of_every_kind() -> None:
 
 
 def json_of(written: str) -> Any:
-    """A default as the tables write it: JSON, words without their quotes."""
+    """Reads a default as the tables write it: JSON, but words have no quotes."""
     try:
         return json.loads(written)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Expected failures: a code names one meaning, so that callers and workflows can branch on it."""
+"""The code of an expected failure has one meaning, so that callers and workflows can decide by it."""
 
 import ast
 import re
@@ -19,7 +19,7 @@ def errors() -> list[type[DomainError]]:
 
 
 def codes_given_where_raised() -> list[tuple[str, str, str]]:
-    """Every `SomeError(..., code="...")`: the class's name, the code and the place."""
+    """Every `SomeError(..., code="...")` in the source: the name of the class, the code, and where it is."""
     found = []
     names = {error.__name__ for error in errors()}
     for path in python_files("shared", "services"):
@@ -47,7 +47,7 @@ def test_a_code_has_one_status() -> None:
 
 
 def test_a_code_has_one_name() -> None:
-    """Two classes may share a code only if they share the name: the same failure, seen from two services."""
+    """Two classes may have the same code only if they have the same name: they are one failure in two services."""
     found: dict[str, set[str]] = defaultdict(set)
     for error in errors():
         if "code" in vars(error) and error is not DomainError:

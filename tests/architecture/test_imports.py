@@ -1,4 +1,5 @@
-"""What import-linter cannot say: lists of what may be imported, down to the modules of other packages."""
+"""Import rules that import-linter cannot express: lists of what may be imported, including modules of other
+packages."""
 
 import ast
 import sys
@@ -11,7 +12,7 @@ from tests.architecture.sources import imported_names, place, python_files
 CONTRACTS_MAY = ("pydantic", "temporalio.activity", "shared.contracts")
 WORKFLOWS_MAY = ("pydantic", "temporalio", "shared.contracts", "workflows")
 NOT_IN_WORKFLOWS = ("random", "secrets", "time", "threading", "subprocess", "socket", "os", "pathlib", "logging")
-"""Of the standard library: wall clocks, chance and I/O, which a replay could not repeat."""
+"""Modules of the standard library with clocks, randomness or I/O, which a replay could not repeat."""
 
 
 def outside(path: Path, allowed: tuple[str, ...]) -> list[str]:
@@ -39,7 +40,7 @@ def test_workflows_use_no_clock_chance_or_input_of_their_own(path: Path) -> None
 
 
 def test_every_activity_is_called_with_the_options_of_its_service() -> None:
-    """`workflow.execute_activity_method(Contract.method, request, **OPTIONS)`, and in no other way."""
+    """The only form is `workflow.execute_activity_method(Contract.method, request, **OPTIONS)`."""
     wrong, calls = [], 0
     for path in python_files("workflows"):
         for node in ast.walk(ast.parse(path.read_text())):

@@ -22,7 +22,7 @@ class Rule(NamedTuple):
 
 
 def rules() -> list[Rule]:
-    """The `path_regexp` matchers with the upstream of their `handle`, in the order in which the proxy tries them."""
+    """The `path_regexp` of each matcher and the service of its `handle`, in the order in which the proxy tries them."""
     patterns = dict(re.findall(r"^\t@(\w+) path_regexp (\S+)$", CADDYFILE, re.MULTILINE))
     handled = re.findall(r"^\thandle @(\w+) \{\n\t\treverse_proxy (\w+):8080\n\t\}$", CADDYFILE, re.MULTILINE)
     assert len(handled) == len(patterns) == CADDYFILE.count("reverse_proxy"), (

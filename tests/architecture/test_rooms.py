@@ -1,4 +1,4 @@
-"""The shape of the house: which rooms there are and what may stand in them (design §3)."""
+"""Which rooms there are, and what may stand in them."""
 
 import re
 from collections import Counter
@@ -14,7 +14,7 @@ SHARED = {
 }
 SERVICES = {"console", "events", "feedback", "intake", "matching", "notifications", "programs"}
 STOREYS = {"log", "webhooks", "broker", "pairs", "runs"}
-"""Folders of a service that is large enough to need some; each may have tables and stores of its own."""
+"""The storeys of large services. Each of these folders may have tables and a store of its own."""
 NO_HOME_FOR_RULES = {"service", "services", "utils", "util", "helpers", "common", "manager", "misc"}
 LONGEST_FILE = 400
 MOST_MODULES = 15
@@ -26,7 +26,7 @@ PURE = "Rules are pure"
 ALSO_PURE = "Rules do not know Temporal"
 
 HANDS_ON = {
-    # Modules of services that are no edge, store or tables and still work with a framework, as that is what they do.
+    # These modules are neither edge nor store nor tables, and work with a framework, because that is their task.
     "services.console.cycles",
     "services.console.forms",
     "services.console.pages",
@@ -69,18 +69,18 @@ HANDS_ON = {
 
 
 def service_modules() -> list[str]:
-    """Every module with content inside a service."""
+    """The names of all modules of services, without `__init__`."""
     return [module_name(path) for path in python_files("services") if path.name != "__init__.py"]
 
 
 def kind(module: str) -> str:
-    """`main`, `api`, `activities`, `store`, `models`, or `other` for the domain's own nouns and verbs."""
+    """Returns `main`, `api`, `activities`, `store` or `models`, and `other` for modules with names of the domain."""
     parts = [part for part in module.split(".")[2:] if part not in STOREYS]
     return parts[0] if parts and parts[0] in {"main", "api", "activities", "store", "models"} else "other"
 
 
 def named(module: str, patterns: list[str] | set[str]) -> bool:
-    """Whether a module, or a package that it is in, is matched by one of the patterns."""
+    """Whether one of the patterns matches the module, or a package that contains it."""
     parts = module.split(".")
     names = [".".join(parts[:end]) for end in range(1, len(parts) + 1)]
     return any(fnmatchcase(name, pattern) for name in names for pattern in patterns)

@@ -1,4 +1,4 @@
-"""How workflows call activities and other workflows, and what they keep their hands off (design §4 and §5)."""
+"""How workflows call activities and other workflows, and what they may not use."""
 
 import ast
 import importlib
@@ -18,19 +18,19 @@ FILES = python_files("workflows")
 ACTIVITY_CALLS = {"execute_activity_method", "start_activity_method"}
 CHILD_CALLS = {"execute_child_workflow", "start_child_workflow"}
 UNTYPED = {
-    # By name or for one process only: no type checker follows these.
+    # These calls name an activity as text or run it in the same process; no type checker can follow them.
     *("execute_activity", "start_activity", "execute_activity_class", "start_activity_class"),
     *("execute_local_activity", "start_local_activity", "execute_local_activity_method"),
     *("start_local_activity_method", "execute_local_activity_class", "start_local_activity_class"),
 }
 UNREPEATABLE = {
-    # Answers differ from run to run, so that a replay would go another way.
+    # These return something else in each run, so a replay would take another way.
     *("datetime.now", "datetime.today", "datetime.utcnow", "date.today", "time.time", "time.monotonic"),
     *("uuid4", "uuid1", "uuid.uuid4", "uuid.uuid1", "random.random", "random.choice", "secrets.token_hex"),
     *("asyncio.sleep", "asyncio.wait", "asyncio.as_completed", "asyncio.wait_for", "open", "print", "set"),
 }
 ROUND_OPTIONS = "OPTIONS[self._declaration.owner]"
-"""A round's activities are done by whoever owns its kind."""
+"""The owner of a kind of round does its activities."""
 
 
 def calls() -> Iterator[tuple[Path, ast.Call]]:
