@@ -1,4 +1,4 @@
-"""The Temporal edge: the enrolment round's life."""
+"""The activities of intake, which open, extend and close the enrolment round."""
 
 from temporalio import activity
 

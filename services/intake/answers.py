@@ -30,11 +30,11 @@ async def read_form(
     Raises NotFound, RoundIsClosed (410), Forbidden for someone who is not asked.
     """
     async with database.transaction() as session:
-        round_ = await enrolments.read_open_round(session, organization_id, round_id)
+        cycle_id = await enrolments.read_open_cycle(session, organization_id, round_id)
         await enrolments.check_asked(session, organization_id, round_id, person_id)
         languages = await people.read_languages(session, organization_id)
-        answer = await enrolments.read_answer(session, organization_id, round_.cycle_id, person_id)
-    topics = await read_topics(internal, organization_id, round_.cycle_id)
+        answer = await enrolments.read_answer(session, organization_id, cycle_id, person_id)
+    topics = await read_topics(internal, organization_id, cycle_id)
     return EnrolmentForm(topics=topics, languages=languages, answer=answer)
 
 
@@ -51,8 +51,8 @@ async def record_answer(
     Raises NotFound, RoundIsClosed (410), Forbidden for someone who is not asked, ApplicationInvalid (422).
     """
     async with database.transaction() as session:
-        open_round = await enrolments.read_open_round(session, organization_id, round_id)
-    topics = await read_topics(internal, organization_id, open_round.cycle_id)
+        cycle_id = await enrolments.read_open_cycle(session, organization_id, round_id)
+    topics = await read_topics(internal, organization_id, cycle_id)
     async with database.transaction() as session:
         return await _store_answer(session, organization_id, round_id, person_id, answer, topics)
 

@@ -1,4 +1,4 @@
-"""Intake: the directory, enrolments, imports and participants' links; who takes part. Wiring only."""
+"""The wiring of intake, which knows who takes part: the directory of people, enrolments, and participants' links."""
 
 from fastapi import APIRouter
 

@@ -1,4 +1,4 @@
-"""Tables of intake: the directory, enrolments and links."""
+"""The tables of intake: people, enrolments and links."""
 
 from datetime import date, datetime
 from uuid import UUID
@@ -11,8 +11,8 @@ from shared.database import Base
 
 
 class Person(Base):
-    """Someone in an organization's directory. The unique rules are checked at the end of a statement, so that one
-    update can exchange two people's addresses."""
+    """Someone in the directory of an organization. The unique constraints are checked at the end of a statement, so
+    that one update can exchange the addresses of two people."""
 
     __tablename__ = "person"
     __table_args__ = (
@@ -46,7 +46,7 @@ class Person(Base):
 
 
 class Enrolment(Base):
-    """A person's application to one cycle; the last one counts. `role` None means: not this time."""
+    """A person's application to one cycle, of which the last one counts. A `role` of None means "not this time"."""
 
     __tablename__ = "enrolment"
     __table_args__ = (
@@ -62,20 +62,20 @@ class Enrolment(Base):
     role: Mapped[str | None]
     topics_taught: Mapped[list[str]] = mapped_column(ARRAY(Text))
     taught_levels: Mapped[dict[str, int]] = mapped_column(JSONB, server_default=text("'{}'"))
-    """How well topics are taught, 1 to 3, by code; 3 where nothing is said."""
+    """How well each topic is taught, from 1 to 3, by the code of the topic. A topic that is missing counts as 3."""
     topics_wanted: Mapped[list[str]] = mapped_column(ARRAY(Text))
     mentor_capacity: Mapped[int]
     mentee_capacity: Mapped[int]
     languages: Mapped[list[str]] = mapped_column(ARRAY(Text))
     meeting_windows: Mapped[list[str]] = mapped_column(ARRAY(Text))
     preferred: Mapped[list[UUID]] = mapped_column(ARRAY(Uuid()))
-    """Most wished for first."""
+    """The person who is wished for most comes first."""
     avoided: Mapped[list[UUID]] = mapped_column(ARRAY(Uuid()))
     submitted_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
 class Link(Base):
-    """A participant's link into one round; the token itself is known to its reader alone."""
+    """A participant's link to one round. Only the hash of its token is stored; the token itself is in the e-mail."""
 
     __tablename__ = "link"
     __table_args__ = (
@@ -86,7 +86,7 @@ class Link(Base):
     id: Mapped[UUID] = mapped_column(primary_key=True)
     organization_id: Mapped[UUID]
     token_hash: Mapped[str] = mapped_column(unique=True)
-    """SHA-256 of the token, in hex."""
+    """The SHA-256 of the token, in hexadecimal digits."""
     round_id: Mapped[UUID]
     cycle_id: Mapped[UUID]
     kind: Mapped[str]

@@ -1,4 +1,4 @@
-"""A person of the directory as intake's own modules pass them around."""
+"""A person of the directory, in the form in which the modules of intake pass them to each other."""
 
 from datetime import date
 from typing import NamedTuple
@@ -6,11 +6,11 @@ from uuid import UUID
 
 
 class PersonRecord(NamedTuple):
-    """One row of the directory without its timestamps; equal records mean that nothing changed."""
+    """One person of the directory, without the timestamps. Two equal records mean that nothing has changed."""
 
     id: UUID
     external_id: str | None
-    """The employee id of the system that the import came from."""
+    """The employee id in the system that the import came from."""
     email: str
     """In lower case."""
     name: str

@@ -39,7 +39,7 @@ class PersonView(Contract):
 class PeoplePage(Contract):
     items: tuple[PersonView, ...]
     next: str | None = None
-    """Cursor of the next page, None on the last."""
+    """The cursor of the next page, or null on the last page."""
 
 
 class ImportReport(Contract):
@@ -50,9 +50,9 @@ class ImportReport(Contract):
     changed: int
     unchanged: int
     deactivated: int
-    """People of the directory whom the file names as leavers; counted in `changed` too."""
+    """The people of the directory whom the file names as leavers. They are counted in `changed` too."""
     skipped_leavers: int
     left_out: tuple[Problem, ...]
-    """With skip_invalid: the rows that were not imported, and why."""
+    """With `skip_invalid`, the rows that were not imported, and why."""
     notes: tuple[Problem, ...]
-    """Rows that were imported and deserve a look."""
+    """The rows that were imported and that somebody should look at."""

@@ -75,7 +75,7 @@ HALVES: Mapping[str, str] = {
     }.items()
     for word in words.split()
 }
-WHOLE = _words(
+ANY_TIME = _words(
     "all day days any anytime always time times week every ganztags immer jederzeit toujours siempre flexible"
 )
 """Words that mean that every half of a day, or every day, is meant."""

@@ -1,4 +1,4 @@
-"""An HR export becomes a plan: whole, or a list of what to mend."""
+"""An HR export becomes a plan: whole, or a list of what to correct."""
 
 from datetime import date
 from typing import Any

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.intake.importing.hierarchy import climb, derive_levels, find_cycles
+from services.intake.importing.hierarchy import derive_levels, find_cycles, nearest_above
 from services.intake.importing.manager_index import ManagerIndex, Unresolved
 from services.intake.importing.names import parse_name
 
@@ -32,12 +32,12 @@ def test_a_circle_is_what_comes_back_to_itself(above: list[int | None]) -> None:
 
 def test_the_line_climbs_over_people_who_are_gone() -> None:
     #      0 -> 1(gone) -> 2(gone) -> 3;  4 -> 5(gone) -> nobody
-    assert climb([1, 2, 3, None, 5, None], {1, 2, 5}) == [3, 3, 3, None, None, None]
+    assert nearest_above([1, 2, 3, None, 5, None], {1, 2, 5}) == [3, 3, 3, None, None, None]
 
 
 @given(LINES, st.sets(st.integers(0, 11)))
 def test_climbing_ends_and_never_at_someone_who_is_gone(above: list[int | None], gone: set[int]) -> None:
-    assert all(manager is None or manager not in gone for manager in climb(above, gone))
+    assert all(manager is None or manager not in gone for manager in nearest_above(above, gone))
 
 
 def test_levels_fall_by_one_a_layer_and_the_lowest_layer_is_one() -> None:

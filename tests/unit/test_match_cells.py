@@ -188,7 +188,7 @@ def test_a_header_that_says_nobody_is_refused_with_what_to_do() -> None:
 def test_spellings_of_a_topic_are_one_topic_and_aliases_belong_to_it() -> None:
     topics = Topics([Topic(code="gen-ai", label="Generative AI", aliases=("LLMs",))])
     for label in ("Short video", "short-video", "Short  Video", "Short video", "llms"):
-        topics.know(label)
+        topics.add(label)
     assert topics.codes(["LLMs", "generative_ai", "SHORT VIDEO", "short-video"]) == ("gen-ai", "short-video")
     assert topics.labels() == {"gen-ai": "Generative AI", "short-video": "Short video"}
     assert topics.unlisted() == ["Short video"]

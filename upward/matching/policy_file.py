@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from pydantic import TypeAdapter, ValidationError
 
-from services.intake.enrolment_file.problems import FileProblem, FilesInvalid, of_model
+from services.intake.enrolment_file.problems import FileProblem, FilesInvalid, problems_of_model
 from services.programs.rules.definition import StrictTopic
 from services.programs.rules.topics import AmbiguousTopics, check_unambiguous
 from shared.contracts.programs import MatchingPolicy, Topic
@@ -32,12 +32,12 @@ def read_policy(path: Path | None) -> Policy:
     try:
         policy = MatchingPolicy.model_validate(document, extra="forbid")
     except ValidationError as error:
-        problems += of_model(path.name, error, MatchingPolicy)
+        problems += problems_of_model(path.name, error, MatchingPolicy)
     try:
         listed = TOPICS.validate_python(topics)
         check_unambiguous(listed)
     except ValidationError as error:
-        problems += of_model(path.name, error, Topic, "topics")
+        problems += problems_of_model(path.name, error, Topic, "topics")
     except AmbiguousTopics as error:
         problems.append(FileProblem(path.name, 0, "", "topics", f"{error}."))
     if problems:

@@ -1,4 +1,4 @@
-"""The public API of the directory."""
+"""The public API of the directory of people."""
 
 import asyncio
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ from shared.http.dependencies import Session
 from shared.http.paging import Cursor, Limit, decode_cursor, encode_cursor
 
 NO_NUL = r"^[^\x00]*$"
-"""Postgres has no text with the NUL character."""
+"""Postgres cannot store the NUL character in a text."""
 
 log = structlog.get_logger(__name__)
 router = APIRouter(prefix="/v1/people", tags=["people"])
@@ -34,7 +34,8 @@ async def import_people(
     session: Session,
     skip_invalid: Annotated[bool, Query(description="import the other rows when some cannot be used")] = False,
 ) -> ImportReport:
-    """Imports an HR export: whole or not at all, unless `skip_invalid`. The same file again changes nothing."""
+    """Imports an HR export. Either all rows are imported or none, unless `skip_invalid` leaves out those that cannot be
+    used. Importing the same file again changes nothing."""
     upload = await read_upload(request)
     today = datetime.now(UTC).date()
     parsed = await asyncio.to_thread(parse_people, upload.file, upload.column_map, today)
@@ -62,7 +63,7 @@ async def import_people(
 
 
 def _events_of(plan: ImportPlan) -> Iterator[EventData]:
-    """Who left and who returned, in the order of the file; `people.imported` comes after them, when all is told."""
+    """An event for everybody who left or returned, in the order of the file. `people.imported` follows them."""
     yield from (PersonLeft(person_id=person_id) for person_id in plan.left)
     yield from (PersonReturned(person_id=person_id) for person_id in plan.returned)
 

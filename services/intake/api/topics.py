@@ -1,4 +1,4 @@
-"""The public API of a cycle's topics: what is missing, before enrolment closes."""
+"""The public API of a cycle's topics, which shows what is missing while there is time to find more teachers."""
 
 from typing import Annotated
 from uuid import UUID
@@ -22,7 +22,7 @@ class ProgramsAway(DomainError):
 
 
 async def reader(database: AppDatabase, authorization: Annotated[str, Header()] = "") -> Caller:
-    """Whose key it is; every role may read. Unlike `Viewer` it holds no connection while programs is asked."""
+    """The caller, who may have any role. Unlike `Viewer`, this holds no connection while programs is asked."""
     async with database.transaction() as session:
         return await current_caller(session, authorization)
 
@@ -31,8 +31,8 @@ async def reader(database: AppDatabase, authorization: Annotated[str, Header()] 
 async def list_topics(
     cycle_id: UUID, caller: Annotated[Caller, Depends(reader)], database: AppDatabase, internal: InternalClient
 ) -> TopicSupplyList:
-    """Who teaches and who wants each topic of the program, of those who have enrolled so far; what lacks most places
-    comes first. While enrolment is open there is time to find more teachers."""
+    """How many people teach and want each topic of the program, of those who have enrolled so far. The topic that lacks
+    most places comes first. While enrolment is open, there is time to find more teachers."""
     try:
         listed = await read_topics(internal, caller.organization_id, cycle_id)
     except httpx.HTTPError:

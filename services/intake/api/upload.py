@@ -1,4 +1,4 @@
-"""Taking an uploaded file in without letting it grow past the limit, in memory or on disk."""
+"""Reading an uploaded file, which may not grow beyond a limit, neither in memory nor on disk."""
 
 from collections.abc import AsyncGenerator
 from typing import NamedTuple
@@ -13,7 +13,7 @@ from shared.errors import BadRequest
 
 MAX_BYTES = 20 * 1024 * 1024
 MAX_MAP_BYTES = 100 * 1024
-SPARE = 64 * 1024  # for the multipart form's own lines
+SPARE = 64 * 1024  # for the lines that belong to the multipart form itself
 
 REQUEST_BODY = {
     "required": True,
@@ -39,7 +39,7 @@ class Upload(NamedTuple):
 
 
 async def read_upload(request: Request) -> Upload:
-    """The export and its mapping. Raises FileTooLarge, FileTypeUnknown, BadRequest, ColumnsInvalid."""
+    """The export and its column map. Raises FileTooLarge, FileTypeUnknown, BadRequest, ColumnsInvalid."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "text/csv":
         file = b"".join([chunk async for chunk in _limited(request, MAX_BYTES)])

@@ -1,6 +1,7 @@
-"""What the cells of an enrolments file mean: roles, topics with levels, capacities, languages, meeting windows, people.
+"""What the cells of an enrolments file mean: roles, topics with levels, capacities, languages and meeting windows.
 
-Parsers raise `BadCell`, whose text says what would do and never repeats the cell.
+A parser raises `BadCell` for a cell that it cannot read. Its text says what could be written and never repeats the
+cell.
 """
 
 import re
@@ -8,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from services.intake.importing.cells import BadCell, clean, is_blank, parse_language, plain
-from services.intake.vocabulary import BOTH, DAYS, DECLINED, FILLERS, HALVES, LEVELS, MENTEE, MENTOR, WHOLE
+from services.intake.vocabulary import ANY_TIME, BOTH, DAYS, DECLINED, FILLERS, HALVES, LEVELS, MENTEE, MENTOR
 from shared.contracts.intake import EnrolmentRole, MeetingWindow, TeachingLevel
 
 MOST_PLACES = 50
@@ -18,11 +19,11 @@ WORK_WEEK = ("mon", "tue", "wed", "thu", "fri")
 class Skill(NamedTuple):
     label: str
     level: TeachingLevel | None
-    """None: nothing is said."""
+    """None if the cell says nothing about it."""
 
 
 def split(cell: str) -> list[str]:
-    """The entries of a list: between semicolons, bars and line breaks, else between commas."""
+    """The entries of a list. Semicolons, vertical bars and line breaks separate them, or else commas."""
     parts = re.split(r"[;|\n\r•]", cell)
     if len(parts) == 1:
         parts = _outside_brackets(cell)
@@ -30,7 +31,10 @@ def split(cell: str) -> list[str]:
 
 
 def parse_role(cell: str, named: Mapping[str, str]) -> EnrolmentRole | None:
-    """None for who does not take part. `named` maps further cells. Raises BadCell."""
+    """The role, or None for somebody who does not take part.
+
+    `named` has further cells with their roles. Raises BadCell.
+    """
     if word := named.get(cell.casefold()):
         return None if word == "none" else EnrolmentRole(word)
     words = set(_words(re.sub(r"(?<=\w)[:*_/]-?in(nen)?\b", "", cell.casefold())))
@@ -45,8 +49,11 @@ def parse_role(cell: str, named: Mapping[str, str]) -> EnrolmentRole | None:
 
 
 def parse_skill(entry: str, named: Mapping[str, str], is_topic: bool) -> Skill:
-    """`Generative AI:expert`, `Generative AI = 3`, `Generative AI (good)`. `is_topic` tells that the whole entry is
-    known as a topic. Raises BadCell."""
+    """The topic and level of `Generative AI:expert`, `Generative AI = 3` or `Generative AI (good)`.
+
+    `is_topic` says that the whole entry is known to be a topic. `named` has further words with their levels. Raises
+    BadCell.
+    """
     if is_topic:
         return Skill(entry, None)
     if found := re.fullmatch(r"(.+?)\s*[(\[]([^()\[\]]+)[)\]]", entry):
@@ -64,7 +71,7 @@ def parse_skill(entry: str, named: Mapping[str, str], is_topic: bool) -> Skill:
 
 
 def parse_places(cell: str) -> int:
-    """A whole number from 1 to MOST_PLACES, as `2`, `2.0` or `up to 2`. Raises BadCell."""
+    """A whole number from 1 to MOST_PLACES, written as `2`, `2.0` or `up to 2`. Raises BadCell."""
     numbers = re.findall(r"\d+", re.sub(r"[.,]0+\b", "", cell))
     if len(numbers) != 1 or len(numbers[0]) > 4 or "-" in cell or not 1 <= int(numbers[0]) <= MOST_PLACES:
         raise BadCell(f"is not a capacity; write a whole number from 1 to {MOST_PLACES}")
@@ -72,14 +79,17 @@ def parse_places(cell: str) -> int:
 
 
 def parse_languages(cell: str, named: Mapping[str, str]) -> list[str]:
-    """Codes, each once; `German (native)` is `de`. Raises BadCell."""
+    """The codes of the languages, each once. `German (native)` is `de`. Raises BadCell."""
     entries = (part for entry in split(cell) for part in re.split(r"[,/&+]| and | und | et ", entry))
     bare = (clean(re.sub(r"\([^()]*\)", "", entry)) for entry in entries)
     return list(dict.fromkeys(parse_language(entry, named) for entry in bare if entry))
 
 
 def parse_windows(cell: str) -> list[MeetingWindow]:
-    """`mon-am; tue-pm`, `Monday morning`, `Mo vormittags`, `Mon-Wed`, `afternoons`. Raises BadCell."""
+    """The half days of `mon-am; tue-pm`, `Monday morning`, `Mo vormittags`, `Mon-Wed` or `afternoons`.
+
+    Raises BadCell.
+    """
     found: dict[MeetingWindow, None] = {}
     for entry in split(cell):
         days, halves = _days_and_halves(entry)
@@ -90,7 +100,7 @@ def parse_windows(cell: str) -> list[MeetingWindow]:
 
 
 def _days_and_halves(entry: str) -> tuple[list[str], list[str]]:
-    """Of one entry; no days means all, and no halves both. Raises BadCell."""
+    """The days and halves that one entry names. No days means all days, and no halves means both. Raises BadCell."""
     text = re.sub(r"\b([ap])\.? ?m\b\.?", r"\1m", plain(entry))
     days: list[str] = []
     for first, last in _ranges(text):
@@ -98,15 +108,15 @@ def _days_and_halves(entry: str) -> tuple[list[str], list[str]]:
     words = _words(text)
     days += [DAYS[word] for word in words if word in DAYS]
     halves = [HALVES[word] for word in words if word in HALVES]
-    known = DAYS.keys() | HALVES.keys() | WHOLE | FILLERS
+    known = DAYS.keys() | HALVES.keys() | ANY_TIME | FILLERS
     alone = not days and halves and not any(len(word) > 2 for word in words if word in HALVES)
-    if set(words) - known or not (days or halves or WHOLE & set(words)) or alone:
+    if set(words) - known or not (days or halves or ANY_TIME & set(words)) or alone:
         raise BadCell("is not a meeting window; write mon-am, mon-pm, tue-am … fri-pm, with ; between them")
     return days, halves
 
 
 def _ranges(text: str) -> Iterator[tuple[str, str]]:
-    """`Mon-Wed`, `Monday to Friday`."""
+    """The first and the last day of each range, such as `Mon-Wed` or `Monday to Friday`."""
     for found in re.finditer(r"([a-z]+)\.?\s*(?:-|–|\bto\b|\bbis\b)\s*([a-z]+)", text):
         if found[1] in DAYS and found[2] in DAYS:
             yield DAYS[found[1]], DAYS[found[2]]

@@ -1,4 +1,4 @@
-"""The column mapping of `upward match`: that of the HRIS import, and a table for the enrolments beside it.
+"""The column map of `upward match`: the column map of the import, and a table for the enrolments.
 
 [enrolments]                     # our field = the file's header, or several; "" means: do not use this field
 email = "Work e-mail"            # who enrolled; or employee_id, name, or person (any of the three)
@@ -26,7 +26,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
-from services.intake.enrolment_file.problems import FileProblem, FilesInvalid, of_model
+from services.intake.enrolment_file.problems import FileProblem, FilesInvalid, problems_of_model
 from services.intake.importing.cells import clean
 from services.intake.importing.column_map import ColumnMap, Formats, Header
 
@@ -47,7 +47,7 @@ Levels = Annotated[dict[str, Literal["basics", "good", "expert"]], BeforeValidat
 
 
 class EnrolmentColumns(BaseModel):
-    """The table `[enrolments]`."""
+    """The table `[enrolments]` of the file."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
 
@@ -73,7 +73,7 @@ class EnrolmentColumns(BaseModel):
     levels: Levels = {}
 
     def headers(self) -> dict[str, tuple[str, ...]]:
-        """The headers that were named, by our field; none where a field is not to be used."""
+        """The headers that the table names for our fields. There are none for a field that is not to be used."""
         named = self.model_dump(exclude={"formats", "roles", "levels"}, exclude_none=True)
         return {field: tuple(header for header in headers if header) for field, headers in named.items()}
 
@@ -100,7 +100,7 @@ def read_column_maps(path: Path | None) -> ColumnMaps:
         try:
             found.append(model.model_validate(value))
         except ValidationError as error:
-            problems += of_model(path.name, error, model, start)
+            problems += problems_of_model(path.name, error, model, start)
     if problems:
         raise FilesInvalid(problems)
     people, enrolments = found

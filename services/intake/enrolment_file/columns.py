@@ -1,6 +1,9 @@
-"""Which columns of an enrolments file hold what: those that the mapping names, those with a known header, and those
-whose header is a question that can be told apart. Headers are compared without case, accents, spaces and punctuation;
-a list may be spread over numbered columns ("Wish 1", "Wish 2")."""
+"""Which columns of an enrolments file hold which of our fields.
+
+First come the columns that the column map names, then those with a known header, then those whose header is a question
+that fits one field. Headers are compared without case, accents, spaces and punctuation. A list may be spread over
+numbered columns ("Wish 1", "Wish 2").
+"""
 
 import re
 from typing import NamedTuple
@@ -13,7 +16,7 @@ from services.intake.importing.columns import KNOWN_HEADERS
 KNOWN: dict[str, str] = {
     "email": KNOWN_HEADERS["email"] + " emailaddresse emailadresse adresseemail adressemail courriel correo "
     "correoelectronico epost respondentemail youremail",
-    # Not `id`: exports of forms number their answers by it.
+    # Without `id`, by which exports of forms number their answers.
     "employee_id": KNOWN_HEADERS["external_id"].removesuffix(" id") + " mitarbeiternummer mitarbeiterid personalnr "
     "matricule numeroempleado",
     "name": KNOWN_HEADERS["name"] + " mitarbeiter mitarbeiterin nom nombre yourname",
@@ -52,12 +55,13 @@ QUESTIONS: dict[str, str] = {
     "languages": r"\b(languages?|sprachen?)\b",
     "role": r"\b((take part|participate|enrol|enroll) as|mentor or (a )?mentee|als was|rolle)\b",
 }
-"""Looked for in headers of several words, in this order, when exactly one column fits."""
+"""Patterns that are looked for in headers of several words, in this order. A field needs exactly one column that
+fits."""
 LISTS = (
     *("topics", "topics_taught", "topics_wanted", "languages", "meeting_windows", "preferred", "avoided"),
     "past_partners",
 )
-"""Fields that may be spread over several columns."""
+"""The fields that may be spread over several columns."""
 IDENTITY = ("email", "employee_id", "name", "person")
 
 
@@ -70,7 +74,10 @@ Layout = dict[str, tuple[Column, ...]]
 
 
 def find_columns(file: str, header: list[str], line: int, columns: EnrolmentColumns) -> Layout:
-    """Raises FilesInvalid when a column that is named is missing, or nobody could be told apart."""
+    """The columns of each field.
+
+    Raises FilesInvalid if a column that the map names is missing, or if no column says who enrolled or who is a mentor.
+    """
     layout, problems = _named(file, header, line, columns)
     if problems:
         raise FilesInvalid(problems)
@@ -101,13 +108,13 @@ def _named(file: str, header: list[str], line: int, columns: EnrolmentColumns) -
                 layout[field] = (*layout.get(field, ()), Column(position, clean(header[position])))
             else:
                 what = "The file's header has no such column" if count == 0 else "The header names this column twice"
-                reason = f"{what}; mend the table [{TABLE}] of --columns."
+                reason = f"{what}; correct the table [{TABLE}] of --columns."
                 problems.append(FileProblem(file, line, clean(name), field, reason))
     return layout, problems
 
 
 def _known(field: str, free: dict[int, str]) -> list[int]:
-    """The positions of a field: one column, or numbered ones in the order of their numbers."""
+    """The positions of the columns of a field: one column, or several in the order of their numbers."""
     for name in KNOWN[field].split():
         exact = [position for position, cell in free.items() if fold(cell) == name]
         if len(exact) == 1:
@@ -120,7 +127,7 @@ def _known(field: str, free: dict[int, str]) -> list[int]:
 
 
 def _number(cell: str, name: str) -> int:
-    """The number that a header has besides the name; 0 for another header."""
+    """The number in a header that consists of the name and a number. 0 for any other header."""
     found = re.fullmatch(rf"(\d{{1,2}})?{name}(\d{{1,2}})?", fold(cell))
     return int(found[1] or found[2] or 0) if found else 0
 

@@ -1,4 +1,5 @@
-"""Reading an enrolments file: a row a person becomes an `Enrolment`, and whatever is wrong with it a problem."""
+"""Reading an enrolments file. Every row becomes the `Enrolment` of a person, and everything that is wrong in it a
+problem."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -9,8 +10,8 @@ from uuid import UUID
 from services.intake.enrolment_file import cells
 from services.intake.enrolment_file.column_map import ColumnMaps
 from services.intake.enrolment_file.columns import Layout, find_columns
-from services.intake.enrolment_file.directory import SKIP, Directory, Gone
-from services.intake.enrolment_file.problems import FileProblem, FilesInvalid, of_import, read_bytes
+from services.intake.enrolment_file.directory import SKIP, Directory, UnavailablePerson
+from services.intake.enrolment_file.problems import FileProblem, FilesInvalid, problems_of_import, read_bytes
 from services.intake.enrolment_file.topics import Topics
 from services.intake.importing.cells import BadCell, clean, is_blank, parse_id, parse_yes
 from services.intake.importing.csv_file import Row, read_table
@@ -20,7 +21,7 @@ from services.intake.person import PersonRecord
 from shared.contracts.intake import EnrolmentRole, MeetingWindow, TeachingLevel
 
 Value = TypeVar("Value")
-UNKNOWN = "Nobody in the people file is meant by this; mend it, or add the person there."
+UNKNOWN = "Nobody in the people file is meant by this; correct it, or add the person there."
 TEACHES = (EnrolmentRole.MENTOR, EnrolmentRole.BOTH)
 LEARNS = (EnrolmentRole.MENTEE, EnrolmentRole.BOTH)
 
@@ -29,7 +30,7 @@ class Enrolment(NamedTuple):
     person: PersonRecord
     role: EnrolmentRole
     taught: dict[str, TeachingLevel | None]
-    """Level by topic code; None where nothing is said."""
+    """The level of each topic, by its code. None if the file says nothing about it."""
     wanted: tuple[str, ...]
     mentor_capacity: int
     mentee_capacity: int
@@ -44,9 +45,9 @@ class Enrolment(NamedTuple):
 @dataclass
 class Enrolments:
     columns: dict[str, list[str]]
-    """Headers of each of our fields that the file has."""
+    """The headers of the columns for each of our fields that the file has."""
     unused: list[str]
-    """Headers that hold nothing that is used."""
+    """The headers of the columns that are not used."""
     people: list[Enrolment] = field(default_factory=list)
     declined: int = 0
     left_out: list[FileProblem] = field(default_factory=list)
@@ -56,19 +57,19 @@ class Enrolments:
 def read_enrolments(
     path: Path, maps: ColumnMaps, directory: Directory, topics: Topics, *, skip_invalid: bool
 ) -> Enrolments:
-    """Raises FilesInvalid."""
+    """The enrolments of the file. Raises FilesInvalid."""
     formats = maps.enrolments.formats
     try:
         table = read_table(read_bytes(path), encoding=formats.encoding, delimiter=formats.delimiter)
     except ImportInvalid as failure:
-        problems = of_import(path.name, failure.extra["errors"], {})
+        problems = problems_of_import(path.name, failure.extra["errors"], {})
         own = [
             problem._replace(reason=problem.reason.replace("[formats]", "[enrolments.formats]")) for problem in problems
         ]
         raise FilesInvalid(own) from None
     layout = find_columns(path.name, table.header.cells, table.header.line, maps.enrolments)
     reader = _Reader(path.name, layout, maps, directory, topics, len(table.header.cells))
-    reader.learn_topics(table.rows)
+    reader.add_wanted_topics(table.rows)
     used = {column.position for columns in layout.values() for column in columns}
     header = [clean(cell) for cell in table.header.cells]
     found = Enrolments(
@@ -82,8 +83,8 @@ def read_enrolments(
     return found
 
 
-class _Bad(Exception):
-    """A row cannot be used; its problems are noted."""
+class _UnusableRow(Exception):
+    """The row cannot be used. Its problems have been listed."""
 
 
 class _Reader:
@@ -95,17 +96,17 @@ class _Reader:
         self._languages = maps.people.languages
         self._lines: dict[UUID, int] = {}
 
-    def learn_topics(self, rows: list[Row]) -> None:
-        """What is wanted is known as a topic, so that a colon in it is no level."""
+    def add_wanted_topics(self, rows: list[Row]) -> None:
+        """Makes the wanted topics known before the rows are read, so that a colon in a topic does not start a level."""
         for row in rows:
             for label in self._entries(row, "topics_wanted"):
-                self._topics.know(label)
+                self._topics.add(label)
 
     def read(self, row: Row, found: Enrolments) -> None:
         problems: list[FileProblem] = []
         try:
             enrolment = self._read(row, problems, found.notes)
-        except _Bad:
+        except _UnusableRow:
             enrolment = None
         if problems:
             found.left_out += problems
@@ -115,7 +116,10 @@ class _Reader:
             found.people.append(enrolment)
 
     def _read(self, row: Row, problems: list[FileProblem], notes: list[FileProblem]) -> Enrolment | None:
-        """None for who does not take part. Raises _Bad when the rest of the row need not be read."""
+        """The enrolment, or None for somebody who does not take part.
+
+        Raises _UnusableRow when the rest of the row need not be read.
+        """
 
         def reject(name: str, reason: str) -> None:
             problems.append(self._problem(row, name, reason))
@@ -132,7 +136,7 @@ class _Reader:
 
         if any(cell.strip() for cell in row.cells[self._width :]):
             reject("", "This row has more cells than the header; a cell with a delimiter needs quotes.")
-            raise _Bad
+            raise _UnusableRow
         person = self._person(row, reject)
         role = self._role(row, reject)
         if role is None:
@@ -159,14 +163,17 @@ class _Reader:
         return enrolment
 
     def _person(self, row: Row, reject: Callable[[str, str], None]) -> PersonRecord:
-        """Names are looked at only where neither address nor id is given: namesakes must not enrol for each other.
-        Raises _Bad."""
+        """The person of the row. Raises _UnusableRow.
+
+        The name counts only if neither an address nor an id is given, so that nobody enrols for somebody else of the
+        same name.
+        """
         names = [name for name in ("email", "employee_id") if not is_blank(self._cell(row, name))]
         names = names or [name for name in ("person", "name") if not is_blank(self._cell(row, name))][:1]
         if not names:
             known = next(name for name in ("email", "employee_id", "person", "name") if name in self._layout)
             reject(known, "It is not said who this is; give the e-mail address or the employee id.")
-            raise _Bad
+            raise _UnusableRow
         found = self._directory.find({name: _key(self._cell(row, name)) for name in names})
         if isinstance(found, PersonRecord):
             first = self._lines.setdefault(found.id, row.line)
@@ -175,24 +182,24 @@ class _Reader:
             reject(names[0], f"This person enrolled on line {first} already; keep one of the rows.")
         else:
             reject(names[0], _why_nobody(found))
-        raise _Bad
+        raise _UnusableRow
 
     def _role(self, row: Row, reject: Callable[[str, str], None]) -> EnrolmentRole | None:
-        """As it is said; without a column for it, as the topics say. Raises _Bad."""
+        """The role in the row, or, if there is no column for it, the role that the topics show. Raises _UnusableRow."""
         cell = self._cell(row, "role")
         if "role" not in self._layout:
             teaches, learns = self._entries(row, "topics_taught"), self._entries(row, "topics_wanted")
             if teaches and learns:
                 return EnrolmentRole.BOTH
             return EnrolmentRole.MENTOR if teaches else EnrolmentRole.MENTEE if learns else None
-        if is_blank(cell) and cell.casefold() != "none":  # which is an answer here
+        if is_blank(cell) and cell.casefold() != "none":  # because "none" is a role here
             reject("role", "The role is missing; write mentor, mentee, both or none.")
-            raise _Bad
+            raise _UnusableRow
         try:
             return cells.parse_role(cell, self._roles)
         except BadCell as error:
             reject("role", f"This cell {error}.")
-            raise _Bad from None
+            raise _UnusableRow from None
 
     def _teaching(
         self, row: Row, role: EnrolmentRole, reject: Callable[[str, str], None]
@@ -207,7 +214,7 @@ class _Reader:
                 except BadCell as error:
                     reject(name, f"A topic {error}.")
                     continue
-                self._topics.know(skill.label)
+                self._topics.add(skill.label)
                 found.setdefault(self._topics.code(skill.label), skill.level)
         return found
 
@@ -216,18 +223,18 @@ class _Reader:
             return ()
         labels = [label for name in ("topics_wanted", "topics") for label in self._entries(row, name)]
         for label in labels:
-            self._topics.know(label)
+            self._topics.add(label)
         return self._topics.codes(labels)
 
     def _people(
         self, row: Row, name: str, person: PersonRecord, reject: Callable[[str, str], None]
     ) -> tuple[UUID, ...]:
-        """Whom a cell lists, by address, id or name."""
+        """The people whom a cell lists by address, id or name."""
         found: list[UUID] = []
         for entry in self._people_entries(row, name):
             someone = self._directory.find({"person": _key(entry)})
-            if isinstance(someone, Gone) and someone.leaver:
-                continue  # nobody can be matched with them, for better or worse
+            if isinstance(someone, UnavailablePerson) and someone.leaver:
+                continue  # nobody can be matched with a leaver, so neither wish matters
             if not isinstance(someone, PersonRecord):
                 reject(name, _why_nobody(someone))
             elif someone.id == person.id:
@@ -237,7 +244,7 @@ class _Reader:
         return tuple(dict.fromkeys(found))
 
     def _people_entries(self, row: Row, name: str) -> list[str]:
-        """`Doe, Jane` is one person, `jane@example.com, joe@example.com` are two."""
+        """The entries of a list of people. `Doe, Jane` is one person; `jane@example.com, joe@example.com` are two."""
         entries: list[str] = []
         for column in self._layout.get(name, ()):
             cell = self._raw(row, column.position)
@@ -260,7 +267,7 @@ class _Reader:
         ]
 
     def _cell(self, row: Row, name: str) -> str:
-        """All columns of a field in one, cleaned but for the line breaks between entries."""
+        """The cells of all columns of a field as one, which is clean but for the line breaks between entries."""
         columns = self._layout.get(name, ())
         raw = [self._raw(row, column.position) for column in columns]
         if len(raw) > 1:
@@ -277,14 +284,14 @@ class _Reader:
 
 
 def _key(cell: str) -> str:
-    """An address, an id or a name as the people are indexed by: `Jane Doe <jane@example.com>` is the address."""
+    """The address, id or name by which a person is found. For `Jane Doe <jane@example.com>` it is the address."""
     if "<" in cell and cell.endswith(">"):
         cell = cell[cell.rindex("<") + 1 : -1]
     return parse_id(cell.removeprefix("mailto:").strip())
 
 
-def _why_nobody(found: Gone | Unresolved | PersonRecord | None) -> str:
-    if isinstance(found, Gone):
+def _why_nobody(found: UnavailablePerson | Unresolved | PersonRecord | None) -> str:
+    if isinstance(found, UnavailablePerson):
         why = "has left" if found.leaver else "was left out"
         return f"By line {found.line} of the people file this person {why}."
     if found is Unresolved.AMBIGUOUS:

@@ -1,5 +1,8 @@
-"""What is wrong with a file that was given on the command line: the file, the line, the column, our field, and what to
-do about it. No cell is repeated, as cells are personal data and terminals are copied into tickets."""
+"""What is wrong with a file that was given on the command line, and what to do about it.
+
+A problem names the file, the line, the column and our field. It never repeats a cell, because cells are personal data
+and what a terminal shows is copied into tickets.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
@@ -10,14 +13,17 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 SHOWN = 40
-"""Problems that are listed; of more, the number is said."""
+"""The most problems that are listed. Of the others, only the number is said."""
 WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
-"""How the files of spreadsheet programs begin."""
+"""The first bytes of the files of spreadsheet programs."""
 
 
 class FileProblem(NamedTuple):
-    """One thing to mend. `line` counts physical lines from 1, 0 means the file as such; `column` is the header's own
-    text, `field` our name of what it holds; both may be empty."""
+    """One thing to correct.
+
+    `line` counts physical lines from 1, and 0 means the whole file. `column` is the text of the header and `field` our
+    name for the column; both may be empty.
+    """
 
     file: str
     line: int
@@ -37,22 +43,22 @@ class FileProblem(NamedTuple):
 
 
 class FilesInvalid(Exception):
-    """The files cannot be used; nothing was written."""
+    """The files cannot be used. Nothing was written."""
 
     def __init__(self, problems: Sequence[FileProblem], advice: str = "") -> None:
         self.problems = tuple(problems)
-        lines = ["Nothing was written. Mend:", *listed(problems)]
+        lines = ["Nothing was written. Correct:", *listed(problems)]
         super().__init__("\n".join([*lines, advice] if advice else lines))
 
 
 def listed(problems: Sequence[FileProblem], most: int = SHOWN) -> list[str]:
-    """A line each, and how many more there are."""
+    """One line for each problem up to `most`, and a line that says how many more there are."""
     lines = [f"  {problem}" for problem in problems[:most]]
     return [*lines, f"  … and {len(problems) - most} more."] if len(problems) > most else lines
 
 
-def of_import(file: str, errors: Iterable[Mapping[str, Any]], fields: Mapping[str, str]) -> list[FileProblem]:
-    """The problems of the HRIS import, which name line and column. `fields` are our names by the file's headers."""
+def problems_of_import(file: str, errors: Iterable[Mapping[str, Any]], fields: Mapping[str, str]) -> list[FileProblem]:
+    """The problems of an import. `fields` are our fields by the headers of the file."""
     return [
         FileProblem(
             file,
@@ -65,8 +71,8 @@ def of_import(file: str, errors: Iterable[Mapping[str, Any]], fields: Mapping[st
     ]
 
 
-def of_model(file: str, error: ValidationError, model: type[BaseModel], start: str = "") -> list[FileProblem]:
-    """The problems of a policy or a mapping, by field. `start` is where the model stands in the file."""
+def problems_of_model(file: str, error: ValidationError, model: type[BaseModel], start: str = "") -> list[FileProblem]:
+    """The problems of a policy or a column map. `start` is the position of the model in the file."""
     problems = []
     for found in error.errors(include_url=False, include_input=False):
         place = [str(part) for part in found["loc"]]
@@ -89,7 +95,7 @@ def _reason(found: ErrorDetails, model: type[BaseModel]) -> str:
 
 
 def _fields(model: type[BaseModel], place: tuple[int | str, ...]) -> list[str]:
-    """The names of the fields of the part of a model that stands at this place."""
+    """The names of the fields of the part of a model that is at this position."""
     for name in place:
         part = model.model_fields[str(name)].annotation if str(name) in model.model_fields else None
         model = part if isinstance(part, type) and issubclass(part, BaseModel) else model
@@ -97,7 +103,7 @@ def _fields(model: type[BaseModel], place: tuple[int | str, ...]) -> list[str]:
 
 
 def read_bytes(path: Path) -> bytes:
-    """Raises FilesInvalid for what cannot be a CSV file, or cannot be read."""
+    """The content of the file. Raises FilesInvalid if it cannot be read, or cannot be a CSV file."""
     try:
         data = path.read_bytes()
     except OSError as error:

@@ -1,5 +1,8 @@
-"""Topics without a program: the labels that appear in the enrolments are the topics, and those that the policy lists
-bring aliases. Spellings that differ in case, spaces, hyphens and underscores are one topic."""
+"""The topics of `upward match`, which has no program.
+
+Every label in the enrolments is a topic, and the topics that the policy lists have aliases. Spellings that differ only
+in case, spaces, hyphens and underscores are one topic.
+"""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
@@ -14,8 +17,8 @@ class Topics:
         self._labels = {topic.code: topic.label for topic in listed}
         self._spellings: dict[str, Counter[str]] = defaultdict(Counter)
 
-    def know(self, label: str) -> None:
-        """Takes a spelling in as a topic."""
+    def add(self, label: str) -> None:
+        """Makes a spelling known as a topic."""
         self._spellings[self.code(label)][label] += 1
 
     def is_known(self, label: str) -> bool:
@@ -26,18 +29,21 @@ class Topics:
         return self._codes.get(folded) or folded.replace(" ", "-")
 
     def codes(self, labels: Iterable[str]) -> tuple[str, ...]:
-        """Each topic once, in the order given."""
+        """The codes of the topics in their order, each once."""
         return tuple(dict.fromkeys(map(self.code, labels)))
 
     def labels(self) -> dict[str, str]:
-        """For people to read, by code: the policy's own, else the spelling that most used, else the first in order."""
+        """The label of each topic, by its code: that of the policy, or else the spelling that occurs most often.
+
+        Of equally frequent spellings it is the first in alphabetical order.
+        """
         common = {
             code: min(counts, key=lambda label: (-counts[label], label)) for code, counts in self._spellings.items()
         }
         return common | self._labels
 
     def unlisted(self) -> list[str]:
-        """Labels of topics that the policy does not list; empty when it lists none at all."""
+        """The labels of the topics that the policy does not list. Empty if the policy lists no topics at all."""
         if not self._labels:
             return []
         return sorted(label for code, label in self.labels().items() if code not in self._labels)

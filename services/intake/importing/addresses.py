@@ -1,4 +1,4 @@
-"""E-mail addresses for exports that have none: `given.family@domain`, each once, the same at every import."""
+"""E-mail addresses for exports that have none: `given.family@domain`. Each is unique, and the same at every import."""
 
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
@@ -7,8 +7,11 @@ from services.intake.importing.names import PersonName, slug
 
 
 class Addressee(NamedTuple):
-    """Someone without an address. Who has the shorter or smaller id comes first and gets the plain address, so that
-    the order of the rows does not matter."""
+    """Someone without an address.
+
+    Of two people with the same name, the one with the shorter or smaller id gets the address without a suffix, so that
+    the order of the rows does not matter.
+    """
 
     name: PersonName
     external_id: str | None
@@ -16,8 +19,11 @@ class Addressee(NamedTuple):
 
 
 def derive_addresses(people: Sequence[Addressee], domain: str, taken: Collection[str]) -> list[str | None]:
-    """One address for each person, in the order given, none of them in `taken`. Namesakes get their id as a suffix,
-    or a number; None for a name without letters that an address can hold, and no id."""
+    """One address for each person, in their order. None of the addresses is in `taken`.
+
+    People with the same name get their id as a suffix, or a number. The address is None for somebody without an id
+    whose name has no letter that an address can contain.
+    """
     used = set(taken)
     derived: list[str | None] = [None] * len(people)
 

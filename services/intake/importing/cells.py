@@ -1,6 +1,6 @@
-"""What one cell of an HR export means: dates, levels, addresses, time zones and languages in the forms they come in.
+"""What one cell of a file means: dates, levels, addresses, time zones, languages, yes and no, in their usual forms.
 
-Parsers raise `BadCell`, whose text is the reason shown to the admin; it never repeats the cell.
+A parser raises `BadCell` for a cell that it cannot read. Its text is shown to the admin and never repeats the cell.
 """
 
 import re
@@ -29,11 +29,14 @@ INVISIBLE = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\ufeff"))
 
 
 class BadCell(ValueError):
-    """A cell that cannot be used; the text says why and what would do."""
+    """A cell that cannot be used. The text says why, and what could be written instead."""
 
 
 class DateOrder(StrEnum):
-    """How `7/5/2011` and `07-05-2011` are meant. `auto` asks the file's other dates, then takes the month first."""
+    """How `7/5/2011` and `07-05-2011` are read.
+
+    `auto` decides by the other dates of the file, else takes the month first.
+    """
 
     AUTO = "auto"
     MONTH_FIRST = "month-first"
@@ -41,7 +44,7 @@ class DateOrder(StrEnum):
 
 
 def clean(text: str) -> str:
-    """The cell without stray spaces, invisible characters and line breaks, in composed Unicode."""
+    """The cell without unnecessary spaces, invisible characters and line breaks, in composed Unicode (NFC)."""
     if not text.isascii():
         text = unicodedata.normalize("NFC", text.translate(INVISIBLE))
     text = " ".join(text.split())
@@ -60,7 +63,7 @@ def is_blank(cell: str) -> bool:
 
 
 def order_of_dates(cells: Iterable[str]) -> DateOrder:
-    """Day first if some date can only be read so and none contradicts it; else month first."""
+    """Day first if at least one date can only be read like that, and none can only be read with the month first."""
     day_first = month_first = False
     for cell in cells:
         if (found := NUMERIC_DATE.match(cell)) and found[2] != ".":
@@ -122,8 +125,10 @@ def parse_email(cell: str) -> str:
 
 
 def parse_language(cell: str, names: Mapping[str, str] | None = None) -> str:
-    """The primary language of a BCP 47 code (`en-GB` is `en`: what people share is the language) or of an English
-    name. `names` maps further spellings, in lower case. Raises BadCell."""
+    """The language of a BCP 47 code (`en-GB` is `en`, because people share the language) or of the name of a language.
+
+    `names` has further names with their codes; the names are in lower case. Raises BadCell.
+    """
     folded = cell.casefold()
     folded = (names or {}).get(folded) or LANGUAGES.get(folded) or folded
     found = LANGUAGE.match(folded)
@@ -133,7 +138,7 @@ def parse_language(cell: str, names: Mapping[str, str] | None = None) -> str:
 
 
 def parse_time_zone(cell: str, names: Mapping[str, str] | None = None) -> str:
-    """The IANA name, whatever its case. `names` maps further spellings, in lower case. Raises BadCell."""
+    """The name of an IANA time zone, in any case. `names` has further names, in lower case. Raises BadCell."""
     folded = cell.casefold()
     folded = (names or {}).get(folded, folded).casefold().replace(" ", "_")
     zone = _zones().get(folded)
@@ -151,7 +156,7 @@ def parse_yes(cell: str) -> bool:
 
 
 def parse_id(cell: str) -> str:
-    """An employee id; spreadsheets turn `17` into `17.0`."""
+    """The employee id. Spreadsheets turn `17` into `17.0`, which is `17` here too."""
     return cell[:-2] if cell.endswith(".0") and cell[:-2].isdigit() else cell
 
 

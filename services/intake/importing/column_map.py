@@ -76,7 +76,7 @@ class Columns(_Section):
 
 
 class Formats(_Section):
-    # Not stripped: a tab is a delimiter.
+    # Values are not stripped, because a tab is a delimiter.
     model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=False)
 
     dates: DateOrder = DateOrder.AUTO
@@ -121,7 +121,7 @@ class Defaults(_Section):
 class Status(_Section):
     column: Header | None = None
     leavers: tuple[str, ...] | None = None
-    """Cells that mean that the person has left; None takes the usual words."""
+    """The cells that mean that the person has left. None means the usual words."""
 
 
 class Managers(_Section):
@@ -130,7 +130,7 @@ class Managers(_Section):
 
 
 class ColumnMap(_Section):
-    """The whole mapping."""
+    """The whole column map."""
 
     columns: Columns = Columns()
     formats: Formats = Formats()

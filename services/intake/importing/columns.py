@@ -40,15 +40,15 @@ class Column(NamedTuple):
     position: int
     header: str
     mapped: bool
-    """Named by the mapping, not just recognised."""
+    """Whether the column map names it. If not, it was recognised by its header."""
 
 
 Layout = dict[str, Column]
-"""Our field name to the file's column, for those that the file has."""
+"""The column of the file for each of our fields that the file has."""
 
 
 def find_columns(header: list[str], column_map: ColumnMap, line: int = 1) -> Layout:
-    """Where each field stands. Raises ImportInvalid when a column is missing or named twice."""
+    """The column of each field. Raises ImportInvalid when a column is missing, or its header occurs twice."""
     wanted = {**column_map.columns.model_dump(exclude_none=True)}
     if column_map.status.column is not None:
         wanted["status"] = column_map.status.column
@@ -72,7 +72,7 @@ def find_columns(header: list[str], column_map: ColumnMap, line: int = 1) -> Lay
 def _recognise(layout: Layout, folded: list[str], header: list[str], wanted: set[str]) -> None:
     taken = {column.position for column in layout.values()}
     if layout.keys() & set(MANAGER_FIELDS):
-        wanted |= set(MANAGER_FIELDS)  # a mapping that names the manager's column means that one alone
+        wanted |= set(MANAGER_FIELDS)  # if the column map names a manager's column, no other one is used
     for field, known in KNOWN_HEADERS.items():
         if field in wanted:
             continue

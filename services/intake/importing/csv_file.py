@@ -1,8 +1,8 @@
-"""From bytes to rows: encoding, delimiter and quoting of the CSV files that HR systems and spreadsheets write.
+"""Reading the CSV files that HR systems and spreadsheets write: their encoding, delimiter and quoting.
 
-UTF-8 with or without a byte-order mark, UTF-16 with one, else Windows-1252. The delimiter is the one of comma,
-semicolon, tab and bar that splits the header into most cells; Excel's `sep=;` line is obeyed. Every row keeps the
-physical line it starts on, also when quoted cells hold line breaks.
+The encoding is UTF-8 with or without a byte-order mark, UTF-16 with one, or else Windows-1252. The delimiter is that of
+comma, semicolon, tab and vertical bar which splits the header into most cells, or the one that Excel's line `sep=;`
+names. Every row has the number of the physical line on which it starts, also when quoted cells contain line breaks.
 """
 
 import codecs
@@ -31,11 +31,11 @@ class Row(NamedTuple):
 class Table(NamedTuple):
     header: Row
     rows: list[Row]
-    """Without blank rows; each has as many cells as it was written with."""
+    """The rows that are not empty. A row may have more or fewer cells than the header."""
 
 
 def read_table(data: bytes, *, encoding: str | None = None, delimiter: str | None = None) -> Table:
-    """The header and the rows below it. Raises ImportInvalid for a file that cannot be read."""
+    """The header and the rows below it. Raises ImportInvalid if the file cannot be read."""
     lines = list(io.StringIO(decode(data, encoding), newline=""))
     first = 0
     if lines and (found := SEPARATOR_LINE.match(lines[0])):
@@ -55,7 +55,7 @@ def read_table(data: bytes, *, encoding: str | None = None, delimiter: str | Non
 
 
 def decode(data: bytes, encoding: str | None = None) -> str:
-    """The file's text. Raises ImportInvalid when it is not text in an encoding that can be told."""
+    """The text of the file. Raises ImportInvalid if it is not text in the given encoding, or in one of those above."""
     if encoding is None:
         encoding = _encoding(data)
     try:
@@ -78,7 +78,7 @@ def _encoding(data: bytes) -> str:
     try:
         data.decode()
     except UnicodeDecodeError:
-        # A file with sound UTF-8 letters is damaged UTF-8; as Windows-1252 its names would come out garbled.
+        # A file with correct UTF-8 letters is damaged UTF-8. Read as Windows-1252, its names would be wrong.
         return "utf-8" if data.startswith(codecs.BOM_UTF8) or UTF8_LETTER.search(data) else "cp1252"
     return "utf-8"
 
@@ -94,7 +94,7 @@ def _sniff(lines: list[str]) -> str:
 
 
 def _reader(lines: Iterable[str], delimiter: str) -> "Reader":
-    # Strict, because a lenient reader lets an unclosed quotation mark swallow the rest of the file.
+    # A reader that is not strict takes the rest of the file for one cell after an unclosed quotation mark.
     return csv.reader(lines, delimiter=delimiter, skipinitialspace=True, strict=True)
 
 
@@ -116,7 +116,7 @@ def _rows(lines: list[str], first: int, delimiter: str) -> Iterator[Row]:
 
 
 def _without_stray_spaces(lines: list[str], delimiter: str, line: int) -> list[str]:
-    """One more try at a row that the strict reader refused: `"Doe, Jane" ,x` has a space where none may be."""
+    """Reads a row that the strict reader refused once more, without spaces behind quotation marks: `"Doe, Jane" ,x`."""
     text = re.sub(rf'"[ \t]+(?={re.escape(delimiter)}|[\r\n]|$)', '"', "".join(lines))
     try:
         rows: list[list[str]] = list(_reader(io.StringIO(text, newline=""), delimiter))

@@ -1,7 +1,7 @@
-"""Reading an HR export: every row becomes a `Draft` of a person, and whatever is wrong with it a `Problem`.
+"""Reading an HR export. Every row becomes the `Draft` of a person, and everything that is wrong in it a `Problem`.
 
-Reading looks at one row at a time; `import_plan` then looks at the rows together and beside the directory. Rows of
-people who have left are kept apart: nothing in them must be right, but a reporting line may lead through them.
+This module looks at one row at a time. `plan.py` then compares the rows with each other and with the directory. The
+rows of people who have left are not checked, but they are kept, because a reporting line may lead through them.
 """
 
 from collections.abc import Callable
@@ -38,7 +38,7 @@ NAMELESS = PersonName("", "", "")
 
 @dataclass(slots=True)
 class Draft:
-    """One row. None means that the file does not say: an existing person keeps what the directory has."""
+    """One row. None means that the file says nothing, so that a person keeps what the directory has."""
 
     line: int
     leaver: bool = False
@@ -53,8 +53,9 @@ class Draft:
     level: int | None = None
     hired_on: date | None = None
     managers: dict[str, str] = field(default_factory=dict)
-    """The manager's cells that are not empty, by our field name."""
-    bad: bool = False
+    """The cells of the manager that say something, by our field."""
+    rejected: bool = False
+    """Whether a problem was found, so that the row cannot be imported."""
 
 
 @dataclass(slots=True)
@@ -64,25 +65,25 @@ class ParsedFile:
     layout: Layout
     column_map: ColumnMap
     gives_levels: bool
-    """Whether the export has levels of its own; else they are derived from the reporting line."""
+    """Whether the export contains levels. If not, they are derived from the reporting line."""
 
     @property
     def names_managers(self) -> bool:
-        """Whether the export has a reporting line at all."""
+        """Whether the export has a column for managers."""
         return not self.layout.keys().isdisjoint(MANAGER_FIELDS)
 
     def header(self, name: str) -> str:
-        """The header of one of our fields, for a problem's `column`."""
+        """The header of the column for one of our fields, which a problem names."""
         return self.layout[name].header if name in self.layout else name
 
     def reject(self, draft: Draft, name: str, reason: str) -> None:
-        draft.bad = True
+        draft.rejected = True
         self.problems.append(Problem(line=draft.line, column=self.header(name), reason=reason))
 
 
 def parse_people(data: bytes, column_map: ColumnMap, today: date) -> ParsedFile:
-    """Reads the whole file. Raises ImportInvalid when the file as such cannot be used; what is wrong with single rows
-    is in `problems`."""
+    """Reads the whole file. What is wrong in single rows is in `problems`. Raises ImportInvalid when the whole file
+    cannot be used."""
     table = read_table(data, encoding=column_map.formats.encoding, delimiter=column_map.formats.delimiter)
     layout = find_columns(table.header.cells, column_map, table.header.line)
     reader = _RowReader(layout, column_map, table.rows, len(table.header.cells), today)

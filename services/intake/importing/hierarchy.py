@@ -11,8 +11,8 @@ Above = Sequence[int | None]
 
 
 def find_cycles(above: Above) -> set[int]:
-    """The nodes that report, over others or directly, to themselves."""
-    state = [0] * len(above)  # 0 not seen, otherwise the number of the walk that saw it first
+    """The nodes that report to themselves, directly or through other nodes."""
+    state = [0] * len(above)  # 0 for a node that was not visited, else the number of the walk that visited it first
     cyclic: set[int] = set()
     for start in range(len(above)):
         walk = start + 1
@@ -27,8 +27,8 @@ def find_cycles(above: Above) -> set[int]:
     return cyclic
 
 
-def climb(above: Above, skipped: Collection[int]) -> list[int | None]:
-    """For each node the nearest one above that is not skipped, None where the line ends or only goes round."""
+def nearest_above(above: Above, skipped: Collection[int]) -> list[int | None]:
+    """For each node the nearest node above it that is not skipped. None if the line ends before, or is a circle."""
     nearest: list[int | None] = []
     known: dict[int, int | None] = {}  # of skipped nodes
     for manager in above:
@@ -45,12 +45,12 @@ def climb(above: Above, skipped: Collection[int]) -> list[int | None]:
 
 
 def derive_levels(above: Above, anchors: dict[int, int], broken: Collection[int]) -> list[int]:
-    """A level for every node: 1 for the lowest layer, one more for each layer above (depth below the top, turned
-    round: `greatest depth - depth + 1`).
+    """A level for every node: 1 for the lowest layer, and one more for each layer above.
 
-    `anchors` are nodes whose level is known, such as managers who are in the directory and not in the file. `broken`
-    are tops whose manager could not be found: their people are counted from the bottom of their own part, as nobody
-    knows how far below the real top they stand. `above` has no cycles.
+    A node's level is `greatest depth - depth + 1`, where the depth counts from 1 at the top. `anchors` are nodes whose
+    level is known, such as managers who are in the directory and not in the file. `broken` are tops whose manager could
+    not be found. Nobody knows how far they are below the real top, so the levels of their people count from the lowest
+    layer below them. `above` has no cycles.
     """
     depth, top = _depths(above, anchors)
     deepest: dict[int, int] = defaultdict(lambda: 1)

@@ -7,7 +7,7 @@ from services.intake.importing.names import NameOrder, PersonName, exact_key, lo
 
 
 class Unresolved(Enum):
-    """Why a manager's cells lead to nobody; the value is the reason shown to the admin."""
+    """Why no person is found for the cells of a manager. The value is the reason that is shown to the admin."""
 
     UNKNOWN = "The manager is neither in this file nor in the directory."
     AMBIGUOUS = "Several people have the manager's name; give the manager's id or e-mail address instead."
@@ -15,11 +15,14 @@ class Unresolved(Enum):
 
 
 class ManagerIndex:
-    """Finds a node by id, e-mail address or name. Nodes added first win; the file's active rows come first, so that
-    nobody who has left hides one who has not."""
+    """Finds a person, who is a numbered node, by employee id, e-mail address or name.
+
+    If two nodes have the same id or address, the one that was added first is found. Therefore the active people of the
+    file are added before those who have left.
+    """
 
     def __init__(self, order: NameOrder = NameOrder.AUTO) -> None:
-        """`order` is how names without a comma are written in the export."""
+        """`order` is the order in which the export writes names that have no comma."""
         self._order = order
         self._by_id: dict[str, int] = {}
         self._by_email: dict[str, int] = {}
@@ -27,7 +30,7 @@ class ManagerIndex:
         self._by_loose_name: dict[str, list[tuple[int, int]]] = defaultdict(list)
 
     def add(self, node: int, rank: int, external_id: str | None, email: str | None, name: PersonName) -> None:
-        """`rank` 0 is the first choice among people of one name."""
+        """Adds a person. Among people with the same name, the one with the lowest `rank` is found."""
         if external_id:
             self._by_id.setdefault(external_id.casefold(), node)
         if email:
@@ -37,7 +40,11 @@ class ManagerIndex:
             self._by_loose_name[loose_key(name)].append((rank, node))
 
     def find(self, managers: dict[str, str]) -> int | Unresolved | None:
-        """The node that the cells mean, by our field names (`manager` may hold any of the three). None: no cells."""
+        """The node that the cells mean.
+
+        They are given by our fields, of which `manager` may contain an id, an address or a name. None if there are no
+        cells.
+        """
         if not managers:
             return None
         found = [self._find_one(name, cell) for name, cell in managers.items()]

@@ -1,4 +1,4 @@
-"""People's names as exports write them, and the keys by which a manager's name finds its row."""
+"""The names of people as exports write them, and the keys by which a manager is found by name."""
 
 import re
 import unicodedata
@@ -13,7 +13,7 @@ LATIN = str.maketrans({"ß": "ss", "ø": "o", "đ": "d", "ð": "d", "ł": "l", "
 
 
 class NameOrder(StrEnum):
-    """`auto`: a comma means `Last, First`, no comma means `First Last`."""
+    """The order of the parts of a name. With `auto`, a comma means `Last, First`, and no comma means `First Last`."""
 
     AUTO = "auto"
     FIRST_LAST = "first-last"
@@ -22,13 +22,13 @@ class NameOrder(StrEnum):
 
 class PersonName(NamedTuple):
     name: str
-    """As it is shown: given name first."""
+    """The name as it is shown, with the given name first."""
     given_name: str
     family_name: str
 
 
 def parse_name(text: str, order: NameOrder = NameOrder.AUTO) -> PersonName:
-    """A whole name from one cell, already without stray spaces; the empty cell gives empty parts."""
+    """The parts of a whole name from one cell, which is clean already. An empty cell gives empty parts."""
     parts = [part.strip() for part in text.split(",") if part.strip()]
     suffixes = [part for part in parts[1:] if _bare(part) in SUFFIXES]
     parts = [part for part in parts if part not in suffixes]
@@ -42,24 +42,27 @@ def parse_name(text: str, order: NameOrder = NameOrder.AUTO) -> PersonName:
 
 
 def join_name(given: str, family: str) -> PersonName:
-    """A name from its two parts. Initials stay in the name and leave the given name that letters greet with."""
+    """A name made of its two parts. The given name, with which messages greet, does not contain initials."""
     words = [word for word in given.split() if len(_bare(word)) > 1]
     return PersonName(f"{given} {family}".strip(), " ".join(words) or given or family, family)
 
 
 def exact_key(name: PersonName) -> str:
-    """Equal for spellings that differ in case and punctuation only."""
+    """A key that is equal for names that differ only in case and punctuation."""
     return _bare(name.name)
 
 
 def loose_key(name: PersonName) -> str:
-    """Equal also for names that differ in middle names, initials and accents."""
+    """A key that is equal also for names that differ in middle names, initials and accents."""
     words = slug(name.name).split("-")
     return f"{words[0]} {slug(name.family_name) or words[-1]}"
 
 
 def slug(text: str) -> str:
-    """Lower-case ASCII words joined by hyphens, for the local part of an address; empty when no letter is left."""
+    """The text as lower-case ASCII words joined by hyphens, for the local part of an address.
+
+    Empty if no letter is left.
+    """
     plain = unicodedata.normalize("NFKD", text.casefold().translate(LATIN)).encode("ascii", "ignore").decode()
     return "-".join(re.findall(r"[a-z0-9]+", plain.replace("'", "")))
 

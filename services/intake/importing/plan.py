@@ -1,7 +1,7 @@
-"""What an import would do: the file's rows beside each other and beside the directory. Pure; the store carries it out.
+"""What an import will do, by comparing the rows of the file with each other and with the directory. Pure.
 
-People whom the file does not name are left alone; those whom it names as leavers become inactive. A field that the file
-has no column for keeps what the directory has.
+People whom the file does not name stay as they are, and people whom it names as leavers become inactive. A field for
+which the file has no column keeps its value. `store/people.py` carries the plan out.
 """
 
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 
 from services.intake.importing.columns import MANAGER_FIELDS
 from services.intake.importing.drafts import Draft, ParsedFile
-from services.intake.importing.hierarchy import climb, derive_levels, find_cycles
+from services.intake.importing.hierarchy import derive_levels, find_cycles, nearest_above
 from services.intake.importing.problems import ImportInvalid, Problem
 from services.intake.importing.recognition import Recognition, recognise_people, reject_taken_addresses
 from services.intake.importing.reporting_line import ReportingLine, find_reporting_line
@@ -24,20 +24,20 @@ TEXT_FIELDS = ("external_id", "job_title", "department", "location", "time_zone"
 class ImportPlan:
     created: list[PersonRecord] = field(default_factory=list)
     changed: list[PersonRecord] = field(default_factory=list)
-    """Whole new states, those of leavers included."""
+    """The complete new records of the people who change, leavers among them."""
     unchanged: int = 0
     left: list[UUID] = field(default_factory=list)
-    """Active people of the directory whom the file names as leavers; they are in `changed` too."""
+    """The active people of the directory whom the file names as leavers. They are in `changed` too."""
     returned: list[UUID] = field(default_factory=list)
-    """People who had left and whom the file names again; they are in `changed` too."""
+    """The people who had left and whom the file names again. They are in `changed` too."""
     skipped_leavers: int = 0
     left_out: list[Problem] = field(default_factory=list)
     notes: list[Problem] = field(default_factory=list)
-    """What the admin should know of rows that were imported."""
+    """What the admin should know about rows that are imported."""
 
 
 def plan_import(parsed: ParsedFile, directory: Sequence[PersonRecord], *, skip_invalid: bool = False) -> ImportPlan:
-    """Raises ImportInvalid when a row cannot be used, unless `skip_invalid` leaves such rows out."""
+    """The plan. Raises ImportInvalid if a row cannot be used, unless `skip_invalid` leaves such rows out."""
     found = recognise_people(parsed, directory)
     line = find_reporting_line(parsed, directory, found)
     reject_taken_addresses(parsed, directory, found)
@@ -55,7 +55,7 @@ def plan_import(parsed: ParsedFile, directory: Sequence[PersonRecord], *, skip_i
             if known is not None and known.active:
                 plan.left.append(known.id)
                 plan.changed.append(known._replace(active=False))
-        elif not draft.bad:
+        elif not draft.rejected:
             manager = managers[node]
             manager_id = ids[manager] if manager is not None else None
             record = _record(draft, known, ids[node], found.emails[node], manager_id, levels[node], parsed)
@@ -99,27 +99,30 @@ def _record(
 
 
 def _managers(parsed: ParsedFile, found: Recognition, line: ReportingLine, plan: ImportPlan) -> list[int | None]:
-    """The node to write as each row's manager: over people who left or whose row is left out the line climbs on."""
+    """The node that becomes the manager of each row.
+
+    People who have left, or whose row is left out, are passed over.
+    """
     drafts = parsed.drafts
     left_out = {
         node
         for node, draft in enumerate(drafts)
-        if draft.bad and not draft.leaver and not (node in found.known and found.known[node].active)
+        if draft.rejected and not draft.leaver and not (node in found.known and found.known[node].active)
     }
-    managers = climb(line.above, line.gone | left_out)
+    managers = nearest_above(line.above, line.left | left_out)
     for node, draft in enumerate(drafts):
-        if draft.leaver or draft.bad or not draft.managers:
+        if draft.leaver or draft.rejected or not draft.managers:
             continue
         direct = line.above[node]
         column = parsed.header(next(iter(draft.managers), "manager"))
         ending = "the next one above was taken" if managers[node] is not None else "nobody is set as manager"
-        if direct is None and node in line.lost:
+        if direct is None and node in line.incomplete:
             reason = "The manager is neither in this file nor in the directory; nobody is set as manager."
             plan.notes.append(Problem(line=draft.line, column=column, reason=reason))
         elif direct is not None and direct in left_out:
             reason = f"The manager's row, line {drafts[direct].line}, was left out; {ending}."
             plan.notes.append(Problem(line=draft.line, column=column, reason=reason))
-        elif managers[node] is None and node in line.lost:
+        elif managers[node] is None and node in line.incomplete:
             reason = "The manager has left, and who stood above is not known; nobody is set as manager."
             plan.notes.append(Problem(line=draft.line, column=column, reason=reason))
     return _without_new_cycles(parsed, found, line, managers, plan)
@@ -128,17 +131,21 @@ def _managers(parsed: ParsedFile, found: Recognition, line: ReportingLine, plan:
 def _without_new_cycles(
     parsed: ParsedFile, found: Recognition, line: ReportingLine, managers: list[int | None], plan: ImportPlan
 ) -> list[int | None]:
-    """Rows that are left out keep their person's old manager: with the new managers of others, that may go round."""
+    """The managers without those that would close a circle.
+
+    A person whose row is left out keeps the old manager. Together with the new managers of others, this can be a
+    circle.
+    """
     drafts = parsed.drafts
     nodes = {known.id: node for node, known in found.known.items()}
     nodes |= {known.id: node for node, known in enumerate(line.others, len(drafts))}
     after = list(managers)
     for node, draft in enumerate(drafts):
-        if draft.bad or draft.leaver:
+        if draft.rejected or draft.leaver:
             old = found.known[node].manager_id if node in found.known else None
             after[node] = nodes.get(old) if old else None
     for node in find_cycles(after):
-        if node < len(drafts) and not drafts[node].bad and not drafts[node].leaver:
+        if node < len(drafts) and not drafts[node].rejected and not drafts[node].leaver:
             managers[node] = None
             reason = "With the rows left out the reporting line would go round; nobody is set as manager."
             column = parsed.header(next(iter(drafts[node].managers), "manager"))
@@ -150,17 +157,17 @@ def _levels(parsed: ParsedFile, line: ReportingLine, plan: ImportPlan) -> list[i
     if parsed.gives_levels or not parsed.names_managers:
         return [1] * len(parsed.drafts)
     start = len(parsed.drafts)
-    above = climb(line.above, line.gone)
-    above = [None if node in line.gone else manager for node, manager in enumerate(above)]
+    above = nearest_above(line.above, line.left)
+    above = [None if node in line.left else manager for node, manager in enumerate(above)]
     anchors = {node: known.level for node, known in enumerate(line.others, start)}
     tops = [
         node
         for node, draft in enumerate(parsed.drafts)
-        if above[node] is None and not draft.leaver and not draft.bad and node not in line.lost
+        if above[node] is None and not draft.leaver and not draft.rejected and node not in line.incomplete
     ]
     if len(tops) > 1:
         for node in tops:
             reason = "Nobody stands above; with no level column this person counts as a top of the reporting line."
             column = parsed.header(next(name for name in MANAGER_FIELDS if name in parsed.layout))
             plan.notes.append(Problem(line=parsed.drafts[node].line, column=column, reason=reason))
-    return derive_levels(above, anchors, line.lost | line.gone)
+    return derive_levels(above, anchors, line.incomplete | line.left)

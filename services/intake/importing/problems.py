@@ -1,7 +1,7 @@
-"""What can be wrong with an import: a list of places in the file, each with a reason that repeats no cell.
+"""What can be wrong with an import: a list of positions in the file, each with a reason.
 
-Cells are personal data and problems travel into logs, terminals and tickets; so a reason names the line and the
-column and says what to do, never what the cell holds.
+Cells are personal data, and problems get into logs, terminals and tickets. So a problem names the line and the column
+and says what to do, and never repeats what the cell contains.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ LISTED = 200
 
 
 class Problem(Contract):
-    """One thing to mend. `line` counts the file's physical lines from 1; `column` is the header's own text."""
+    """One thing to correct. `line` counts the physical lines of the file from 1. `column` is the text of the header."""
 
     line: int
     column: str
@@ -21,23 +21,23 @@ class Problem(Contract):
 
 
 class ImportInvalid(Invalid):
-    """The file, or rows of it, cannot be used; nothing was imported."""
+    """The file, or some of its rows, cannot be used. Nothing was imported."""
 
     code = "import_invalid"
 
     def __init__(self, problems: Sequence[Problem], *, skippable: bool = False) -> None:
-        """`problems` is not empty. `skippable`: `skip_invalid` would import the other rows."""
+        """`problems` is not empty. `skippable` says that `skip_invalid` would import the other rows."""
         listed = sorted(problems, key=lambda problem: problem.line)[:LISTED]
-        advice = " Mend them, or import the other rows with skip_invalid=true." if skippable else ""
+        advice = " Correct them, or import the other rows with skip_invalid=true." if skippable else ""
         super().__init__(
-            f"Nothing was imported; errors lists what to mend.{advice}",
+            f"Nothing was imported; errors lists what to correct.{advice}",
             errors=[problem.model_dump() for problem in listed],
             total=len(problems),
         )
 
 
 def unusable(line: int, column: str, reason: str) -> ImportInvalid:
-    """A file that cannot be used at all, whatever is skipped."""
+    """The error for a file that cannot be used at all, even if rows are left out."""
     return ImportInvalid([Problem(line=line, column=column, reason=reason)])
 
 

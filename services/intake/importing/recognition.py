@@ -1,4 +1,5 @@
-"""Whom each row of an import means: a person of the directory, by external id, else by e-mail address, or a new one."""
+"""Which person each row of an import is about: one of the directory, found by external id or e-mail address, or a new
+one."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -11,17 +12,18 @@ from services.intake.person import PersonRecord
 
 @dataclass(slots=True)
 class Recognition:
-    """By row number of the file, from 0."""
+    """What is known about the rows, by their numbers in the file from 0."""
 
     known: dict[int, PersonRecord] = field(default_factory=dict)
+    """The person of the directory whom a row is about."""
     emails: dict[int, str] = field(default_factory=dict)
-    """The file's address, else the directory's, else a derived one; every usable row has one."""
+    """The address in the file, or else in the directory, or else a derived one. Every row that can be used has one."""
     repeats: set[int] = field(default_factory=set)
-    """Rows that say the id or address of an earlier row once more."""
+    """The rows with the same id or address as an earlier row."""
 
 
 def recognise_people(parsed: ParsedFile, directory: Sequence[PersonRecord]) -> Recognition:
-    """Rejects repeats and rows without a possible address on the way."""
+    """Finds the person of each row. Rows that repeat another one, and rows without a possible address, are rejected."""
     found = Recognition()
     _reject_repeats(parsed, found)
     _recognise(parsed.drafts, directory, found)
@@ -30,9 +32,12 @@ def recognise_people(parsed: ParsedFile, directory: Sequence[PersonRecord]) -> R
 
 
 def reject_taken_addresses(parsed: ParsedFile, directory: Sequence[PersonRecord], found: Recognition) -> None:
-    """Every address belongs to one person once all rows are written. A row that is left out keeps its person's old
-    address, which another row may want: so this comes last, and again until nothing more is rejected."""
-    writing = [node for node, draft in enumerate(parsed.drafts) if not draft.leaver and not draft.bad]
+    """Rejects rows whose address will belong to somebody else once all rows are imported.
+
+    If a row is left out, its person keeps the old address, which another row may need. So this is done last, and
+    repeated until no further row is rejected.
+    """
+    writing = [node for node, draft in enumerate(parsed.drafts) if not draft.leaver and not draft.rejected]
     while True:
         rewritten = {found.known[node].id for node in writing if node in found.known}
         owners = {known.email: "another person of the directory" for known in directory if known.id not in rewritten}
@@ -42,7 +47,7 @@ def reject_taken_addresses(parsed: ParsedFile, directory: Sequence[PersonRecord]
                 parsed.reject(draft, "email", f"This e-mail address belongs to {owner}.")
             else:
                 owners[email] = f"the person on line {draft.line}"
-        left = [node for node in writing if not parsed.drafts[node].bad]
+        left = [node for node in writing if not parsed.drafts[node].rejected]
         if len(left) == len(writing):
             return
         writing = left
@@ -74,15 +79,15 @@ def _recognise(drafts: list[Draft], directory: Sequence[PersonRecord], found: Re
             found.known[node] = known
             taken.add(known.id)
 
-    # Staff before leavers: who left and came back has a row of each kind.
-    order = sorted(range(len(drafts)), key=lambda node: (drafts[node].leaver, drafts[node].bad))
+    # Staff come before leavers, because somebody who left and came back has a row of each kind.
+    order = sorted(range(len(drafts)), key=lambda node: (drafts[node].leaver, drafts[node].rejected))
     for node in order:
         take(node, by_external_id.get(drafts[node].external_id or ""))
     for node in order:
         known = by_email.get(drafts[node].email or "")
         if node in found.known or known is None:
             continue
-        # A leaver's old address may be someone else's by now.
+        # The old address of a leaver may belong to somebody else now.
         if not drafts[node].leaver or known.external_id is None or drafts[node].external_id is None:
             take(node, known)
 
@@ -110,6 +115,6 @@ def _give_addresses(parsed: ParsedFile, directory: Sequence[PersonRecord], found
                 parsed.reject(parsed.drafts[node], "email", "No address can be derived from this name; give one.")
             continue
         found.emails[node] = email
-        # Without ids, the address derived at the import before is how a person is known again.
+        # Without ids, a person is recognised by the address that was derived at the import before.
         if not has_ids and (known := by_email.get(email)) is not None and known.id not in recognised:
             found.known[node] = known

@@ -1,4 +1,4 @@
-"""Whom the manager's cells of an import mean, in the file and in the directory."""
+"""Who reports to whom once an export is imported: the rows of the file together with the rest of the directory."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -12,19 +12,20 @@ from services.intake.person import PersonRecord
 
 
 class ReportingLine(NamedTuple):
-    """The reporting line over nodes: the file's rows first, then the people of the directory whom no row names."""
+    """The reporting line as numbered nodes: the rows of the file, then the people of the directory without a row."""
 
     above: list[int | None]
-    """The node each one reports to; circles are cut."""
+    """The node that each node reports to. Nodes of a circle report to nobody."""
     others: list[PersonRecord]
-    gone: set[int]
-    """Nodes of people who have left."""
-    lost: set[int]
-    """Nodes below which the line cannot be followed to a top: whoever is above is unknown, or they go round."""
+    """The people of the directory whom no row of the file is about."""
+    left: set[int]
+    """The nodes of people who have left."""
+    incomplete: set[int]
+    """The nodes whose line does not reach a top, because a manager on it is unknown or is part of a circle."""
 
 
 def find_reporting_line(parsed: ParsedFile, directory: Sequence[PersonRecord], found: Recognition) -> ReportingLine:
-    """Rejects rows whose manager cannot be found or stands in a circle."""
+    """The reporting line. Rows whose manager cannot be found, or is part of a circle, are rejected."""
     drafts = parsed.drafts
     named = {known.id for known in found.known.values()}
     others = [known for known in directory if known.id not in named]
@@ -37,14 +38,14 @@ def find_reporting_line(parsed: ParsedFile, directory: Sequence[PersonRecord], f
             parsed.reject(drafts[node], next(iter(drafts[node].managers), "manager"), f"This row {what}.")
     for node in cyclic:
         above[node] = None
-    gone = {node for node, draft in enumerate(drafts) if draft.leaver}
-    gone |= {node for node, known in enumerate(others, len(drafts)) if not known.active}
-    return ReportingLine(above, others, gone, _lost(above, gone, unresolved | cyclic))
+    left = {node for node, draft in enumerate(drafts) if draft.leaver}
+    left |= {node for node, known in enumerate(others, len(drafts)) if not known.active}
+    return ReportingLine(above, others, left, _incomplete(above, left, unresolved | cyclic))
 
 
 def _resolve(parsed: ParsedFile, found: Recognition, others: list[PersonRecord]) -> tuple[list[int | None], set[int]]:
     index = ManagerIndex(parsed.column_map.formats.names)
-    # Staff before leavers: nobody who has left hides one who has not.
+    # Staff come before leavers, so that somebody who has left is never found instead of somebody who has not.
     for node, draft in sorted(enumerate(parsed.drafts), key=lambda item: item[1].leaver):
         if node not in found.repeats:
             index.add(node, int(draft.leaver), draft.external_id, found.emails.get(node), draft.name)
@@ -71,13 +72,13 @@ def _above_in_directory(found: Recognition, others: list[PersonRecord], start: i
     return [nodes.get(known.manager_id) if known.manager_id else None for known in others]
 
 
-def _lost(above: list[int | None], gone: set[int], broken: set[int]) -> set[int]:
-    """The broken nodes, and those whose line leads through leavers alone to a broken one."""
-    lost = set(broken)
+def _incomplete(above: list[int | None], left: set[int], broken: set[int]) -> set[int]:
+    """The broken nodes, and the nodes that have only leavers between themselves and a broken node."""
+    incomplete = set(broken)
     for node in range(len(above)):
         manager = above[node]
-        while manager is not None and manager in gone and manager not in broken:
+        while manager is not None and manager in left and manager not in broken:
             manager = above[manager]
-        if manager is not None and manager in gone:
-            lost.add(node)
-    return lost
+        if manager is not None and manager in left:
+            incomplete.add(node)
+    return incomplete

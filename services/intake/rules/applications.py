@@ -1,6 +1,6 @@
-"""Checking a person's application to a cycle: topics become codes, wishes become people.
+"""Checking a person's application to a cycle. Topics become codes, and addresses become people. Pure.
 
-Pure. Nothing that the person wrote is repeated in an error; the field and its position are named instead.
+An error names the field and the position, and never repeats what the person wrote.
 """
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
@@ -21,12 +21,12 @@ class ApplicationInvalid(Invalid):
 
 
 class Application(NamedTuple):
-    """An answer in the directory's and the program's own terms."""
+    """An answer whose topics are codes of the program and whose people are ids of the directory."""
 
     role: EnrolmentRole | None
     topics_taught: list[str]
     taught_levels: dict[str, TeachingLevel]
-    """By code; only what was said."""
+    """The levels that were given, by the code of the topic."""
     topics_wanted: list[str]
     mentor_capacity: int
     mentee_capacity: int
@@ -37,8 +37,8 @@ class Application(NamedTuple):
 
 
 def emails_of(answer: EnrolmentAnswer) -> set[str]:
-    """The addresses to look up before `check_application`, folded as the directory stores them; what cannot be an
-    address is not looked up."""
+    """The addresses that are looked up in the directory before `check_application`, in lower case. What cannot be an
+    address is left out."""
     given = {_fold_email(email) for email in (*answer.preferred_emails, *answer.avoided_emails)}
     return {email for email in given if EMAIL.match(email)}
 
@@ -46,9 +46,9 @@ def emails_of(answer: EnrolmentAnswer) -> set[str]:
 def check_application(
     answer: EnrolmentAnswer, topics: Sequence[Topic], people: Mapping[str, UUID], person_id: UUID
 ) -> Application:
-    """`people` maps addresses of the organization to ids. Raises ApplicationInvalid with every field that is wrong.
+    """The answer as an application. `people` are the ids of the people of the organization, by their addresses.
 
-    Who declines says nothing else: the other fields are dropped unread.
+    When a person declines, the other fields are not read. Raises ApplicationInvalid, which lists all wrong fields.
     """
     if answer.role is None:
         return Application(None, [], {}, [], 1, 1, [], [], [], [])
@@ -89,7 +89,7 @@ def _fold_topics(field: str, given: Sequence[str], codes: Mapping[str, str], err
 def _fold_levels(
     given: Mapping[str, TeachingLevel], codes: Mapping[str, str], taught: Sequence[str], errors: list[dict[str, str]]
 ) -> dict[str, TeachingLevel]:
-    """One level for a topic, by code; each topic is one of `taught`."""
+    """The level of each topic, by its code. A level may be given only for a topic that is taught, and only once."""
     levels: dict[str, TeachingLevel] = {}
     for position, (text, level) in enumerate(given.items()):
         code = codes.get(fold(text))
@@ -125,7 +125,7 @@ def _find_people(
 def _each(
     field: str, given: Sequence[str], find: Callable[[str], Found | None], detail: str, errors: list[dict[str, str]]
 ) -> list[Found]:
-    """What each text means, each meaning once, in the order given; a text without meaning becomes an error."""
+    """What the texts mean, in their order and without repeats. A text that means nothing becomes an error."""
     found: dict[Found, None] = {}
     for position, text in enumerate(given):
         if (meaning := find(text)) is None:

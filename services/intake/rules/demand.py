@@ -1,4 +1,4 @@
-"""Supply of and demand for a program's topics among those who have enrolled so far. Pure."""
+"""The supply of and the demand for the topics of a program, among those who have enrolled so far. Pure."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -9,14 +9,14 @@ from shared.contracts.programs import Topic
 
 
 class Taught(NamedTuple):
-    """Who can mentor and teaches a topic."""
+    """The supply of a topic: the people who can mentor and teach it, and the people whom they can mentor together."""
 
     teachers: int = 0
     places: int = 0
 
 
 class Wanted(NamedTuple):
-    """Who can be a mentee and wants a topic."""
+    """The demand for a topic: the people who can be mentees and want to learn it."""
 
     wanted_by: int = 0
     first_choice_of: int = 0
@@ -24,13 +24,13 @@ class Wanted(NamedTuple):
 
 class TopicSupplyList(Contract):
     items: tuple[TopicSupply, ...]
-    """Every topic of the program, the one that lacks most places first."""
+    """Every topic of the program. The topic that lacks most places comes first."""
 
 
 def supply_of(
     topics: Sequence[Topic], taught: Mapping[str, Taught], wanted: Mapping[str, Wanted]
 ) -> tuple[TopicSupply, ...]:
-    """Every topic, those wanted furthest beyond their teachers' places first, equal ones in the program's order."""
+    """Every topic, sorted by how many places it lacks, most first. Topics that lack equally many keep their order."""
     found = [
         TopicSupply(
             topic=topic.code,

@@ -1,4 +1,4 @@
-"""Participants' links: a token of 256 random bits that lets one person answer one round while it is open."""
+"""The token in a participant's link: 256 random bits that let one person answer one round while it is open."""
 
 import hashlib
 import secrets
@@ -22,5 +22,5 @@ def new_token() -> str:
 
 
 def hash_token(token: str) -> str:
-    """What is stored: with 256 random bits, a plain SHA-256 is enough."""
+    """The hash that is stored. A plain SHA-256 is enough, because the token has 256 random bits."""
     return hashlib.sha256(token.encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""SQL of supply and demand: who teaches and who wants each topic."""
+"""SQL of the supply of and the demand for each topic."""
 
 from typing import Any
 from uuid import UUID
@@ -12,7 +12,7 @@ from shared.contracts.intake import EnrolmentRole
 
 
 async def read_taught(session: AsyncSession, organization_id: UUID, cycle_id: UUID) -> dict[str, Taught]:
-    """Teachers and their places by topic code, of the active people who enrolled as mentors."""
+    """The supply by the code of the topic, among the active people who enrolled as mentors."""
     topic = func.unnest(Enrolment.topics_taught).table_valued("code").render_derived("topic")
     counts = (topic.c.code, func.count(), func.sum(Enrolment.mentor_capacity))
     query = _enrolled(select(*counts), topic, organization_id, cycle_id, EnrolmentRole.MENTOR)
@@ -20,7 +20,7 @@ async def read_taught(session: AsyncSession, organization_id: UUID, cycle_id: UU
 
 
 async def read_wanted(session: AsyncSession, organization_id: UUID, cycle_id: UUID) -> dict[str, Wanted]:
-    """Wishes by topic code, of the active people who enrolled as mentees."""
+    """The demand by the code of the topic, among the active people who enrolled as mentees."""
     topic = func.unnest(Enrolment.topics_wanted).table_valued("code", with_ordinality="rank").render_derived("topic")
     counts = (topic.c.code, func.count(), func.count().filter(topic.c.rank == 1))
     query = _enrolled(select(*counts), topic, organization_id, cycle_id, EnrolmentRole.MENTEE)
@@ -30,7 +30,7 @@ async def read_wanted(session: AsyncSession, organization_id: UUID, cycle_id: UU
 def _enrolled(
     query: Select[Any], topic: FromClause, organization_id: UUID, cycle_id: UUID, role: EnrolmentRole
 ) -> Select[Any]:
-    """`query` by topic, over the cycle's enrolments in that role, or in both."""
+    """The query, grouped by topic, over the enrolments of the cycle in that role or in both roles."""
     return (
         query.select_from(Enrolment)
         .join(Person, Person.id == Enrolment.person_id)

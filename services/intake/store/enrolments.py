@@ -1,7 +1,6 @@
-"""SQL of enrolments: answers to the enrolment round, and the pool that matching reads."""
+"""SQL of enrolments: the answers to the enrolment round, and the pool of people that matching reads."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
 from uuid import UUID, uuid4
 
 from sqlalchemy import Uuid, any_, func, literal, or_, select, union
@@ -19,18 +18,14 @@ from shared.rounds.models import Round, RoundRecipient
 from shared.rounds.store import RoundIsClosed
 
 DEEPEST_LINE = 100
+"""The most managers that are read above one person, should the directory contain a circle."""
 
 
-class EnrolmentRound(NamedTuple):
-    id: UUID
-    cycle_id: UUID
-
-
-async def read_open_round(session: AsyncSession, organization_id: UUID, round_id: UUID) -> EnrolmentRound:
-    """The open enrolment round, unlocked. Raises NotFound, or RoundIsClosed (410)."""
+async def read_open_cycle(session: AsyncSession, organization_id: UUID, round_id: UUID) -> UUID:
+    """The cycle of an open enrolment round. The round is not locked. Raises NotFound, RoundIsClosed (410)."""
     row = (
         await session.execute(
-            select(Round.id, Round.cycle_id, Round.state).where(
+            select(Round.cycle_id, Round.state).where(
                 Round.organization_id == organization_id, Round.id == round_id, Round.kind == RoundKind.ENROLMENT
             )
         )
@@ -39,11 +34,12 @@ async def read_open_round(session: AsyncSession, organization_id: UUID, round_id
         raise NotFound("There is no such enrolment round.", code="round_not_found")
     if row.state != RoundState.OPEN:
         raise RoundIsClosed("This round is closed; answers are no longer taken.")
-    return EnrolmentRound(row.id, row.cycle_id)
+    cycle_id: UUID = row.cycle_id
+    return cycle_id
 
 
 async def check_asked(session: AsyncSession, organization_id: UUID, round_id: UUID, person_id: UUID) -> None:
-    """Raises Forbidden for someone whom the round does not ask."""
+    """Raises Forbidden if the round does not ask this person."""
     asked = await session.scalar(
         select(RoundRecipient.person_id).where(
             RoundRecipient.organization_id == organization_id,
@@ -59,7 +55,7 @@ async def check_asked(session: AsyncSession, organization_id: UUID, round_id: UU
 async def save_enrolment(
     session: AsyncSession, organization_id: UUID, cycle_id: UUID, person_id: UUID, application: Application
 ) -> UUID:
-    """Writes the application in place of an earlier one; returns the enrolment's id."""
+    """Writes the application, which replaces an earlier one. Returns the id of the enrolment."""
     values = application._asdict()
     statement = insert(Enrolment).values(
         id=uuid4(), organization_id=organization_id, cycle_id=cycle_id, person_id=person_id, **values
@@ -78,7 +74,7 @@ async def save_enrolment(
 async def read_answer(
     session: AsyncSession, organization_id: UUID, cycle_id: UUID, person_id: UUID
 ) -> EnrolmentAnswer | None:
-    """What the person answered, in the terms of the form; None before the first answer."""
+    """What the person answered, as the form has it. None before the first answer."""
     row = await session.scalar(
         select(Enrolment).where(
             Enrolment.organization_id == organization_id,
@@ -129,8 +125,11 @@ async def read_pool(
 async def read_enrolled(
     session: AsyncSession, organization_id: UUID, cycle_id: UUID, after: UUID | None, limit: int
 ) -> PersonPage:
-    """One page of everyone who enrolled, or is asked to and has not answered. Who was asked still counts when the
-    cancelling of the cycle closed the round: they wait for it too."""
+    """One page of everyone who enrolled, and of those who were asked and have not answered.
+
+    The latter count while the round is open, and also when the round was closed because the cycle was cancelled: they
+    too are waiting for the cycle.
+    """
     enrolled = select(Enrolment.person_id).where(
         Enrolment.organization_id == organization_id, Enrolment.cycle_id == cycle_id, Enrolment.role.is_not(None)
     )
@@ -158,7 +157,7 @@ async def read_enrolled(
 async def _read_lines(
     session: AsyncSession, organization_id: UUID, person_ids: Sequence[UUID]
 ) -> dict[UUID, tuple[UUID, ...]]:
-    """The managers above each person, nearest first: one query, whatever the number of people."""
+    """The managers above each person, nearest first. One query reads them for all people."""
     line = (
         select(
             Person.id.label("person_id"),

@@ -1,4 +1,4 @@
-"""SQL of participants' links."""
+"""SQL of the links that participants get."""
 
 from uuid import UUID, uuid4
 
@@ -14,7 +14,7 @@ from shared.rounds.store import RoundIsClosed
 
 
 async def mint_links(session: AsyncSession, organization_id: UUID, request: MintLinks) -> MintedLinks:
-    """A new link for each of the people that the directory has, each person once."""
+    """Creates one new link for each of the people who are in the directory."""
     people = (
         await session.scalars(
             select(Person.id)
@@ -45,7 +45,7 @@ async def mint_links(session: AsyncSession, organization_id: UUID, request: Mint
 
 
 async def resolve_link(session: AsyncSession, token: str) -> LinkGrant:
-    """What the link allows now. The one query that does not know its organization: the token's hash leads to it.
+    """What the link allows now. This is the only query that does not know the organization: the link names it.
 
     Raises LinkUnknown (404), LinkExpired (410) and RoundIsClosed (410).
     """

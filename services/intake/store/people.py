@@ -1,4 +1,4 @@
-"""SQL of the directory."""
+"""SQL of the directory of people."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -17,6 +17,7 @@ from shared.contracts.base import PersonPage
 from shared.contracts.intake import Contact
 
 AT_ONCE = 5000
+"""The most people that one statement creates."""
 TYPES: dict[str, TypeEngine[Any]] = {"id": Uuid(), "manager_id": Uuid(), "level": Integer(), "hired_on": Date(),
                                      "active": Boolean()}  # fmt: skip
 FIELDS = PersonRecord._fields
@@ -24,18 +25,18 @@ COLUMNS = [getattr(Person, name) for name in FIELDS]
 
 
 async def lock_directory(session: AsyncSession, organization_id: UUID) -> None:
-    """One import of an organization at a time; held until the transaction ends."""
+    """Waits until no other import of the organization runs. The lock is held until the transaction ends."""
     await session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"import:{organization_id}", 0))))
 
 
 async def read_directory(session: AsyncSession, organization_id: UUID) -> list[PersonRecord]:
-    """Everyone, in id order."""
+    """Everyone in the directory, in the order of their ids."""
     rows = await session.execute(select(*COLUMNS).where(Person.organization_id == organization_id).order_by(Person.id))
     return [PersonRecord(*row) for row in rows]
 
 
 async def create_people(session: AsyncSession, organization_id: UUID, people: Sequence[PersonRecord]) -> None:
-    """Set-based: one statement for thousands of people."""
+    """Creates people, thousands of them with one statement."""
     for start in range(0, len(people), AT_ONCE):
         given = _as_table(people[start : start + AT_ONCE])
         values = [given.c[name] for name in FIELDS]
@@ -47,7 +48,10 @@ async def create_people(session: AsyncSession, organization_id: UUID, people: Se
 
 
 async def change_people(session: AsyncSession, organization_id: UUID, people: Sequence[PersonRecord]) -> None:
-    """One statement for all, as the unique rules are checked at its end: addresses may change hands."""
+    """Changes people with a single statement.
+
+    The unique constraints are checked at its end, so that people may exchange addresses.
+    """
     if not people:
         return
     given = _as_table(people)
@@ -78,7 +82,7 @@ async def read_people(
     department: str | None = None,
     active: bool | None = None,
 ) -> tuple[list[PersonView], UUID | None]:
-    """One page in id order and the last id of it, None when no page follows."""
+    """One page in the order of the ids, and its last id. The id is None when no page follows."""
     query = select(Person).where(Person.organization_id == organization_id)
     if after is not None:
         query = query.where(Person.id > after)
@@ -108,7 +112,7 @@ async def read_active_ids(session: AsyncSession, organization_id: UUID) -> list[
 
 
 async def read_contacts(session: AsyncSession, organization_id: UUID, person_ids: Sequence[UUID]) -> list[Contact]:
-    """Those of the people that exist."""
+    """The contacts of those people who exist."""
     rows = await session.scalars(
         select(Person).where(Person.organization_id == organization_id, Person.id.in_(person_ids))
     )
@@ -129,7 +133,7 @@ async def read_contacts(session: AsyncSession, organization_id: UUID, person_ids
 
 
 async def find_by_email(session: AsyncSession, organization_id: UUID, emails: set[str]) -> dict[str, UUID]:
-    """`emails` are in lower case."""
+    """The ids of the people with these addresses, by address. `emails` are in lower case."""
     if not emails:
         return {}
     rows = await session.execute(
@@ -160,7 +164,7 @@ async def read_languages(session: AsyncSession, organization_id: UUID) -> tuple[
 
 
 def page_of(found: Sequence[UUID], limit: int) -> PersonPage:
-    """A page from up to `limit + 1` ids in order."""
+    """A page made of the ids that a query found with a limit of `limit + 1`."""
     people = tuple(found[:limit])
     return PersonPage(person_ids=people, after=people[-1] if len(found) > limit else None)
 
