@@ -36,6 +36,7 @@ SENIORS, JUNIORS = range(2, 9), range(9, 16)
 REFUSED, PUT_OFF, CUT_OFF = 15, 2, 1
 """People whose mail server refuses them for good, at first puts them off, and breaks the connection over the second
 letter, which goes to them alone."""
+CHECK_IN_SECONDS = 12
 TOPICS = ["generative-ai", "short-video", "gaming"]
 PROGRAM: dict[str, Any] = {
     "name": "Upward at work",
@@ -43,19 +44,24 @@ PROGRAM: dict[str, Any] = {
     "topics": [{"code": code, "label": code} for code in TOPICS],
     "time_zone": "Europe/Berlin",
     "calendar": {
-        # Ample: each round ends as soon as those who can answer have answered.
-        "enrolment": {"length": "PT90S", "reminders": ["PT7S"]},
-        "acceptance": {"length": "PT90S", "reminders": ["PT20S"]},
-        "check_in": {"length": "PT12S", "reminders": ["PT6S"]},
+        # Each round ends as soon as those who can answer have answered.
+        "enrolment": {"length": "PT1H", "reminders": ["PT7S"]},
+        "acceptance": {"length": "PT1H", "reminders": ["PT20S"]},
         "check_ins": 2,
-        "check_in_every": "PT12S",
-        "survey": {"length": "PT60S", "reminders": ["PT20S"]},
+        "survey": {"length": "PT1H", "reminders": ["PT20S"]},
         "approval": {"remind_every": "PT5S", "escalate_after": "PT20S"},
         "concern": {"remind_every": "PT1S", "escalate_after": "PT2S"},
         "sending_hours": None,
     },
     "recurs": True,
 }
+
+
+def program(check_in_seconds: int) -> dict[str, Any]:
+    """With so many seconds from one check-in to the next."""
+    check_in = f"PT{check_in_seconds}S"
+    own = {"check_in": {"length": check_in, "reminders": ["PT6S"]}, "check_in_every": check_in}
+    return PROGRAM | {"calendar": PROGRAM["calendar"] | own}
 
 
 def address(number: int) -> str:

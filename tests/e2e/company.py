@@ -19,12 +19,12 @@ from upward.demo.people import PageFields
 
 HEADER = "employee_id,name,email,department,level,manager_id"
 CALENDAR: dict[str, Any] = {
-    "enrolment": {"length": "PT60S"},
-    "acceptance": {"length": "PT60S"},
+    "enrolment": {"length": "PT1H"},
+    "acceptance": {"length": "PT1H"},
     "check_in": {"length": "PT2S"},
     "check_ins": 1,
     "check_in_every": "PT2S",
-    "survey": {"length": "PT60S"},
+    "survey": {"length": "PT1H"},
     "sending_hours": None,
 }
 """Rounds end as soon as everybody has answered; only a check-in ends by its deadline."""
@@ -37,7 +37,7 @@ class Company:
     def __init__(self, url: str, key: str, domain: str, mail: Path) -> None:
         self.url, self.key, self.domain = url, key, domain
         self.admin = AdminClient(url, key)
-        self.http = httpx.AsyncClient(timeout=30)
+        self.http = httpx.AsyncClient(timeout=120)
         self._mail = mail
         self._read: dict[str, Letter] = {}
         self._answered: set[str] = set()
@@ -114,8 +114,9 @@ class Company:
         found: list[Letter] = await self.until(arrived)
         return found
 
-    async def play(self, cycle_id: str, is_enough: Callable[[Found], bool]) -> Found:
-        """Everybody answers everything and the admin approves, until the cycle has come far enough."""
+    async def play(self, cycle_id: str, is_enough: Callable[[Found], bool], *, answering: bool = True) -> Found:
+        """Everybody answers everything, unless told otherwise, and the admin approves, until the cycle has come far
+        enough."""
 
         async def come_far_enough() -> Found | None:
             cycle = await self.admin.cycle(cycle_id)
@@ -125,7 +126,8 @@ class Company:
                 for run in await self.admin.match_runs(cycle_id):
                     if run["state"] == "proposed" and run["pairs_count"]:
                         await self.admin.approve(run["id"])
-            await self.answer(letter for letter in self.letters() if letter.message_id not in self._answered)
+            if answering:
+                await self.answer(letter for letter in self.letters() if letter.message_id not in self._answered)
             return None
 
         found: Found = await self.until(come_far_enough)

@@ -4,6 +4,7 @@ import asyncio
 import re
 import shutil
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -42,10 +43,12 @@ def problems_shown() -> set[str]:
 
 @pytest.mark.skipif(not all(map(shutil.which, NEEDED)), reason=f"needs {', '.join(NEEDED)}")
 async def test_the_examples_of_the_api_run_a_whole_cycle_by_hand(tmp_path: Path) -> None:
+    begun = time.monotonic()
     async with running_stack(tmp_path / "stack") as stack:
+        check_in = f"PT{max(20, round(1.5 * (time.monotonic() - begun)))}S"  # a slow machine needs more
         script = "\necho '=====BLOCK====='\n".join(["set -euo pipefail", *blocks()])
         script = script.replace("http://127.0.0.1:8080", stack.url).replace(".venv/bin/python", sys.executable)
-        script = script.replace("FOLDER=.upward", f"FOLDER={tmp_path / 'stack'}")
+        script = script.replace("PT20S", check_in).replace("FOLDER=.upward", f"FOLDER={tmp_path / 'stack'}")
         shell = await asyncio.create_subprocess_exec(
             *("bash", "-c", script), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
         )

@@ -5,14 +5,19 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from tests.patience import PATIENCE_SECONDS
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def test_the_bench_prints_one_json_line_with_its_measures() -> None:
+@pytest.mark.parametrize("check_ins", [0, pytest.param(1, marks=pytest.mark.long)])
+def test_the_bench_prints_one_json_line_with_its_measures(check_ins: int) -> None:
     # From another folder, as nothing may depend on where the command is given.
-    arguments = ("--pairs", "6", "--check-ins", "1", "--json")  # most of its time is the time between check-ins
+    arguments = ("--pairs", "6", "--check-ins", str(check_ins), "--json")
     command = [sys.executable, str(ROOT / "bench" / "cycle.py"), *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=400, cwd=ROOT.parent)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_SECONDS, cwd=ROOT.parent)
 
     assert done.returncode == 0, done.stderr
     (line,) = done.stdout.splitlines()

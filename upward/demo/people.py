@@ -108,6 +108,9 @@ class Participants:
             self.answered[letter.template] = self.answered.get(letter.template, 0) + 1
         elif answer.status_code in (CLOSED, SETTLED):
             self.moot += 1
+            # Their part is somebody else's then.
+            self.decliner = None if letter.to == self.decliner else self.decliner
+            self.unhappy = None if letter.to == self.unhappy else self.unhappy
         else:
             self.refused.append(f"{letter.template} {answer.status_code}")
 

@@ -14,29 +14,31 @@ TOPICS: list[dict[str, Any]] = [
     {"code": "new-work", "label": "New ways of working", "aliases": ["Remote work"]},
 ]
 
+CHECK_IN_SECONDS = 18
 CALENDAR: dict[str, Any] = {
-    "enrolment": {"length": "PT100S", "reminders": ["PT6S"]},
-    "acceptance": {"length": "PT100S", "reminders": ["PT5S"]},
-    "check_in": {"length": "PT18S", "reminders": ["PT5S"]},
+    "enrolment": {"length": "PT1H", "reminders": ["PT6S"]},
+    "acceptance": {"length": "PT1H", "reminders": ["PT5S"]},
     "check_ins": 2,
-    "check_in_every": "PT18S",
-    "survey": {"length": "PT100S", "reminders": ["PT4S"]},
+    "survey": {"length": "PT1H", "reminders": ["PT4S"]},
     "approval": {"remind_every": "PT5S", "escalate_after": "PT20S"},
     "concern": {"remind_every": "PT6S", "escalate_after": "PT12S"},
     "sending_hours": None,
 }
-"""Rounds end when all have answered or the admin ends them; their lengths leave room for a machine that is busy with
-other things."""
+"""Rounds end when all have answered or the admin ends them, so their lengths do not matter. Only a check-in must not be
+longer than the time to the next one, which the demo waits for."""
 
 
-def demo_program(sponsor_id: UUID, coordinator_ids: list[UUID], time_zone: str) -> dict[str, Any]:
-    """The body of `POST /v1/programs`."""
+def demo_program(
+    sponsor_id: UUID, coordinator_ids: list[UUID], time_zone: str, check_in_seconds: int
+) -> dict[str, Any]:
+    """The body of `POST /v1/programs`, with so many seconds from one check-in to the next."""
+    check_in = f"PT{check_in_seconds}S"
     return {
         "name": "Upward at work",
         "direction": "reverse",
         "topics": TOPICS,
         "time_zone": time_zone,
-        "calendar": CALENDAR,
+        "calendar": CALENDAR | {"check_in": {"length": check_in, "reminders": ["PT5S"]}, "check_in_every": check_in},
         "policy": {"min_level_gap": 1, "different_department": True},
         "sponsor_id": str(sponsor_id),
         "coordinator_ids": [str(person_id) for person_id in coordinator_ids],
