@@ -1,4 +1,5 @@
-"""Consumes Upward's events, each once: `serve PORT` takes webhooks, `prove` (by cron) finds what they did not bring."""
+"""Consumes Upward's events, each once. `serve PORT` receives webhooks; `prove` (by cron) finds what they did not
+bring."""
 
 import hashlib
 import json
@@ -30,7 +31,7 @@ class Receiver(BaseHTTPRequestHandler):
 
 
 def handle(event: dict[str, str]) -> None:
-    with STORE:  # one transaction: the id, which is the webhook-id too, and whatever your own work stores
+    with STORE:  # one transaction for the id, which is also the webhook-id, and for what your own work stores
         if STORE.execute("insert or ignore into handled values (?)", [event["id"]]).rowcount:
             print(int(event["sequence"]), event["type"], event["subject"], flush=True)
 
@@ -49,7 +50,7 @@ def prove() -> None:
     if page.is_success and not same:
         sys.exit(f"the events up to {sequence} are not those that happened")
     found = (here if same else API.get("/v1/events/checkpoint")).raise_for_status().json()
-    with STORE:  # if it is not the same log any more, read anew before this, by the API, all that you keep of Upward's
+    with STORE:  # if the log is another one now, first read again from the API everything that you keep of Upward
         STORE.execute("delete from proven")
         STORE.execute("insert into proven values (:sequence, :digest, :epoch)", found)
     print("complete up to" if same else "resync: events go on after", found["sequence"])
