@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from tests.architecture.documents import BLOCK, section
 from tests.patience import PATIENCE_SECONDS
 from upward.cli import app
 from upward.demo.mailbox import read_letter
@@ -21,6 +22,7 @@ from upward.demo.story import GIVES_UP_SECONDS
 
 ROOT = Path(__file__).parents[2]
 SAMPLE = ROOT / "upward" / "sample"
+SHOWN = "## What you see then"
 BAD_ROWS = (
     '"Unusual, Ursula",20001,Analyst,TX,31/31/2020,,Active,Sales,Freya Park\n'
     '"Orphan, Otto",20002,Analyst,TX,1/5/2021,,Active,Sales,Nobody Known\n'
@@ -88,6 +90,16 @@ def bad_lines(path: Path) -> list[int]:
     return [number for number, line in enumerate(lines, start=1) if "20001" in line or "20002" in line]
 
 
+def lines_of_the_readme() -> list[str]:
+    """The lines that the README shows of the demo, without those of its table, which it shortens."""
+    return [line for line in BLOCK.findall(section("README.md", SHOWN))[0].splitlines() if "│" not in line]
+
+
+def shape(line: str) -> str:
+    """A line without what differs from run to run: numbers, and why a round closed."""
+    return re.sub(r"\((?:advanced|answered|deadline)\)", "(…)", re.sub(r"\d+", "#", " ".join(line.split())))
+
+
 def test_an_export_with_rows_that_cannot_be_used_is_refused_with_line_column_and_reason(
     folder: Path, export_with_bad_rows: Path
 ) -> None:
@@ -114,6 +126,8 @@ def test_the_demo_runs_a_whole_cycle_on_the_sample_company(folder: Path) -> None
     for stage in ("intake", "matching", "review", "kickoff", "active", "closing", "completed"):
         assert f"Stage {stage}" in sample_demo.output
     assert "Closing report: completed" in sample_demo.output
+    printed = {shape(line) for line in sample_demo.output.splitlines()}
+    assert [line for line in lines_of_the_readme() if shape(line) not in printed] == [], sample_demo.output
     letters = [read_letter(path) for path in (sample_demo.folder / "mail").glob("*.eml")]
     templates = {letter.template for letter in letters}
     for kind in ("enrolment", "acceptance", "check_in", "survey"):
