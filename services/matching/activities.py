@@ -1,4 +1,4 @@
-"""The Temporal edge of matching."""
+"""The Temporal edge of matching: each activity opens a transaction, calls, and answers with a contract."""
 
 from temporalio import activity
 

@@ -1,4 +1,4 @@
-"""Wiring of matching: the one module that knows both edges."""
+"""Wires the service: the one module that knows both of its edges, HTTP and Temporal."""
 
 from fastapi import APIRouter
 

@@ -12,8 +12,8 @@ from shared.database import Base
 
 
 class MatchRun(Base):
-    """One stored computation, never changed but for its state: steering adds a revision of the same attempt. `inputs`,
-    `policy`, `direction`, `steering` and `seed` are all that a replay needs."""
+    """One stored computation. Nothing but its state ever changes: steering adds another row, the next revision of the
+    same attempt. A replay needs `inputs`, `policy`, `direction`, `steering` and `seed`."""
 
     __tablename__ = "match_run"
     __table_args__ = (
@@ -26,23 +26,23 @@ class MatchRun(Base):
     id: Mapped[UUID] = mapped_column(primary_key=True)
     organization_id: Mapped[UUID]
     program_id: Mapped[UUID | None]
-    """None only for runs of old whose cycle was not found."""
+    """None only for old runs whose cycle was not found."""
     cycle_id: Mapped[UUID]
     attempt: Mapped[int]
     revision: Mapped[int] = mapped_column(server_default="1")
-    """1 is what the cycle proposed; each steering adds one."""
+    """1 is the revision that the cycle proposed; each steering adds one."""
     state: Mapped[str]
     direction: Mapped[str]
     policy: Mapped[dict[str, Any]] = mapped_column(JSONB)
-    """The program's. The steering may hold another one, which then counts."""
+    """The program's policy. If the steering holds a policy, that one is applied instead."""
     steering: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default="{}")
     steered_by: Mapped[str | None]
-    """Id of the access key that steered."""
+    """The id of the access key that was used to steer the run."""
     inputs: Mapped[dict[str, Any]] = mapped_column(JSONB, deferred=True, deferred_raiseload=True)
-    """Features of the pool, without names or addresses."""
+    """Features of the people in the pool, without names or addresses."""
     inputs_hash: Mapped[str]
     result_hash: Mapped[str | None]
-    """None for runs that older code stored; `total` and `bound` too."""
+    """None for runs that older code stored, as are `total` and `bound`."""
     code_version: Mapped[str]
     seed: Mapped[str]
     certified: Mapped[bool]
@@ -57,7 +57,7 @@ class MatchRun(Base):
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     approved_at: Mapped[datetime | None]
     approved_by: Mapped[str | None]
-    """Id of the access key that approved."""
+    """The id of the access key that was used to approve the run."""
 
 
 class Pair(Base):
@@ -92,9 +92,10 @@ class Pair(Base):
     origin: Mapped[str] = mapped_column(server_default="matched")
     alternatives: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, server_default="[]")
     override_reason: Mapped[str | None]
-    """Why an admin paired them against a hard constraint: free text, which never leaves for events or logs."""
+    """Why an admin made the pair although it breaks a hard constraint. This is free text and never goes into events or
+    logs."""
     round_id: Mapped[UUID | None]
-    """The acceptance round that asks about it."""
+    """The acceptance round that asks about this pair."""
     proposed_at: Mapped[datetime] = mapped_column(server_default=func.now())
     offered_at: Mapped[datetime | None]
     mentor_accepted_at: Mapped[datetime | None]

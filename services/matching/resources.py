@@ -35,13 +35,13 @@ class AlternativeView(Contract):
     """The other possible partner."""
     points: int
     partners: tuple[UUID, ...]
-    """With whom that partner is instead."""
+    """The partners whom that person has instead."""
     people: int
-    """Forcing it would leave so many people more without a pair,"""
+    """How many more people would have no pair if this one were forced."""
     costs: int
-    """or, when it would leave none, lower the total by so many points."""
+    """By how many points the total would fall if this pair were forced and nobody lost their pair because of it."""
     exact: bool = False
-    """Whether it would be just so much (small pools), or at least so much."""
+    """True: the numbers are exact, as in small pools. False: the loss is at least this much."""
     detail: str
 
 
@@ -58,9 +58,9 @@ class PairView(Contract):
     reasons: tuple[str, ...]
     topics: tuple[str, ...]
     origin: Origin
-    """Whether it was computed, pinned by an admin, or made by an admin's hand."""
+    """Whether the pair was computed, pinned by an admin, or made by hand by an admin."""
     override_reason: str | None
-    """Why an admin made it against a hard constraint."""
+    """Why an admin made the pair although it breaks a hard constraint."""
     alternatives: tuple[AlternativeView, ...]
     round_id: UUID | None
     proposed_at: AwareDatetime
@@ -74,13 +74,13 @@ class PairView(Contract):
 
 
 class ChangeView(Contract):
-    """The smallest change that would have given a candidate: one constraint, lifted alone."""
+    """The smallest change that would have given this person a candidate: one single constraint that is lifted."""
 
     constraint: Constraint
     candidates: int
-    """Couples that it alone rules out."""
+    """Couples that this constraint rules out and no other does."""
     free: int
-    """Those whose other side has a place left."""
+    """Those of them in which the other person has a free place."""
     detail: str
 
 
@@ -99,20 +99,21 @@ class MatchRunView(Contract):
     cycle_id: UUID
     attempt: int
     revision: int
-    """1 is what the cycle proposed; each steering by an admin makes the next."""
+    """1 is the revision that the cycle proposed; each steering by an admin makes the next one."""
     state: MatchRunState
     direction: Direction
     policy: dict[str, Any]
-    """The policy that counted: the steering's where it has one, else the program's."""
+    """The policy that was applied: the one of the steering if it has one, otherwise the program's."""
     inputs_hash: str
     code_version: str
     seed: str
     certified: bool
-    """Proven to be the best there is: `total` reaches `bound`."""
+    """The result is proven to be the best possible one: `total` equals `bound`."""
     total: TotalView | None
-    """Of what was chosen: pins and pairs by hand are not. None for runs that an older version stored."""
+    """The total of the pairs that were chosen, without pins and pairs by hand. None for runs that an older version
+    stored."""
     bound: TotalView | None
-    """What no choice can exceed."""
+    """The upper bound: no choice of pairs has a higher total."""
     enrolled: int
     mentors: int
     mentees: int
@@ -120,16 +121,16 @@ class MatchRunView(Contract):
     unmatched_count: int
     created_at: AwareDatetime
     steered_by: str | None
-    """Id of the access key that steered."""
+    """The id of the access key that was used to steer the run."""
     approved_at: AwareDatetime | None
     approved_by: str | None
 
 
 class MatchRunDetail(MatchRunView):
     steering: Steering
-    """What admins decided so far. Whoever changes it sends the whole document."""
+    """What admins have decided so far. A change sends the whole document again."""
     pairs: tuple[PairView, ...]
-    """Empty once a run was superseded or expired: what it proposed is gone."""
+    """Empty once the run is superseded or expired, because its proposed pairs are deleted then."""
     unmatched: tuple[UnmatchedView, ...]
     supply: tuple[TopicSupply, ...]
     """Topics wanted and taught in the pool, the most lacking first."""
@@ -141,13 +142,13 @@ class MatchRunList(Contract):
 
 
 class MatchRunInputs(Contract):
-    """Everything that the result of a run depends on: ids and features of people, no names."""
+    """Everything that the result of a run depends on: ids and features of people, but no names."""
 
     match_run_id: UUID
     inputs_hash: str
     code_version: str
     policy: MatchingPolicy
-    """The policy that counted."""
+    """The policy that was applied."""
     inputs: Inputs
 
 
@@ -157,7 +158,7 @@ class PairList(Contract):
 
 
 class EndPair(BaseModel):
-    """Why an admin ends a pair; the other end reasons belong to the cycle itself. An unknown field is refused."""
+    """Why an admin ends a pair. The other end reasons are used by the cycle itself. An unknown field is refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from services.matching.engine.computation import Result
 from services.matching.engine.inputs import Held, Inputs, canonical, participants, rules_of
 from services.matching.engine.rules import eligibility, scoring
-from services.matching.engine.rules.pool import Pool
-from services.matching.engine.solver.grid import Grid
+from services.matching.engine.rules.pool import Ints, Pool
+from services.matching.engine.solver.grid import NEVER, Grid
 from services.matching.engine.steering import PersonCouple
 from shared.contracts.intake import MeetingWindow, PoolPerson
 from shared.contracts.programs import Direction, MatchingPolicy
@@ -231,6 +231,16 @@ def forbidding(found: Inputs, forbidden: list[tuple[UUID, UUID]]) -> Inputs:
     more = tuple(PersonCouple(mentor_id=one, mentee_id=other) for one, other in forbidden)
     every = (*found.steering.forbidden, *more)
     return found.model_copy(update={"steering": found.steering.model_copy(update={"forbidden": every})})
+
+
+def scores_by_rules(grid: Grid) -> Ints:
+    """The scores of all couples of the grid, by asking the rules about each: NEVER where a constraint is violated."""
+    rows, columns = np.indices(grid.shape)
+    mentors, mentees = grid.rows[rows.ravel()], grid.columns[columns.ravel()]
+    found = scoring.points(grid.pool, grid.rules, mentors, mentees)
+    for violated in eligibility.violations(grid.pool, grid.rules, mentors, mentees).values():
+        found = np.where(violated, int(NEVER), found)
+    return np.where(found < scoring.floor_points(grid.rules), int(NEVER), found).reshape(grid.shape)
 
 
 # ── Large random pools ───────────────────────────────────────────────────────────────────────────────────────────────

@@ -20,7 +20,7 @@ from services.matching.engine.solver.assignment import BONUS, Solution, solve
 from services.matching.engine.solver.flow import Edges, FlowSide, Prices
 from services.matching.engine.solver.grid import Grid
 from shared.contracts.programs import Direction
-from tests.unit.matching_pools import allowed, crowd, grid_of, in_a_pair, inputs, places, runs
+from tests.unit.matching_pools import allowed, crowd, grid_of, in_a_pair, inputs, places, runs, scores_by_rules
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ def test_the_proof_fails_when_a_pair_is_left_out_or_added(run: Inputs) -> None:
     claim = claim_of(solution)
     for pair in claim.pairs:
         assert not holds(run, grid, replace(claim, pairs={one: n for one, n in claim.pairs.items() if one != pair}))
-    scores = grid.of(*(place.ravel() for place in np.indices(grid.shape))).reshape(grid.shape)
+    scores = scores_by_rules(grid)
     for row in range(grid.shape[0]):
         for column in range(grid.shape[1]):
             if (row, column) not in claim.pairs:

@@ -9,19 +9,13 @@ from services.matching.engine.inputs import Inputs
 from services.matching.engine.solver import grid as grids
 from services.matching.engine.solver.grid import Grid
 from shared.contracts.programs import Direction
-from tests.unit.matching_pools import allowed, crowd, forbidding, grid_of, inputs, runs
+from tests.unit.matching_pools import allowed, crowd, forbidding, grid_of, inputs, runs, scores_by_rules
 
 
 def whole(grid: Grid) -> list[list[int]]:
     """All blocks; what is forbidden is shown as -1, however far below zero it is."""
     blocks = grid.sweep(lambda _, scores: np.maximum(scores, -1).astype(np.int64).tolist())
     return [row for block in blocks for row in block]
-
-
-def elementwise(grid: Grid) -> list[list[int]]:
-    rows, columns = np.indices(grid.shape)
-    found: list[list[int]] = grid.of(rows.ravel(), columns.ravel()).reshape(grid.shape).tolist()
-    return found
 
 
 @settings(max_examples=60, deadline=None)
@@ -33,7 +27,7 @@ def test_blocks_equal_the_rules_asked_couple_by_couple(run: Inputs, many_values:
         patch.setattr(grids, "LARGE_TEAM", 2)
         patch.setattr(grids, "BLOCK", 2)
         grid = grid_of(run)
-        assert whole(grid) == elementwise(grid)
+        assert whole(grid) == scores_by_rules(grid).tolist()
 
 
 @settings(max_examples=30, deadline=None)
@@ -48,8 +42,8 @@ def test_a_part_is_those_rows_and_columns_of_the_whole(run: Inputs, many_values:
             for count in grid.shape
         )
         part = grid.part(rows, columns)
-        expected = elementwise(grid)
-        assert whole(part) == elementwise(part)
+        expected = scores_by_rules(grid).tolist()
+        assert whole(part) == scores_by_rules(part).tolist()
         assert whole(part) == [[expected[row][column] for column in columns] for row in rows]
 
 
@@ -68,7 +62,7 @@ def test_blocks_of_a_larger_pool_equal_the_rules_too(
     run = forbidding(run, sorted(allowed(run))[:50])
     grid = grid_of(run)
     found = whole(grid)
-    assert found == elementwise(grid)
+    assert found == scores_by_rules(grid).tolist()
     assert {score < 0 for row in found for score in row} == {True, False}
 
 

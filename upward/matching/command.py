@@ -1,4 +1,4 @@
-"""`upward match`: the matcher on files; no server, no database."""
+"""`upward match`: the matcher on files, without a server and without a database."""
 
 import time
 from collections.abc import Callable
@@ -24,7 +24,7 @@ from upward.matching.policy_file import read_policy
 from upward.matching.pool import make_inputs
 
 PATIENCE = 0.5
-"""Seconds after which a run is long enough to show that it goes on."""
+"""After so many seconds, a progress bar shows that the computation goes on."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Request:
     enrolments: Path
     out: Path
     starts_on: date
-    """Who left before it takes no part; the clock times of its week count."""
+    """People who left before this day take no part. The clock times of its week count."""
     policy: Path | None = None
     columns: Path | None = None
     direction: Direction = Direction.REVERSE
@@ -43,7 +43,8 @@ class Request:
 
 
 def run_match(request: Request, console: Console) -> None:
-    """Reads, computes, writes and shows. Raises CannotRun; nothing is written then."""
+    """Reads the files, computes, writes the results and shows a summary. If it raises CannotRun, nothing was
+    written."""
     result_files.check_folder(request.out, force=request.force)
     policy = read_policy(request.policy)
     mapping = read_column_maps(request.columns)
@@ -73,11 +74,11 @@ def run_match(request: Request, console: Console) -> None:
 
 
 class _Stopped(Exception):
-    """The user gave up while it was computing."""
+    """The user stopped the command while it was computing."""
 
 
 def _compute(inputs: Inputs, console: Console) -> Result:
-    """In a thread of its own, so that Ctrl-C is heard and a long run shows that it goes on."""
+    """Computes in another thread, so that Ctrl-C works and a long computation can show that it goes on."""
     stop = Event()
 
     def heartbeat() -> None:

@@ -17,11 +17,11 @@ TOPICS = TypeAdapter(tuple[StrictTopic, ...])
 class Policy(NamedTuple):
     policy: MatchingPolicy
     topics: tuple[Topic, ...]
-    """Topics with their aliases; enrolments may name others."""
+    """Topics with their aliases. Enrolments may name other topics too."""
 
 
 def read_policy(path: Path | None) -> Policy:
-    """An unknown field is an error that names it. Raises FilesInvalid."""
+    """Reads the policy; without a file, it has the defaults. Raises FilesInvalid, also for an unknown field."""
     if path is None:
         return Policy(MatchingPolicy(), ())
     document = _read_json(path)
@@ -62,7 +62,7 @@ def _read_json(path: Path) -> dict[str, Any]:
 
 
 class _Twice(Exception):
-    """The text is the field's name."""
+    """A field stands in an object twice. The text of the error is the field's name."""
 
 
 def _object(members: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -1,5 +1,5 @@
-"""What a run writes down: `pairs.csv`, `unmatched.csv`, `result.json`. People are named by their address. The same
-files, policy and day give the same bytes."""
+"""The files that `upward match` writes: `pairs.csv`, `unmatched.csv`, `result.json`. People are named by their e-mail
+address. The same files, policy and day give the same bytes."""
 
 import csv
 import hashlib
@@ -26,7 +26,7 @@ from upward.failures import CannotRun
 PAIRS, UNMATCHED, RESULT = "pairs.csv", "unmatched.csv", "result.json"
 WRITTEN = (PAIRS, UNMATCHED, RESULT)
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""A cell that begins so may be run by a spreadsheet program."""
+"""A spreadsheet program may take a cell that begins with one of these for a formula."""
 
 
 @dataclass(frozen=True)
@@ -37,13 +37,13 @@ class Run:
     result: Result
     starts_on: date
     files: dict[str, Path]
-    """What was read, by what it is."""
+    """The files that were read, by the kind of what they hold."""
     unlisted: Sequence[str]
-    """Topics that the policy does not list, if it lists some."""
+    """Topics that the policy does not list, if it lists any."""
 
     @property
     def matched(self) -> int:
-        """People in at least one pair."""
+        """The number of people in at least one pair."""
         return len({person for pair in self.result.pairs for person in (pair.mentor_id, pair.mentee_id)})
 
     @property
@@ -59,7 +59,7 @@ class Run:
 
 
 def check_folder(folder: Path, *, force: bool) -> None:
-    """Raises CannotRun when the results must not, or cannot, be written there."""
+    """Raises CannotRun if the results must not, or cannot, be written into this folder."""
     if folder.exists() and not folder.is_dir():
         raise CannotRun(f"{folder} is a file; name a folder with --out.")
     if folder.exists() and any(folder.iterdir()) and not force:
@@ -67,7 +67,7 @@ def check_folder(folder: Path, *, force: bool) -> None:
 
 
 def write(run: Run, folder: Path) -> None:
-    """Raises CannotRun when the folder cannot be written."""
+    """Writes the files. Raises CannotRun if the folder cannot be written."""
     pairs = sorted(run.result.pairs, key=lambda pair: (run.email(pair.mentor_id), run.email(pair.mentee_id)))
     alone = sorted(run.result.unmatched, key=lambda found: run.email(found.person_id))
     texts = {
@@ -105,7 +105,7 @@ def _csv(rows: Iterable[Sequence[object]]) -> str:
 
 
 def harmless(cell: object) -> object:
-    """Text that a spreadsheet program could take for a formula begins with an apostrophe."""
+    """The cell, with an apostrophe before it if a spreadsheet program could take it for a formula."""
     return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA) else cell
 
 

@@ -1,4 +1,5 @@
-"""The summary of `upward match` on the terminal: who is matched, how good that is, who is not and why, what lacks."""
+"""The summary of `upward match` on the terminal: pairs, the proof, why people are unmatched, topics without
+teachers."""
 
 from collections import Counter
 from math import floor
@@ -13,7 +14,7 @@ from services.matching.engine.computation import Result, Total
 from upward.matching.result_files import WRITTEN, Run, counts
 
 LACKING = 10
-"""Topics that are shown."""
+"""How many topics are shown."""
 NOTES = 5
 
 

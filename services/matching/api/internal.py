@@ -1,4 +1,4 @@
-"""The internal HTTP edge of matching: what other services read, and the answers that the console passes on."""
+"""The internal HTTP edge of matching: what other services read, and the answers that the console takes from people."""
 
 from typing import Annotated
 from uuid import UUID

@@ -19,14 +19,14 @@ router = APIRouter(prefix="/v1", tags=["matching"])
 
 @router.get("/cycles/{cycle_id}/match-runs")
 async def list_match_runs(cycle_id: UUID, caller: Viewer, session: Session) -> MatchRunList:
-    """The cycle's match runs, first attempt first: one an attempt and steering, so a single page holds them all."""
+    """Lists the cycle's match runs in the order of attempts and revisions. All of them fit one page."""
     return MatchRunList(items=await reading.read_runs(session, caller.organization_id, cycle_id))
 
 
 @router.get("/match-runs/{match_run_id}")
 async def read_match_run(match_run_id: UUID, caller: Viewer, session: Session, response: Response) -> MatchRunDetail:
-    """One match run: its pairs with score, contributions, reasons and alternatives, why everybody else is unmatched,
-    and which topics lack teachers."""
+    """Reads one match run: its pairs with score, contributions, reasons and alternatives, why everybody else is
+    unmatched, and which topics lack teachers."""
     run = await reading.read_run(session, caller.organization_id, match_run_id)
     response.headers["etag"] = etag(reading.version_of(run.attempt, run.revision, run.state))
     return run

@@ -1,6 +1,6 @@
-"""The public HTTP edge of steering: an admin changes what a match run waits with, asks what if, and has it repeated.
+"""The public HTTP edge of steering: admins steer a run that waits for approval, ask "what if", and repeat runs.
 
-What computes takes seconds with a large pool. The transaction in which the caller was found ends before that.
+Computing takes seconds for a large pool. The transaction in which the caller was identified ends before that.
 """
 
 from typing import Annotated
@@ -32,8 +32,8 @@ async def steer_match_run(
     response: Response,
     if_match: Annotated[str | None, Header()] = None,
 ) -> MatchRunDetail:
-    """Solves the run again with this steering, the whole of it, and stores the result as the run's next revision,
-    which takes its place. Pins and pairs by hand stand; a pair by hand that breaks a hard constraint needs a reason."""
+    """Solves the run again with this steering, which replaces the steering before, and stores the result as the run's
+    next revision. Pins and pairs by hand are kept; a pair by hand that breaks a hard constraint needs a reason."""
     expected = check_present(if_match)
     await session.commit()
     run = await revising.steer(database, caller, match_run_id, body.steering(), expected)
@@ -46,7 +46,7 @@ async def steer_match_run(
 async def preview_steering(
     match_run_id: UUID, body: SteeringRequest, caller: Coordinator, session: Session, database: AppDatabase
 ) -> Preview:
-    """What this steering would change: who changes partner, coverage and total. Nothing is stored."""
+    """Says what this steering would change: partners, people in a pair, and the total. Nothing is stored."""
     await session.commit()
     return await revising.show(database, caller, match_run_id, body.steering())
 
@@ -60,7 +60,7 @@ async def read_counterfactual(
     mentor_id: Annotated[UUID, Query(description="of the pair that would be forced into the run")],
     mentee_id: Annotated[UUID, Query(description="of the same pair")],
 ) -> Counterfactual:
-    """What the run would lose if these two had to be a pair, exactly; or what forbids them to be one."""
+    """Says exactly what the run would lose if these two people had to be a pair, or what forbids them to be one."""
     await session.commit()
     return await revising.force(database, caller, match_run_id, (mentor_id, mentee_id))
 
@@ -76,6 +76,6 @@ async def replay_match_run(match_run_id: UUID, caller: Viewer, session: Session,
 async def read_match_run_inputs(
     match_run_id: UUID, caller: Viewer, session: Session, database: AppDatabase
 ) -> MatchRunInputs:
-    """Everything that the run was computed from: ids and features of people, no names."""
+    """Shows everything that the run was computed from: ids and features of people, but no names."""
     await session.commit()
     return await revising.read_inputs(database, caller, match_run_id)

@@ -33,13 +33,13 @@ class Alternative(NamedTuple):
     """The other possible partner."""
     points: int
     partners: tuple[UUID, ...]
-    """With whom that partner is instead."""
+    """The partners whom that person has instead."""
     people: int
-    """How many people fewer would be in a pair if it were forced."""
+    """How many fewer people would be in a pair if this one were forced."""
     costs: int
-    """By how many points the total would fall if it were forced and no person is lost."""
+    """By how many points the total would fall if this pair were forced and nobody lost their pair because of it."""
     exact: bool
-    """Whether that is the exact loss: small pools. Else it is at least so much."""
+    """Whether this is the exact loss, as in small pools. Otherwise the loss is at least this much."""
     detail: str
 
 
@@ -84,14 +84,14 @@ class Alternatives:
 
 
 def _least_shortfall(grid: Grid, solution: Solution) -> tuple[Edges, Ints]:
-    """The couples that came near, and how much the value would fall at least: what they fall short of their prices."""
+    """The couples that came near, and by how much the value would fall at least: their shortfall from their prices."""
     edges = solution.edges.take(~_taken(solution.edges, grid, solution))
     short = solution.prices.mentors[edges.rows] + solution.prices.mentees[edges.columns] - edges.points
     return edges, np.maximum(short - solution.beyond, 0)
 
 
 def _exact_shortfall(grid: Grid, solution: Solution) -> tuple[Edges, Ints]:
-    """All couples that were left out, and how much the value would fall."""
+    """All couples that were left out, and by how much the value would fall."""
     assert solution.sides is not None
     edges = all_edges(grid)
     taken = _taken(edges, grid, solution)
@@ -105,8 +105,8 @@ def _taken(edges: Edges, grid: Grid, solution: Solution) -> Bools:
 
 
 def _nearest(people: Ints, partners: Ints, points: Ints, short: Ints) -> dict[int, list[tuple[int, int, int]]]:
-    """For each person the couples that fall least short: partner, points, and how much."""
-    # One number to sort by: the person, then how much; equals stay in the order of the edges.
+    """For each person the couples that fall short by the least: the partner, the points, and by how much."""
+    # One number sorts by the person first and by the shortfall second; equal ones stay in the order of the edges.
     order = np.argsort((people << 40) + np.minimum(short, (1 << 40) - 1), kind="stable")
     ordered = people[order]
     order = order[np.arange(len(ordered)) - np.searchsorted(ordered, ordered) < ALTERNATIVES]

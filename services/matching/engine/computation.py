@@ -24,7 +24,7 @@ from shared.contracts.programs import Objective
 
 @dataclass(frozen=True, slots=True)
 class Total:
-    """What the objective counts: people newly in a pair (none under `quality_first`), then points."""
+    """What the objective counts: first people newly in a pair (none under `quality_first`), then points."""
 
     people: int
     points: int
@@ -32,7 +32,8 @@ class Total:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """`total` leaves out pins and pairs by hand, which are not chosen. `bound` is what no choice can exceed."""
+    """`total` counts the pairs that were chosen, without pins and pairs by hand. No choice of pairs has a higher total
+    than `bound`."""
 
     pairs: tuple[ProposedPair, ...]
     unmatched: tuple[Unmatched, ...]
@@ -44,7 +45,7 @@ class Result:
 
     @property
     def certified(self) -> bool:
-        """Proven to be the best there is."""
+        """The result is proven to be the best possible one."""
         return self.total == self.bound
 
 
@@ -72,8 +73,8 @@ def compute(inputs: Inputs, heartbeat: Callable[[], None] = lambda: None) -> Res
 
 
 def _solve(grid: Grid, rules: Rules, heartbeat: Callable[[], None]) -> tuple[assignment.Solution, int]:
-    """The solution, and the bonus of a person in it. A bonus that turns out too small to outweigh all points is
-    raised."""
+    """The solution, and the bonus that it earns for each matched person. When a bonus turns out to be too small to
+    outweigh all points, the problem is solved again with a larger one."""
     people = grid.pool.people
     mentor_places = grid.pool.mentor_places[grid.rows]
     mentee_places = grid.pool.mentee_places[grid.columns]
@@ -88,15 +89,15 @@ def _solve(grid: Grid, rules: Rules, heartbeat: Callable[[], None]) -> tuple[ass
 
 
 def _total(solution: assignment.Solution, unit: int, more: int = 0) -> Total:
-    """The solution's value with `more` added, split into people and points: what lies between two numbers of people
-    belongs to the nearer one."""
+    """The solution's value plus `more`, split into people and points. A value between two numbers of people belongs to
+    the nearer one."""
     points = int(solution.pairs.points.sum())
     people = (more + unit // 2) // unit
     return Total((solution.value - points) // unit + people, points + more - people * unit)
 
 
 def _places_left(pool: Pool, pairs: Iterable[ProposedPair]) -> tuple[Counter[int], Counter[int]]:
-    """Free places as mentor and as mentee, by index in the pool. Fixed pairs have taken theirs already."""
+    """The places that are left as mentor and as mentee, by index in the pool. Fixed pairs took theirs beforehand."""
     mentors = Counter({index: person.mentor_places for index, person in enumerate(pool.people)})
     mentees = Counter({index: person.mentee_places for index, person in enumerate(pool.people)})
     for pair in pairs:

@@ -26,7 +26,7 @@ SEEDS = UUID("6f1d0c52-3c1b-5c62-9a43-52a4a8c0b2b7")
 
 
 class Held(Contract):
-    """Places that a person's offered and live pairs of this cycle take."""
+    """How many of a person's places are taken by offered and live pairs of this cycle."""
 
     person_id: UUID
     as_mentor: int = 0
@@ -34,7 +34,7 @@ class Held(Contract):
 
 
 class Inputs(Contract):
-    """Everything that the result depends on, in a canonical order: build it with `canonical`."""
+    """Everything that the result depends on. `canonical` puts it into its canonical order."""
 
     cycle_id: UUID
     """Also the seed of the order that breaks ties."""
@@ -47,7 +47,7 @@ class Inputs(Contract):
     """The Monday of the week whose clock times count for meeting windows."""
     held: tuple[Held, ...] = ()
     past: tuple[tuple[UUID, UUID, int], ...] = ()
-    """Couples of earlier cycles, and how many cycles ago they last were one."""
+    """Couples that met in earlier cycles, and how many cycles ago they last did."""
     tried: tuple[Couple, ...] = ()
     """Couples that were offered in this cycle already."""
     waited: tuple[UUID, ...] = ()
@@ -139,7 +139,7 @@ def rules_of(inputs: Inputs) -> Rules:
 
 
 def participants(inputs: Inputs) -> list[Participant]:
-    """The pool in the order that breaks ties. Pinned pairs and pairs by hand take places like pairs that stand."""
+    """The pool in the order that breaks ties. Pins and pairs by hand take places, as offered and live pairs do."""
     steering = inputs.steering
     fixed = (*steering.pins, *steering.by_hand)
     mentoring = Counter(pair.mentor_id for pair in fixed)

@@ -44,7 +44,7 @@ class ProposedPair:
     contributions: dict[str, int]
     """Points by preference; they add up to `points`."""
     reasons: tuple[str, ...]
-    """What gives the points, the most first."""
+    """Sentences about what gives the points; what gives the most comes first."""
     topics: tuple[str, ...]
     origin: Origin
     alternatives: tuple[Alternative, ...]
@@ -53,8 +53,8 @@ class ProposedPair:
 def explain_pairs(
     grid: Grid, solution: Solution, unit: int, fixed: Sequence[tuple[int, int, Origin]], labels: Mapping[str, str]
 ) -> tuple[ProposedPair, ...]:
-    """The chosen pairs and the fixed ones (by index in the pool), each with its reasons. `unit` is the bonus of a
-    person in the solution."""
+    """The chosen pairs and the fixed ones (by index in the pool), each with its reasons. `unit` is the bonus that the
+    solution earns for each matched person."""
     pool, rules = grid.pool, grid.rules
     mentors = np.concatenate([grid.rows[solution.pairs.rows], _ints(mentor for mentor, _, _ in fixed)])
     mentees = np.concatenate([grid.columns[solution.pairs.columns], _ints(mentee for _, mentee, _ in fixed)])
@@ -81,7 +81,7 @@ def explain_pairs(
 
 
 class _Words:
-    """Sentences about pairs. What all pairs need is computed at once."""
+    """Sentences about pairs. Numbers that all pairs need are computed at once."""
 
     def __init__(self, pool: Pool, rules: Rules, labels: Mapping[str, str], mentors: Ints, mentees: Ints) -> None:
         self._pool, self._rules, self._labels = pool, rules, labels

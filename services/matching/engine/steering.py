@@ -1,6 +1,6 @@
 """What an admin decides about a match run before approving it. Pure.
 
-The document is whole: a run carries its steering, and whoever changes one thing sends the rest again.
+A run carries its whole steering as one document. A change of one thing sends the rest of the document again.
 """
 
 from typing import Annotated
@@ -14,7 +14,7 @@ Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=3, m
 
 
 class _Strict(BaseModel):
-    """An unknown field is an error: a typing error must not be ignored."""
+    """An unknown field is an error, because a mistyped name must not be ignored."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -25,13 +25,13 @@ class PersonCouple(_Strict):
 
 
 class HandMadePair(PersonCouple):
-    """A pair that the admin makes. If it breaks a hard constraint, a written reason is required, and kept."""
+    """A pair that the admin makes. If it breaks a hard constraint, a written reason is required and kept."""
 
     override_reason: Reason | None = None
 
 
 class Steering(_Strict):
-    """Pinned pairs and pairs by hand stand; everybody else is matched around them."""
+    """Pinned pairs and pairs by hand are kept; everybody else is matched around them."""
 
     pins: Annotated[tuple[PersonCouple, ...], Field(max_length=5000)] = ()
     """Couples that must be pairs; they must meet every hard constraint."""

@@ -1,4 +1,4 @@
-"""Topic supply and demand of the pool: what is taught, what is wanted, and where teachers lack. Pure."""
+"""Supply and demand of topics in the pool: what is taught, what is wanted, and which topics lack teachers. Pure."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -10,7 +10,8 @@ from shared.contracts.intake import TopicSupply
 
 
 def topic_supply(pool: Pool, labels: Mapping[str, str]) -> tuple[TopicSupply, ...]:
-    """Topics that somebody teaches or wants, the most lacking first: those wanted beyond the places that teach them."""
+    """Topics that somebody teaches or wants. First come those that are wanted by the most people beyond the places of
+    their teachers."""
     teaches = (pool.taught > 0) & (pool.mentor_places > 0)[:, None]
     wants = (pool.wanted > 0) & (pool.mentee_places > 0)[:, None]
     first = Counter(next(iter(person.wanted), None) for person in pool.people if person.mentee_places)

@@ -1,7 +1,8 @@
-"""Why somebody stayed unmatched: the true reason, in a code, counts and one sentence, and what would have changed it.
+"""Why somebody stayed unmatched: the reason as a code, in counts and in one sentence, and what would have changed it.
 
-Without a single eligible couple, the reason is the constraint whose lifting alone would give the most candidates;
-where no single one would, it is the constraint that rules most couples out. With candidates, they went to others. Pure.
+If somebody has no eligible couple at all, the reason is the one constraint that would give the most candidates if it
+were lifted. If lifting a single constraint would give none, the reason is the constraint that rules out the most
+couples. If somebody has candidates, their places went to others. Pure.
 """
 
 from collections import Counter
@@ -22,7 +23,7 @@ from shared.contracts.programs import Direction
 
 class UnmatchedReason(StrEnum):
     NO_COUNTERPART = "no_counterpart"
-    """Nobody enrolled for the other part."""
+    """Nobody enrolled for the other role."""
     LEVEL_GAP = "level_gap"
     REPORTING_LINE = "reporting_line"
     SAME_MANAGER = "same_manager"
@@ -36,9 +37,9 @@ class UnmatchedReason(StrEnum):
     FLOOR = "floor"
     CAPACITY = "capacity"
     NO_SHARED_TOPIC = "no_shared_topic"
-    """There were candidates, none of whom shares a topic; they went to others."""
+    """There were candidates, but none of them shares a topic, and their places went to others."""
     CANDIDATES_TAKEN = "candidates_taken"
-    """There were candidates; the best assignment gives their places to others."""
+    """There were candidates, but the best assignment gives their places to others."""
     DROPPED = "dropped"
     """An admin took the person out of the run."""
     NOT_APPROVED = "not_approved"
@@ -77,13 +78,13 @@ NOT_APPROVED = "The proposed pair was not approved before the time for offers en
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """The smallest change after which there would have been a candidate: one constraint, lifted alone."""
+    """The smallest change after which there would have been a candidate: one single constraint that is lifted."""
 
     constraint: Constraint
     candidates: int
-    """Couples that it alone rules out."""
+    """Couples that this constraint rules out and no other does."""
     free: int
-    """Those among them whose other side has a place left: with one of these the person would surely be matched."""
+    """Those of them in which the other person has a place left: with one, this person would surely be matched."""
     detail: str
 
 
@@ -101,7 +102,7 @@ class Unmatched:
 
 def explain(grid: Grid, people: Sequence[int], left: tuple[Counter[int], Counter[int]]) -> tuple[Unmatched, ...]:
     """The reasons for these people of the pool, who are in no pair. `left` are the places that mentors and mentees
-    have after the assignment, by index."""
+    have left after the assignment, by index in the pool."""
     pool = grid.pool
     mentors = np.flatnonzero([person.is_mentor and not person.dropped for person in pool.people])
     mentees = np.flatnonzero([person.is_mentee and not person.dropped for person in pool.people])
@@ -110,7 +111,8 @@ def explain(grid: Grid, people: Sequence[int], left: tuple[Counter[int], Counter
 
 @dataclass(frozen=True, slots=True)
 class _Couples:
-    """The couples that one person could be part of by role alone. `as_mentor` tells which side the person has."""
+    """The couples that one person could be part of if only roles counted. `as_mentor` says whether the person would be
+    the mentor."""
 
     mentors: Ints
     mentees: Ints
@@ -165,7 +167,7 @@ def _explain(grid: Grid, person: int, couples: _Couples, left: tuple[Counter[int
 
 
 def _violations(grid: Grid, couples: _Couples) -> dict[Constraint, Bools]:
-    """By constraint, in the order of `Constraint`, which of the couples violate it."""
+    """For each constraint, in the order of `Constraint`: which of the couples violate it."""
     pool, rules = grid.pool, grid.rules
     found = eligibility.violations(pool, rules, couples.mentors, couples.mentees, grid.blocked)
     places = np.where(couples.as_mentor, pool.mentee_places[couples.mentees], pool.mentor_places[couples.mentors])
@@ -179,7 +181,8 @@ def _violations(grid: Grid, couples: _Couples) -> dict[Constraint, Bools]:
 def _smallest_change(
     grid: Grid, couples: _Couples, alone: dict[Constraint, Bools], left: tuple[Counter[int], Counter[int]]
 ) -> Change | None:
-    """The constraint that rules most couples out by itself, first of all couples whose other side is free."""
+    """The constraint that alone rules out the most couples. Couples in which the other person has a free place count
+    first."""
     free = np.where(
         couples.as_mentor,
         [left[1][index] > 0 for index in couples.mentees.tolist()],
@@ -201,7 +204,7 @@ def _smallest_change(
 
 
 def _level_change(grid: Grid, couples: _Couples, blocked: Bools) -> tuple[str, Bools]:
-    """The level gap that would be enough for the nearest of these couples, and which couples it would allow."""
+    """The level gap that would be enough for the nearest of these couples, in words, and the couples it would allow."""
     policy, direction = grid.rules.policy, grid.rules.direction
     gaps = level_gap(grid.pool, direction, couples.mentors, couples.mentees)
     least, most = smallest_gap(grid.rules), np.inf if policy.max_level_gap is None else policy.max_level_gap

@@ -1,7 +1,7 @@
-"""Making a match run: read the pool, compute outside any transaction, store the result if it still fits.
+"""Making a match run: the pool is read, the result is computed outside of any transaction, and stored if it still fits.
 
-While the solver works, an admin may approve an earlier run and people may answer their offers. The result is stored
-only if the places and couples it started from are still the same; otherwise it is computed again.
+While the solver works, an admin may approve an earlier run, and people may answer their offers. The result is stored
+only if the places and couples that it started from are still the same. Otherwise it is computed again.
 """
 
 from collections.abc import Callable
@@ -27,14 +27,14 @@ TRIES = 3
 
 
 class PoolKeepsChanging(Exception):
-    """Answers came in during every try; Temporal tries again later."""
+    """Answers came in during every attempt. Temporal tries again later."""
 
 
 async def propose(
     request: ProposeMatches, database: Database, internal: Internal, heartbeat: Callable[[], None]
 ) -> Proposal:
-    """The stored proposal of the cycle's attempt, made now if it does not exist. `heartbeat` tells that work goes on.
-    Raises PoolKeepsChanging."""
+    """The stored proposal of this attempt of the cycle, which is made now if it does not exist. `heartbeat` is called
+    while the work goes on. Raises PoolKeepsChanging."""
     organization_id, cycle_id = request.organization_id, request.cycle_id
     async with database.transaction() as session:
         stored = await runs.find_proposal(session, organization_id, cycle_id, request.attempt)

@@ -1,7 +1,8 @@
-"""Computing a stored run again: with an admin's steering, to store or to preview it, with a pair forced, or as it was.
+"""Computing a stored run again: with an admin's steering (to store it or to preview it), with a forced pair, or as it
+was.
 
-Nothing is computed on the event loop or inside a transaction: a run is read, computed with, and what is stored is
-checked again under the lock on the cycle's runs.
+Nothing is computed on the event loop or inside a transaction. A run is read in one transaction, then it is computed,
+and before a result is stored in another transaction, the run is checked again under the lock on the cycle's runs.
 """
 
 from functools import partial
@@ -37,7 +38,7 @@ async def steer(
     database: Database, caller: Caller, match_run_id: UUID, steering: Steering, if_match: str
 ) -> MatchRunDetail:
     """Solves the run again with this steering and stores the result as its next revision. Raises MatchRunNotFound,
-    Invalid, OffersKeepChanging and what `check_steerable` does."""
+    Invalid, OffersKeepChanging, and what `check_steerable` raises."""
     for _ in range(TRIES):
         stored_run = await _read(database, caller, match_run_id)
         check_steerable(stored_run.view, if_match)
@@ -54,7 +55,7 @@ async def steer(
 
 
 async def show(database: Database, caller: Caller, match_run_id: UUID, steering: Steering) -> Preview:
-    """What this steering would change. Raises MatchRunNotFound, Invalid and what `check_steerable` does."""
+    """What this steering would change. Raises MatchRunNotFound, Invalid, and what `check_steerable` raises."""
     stored_run = await _read(database, caller, match_run_id)
     check_steerable(stored_run.view, None)
     inputs = await in_thread(partial(_steered, stored_run, steering))
@@ -66,7 +67,7 @@ async def show(database: Database, caller: Caller, match_run_id: UUID, steering:
 
 
 async def force(database: Database, caller: Caller, match_run_id: UUID, couple: Couple) -> Counterfactual:
-    """What forcing this pair into the run would cost, or what forbids it. Raises MatchRunNotFound, Invalid."""
+    """What forcing this pair into the run would cost, or what forbids the pair. Raises MatchRunNotFound, Invalid."""
     stored_run = await _read(database, caller, match_run_id)
     inputs = await in_thread(stored_run.inputs)
     await in_thread(partial(check_couple, inputs, couple))
@@ -88,7 +89,7 @@ async def force(database: Database, caller: Caller, match_run_id: UUID, couple: 
 
 
 async def repeat(database: Database, caller: Caller, match_run_id: UUID) -> Replay:
-    """Computes the run again from its stored inputs, and compares. Raises MatchRunNotFound."""
+    """Computes the run again from its stored inputs and compares the results. Raises MatchRunNotFound."""
     stored_run = await _read(database, caller, match_run_id)
     inputs = await in_thread(stored_run.inputs)
     result = await solve(inputs)
@@ -105,7 +106,7 @@ async def repeat(database: Database, caller: Caller, match_run_id: UUID) -> Repl
 
 
 async def read_inputs(database: Database, caller: Caller, match_run_id: UUID) -> MatchRunInputs:
-    """What the run was computed from. Raises MatchRunNotFound."""
+    """The inputs that the run was computed from. Raises MatchRunNotFound."""
     stored_run = await _read(database, caller, match_run_id)
     return await in_thread(stored_run.inputs_view)
 
@@ -116,7 +117,7 @@ async def _read(database: Database, caller: Caller, match_run_id: UUID) -> Store
 
 
 async def _as_it_was(stored_run: StoredRun, inputs: Inputs) -> tuple[ComparedResult, bool]:
-    """The run's own result, computed again where its pairs are gone or older code made it."""
+    """The run's own result. It is computed again if its pairs were deleted, or if older code made it."""
     if stored_run.has_pairs and stored_run.view.code_version == CODE_VERSION:
         return ComparedResult(stored_run.pairs, inputs), stored_run.view.certified
     result = await solve(inputs)
@@ -124,7 +125,7 @@ async def _as_it_was(stored_run: StoredRun, inputs: Inputs) -> tuple[ComparedRes
 
 
 def _steered(stored_run: StoredRun, steering: Steering) -> Inputs:
-    """The run's inputs with this steering and the places that are taken by now. Raises Invalid."""
+    """The run's inputs with this steering, and with the places that are taken by now. Raises Invalid."""
     standing = stored_run.standing
     changes = {"steering": steering, "held": standing.held, "tried": standing.tried}
     inputs = stored_run.inputs().model_copy(update=changes)

@@ -1,8 +1,8 @@
-"""Which couples may meet at all: the hard constraints, each with a name that can be told to an admin.
+"""Which couples may meet at all: the hard constraints, each with a name that an admin can be shown.
 
-A couple is eligible when it violates none of them; all of them together explain why somebody stayed unmatched. Every
-rule answers for whole arrays of couples: `mentors` and `mentees` are indexes into the pool that broadcast against each
-other. Pure: no database, no network, no clock.
+A couple is any mentor and mentee who could be a pair. It is eligible when it violates no constraint; all constraints
+together explain why somebody stayed unmatched. Every rule answers for whole arrays of couples: `mentors` and `mentees`
+are indexes into the pool that broadcast against each other. Pure: no database, no network, no clock.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -31,24 +31,24 @@ class Constraint(StrEnum):
     AVOIDED = "avoided"
     PAST_PAIR = "past_pair"
     TRIED_BEFORE = "tried_before"
-    """The couple was offered to each other in this cycle: it stands, was declined, or ended."""
+    """The couple was offered in this cycle already, whatever became of the offer."""
     FORBIDDEN = "forbidden"
-    """An admin forbade it."""
+    """An admin forbade the couple."""
     FLOOR = "floor"
-    """Its score is below the policy's floor."""
+    """The couple's score is below the policy's floor."""
     CAPACITY = "capacity"
-    """The other side has no free place."""
+    """The other person has no free place."""
     SELF = "self"
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What decides about couples, besides the two people themselves. A couple counts whoever is named first."""
+    """What decides about couples, besides the two people themselves. Who of a couple is named first does not matter."""
 
     direction: Direction
     policy: MatchingPolicy
     past: Mapping[Couple, int] = field(default_factory=dict)
-    """Couples of earlier cycles, and how many cycles ago they last were one (1: the cycle before this)."""
+    """Couples that met in earlier cycles, and how many cycles ago they last did (1: in the cycle before this one)."""
     tried: frozenset[Couple] = frozenset()
     """Couples that were offered in this cycle already."""
     forbidden: frozenset[Couple] = frozenset()
@@ -67,22 +67,22 @@ class TraitRule:
 
 @dataclass(frozen=True, slots=True)
 class CoupleRule:
-    """A constraint that names single couples, by key."""
+    """A constraint that names single couples by their keys (see `Pool.key`)."""
 
     constraint: Constraint
     violating: Callable[[Pool, Rules], Ints]
 
 
 def blocked_couples(pool: Pool, rules: Rules) -> dict[Constraint, Ints]:
-    """The keys of the couples that each constraint names one by one."""
+    """For each constraint that names single couples: the keys of these couples."""
     return {rule.constraint: rule.violating(pool, rules) for rule in COUPLE_RULES}
 
 
 def violations(
     pool: Pool, rules: Rules, mentors: Ints, mentees: Ints, blocked: Mapping[Constraint, Ints] | None = None
 ) -> dict[Constraint, Bools]:
-    """For each constraint, which of these couples violate it. The floor is not among them: see `scoring`. Who asks
-    often hands over `blocked_couples`."""
+    """For each constraint, which of these couples violate it. The floor is not among them: see `scoring`. A caller that
+    asks often computes `blocked_couples` once and passes it in."""
     found = {
         rule.constraint: rule.violated(pool, rules, mentors, mentees) for rule in TRAIT_RULES if rule.applies(rules)
     }
@@ -92,7 +92,8 @@ def violations(
 
 
 def level_gap(pool: Pool, direction: Direction, mentors: Ints, mentees: Ints) -> Ints:
-    """Levels of the senior above the junior side, as the direction means them; negative the wrong way round."""
+    """By how many levels the senior stands above the junior side, as the direction demands; negative if it is the other
+    way round."""
     gap = pool.levels[mentees] - pool.levels[mentors]
     if direction is Direction.REVERSE:
         return gap

@@ -1,6 +1,7 @@
 """A person of the pool, prepared for matching: sets instead of lists, free places instead of capacities, hours in UTC.
 
-Everything that depends on one person alone is computed here, once a person. Pure: no database, no network, no clock.
+Everything that depends on one person alone is computed here, once for each person. Pure: no database, no network, no
+clock.
 """
 
 from dataclasses import dataclass
@@ -19,16 +20,18 @@ SLOTS_A_WINDOW = 8
 """Mornings are 8 to 12, afternoons 13 to 17, local time."""
 DAYS = ("mon", "tue", "wed", "thu", "fri")
 WISH_UNITS = 250
-"""Units that a person's wanted topics share; a unit counts as many points as the topic is taught quarters well."""
+"""Units that are shared out among the topics that a person wants. A unit is worth one point for each quarter of
+`TAUGHT_QUARTERS`."""
 TAUGHT_QUARTERS = {TeachingLevel.BASICS: 2, TeachingLevel.GOOD: 3, TeachingLevel.EXPERT: 4}
 """How much of a wish each level of teaching fulfils, in quarters."""
 MOST_WISHES = 5
-"""People one can wish for, in order."""
+"""How many people somebody can wish for, in order."""
 
 
 @dataclass(frozen=True, slots=True)
 class Participant:
-    """One enrolled person. `mentor_places` and `mentee_places` are free places: 0 for a role that was not asked for."""
+    """One enrolled person. `mentor_places` and `mentee_places` are free places: 0 for a role that the person did not
+    enrol for."""
 
     person_id: UUID
     is_mentor: bool
@@ -36,7 +39,7 @@ class Participant:
     mentor_places: int
     mentee_places: int
     paired: bool
-    """Already in an offered or live pair of this cycle (runs that replace declined pairs)."""
+    """Already in an offered or live pair of this cycle, as can happen in runs that replace declined pairs."""
     waited: bool
     """Found no partner in an earlier cycle."""
     dropped: bool
@@ -50,7 +53,7 @@ class Participant:
     taught: dict[str, int]
     """Quarters of a wish that each taught topic fulfils, 2 to 4."""
     wanted: dict[str, int]
-    """Units of `WISH_UNITS` that each wanted topic has, most wanted first."""
+    """How many of the `WISH_UNITS` each wanted topic has, most wanted first."""
     slots: int
     """Half hours of the week in UTC in which the person can meet, as a bit mask."""
     preferred: tuple[UUID, ...]
@@ -105,8 +108,8 @@ def shared_topics(mentor: Participant, mentee: Participant, direction: Direction
 
 
 def wish_units(topics: tuple[str, ...]) -> dict[str, int]:
-    """How much of the wish each topic is, in units that add up to WISH_UNITS: the second counts half of the first, the
-    third a third, and so on; what rounding leaves goes to the first."""
+    """Each topic's share of the wish, in units that add up to WISH_UNITS: the second topic counts half as much as the
+    first, the third a third, and so on. The units that rounding leaves over go to the first topic."""
     unique = list(dict.fromkeys(topics))
     total = sum(1 / rank for rank in range(1, len(unique) + 1))
     units = {topic: int(WISH_UNITS / rank / total) for rank, topic in enumerate(unique, start=1)}
@@ -116,8 +119,8 @@ def wish_units(topics: tuple[str, ...]) -> dict[str, int]:
 
 
 def weekly_slots(windows: tuple[MeetingWindow, ...], time_zone: str, week: datetime) -> int:
-    """The meeting windows as half hours of the week in UTC, at the clock times of the week of `week` (a Monday).
-    Someone who named none can meet in all of them."""
+    """The meeting windows as half hours of the week in UTC, at the clock times of the week that begins on `week` (a
+    Monday). Somebody who named no window can meet in all of them."""
     offset = _offset_slots(time_zone, week)
     mask = 0
     for window in windows or tuple(MeetingWindow):

@@ -1,7 +1,7 @@
 """The people of one match run as columns of numbers, so that rules are sums and comparisons of whole arrays.
 
-A *trait* is something of which people have few different values (level, department, language set): people carry the
-number of their value, and a rule that looks at one trait alone is worked out once for each couple of values. Pure.
+A *trait* is a feature with few different values, such as the level, the department or the set of languages. Each person
+has the number of their value, and a rule that looks at one trait alone is computed once for each two values. Pure.
 """
 
 from collections.abc import Hashable, Iterable, Iterator, Sequence
@@ -31,14 +31,14 @@ class Trait(StrEnum):
 
 @dataclass(frozen=True)
 class Values:
-    """The values of one trait: `of[person]` is the number of a person's value, `example[number]` someone who has it."""
+    """The values of one trait: `of[person]` is the number of a person's value, `example[number]` a person with it."""
 
     of: Ints
     example: Ints
 
 
 class Pool:
-    """People by index. Whoever builds it decides about their order, by which ties fall."""
+    """People by index. Ties are broken by their order, which is decided by whoever builds the pool."""
 
     def __init__(self, people: Sequence[Participant]) -> None:
         self.people = tuple(people)
@@ -74,7 +74,7 @@ class Pool:
 
     @cached_property
     def has_department(self) -> Bools:
-        """Whose department is known: what is not known is neither the same nor different."""
+        """Whose department is known. An unknown department is neither the same as another nor different from it."""
         return np.asarray([bool(person.department) for person in self.people], dtype=np.bool_)
 
     @cached_property
@@ -83,7 +83,7 @@ class Pool:
 
     @cached_property
     def slots(self) -> npt.NDArray[np.uint8]:
-        """One row a person, one column a half hour of the week."""
+        """One row for each person, one column for each half hour of the week."""
         width = SLOTS_A_WEEK // 8
         raw = b"".join(person.slots.to_bytes(width, "little") for person in self.people)
         packed = np.frombuffer(raw, dtype=np.uint8).reshape(len(self.people), width)
@@ -91,19 +91,19 @@ class Pool:
 
     @cached_property
     def languages(self) -> npt.NDArray[np.uint8]:
-        """One row a person, one column a language."""
+        """One row for each person, one column for each language."""
         sets = self.traits[Trait.LANGUAGES]
         rows = [dict.fromkeys(self.people[index].languages, 1) for index in sets.example.tolist()]
         return _matrix(rows).astype(np.uint8)[sets.of]
 
     @cached_property
     def taught(self) -> Ints:
-        """Quarters of a wish fulfilled: one row a person, one column a topic."""
+        """How well topics are taught, in quarters of a wish: one row for each person, one column for each topic."""
         return _matrix([person.taught for person in self.people], self.topics)
 
     @cached_property
     def wanted(self) -> Ints:
-        """Units of the wish: one row a person, one column a topic."""
+        """How much topics are wanted, in units of the wish: one row for each person, one column for each topic."""
         return _matrix([person.wanted for person in self.people], self.topics)
 
     @cached_property
@@ -118,26 +118,26 @@ class Pool:
             Trait.LOCATION: _values(person.location for person in self.people),
             Trait.LANGUAGES: _values(person.languages for person in self.people),
             Trait.SLOTS: _values(person.slots for person in self.people),
-            # Who has no manager shares one with nobody.
+            # People without a manager share one with nobody.
             Trait.MANAGER: _values(
                 person.managers[0] if person.managers else ("nobody", index) for index, person in enumerate(self.people)
             ),
         }
 
     def keys(self, couples: Iterable[tuple[UUID, UUID]]) -> Ints:
-        """Couples of people of the pool (others are left out) as sorted numbers, see `key`."""
+        """The keys of couples, sorted. Couples of people outside the pool are left out."""
         index = self.index
         known = [(index[one], index[other]) for one, other in couples if one in index and other in index]
         found = np.asarray(known, dtype=np.int64).reshape(-1, 2)
         return np.unique(self.key(found[:, 0], found[:, 1]))
 
     def key(self, mentors: Ints, mentees: Ints) -> Ints:
-        """The number of a couple: where it would stand in the whole matrix, row by row."""
+        """The key of a couple: its position in the matrix of all mentors and mentees, counted row by row."""
         return mentors * len(self) + mentees
 
     @cached_property
     def reporting_lines(self) -> Ints:
-        """Keys of every two people of whom one is above the other."""
+        """The keys of every two people of whom one stands above the other in the reporting line."""
         above = [
             (index, self.index[manager])
             for index, person in enumerate(self.people)

@@ -1,4 +1,4 @@
-"""How good an eligible couple is: each preference gives 0 to POINTS, times its weight.
+"""How good an eligible couple is: each preference gives it 0 to POINTS points, times the weight of the preference.
 
 Points are whole numbers, so that totals are exact, contributions add up, and two machines agree on the best
 assignment. Like the constraints, every preference answers for whole arrays of couples. Pure.
@@ -18,7 +18,7 @@ from shared.contracts.programs import Direction, LocationPreference, Objective, 
 POINTS = 1000
 """Points of a fully met preference of weight 1."""
 ENOUGH_SLOTS = 4 * SLOTS_AN_HOUR
-"""A half day a week in common is enough to meet; more gives no more points."""
+"""Half a day a week in common is enough to meet; more common hours give no more points."""
 POINTS_A_SLOT = POINTS // ENOUGH_SLOTS
 
 
@@ -36,7 +36,7 @@ class Preference(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TraitValue:
-    """A preference that looks at one trait of the two people alone, in points before the weight."""
+    """A preference that looks at one trait of the two people alone. Its value is in points before the weight."""
 
     preference: Preference
     trait: Trait
@@ -55,8 +55,8 @@ def most_points(weights: Weights) -> int:
 
 
 def floor_points(rules: Rules) -> int:
-    """The smallest score that a pair may have. Under `quality_first` a pair that meets no preference adds nothing, and
-    is none."""
+    """The smallest score that a pair may have. Under `quality_first` it is 1 at least, because a pair that meets no
+    preference would add nothing."""
     if rules.policy.objective is Objective.COVERAGE_FIRST:
         return 0
     return max(-(-most_points(rules.policy.weights) * rules.policy.floor // 100), 1)
@@ -78,7 +78,8 @@ def points(pool: Pool, rules: Rules, mentors: Ints, mentees: Ints) -> Ints:
 
 
 def topics(pool: Pool, rules: Rules, mentors: Ints, mentees: Ints) -> Ints:
-    """Taught well × wanted much, over all topics; in a mutual pair the weaker direction counts."""
+    """How well the mentor teaches times how much the mentee wants, summed over all topics. In a mutual pair the weaker
+    direction counts."""
     forth = np.einsum("...t,...t->...", pool.taught[mentors], pool.wanted[mentees])
     if rules.direction is not Direction.MUTUAL:
         return np.asarray(forth)
@@ -87,14 +88,15 @@ def topics(pool: Pool, rules: Rules, mentors: Ints, mentees: Ints) -> Ints:
 
 
 def wishes(pool: Pool, mentors: Ints, mentees: Ints) -> Ints:
-    """Half for each side's wish: all of it for the first, a fifth less for each rank after it."""
+    """Each side's wish gives up to half of the points: all of that half for the first rank, a fifth less for each rank
+    after it."""
     ways = (zip(mentors.ravel(), mentees.ravel(), strict=True), zip(mentees.ravel(), mentors.ravel(), strict=True))
     found = [[_wish_points(pool.wishes.get((int(one), int(other)))) for one, other in way] for way in ways]
     return np.asarray(np.asarray(found, dtype=np.int64).sum(axis=0)).reshape(mentors.shape)
 
 
 def wish_points_by_couple(pool: Pool) -> dict[tuple[int, int], int]:
-    """The points of every couple (mentor, mentee) in which somebody wished for the other."""
+    """The points of every couple (mentor, mentee) in which one person wished for the other."""
     found: dict[tuple[int, int], int] = {}
     for (one, other), rank in pool.wishes.items():
         for couple in ((one, other), (other, one)):
@@ -103,7 +105,8 @@ def wish_points_by_couple(pool: Pool) -> dict[tuple[int, int], int]:
 
 
 def target_gap(rules: Rules) -> float:
-    """The level gap that scores best: the policy's own, or the middle of its range, or one above the smallest."""
+    """The level gap that scores best: the one that the policy names, or else the middle of its range, or else one above
+    the smallest gap."""
     policy = rules.policy
     if policy.target_level_gap is not None:
         return policy.target_level_gap

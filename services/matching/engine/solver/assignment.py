@@ -1,16 +1,17 @@
-"""Who meets whom: the exact best choice among all eligible couples, without ever holding them all.
+"""Who meets whom: the exact best choice among all eligible couples, without holding all of them in memory.
 
-The objective, in this order (`coverage_first`; the other one, `quality_first`, is its second half alone):
+The objective `coverage_first` has two parts, in this order; `quality_first` is the second part alone:
 
-1. as many people as possible are in at least one pair (people who already are in one count for nothing more);
+1. as many people as possible are in at least one pair (people who are in one already do not count again);
 2. the sum of the chosen couples' points is as large as possible.
 
-The method is column generation on the assignment problem's linear program, whose solutions are whole (Kuhn 1955;
-Dantzig and Wolfe 1960). A tenth of the people is solved first, by the same method; its prices tell which couples can
-matter, a few dozen a person. Those edges are solved exactly; the flow's prices are then held against *every* couple,
-block by block. A couple whose points exceed the two prices could improve the result: the best such are added, and
-again. When none is left, the prices are the proof: `Solution.bound` is an upper bound of every possible result, and
-equals the result. Pure: people are rows and columns; the caller orders them, and ties fall by that order alone.
+The method is column generation on the linear program of the assignment problem, whose solutions are whole numbers (Kuhn
+1955; Dantzig and Wolfe 1960). A tenth of the people is solved first, by the same method. The prices of this sample show
+which couples can matter: a few dozen for each person. These edges are solved exactly. Then the prices of the flow are
+compared with *every* couple, block by block. A couple whose points exceed its two prices could improve the result: the
+best such couples are added, and the edges are solved again. When no such couple is left, the prices are the proof:
+`Solution.bound` is an upper bound of every possible result, and equals the result. Pure: people are rows and columns.
+The caller decides their order, and ties are broken by this order alone.
 """
 
 from collections.abc import Callable
@@ -26,19 +27,19 @@ from services.matching.engine.solver.flow import Edges, FlowSide, Prices, best_f
 from services.matching.engine.solver.grid import Grid
 
 BONUS = 2**20
-"""Earned by the first pair of each person: far above any score. `lexicographic` tells whether it was enough."""
+"""What the first pair of each person earns: far more than any score. `lexicographic` says whether it was enough."""
 EXACT = 2**24
 """Whole numbers up to here are exact as float32."""
 FEW = 300
-"""So many people a side are solved with all their couples."""
+"""Up to so many mentors and so many mentees are solved with all their couples."""
 SHARE = 10
-"""One in so many people is in the sample."""
+"""One of so many people is in the sample."""
 CLOSE = 40
-"""Couples of each mentor, and of each mentee, among the first candidates, about."""
+"""About how many couples of each mentor, and of each mentee, are among the first candidates."""
 NEAR = 300
-"""Couples so few points below their prices are added beside those above them, as prices will still move a little."""
+"""Couples that lie at most so many points below their prices are added too, because prices will still move a little."""
 BETTER = 12
-"""Couples of each mentor that are added at once."""
+"""How many couples of each mentor are added at once, at most."""
 
 
 NOTHING = np.zeros(0, dtype=np.int64)
@@ -47,8 +48,8 @@ NO_EDGES = Edges(NOTHING, NOTHING, NOTHING)
 
 @dataclass(frozen=True, slots=True)
 class Solution:
-    """`pairs` are rows and columns of the grid; `value` is what they earn, points and bonuses; `bound` is what no
-    choice can exceed. `edges` are the couples that came near."""
+    """`pairs` are rows and columns of the grid, and `value` is what they earn, in points and bonuses. No choice has a
+    higher value than `bound`. `edges` are the couples that came near to being chosen."""
 
     pairs: Edges
     edges: Edges
@@ -56,9 +57,9 @@ class Solution:
     value: int
     bound: int
     beyond: int = 0
-    """How far the bound of these prices alone lies above the value (`bound` may have another proof)."""
+    """How far the bound that these prices give lies above the value. `bound` may be lower, by another proof."""
     sides: tuple[FlowSide, FlowSide] | None = None
-    """The flow's mentors and mentees, when the prices prove the result."""
+    """The mentors and mentees of the flow, if its prices prove the result."""
 
     @property
     def certified(self) -> bool:
@@ -92,15 +93,15 @@ def solve(
 
 
 def upper_bound(prices: Prices, mentors: FlowSide, mentees: FlowSide, surplus: int) -> int:
-    """Weak duality: whoever sells each place at its price and keeps the surplus of every couple over its prices earns
-    at least as much as any choice of pairs."""
+    """The value that no choice of pairs exceeds, by weak duality: selling each place at its price, and keeping the
+    surplus of every couple over its two prices, earns at least as much as any choice."""
     return surplus + _kept(mentors, prices.mentors) + _kept(mentees, prices.mentees)
 
 
 def lexicographic(prices: Prices, bonus: int = BONUS) -> bool:
     """Whether these prices would prove the result for every higher bonus too, so that no number of points outweighs a
-    person: each is a multiple of the bonus and less than a quarter of it besides. (Put a higher bonus into each
-    multiple: no condition of optimality changes its sign.)"""
+    person. They do if each price is a multiple of the bonus plus or minus less than a quarter of it: with a higher
+    bonus in each multiple, no condition of optimality changes its sign."""
     both = np.concatenate([prices.mentors, prices.mentees])
     return not len(both) or bool(np.abs(both - np.rint(both / bonus).astype(np.int64) * bonus).max() < bonus // 4)
 
@@ -114,8 +115,8 @@ def value(pairs: Edges, mentors: FlowSide, mentees: FlowSide) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Priced:
-    """`surplus` is how much all couples together exceed their prices; `count` of them are outside the result. `better`
-    are the best of these, and some that come near."""
+    """`surplus` is by how much all couples together exceed their prices. `count` is how many of these are outside the
+    result, and `better` are the best of those, with some that come near."""
 
     surplus: int
     better: Edges
@@ -123,7 +124,7 @@ class Priced:
 
 
 def price(grid: Grid, prices: Prices, pairs: Edges) -> Priced:
-    """Holds the prices against every couple."""
+    """Compares the prices with every couple."""
     highest = np.abs(prices.mentors).max() + np.abs(prices.mentees).max()
     kind: type[np.floating[Any]] = np.float32 if highest + BONUS < EXACT else np.float64
     up, down = prices.mentors.astype(kind)[:, None], prices.mentees.astype(kind)
@@ -157,15 +158,15 @@ def _solve_edges(edges: Edges, mentors: FlowSide, mentees: FlowSide, start: Pric
 
 
 def _kept(side: FlowSide, prices: Ints) -> int:
-    """The most that places can earn at these prices: with no pair, with one, or with all places."""
+    """The most that places can earn at these prices: each person has no pair, or one, or one for each place."""
     one = np.where(side.places > 0, side.bonus + prices, 0)
     full = np.where(side.places > 0, side.bonus + side.places * prices, 0)
     return int(np.maximum(np.maximum(one, full), 0).sum())
 
 
 def _rough_prices(grid: Grid, mentors: FlowSide, mentees: FlowSide) -> Prices:
-    """Prices that are about right: those of a sample, and for the others the price at which their best couple with
-    one of the sample neither gains nor loses."""
+    """Prices that are about right: the prices of a sample, and for everybody else the price at which their best couple
+    with somebody of the sample neither gains nor loses."""
     none = Prices(-mentors.bonus, -mentees.bonus)
     if max(grid.shape) <= FEW:
         return _solve_edges(all_edges(grid), mentors, mentees, none)[1]
@@ -188,12 +189,12 @@ def _sample(count: int) -> Ints:
 
 
 def _candidates(grid: Grid, prices: Prices) -> Edges:
-    """The couples of each person that come nearest to their prices, or exceed them most."""
+    """The couples of each person that exceed their prices by the most, or come nearest to them."""
     near = _Nearness(grid, prices)
     rows, columns = _sample(grid.shape[0]), _sample(grid.shape[1])
     above = near.part(rows, np.arange(grid.shape[1]))
     beside = near.part(np.arange(grid.shape[0]), columns)
-    # As many of a person's couples lie above the k-th best with a sample as k sample sizes go into the whole.
+    # If k of a person's couples with a sample lie above a limit, about k * whole / sample of all their couples do.
     least_column = _kth_best(np.concatenate(above.sweep()), CLOSE * len(rows) // grid.shape[0], 0)
     least_row = np.concatenate([_kth_best(over, CLOSE * len(columns) // grid.shape[1], 1) for over in beside.sweep()])
 
@@ -208,8 +209,8 @@ def _candidates(grid: Grid, prices: Prices) -> Edges:
 
 
 class _Nearness:
-    """How much couples exceed their prices. Equals are told apart by a fraction of a point, spread evenly, lest all
-    choose the same."""
+    """By how much couples exceed their prices. Equal ones are told apart by a fraction of a point, which is spread
+    evenly, so that not everybody chooses the same partner."""
 
     def __init__(self, grid: Grid, prices: Prices) -> None:
         self._grid = grid
@@ -237,7 +238,7 @@ class _Nearness:
 
 
 def _kth_best(over: Floats, k: int, axis: int) -> Floats:
-    """The k-th highest (from 1, at least the second) along the axis; the lowest if there are fewer."""
+    """The k-th highest along the axis, at least the second; the lowest if there are fewer."""
     k = min(max(k, 2), over.shape[axis])
     return np.asarray(np.partition(over, over.shape[axis] - k, axis=axis).take(over.shape[axis] - k, axis=axis))
 

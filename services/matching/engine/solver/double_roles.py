@@ -1,11 +1,12 @@
 """People who may be mentor and mentee at once: they count as one person, however many pairs they are in.
 
-A flow cannot say that. It can say it at a price: who is in the flow on both sides earns two bonuses, so each person *p*
-is given a discount, which both sides of *p* pay and the bound adds once. For any discounts from 0 to the bonus the
-flow's bound is an upper bound of the true problem (Lagrangian relaxation; Fisher 1981). Discounts follow the flow: full
-for whom it takes twice, none for whom it leaves out. Often a flow with the right discounts takes nobody twice and is
-itself the proof. Where it is not, the couples that came near are given to an integer program (CP-SAT, one worker and a
-fixed seed, so that it repeats), and what is missing to the bound is told. Pure.
+A flow cannot express that: a person who is in it on both sides earns two bonuses. So each person gets a discount, which
+both of their sides pay, and which the bound adds once. For any discounts from 0 to the bonus, the flow's bound is an
+upper bound of the true problem (Lagrangian relaxation; Fisher 1981). The discounts follow the flow: the full bonus for
+a person whom it takes twice, nothing for a person whom it leaves out. Often a flow with the right discounts takes
+nobody twice and is the proof itself. Where it is not, the couples that came near are given to an integer program
+(CP-SAT with one worker and a fixed seed, so that it gives the same result again), and the result says how much may be
+missing to the bound. Pure.
 """
 
 from collections import defaultdict
@@ -21,16 +22,17 @@ from services.matching.engine.solver.grid import Grid
 from shared.contracts.matching import Side
 
 ROUNDS = 8
-"""Times that discounts are set anew."""
+"""How often discounts are set, at most."""
 EFFORT = 60.0
-"""CP-SAT's deterministic time, roughly seconds: beyond it the best choice so far is taken and not called proven."""
+"""CP-SAT's limit of deterministic time, roughly in seconds. When it is reached, the best choice so far is taken, and is
+not called proven."""
 
 
 def solve_once_each(
     grid: Grid, mentor_places: Ints, mentee_places: Ints, bonus: Ints, heartbeat: Callable[[], None] = lambda: None
 ) -> Solution:
-    """The best choice in which everyone earns their `bonus` (by index in the pool) once, and nobody meets the same
-    person in both directions. Places are by row and by column of the grid."""
+    """The best choice in which everybody earns their `bonus` (by index in the pool) once, and no two people meet in
+    both directions. `mentor_places` are by row of the grid, `mentee_places` by column."""
 
     def sides(paid: Ints) -> tuple[FlowSide, FlowSide]:
         return FlowSide(mentor_places, paid[grid.rows]), FlowSide(mentee_places, paid[grid.columns])
@@ -63,7 +65,7 @@ def solve_once_each(
 
 
 def once_value(pairs: Edges, grid: Grid, bonus: Ints) -> int:
-    """Points, and the bonus of everyone in a pair, once."""
+    """The points, and the bonus of everybody in a pair, counted once."""
     taught, learnt = _taken(pairs, grid)
     return int(pairs.points.sum() + bonus[taught | learnt].sum())
 
@@ -83,7 +85,7 @@ def _couples(edges: Edges, grid: Grid) -> Ints:
 
 
 def _one_way(pairs: Edges, grid: Grid) -> Ints:
-    """Of two people matched in both directions, the better direction alone."""
+    """The indexes of pairs, of which two people who are matched in both directions keep the better direction alone."""
     order = np.argsort(-pairs.points, kind="stable")
     _, first = np.unique(_couples(pairs, grid)[order], return_index=True)
     return np.sort(order[first])
@@ -92,8 +94,8 @@ def _one_way(pairs: Edges, grid: Grid) -> Ints:
 def _integer_program(
     edges: Edges, grid: Grid, mentor_places: Ints, mentee_places: Ints, bonus: Ints, start: Edges
 ) -> tuple[Edges, bool]:
-    """The best choice among these edges, and whether that is proven. One binary variable a couple, one a person with a
-    bonus. The bonus is raised above all points together, so that no points outweigh a person."""
+    """The best choice among these edges, and whether that is proven. Each couple and each person with a bonus is one
+    binary variable. The bonus is raised above all points together, so that no points outweigh a person."""
     most_pairs = min(int(mentor_places.sum()), int(mentee_places.sum()))
     bonus = np.where(bonus > 0, max(int(bonus.max()), most_pairs * int(edges.points.max(initial=0)) + 1), 0)
     from ortools.sat.python import cp_model  # late, as it takes a second and few pools need it

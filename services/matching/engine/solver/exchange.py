@@ -1,9 +1,9 @@
-"""What it would cost, exactly, to force a couple that was left out: for small pools, all couples at once.
+"""What it would cost, exactly, to force a couple that was left out: for all couples of a small pool at once.
 
-Forcing a couple sends one more unit through its edge, and the cheapest way back makes room for it: somebody changes
-partner, and so on, or stays alone. On the residual network with reduced costs (none is negative, as the prices prove)
-that is the couple's own shortfall and a shortest path from its mentee back to its mentor (Ahuja, Magnanti, Orlin,
-"Network Flows", chapter 9). All shortest paths are found at once (Floyd 1962; Warshall 1962). Pure.
+Forcing a couple sends one more unit of flow through its edge, and the cheapest way back makes room for it: somebody
+gets another partner, or stays alone. The cost is the couple's own shortfall plus the shortest path from its mentee back
+to its mentor, on the residual network with reduced costs, of which none is negative, as the prices prove (Ahuja,
+Magnanti, Orlin, "Network Flows", chapter 9). All shortest paths are found at once (Floyd 1962; Warshall 1962). Pure.
 """
 
 import numpy as np
@@ -13,8 +13,9 @@ from services.matching.engine.solver.flow import FREE, Edges, FlowSide, Prices
 
 
 def exact_costs(edges: Edges, taken: Bools, prices: Prices, mentors: FlowSide, mentees: FlowSide) -> Ints:
-    """By how much the value of the result would fall if each edge had to be taken; 0 for those that are. `edges` are
-    all couples that may meet. Nodes: mentors, then mentees, then one hub for source and sink."""
+    """For each edge, by how much the value of the result would fall if it had to be taken; 0 for edges that are taken.
+    `edges` are all couples that may meet. The nodes are the mentors, then the mentees, then one hub that is source and
+    sink."""
     count, hub = len(mentors), len(mentors) + len(mentees)
     short = prices.mentors[edges.rows] + prices.mentees[edges.columns] - edges.points
     away = np.full((hub + 1, hub + 1), FREE // 2, dtype=np.int64)
@@ -29,7 +30,7 @@ def exact_costs(edges: Edges, taken: Bools, prices: Prices, mentors: FlowSide, m
         (mentees, prices.mentees, pairs[1], people[1], False),
     ):
         least, highest = side.bounds(numbers)
-        # One pair more costs what the price stays below its highest value, one less what it lies above its least.
+        # One more pair costs as much as the price lies below its highest value; one less, as it lies above its least.
         more, fewer = np.minimum(highest - price, FREE // 2), np.minimum(price - least, FREE // 2)
         to, back = (more, fewer) if into else (fewer, more)
         away[hub, nodes], away[nodes, hub] = to, back

@@ -1,10 +1,10 @@
 """The best choice among a list of edges, as a minimum-cost flow, and the prices that prove it.
 
-Source → mentor → mentee → sink, one unit a pair. The first unit through a person earns their bonus, further units
-none; a free arc past everybody takes what is not matched. OR-Tools solves it exactly in whole numbers (cost-scaling
-push-relabel). It does not tell the dual prices, so they are found from the flow: the least prices above a start for
-which no edge that is left out would gain and no edge that is taken would lose (Bellman-Ford on the residual network;
-Ahuja, Magnanti, Orlin, "Network Flows", chapter 9). Pure.
+Each pair is one unit of flow: source → mentor → mentee → sink. The first unit through a person earns their bonus,
+further units earn none. A free arc from source to sink takes the units that are not matched. OR-Tools solves this
+exactly, in whole numbers (cost-scaling push-relabel), but does not report the dual prices. They are found from the
+flow: the least prices above a start for which no edge that is left out would gain and no edge that is taken would lose
+(Bellman-Ford on the residual network; Ahuja, Magnanti, Orlin, "Network Flows", chapter 9). Pure.
 """
 
 from dataclasses import dataclass
@@ -15,12 +15,13 @@ from ortools.graph.python import min_cost_flow
 from services.matching.engine.rules.pool import Bools, Ints
 
 FREE = np.int64(2**60)
-"""No bound."""
+"""Stands for infinity, where there is no bound."""
 
 
 @dataclass(frozen=True, slots=True)
 class FlowSide:
-    """The mentors or the mentees: free places, and what the first pair of each earns besides its points."""
+    """All mentors or all mentees: their free places, and the bonus that the first pair of each earns beside its
+    points."""
 
     places: Ints
     bonus: Ints
@@ -32,12 +33,12 @@ class FlowSide:
         return FlowSide(self.places[chosen], self.bonus[chosen])
 
     def earned(self, pairs: Ints) -> int:
-        """The bonuses of people with these numbers of pairs."""
+        """The bonuses that people with these numbers of pairs earn together."""
         return int(self.bonus[pairs > 0].sum())
 
     def bounds(self, pairs: Ints) -> tuple[Ints, Ints]:
-        """The least and the highest price of a place, for people with these numbers of pairs: who has a place left
-        takes nothing for it, who has no pair at all pays the bonus for one."""
+        """The least and the highest price of a place, for people with these numbers of pairs. A person with a place
+        left asks nothing for it, and a person without any pair pays their bonus for one."""
         least = np.select([pairs == 0, pairs == 1], [-FREE, -self.bonus], np.int64(0))
         highest = np.select([pairs == 0, pairs < self.places], [-self.bonus, np.int64(0)], FREE)
         return least, highest
@@ -58,7 +59,7 @@ class Edges:
         return Edges(self.rows[chosen], self.columns[chosen], self.points[chosen])
 
     def join(self, other: "Edges", width: int) -> "Edges":
-        """Both, each edge once, by row; `width` is the number of columns."""
+        """The edges of both, each once, sorted by row. `width` is the number of columns."""
         keys = np.concatenate([self.rows * width + self.columns, other.rows * width + other.columns])
         _, first = np.unique(keys, return_index=True)
         both = (
@@ -70,14 +71,15 @@ class Edges:
 
 @dataclass(frozen=True, slots=True)
 class Prices:
-    """What a place of each mentor and each mentee is worth, in points: negative when they would pay for a pair."""
+    """What a place of each mentor and each mentee is worth, in points. A person who would pay for a pair has a negative
+    price."""
 
     mentors: Ints
     mentees: Ints
 
 
 def best_flow(edges: Edges, mentors: FlowSide, mentees: FlowSide) -> Bools:
-    """Which edges are taken. Raises RuntimeError if the solver fails, which valid input does not cause."""
+    """Which edges the best flow takes. Raises RuntimeError if the solver fails, which valid input does not cause."""
     if not len(edges):
         return np.zeros(0, dtype=np.bool_)
     solver = min_cost_flow.SimpleMinCostFlow()

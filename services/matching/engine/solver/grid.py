@@ -1,9 +1,10 @@
-"""The scores of all couples, a block of mentors at a time: the whole matrix never exists.
+"""The scores of all couples, computed for a block of mentors at a time, so that the whole matrix never exists.
 
-Every rule that looks at one trait is a small table over the trait's values; a table is a matrix product of one-hot
-columns, and so is the topic fit. All of them are columns of one product of float32 matrices, which is exact: every
-entry and every sum is a whole number below 2**24. What names single couples (reporting lines, wishes) is written into
-the block afterwards. The rules themselves are those of `eligibility` and `scoring`, asked once for each table. Pure.
+A rule that looks at one trait is a small table over the trait's values. A table can be written as a matrix product of
+one-hot columns, and the topic fit is a matrix product too, so all of them are columns of one product of float32
+matrices. It is exact, because every entry and every sum is a whole number below 2**24. Rules about single couples
+(reporting lines, wishes) are written into the block afterwards. The rules themselves are those of `eligibility` and
+`scoring`, asked once for each table. Pure, but for the threads in which blocks are computed.
 """
 
 import os
@@ -27,22 +28,23 @@ from shared.contracts.programs import Direction
 Seen = TypeVar("Seen")
 Matrix = npt.NDArray[Any]
 NEVER = -1.0
-"""What every couple scores that may not meet; others score 0 or more."""
+"""The score of every couple that may not meet; the others score 0 or more."""
 FORBIDDEN = float(2**22)
-"""Taken off for each violated constraint: more than any score and price, and three of them still exact."""
+"""Subtracted for each violated constraint: it is more than any score and price, and three times it is still exact."""
 BLOCK = 256
-"""Mentors a block: with ten thousand mentees ten megabytes, which stay in the cache."""
+"""Mentors in a block. With ten thousand mentees a block has ten megabytes, which stay in the processor's cache."""
 FEW_VALUES = 192
-"""A trait in LARGE that has more values is not made a table."""
+"""A trait in LARGE with more values than this is not made into a table."""
 LARGE = (Trait.SLOTS, Trait.MANAGER)
-"""Half hours in common have a product of their own; who shares a manager is one of few in a team."""
+"""Instead, half hours in common get a matrix product of their own, and people who share a manager are handled by
+team."""
 LARGE_TEAM = 64
-"""A team of more people has a column of the product; couples in smaller teams are named one by one."""
+"""A larger team gets a column of the product. The couples of a smaller team are named one by one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Singles:
-    """Changes to single couples, sorted by row: what is added to the score of each."""
+    """Changes to the scores of single couples, sorted by row."""
 
     rows: Ints
     columns: Ints
@@ -52,7 +54,7 @@ class Singles:
         return slice(*np.searchsorted(self.rows, (start, stop)).tolist())
 
     def part(self, row: Ints, column: Ints) -> "Singles":
-        """Those that have a place in `row` and `column`, at that place."""
+        """The changes of a part of the grid: `row` and `column` give each old index its new one, or -1."""
         rows, columns = row[self.rows], column[self.columns]
         here = (rows >= 0) & (columns >= 0)
         order = np.argsort(rows[here], kind="stable")
@@ -60,7 +62,7 @@ class Singles:
 
 
 class Grid:
-    """Rows are the pool's mentors with free places, columns its mentees with free places."""
+    """Its rows are the pool's mentors with free places, its columns the mentees with free places."""
 
     def __init__(self, pool: Pool, rules: Rules) -> None:
         self.pool, self.rules = pool, rules
@@ -91,7 +93,7 @@ class Grid:
         self._windows = self._find_windows()
 
     def part(self, rows: Ints, columns: Ints) -> "Grid":
-        """The grid of these rows and columns alone, in rising order."""
+        """The grid of these rows and columns alone, which must be in rising order."""
         part = copy(self)
         part.rows, part.columns = self.rows[rows], self.columns[columns]
         part._left, part._right = self._left[rows], np.ascontiguousarray(self._right[:, columns])
@@ -108,13 +110,13 @@ class Grid:
         return len(self.rows), len(self.columns)
 
     def sweep(self, look: Callable[[slice, Floats], Seen]) -> list[Seen]:
-        """What `look` finds in each block, in order; it gets the block's rows and their scores, which it may change.
-        Blocks are looked at in several threads, one for each processor."""
+        """What `look` finds in each block, in order. It gets the block's rows and their scores, which it may change.
+        Blocks are computed in several threads, one for each processor."""
         blocks = [slice(start, min(start + BLOCK, self.shape[0])) for start in range(0, self.shape[0], BLOCK)]
         return list(_processors().map(lambda rows: look(rows, self.scores(rows)), blocks))
 
     def scores(self, rows: slice) -> Floats:
-        """The scores of these rows with all columns; NEVER (or less) where a constraint is violated."""
+        """The scores of these rows with all columns: NEVER, or less, where a constraint is violated."""
         block = self._left[rows] @ self._right
         if self.rules.direction is Direction.MUTUAL:
             forth, back = (_float(left[rows]) @ _float(right).T for left, right in (self._forth, self._back))
@@ -135,16 +137,9 @@ class Grid:
             block[block < self._floor] = NEVER
         return block
 
-    def of(self, rows: Ints, columns: Ints) -> Ints:
-        """The scores of single couples, as whole numbers; NEVER where a constraint is violated."""
-        mentors, mentees = self.rows[rows], self.columns[columns]
-        found = scoring.points(self.pool, self.rules, mentors, mentees)
-        for violated in eligibility.violations(self.pool, self.rules, mentors, mentees, self.blocked).values():
-            found = np.where(violated, int(NEVER), found)
-        return np.where(found < self._floor, int(NEVER), found)
-
     def _table(self, trait: Trait) -> Matrix | None:
-        """What each couple of values gives or takes; None when no rule looks at this trait, or it has many values."""
+        """What each two values add to a score; None when no rule looks at this trait, or when it has too many
+        values."""
         values = self.pool.traits[trait]
         if trait in LARGE and self._has_many(values):
             return None
@@ -165,8 +160,8 @@ class Grid:
         return len(values.example) > FEW_VALUES
 
     def _find_windows(self) -> tuple[Floats, Floats, float] | None:
-        """Factors of the half hours in common, and the fewest that are allowed. Half hours that the same people have
-        free are one column that counts as many."""
+        """The two matrices whose product is the number of half hours in common, and the smallest number allowed. Half
+        hours in which the same people are free share one column, which counts for all of them."""
         if not self._has_many(self.pool.traits[Trait.SLOTS]):
             return None
         alike = Counter(column.tobytes() for column in self.pool.slots.T)
@@ -176,7 +171,7 @@ class Grid:
         return _float(kinds[self.rows] * counts), _float(kinds[self.columns]).T.copy(), fewest
 
     def _find_singles(self) -> Singles:
-        """Wishes add points; what a couple rule names can never be, whatever else it scores."""
+        """Wishes add points. A couple that a constraint names gets so much less that it is never eligible."""
         weight = scoring.weight(self.rules, Preference.WISHES)
         wished = scoring.wish_points_by_couple(self.pool) if weight else {}
         couples = np.asarray(list(wished), dtype=np.int64).reshape(-1, 2)
@@ -191,21 +186,21 @@ class Grid:
         return found.part(_places(self.rows, len(self.pool)), _places(self.columns, len(self.pool)))
 
     def _teams(self) -> Ints | None:
-        """For each person how many have the same manager, if that is a rule and not in a table."""
+        """For each person, how many have the same manager; None if that is no rule, or a table already."""
         values = self.pool.traits[Trait.MANAGER]
         if not self.rules.policy.same_manager or not self._has_many(values):
             return None
         return np.bincount(values.of)[values.of]
 
     def _large_teams(self) -> Matrix | None:
-        """One row a person, one column a large team."""
+        """One row for each person, one column for each large team."""
         if (sizes := self._teams()) is None or not (sizes > LARGE_TEAM).any():
             return None
         managers = self.pool.traits[Trait.MANAGER].of
         return np.asarray(managers[:, None] == np.unique(managers[sizes > LARGE_TEAM]), dtype=np.float32)
 
     def _small_teams(self) -> Ints:
-        """Keys of every two people of the same small team."""
+        """The keys of every two people of the same small team."""
         if (sizes := self._teams()) is None:
             return self.pool.keys(())
         people = np.flatnonzero((sizes > 1) & (sizes <= LARGE_TEAM))
@@ -229,7 +224,7 @@ def _one_hot(values: Ints, count: int) -> Matrix:
 
 
 def _places(people: Ints, count: int) -> Ints:
-    """For each person the row (or column) they have, -1 for none."""
+    """For each person, the index of their row (or column), or -1 if they have none."""
     places = np.full(count, -1, dtype=np.int64)
     places[people] = np.arange(len(people))
     return places

@@ -1,6 +1,8 @@
-"""What an answer to an offer does. A pair becomes active when both sides accepted; one decline settles it.
+"""What an answer to an offer does. A pair becomes active when both people have accepted, and declined when one
+declines.
 
-Until it is settled a side may change its answer. Pure: no database, no network, no clock.
+Until the pair is settled in one of these ways, each of the two may change their answer. Pure: no database, no network,
+no clock.
 """
 
 from enum import StrEnum
@@ -13,9 +15,9 @@ class Move(StrEnum):
     """What becomes of the pair."""
 
     NOTHING = "nothing"
-    """The same answer again."""
+    """Nothing: it is the same answer again."""
     ACCEPT = "accept"
-    """This side accepts, the other has not yet."""
+    """This person accepts; the other one has not accepted yet."""
     ACTIVATE = "activate"
     DECLINE = "decline"
 
@@ -35,8 +37,8 @@ class DecidedTwice(Invalid):
 def decide(
     state: PairState, side: Side, *, accept: bool, accepted: bool, other_accepted: bool, declined_by: Side | None
 ) -> Move:
-    """The move that an answer makes. Raises PairSettled when the pair no longer waits for answers and the answer is
-    another one than before."""
+    """What becomes of the pair by this answer. Raises PairSettled if the pair no longer waits for answers and the
+    answer is not the one given before."""
     if state is PairState.OFFERED:
         if not accept:
             return Move.DECLINE

@@ -1,4 +1,4 @@
-"""SQL of the acceptance round: both sides of every offered pair are asked, answer, and the time for offers ends.
+"""SQL of the acceptance round: both people of an offered pair are asked and answer, until the time for offers ends.
 
 Locks are taken in one order everywhere: the cycle's runs, its open rounds, then pairs. Functions never commit.
 """
@@ -29,8 +29,8 @@ from shared.rounds.store import Recipient, RoundIsClosed
 
 
 async def open_round(session: AsyncSession, request: OpenRound) -> RoundOpened:
-    """Asks both sides of every offered pair that no round asks about yet. A repeat answers what stands and takes in
-    no pair that was offered since: the next round asks about it."""
+    """Asks both people of every offered pair that no round asks about yet. Opening the round again answers what is
+    stored, and adds no pair that was offered since: the next round asks about it."""
     organization_id = request.organization_id
     await lock_runs(session, organization_id, request.cycle_id)
     recipients: list[Recipient] = []
@@ -55,7 +55,7 @@ async def open_round(session: AsyncSession, request: OpenRound) -> RoundOpened:
 
 
 async def close_round(session: AsyncSession, request: CloseRound) -> RoundClosed:
-    """Closes the round; the call that really closes it declines the pairs that miss an answer."""
+    """Closes the round. The call that really closes it also declines the pairs for which an answer is missing."""
     closed, closed_now = await rounds.close_round(session, request)
     if closed_now:
         cancelled = request.reason is CloseReason.CANCELLED
@@ -70,8 +70,8 @@ async def close_round(session: AsyncSession, request: CloseRound) -> RoundClosed
 
 
 async def conclude_offers(session: AsyncSession, organization_id: UUID, cycle_id: UUID) -> int:
-    """The time for offers is over: declines what is still offered, expires what nobody approved, and counts the
-    live pairs. Excludes an approval at the same time by the lock on the runs."""
+    """Ends the time for offers: declines pairs that are still offered, expires runs that nobody approved, and counts
+    the live pairs. The lock on the runs excludes an approval at the same time."""
     await lock_runs(session, organization_id, cycle_id)
     open_rounds = await lock_rounds(session, organization_id, cycle_id)
     offered = (Pair.cycle_id == cycle_id, Pair.state == PairState.OFFERED)
@@ -87,8 +87,8 @@ async def conclude_offers(session: AsyncSession, organization_id: UUID, cycle_id
 
 
 async def read_form(session: AsyncSession, organization_id: UUID, round_id: UUID, person_id: UUID) -> AcceptanceForm:
-    """The offers that the round asks this person about; those that the other side declined are gone. Raises
-    NotFound, RoundIsClosed, NotAsked."""
+    """The offers that the round asks this person about, without those that the other person declined. Raises NotFound,
+    RoundIsClosed, NotAsked."""
     counts = await rounds.read_round(session, organization_id, round_id)
     if counts.state is RoundState.CLOSED:
         raise RoundIsClosed("This round is closed; answers are no longer taken.")

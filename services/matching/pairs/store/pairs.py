@@ -1,4 +1,4 @@
-"""SQL of pairs: reading them, ending one, concluding a cycle's.
+"""SQL of pairs: reading pairs, ending one, concluding all pairs of a cycle.
 
 Locks are taken in one order everywhere: the cycle's runs, its open rounds, then pairs. Functions never commit.
 """
@@ -63,7 +63,7 @@ async def read_pair(session: AsyncSession, organization_id: UUID, pair_id: UUID)
 
 
 async def end_pair(session: AsyncSession, organization_id: UUID, pair_id: UUID, reason: EndReason) -> PairView:
-    """Ends a live pair and stops asking about it; ending again changes nothing. Emits `pair.ended`. Raises
+    """Ends a live pair and stops asking about it. Ending it again changes nothing. Emits `pair.ended`. Raises
     PairNotFound, PairNotActive."""
     found = await read_pair(session, organization_id, pair_id)
     await lock_rounds(session, organization_id, found.cycle_id)
@@ -87,9 +87,10 @@ async def end_pair(session: AsyncSession, organization_id: UUID, pair_id: UUID, 
 
 
 async def conclude_pairs(session: AsyncSession, organization_id: UUID, cycle_id: UUID, state: PairState) -> int:
-    """The cycle is over: its live pairs become `completed`, or `ended` (and open offers `declined`) when it was
-    cancelled; runs that nobody approved expire. Says how many pairs are concluded so, repeats included. Emits
-    `pair.completed`, `pair.ended`, `pair.declined`. Raises CannotConclude for any other state."""
+    """Concludes the pairs of a cycle that is over. Its live pairs become `completed`, or, if the cycle was cancelled,
+    `ended`, and open offers `declined`. Runs that nobody approved expire. Returns how many pairs are concluded in this
+    way, also by an earlier call. Emits `pair.completed`, `pair.ended`, `pair.declined`. Raises CannotConclude for any
+    other state."""
     if state not in (PairState.COMPLETED, PairState.ENDED):
         raise CannotConclude("Pairs are concluded as completed or ended.")
     await lock_runs(session, organization_id, cycle_id)
@@ -125,7 +126,7 @@ async def conclude_pairs(session: AsyncSession, organization_id: UUID, cycle_id:
 async def decline(
     session: AsyncSession, organization_id: UUID, reason: EndReason, *conditions: ColumnElement[bool]
 ) -> list[UUID]:
-    """Declines the pairs that meet the conditions, all at once; their ids. Emits `pair.declined` for each."""
+    """Declines all pairs that meet the conditions and returns their ids. Emits `pair.declined` for each."""
     declined = await session.execute(
         update(Pair)
         .where(Pair.organization_id == organization_id, *conditions)
@@ -157,7 +158,7 @@ async def _settle(
 
 
 async def lock_rounds(session: AsyncSession, organization_id: UUID, cycle_id: UUID) -> list[UUID]:
-    """The cycle's open rounds, locked before any pair is: answering locks in that order too."""
+    """The cycle's open rounds, locked. They are locked before any pair is, as is done when an answer is taken."""
     found = await session.scalars(
         select(Round.id)
         .where(Round.organization_id == organization_id, Round.cycle_id == cycle_id, Round.state == RoundState.OPEN)
@@ -170,7 +171,7 @@ async def lock_rounds(session: AsyncSession, organization_id: UUID, cycle_id: UU
 async def excuse_all(
     session: AsyncSession, organization_id: UUID, round_ids: Sequence[UUID], pair_ids: Sequence[UUID]
 ) -> None:
-    """Stops asking about pairs. Only those that an open round still asks about cost anything."""
+    """Stops asking about these pairs. Only those that an open round still asks about cost a statement."""
     if not round_ids or not pair_ids:
         return
     asked = await session.scalars(

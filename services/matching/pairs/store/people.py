@@ -1,4 +1,4 @@
-"""SQL of people in a cycle's pairs, for other services: who takes part, who stayed unmatched, how many."""
+"""SQL of people in a cycle's pairs, for other services: who takes part, who stayed unmatched, and how many they are."""
 
 from uuid import UUID
 
@@ -10,21 +10,22 @@ from shared.contracts.base import PersonPage
 from shared.contracts.matching import MatchingSummary, MatchRunState, PairState
 
 TAKING_PART = (PairState.ACTIVE, PairState.ON_HOLD, PairState.COMPLETED)
-"""Completed pairs too: what is said at the end of a cycle goes to the people who took part to the end."""
+"""Completed pairs are included, because messages at the end of a cycle go to the people who took part to the end."""
 NOT_LOST = (*TAKING_PART, PairState.PROPOSED, PairState.OFFERED)
 
 
 async def read_participants(
     session: AsyncSession, organization_id: UUID, cycle_id: UUID, after: UUID | None, limit: int
 ) -> PersonPage:
-    """Both sides of every pair that runs or ran to the end, each person once, in id order."""
+    """Both people of every pair that is live or ran to the end. Each person appears once, in the order of ids."""
     return await _page(session, _sides(organization_id, cycle_id, TAKING_PART), after, limit)
 
 
 async def read_unmatched(
     session: AsyncSession, organization_id: UUID, cycle_id: UUID, after: UUID | None, limit: int
 ) -> PersonPage:
-    """Everyone whom a run of the cycle looked at and who is in no proposed, offered, live or completed pair."""
+    """Everybody who was in the pool of one of the cycle's runs and is in no proposed, offered, live or completed
+    pair."""
     left_over = (
         select(UnmatchedPerson.person_id.label("person_id"))
         .join(MatchRun, MatchRun.id == UnmatchedPerson.match_run_id)
@@ -60,7 +61,7 @@ async def _page(
 
 
 async def read_summary(session: AsyncSession, organization_id: UUID, cycle_id: UUID) -> MatchingSummary:
-    """The cycle's counts: enrolment as its latest run saw it, people and pairs as they are now."""
+    """The cycle's counts: enrolled people as the latest run counted them, people in pairs and pairs as they are now."""
     run = (
         await session.execute(
             select(

@@ -1,4 +1,4 @@
-"""What it would cost to force one pair into a run: exactly, by solving the run again with the pair pinned. Pure."""
+"""What it would cost to force a pair into a run. It is exact, as the run is solved again with the pair pinned. Pure."""
 
 from collections import Counter
 from typing import Literal
@@ -22,21 +22,22 @@ class Counterfactual(Contract):
     mentee_id: UUID
     allowed: bool
     forbidden_by: tuple[Obstacle, ...] = ()
-    """What forbids the pair, when it is not allowed; then nothing was computed and the costs are null."""
+    """What forbids the pair if it is not allowed. Nothing was computed then, and the costs are null."""
     chosen: bool = False
-    """It is one of the run's pairs already, and costs nothing."""
+    """The pair is one of the run's pairs already, so it costs nothing."""
     people: int | None = None
-    """So many people fewer would be in a pair. Negative: more, which only `quality_first` can leave out."""
+    """How many fewer people would be in a pair. A negative number means more people, which happens under
+    `quality_first` only."""
     points: int | None = None
-    """By so many points the total would fall. It can rise (negative) where people are lost."""
+    """By how many points the total would fall. It can rise (a negative number) if fewer people are in a pair."""
     before: Coverage | None = None
     after: Coverage | None = None
     certified: bool | None = None
-    """Both totals are proven to be the best there are."""
+    """Both totals are proven to be the best possible ones."""
 
 
 def obstacles(inputs: Inputs, couple: Couple) -> tuple[Obstacle, ...]:
-    """Everything that forbids two people of the pool to be a pair of this run; the steering's pins and pairs by hand
+    """Everything that forbids two people of the pool to be a pair of this run. The steering's pins and pairs by hand
     take places."""
     steering = inputs.steering
     found: list[Obstacle] = list(broken(inputs, [couple])[0])
@@ -49,13 +50,8 @@ def obstacles(inputs: Inputs, couple: Couple) -> tuple[Obstacle, ...]:
     return tuple(found)
 
 
-def is_fixed(inputs: Inputs, couple: Couple) -> bool:
-    """Pinned or made by hand already."""
-    return any(couple == (one.mentor_id, one.mentee_id) for one in (*inputs.steering.pins, *inputs.steering.by_hand))
-
-
 def forced(inputs: Inputs, couple: Couple) -> Inputs:
-    """The same inputs, in which these two must be a pair."""
+    """The same inputs, but with these two pinned as a pair."""
     mentor_id, mentee_id = couple
     pins = (*inputs.steering.pins, PersonCouple(mentor_id=mentor_id, mentee_id=mentee_id))
     return inputs.model_copy(update={"steering": inputs.steering.model_copy(update={"pins": pins})})
@@ -88,7 +84,7 @@ def refusal(match_run_id: UUID, couple: Couple, forbidden_by: tuple[Obstacle, ..
 
 
 def _free(inputs: Inputs, couple: Couple) -> bool:
-    """Both sides have a place that neither the cycle's pairs nor the steering take."""
+    """Whether both people have a place that is taken neither by the cycle's pairs nor by the steering."""
     mentor_id, mentee_id = couple
     fixed = (*inputs.steering.pins, *inputs.steering.by_hand)
     mentoring, learning = Counter(one.mentor_id for one in fixed), Counter(one.mentee_id for one in fixed)

@@ -1,4 +1,4 @@
-"""What another result would change for whom. Pure: no database, no network, no clock."""
+"""What would change for whom if one result took the place of another. Pure: no database, no network, no clock."""
 
 from collections import defaultdict
 from collections.abc import Mapping
@@ -15,10 +15,10 @@ Points = Mapping[Couple, int]
 
 
 class Coverage(Contract):
-    """All pairs of one result, pinned ones and those by hand too."""
+    """Counts over all pairs of one result, including pinned pairs and pairs by hand."""
 
     people: int
-    """People in a pair who had none before the run."""
+    """How many people are in a pair now and had none before the run."""
     pairs: int
     points: int
 
@@ -30,7 +30,7 @@ class ScoredPair(Contract):
 
 
 class PartnerChange(Contract):
-    """Someone who keeps a pair, but not the same partners."""
+    """Somebody who is in a pair before and after, but with other partners."""
 
     person_id: UUID
     before: tuple[UUID, ...]
@@ -38,11 +38,11 @@ class PartnerChange(Contract):
 
 
 class Preview(Contract):
-    """The run as it stands (before), and as it would be with the steering (after)."""
+    """The run as it is (before) and as it would be with the steering (after)."""
 
     match_run_id: UUID
     certified: bool
-    """The result with the steering is proven to be the best there is."""
+    """The result with the steering is proven to be the best possible one."""
     before: Coverage
     after: Coverage
     newly_matched: tuple[UUID, ...]
@@ -61,7 +61,7 @@ class ComparedResult:
 
     @property
     def standing(self) -> frozenset[UUID]:
-        """Who is in an offered or live pair whatever this run proposes."""
+        """The people who are in an offered or live pair, whatever this run proposes."""
         return frozenset(held.person_id for held in self.inputs.held)
 
     @property

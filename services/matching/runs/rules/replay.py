@@ -1,4 +1,4 @@
-"""Does a stored run come out again? Compares a result with what was stored, by what was decided and not by wording.
+"""Whether a stored run gives the same result again. Only what was decided is compared, not how it is worded.
 
 Pure: no database, no network, no clock.
 """
@@ -19,7 +19,7 @@ What = Literal["pair", "unmatched", "total", "bound", "result"]
 
 
 class Difference(Contract):
-    """One thing that came out otherwise; None where there was, or is, nothing."""
+    """One difference between the stored and the replayed result. A value is None where one of the two has nothing."""
 
     what: What
     mentor_id: UUID | None = None
@@ -32,18 +32,20 @@ class Difference(Contract):
 class Replay(Contract):
     match_run_id: UUID
     same: bool
-    """The result is the same."""
+    """The replayed result is the same as the stored one."""
     code_version: str
-    """Of the code that made the run."""
+    """The version of the code that made the run."""
     code_version_now: str
     inputs_hash_matches: bool
-    """The stored inputs are those that the run was made of. Another version of the code counts as other inputs."""
+    """The stored inputs are the ones that the run was computed from. Another version of the code counts as other
+    inputs."""
     differences: tuple[Difference, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class DecidedResult:
-    """A result as far as it is compared. `pairs` is None when they are gone, as those of superseded runs are."""
+    """What a run decided: the part of a result that is compared. `pairs` is None when they were deleted, as those of
+    superseded runs are."""
 
     pairs: Mapping[Couple, dict[str, Any]] | None
     unmatched: Mapping[UUID, dict[str, Any]]
@@ -77,7 +79,8 @@ def decided_by(result: Result) -> DecidedResult:
 
 
 def result_hash(result: Result) -> str:
-    """What was decided, and no wording: pairs with their points, unmatched people with their reason, the totals."""
+    """The hash of what was decided, without wording: pairs with their points, unmatched people with their reason, and
+    the totals."""
     pairs = sorted([str(pair.mentor_id), str(pair.mentee_id), pair.points, pair.origin.value] for pair in result.pairs)
     left = sorted([str(person.person_id), person.reason.value] for person in result.unmatched)
     totals = [result.total.people, result.total.points, result.bound.people, result.bound.points]

@@ -1,7 +1,7 @@
-"""Which steering is refused, and where it is wrong: every error names its field.
+"""Which steering is refused, and what is wrong with it: every error names its field.
 
-Capacity, roles and oneself hold always. Pinned pairs meet every hard constraint; a pair by hand may break one with a
-written reason. Pure: no database, no network, no clock.
+No pair may exceed the places of its people, contradict their roles, or join somebody with themselves. Pinned pairs meet
+every hard constraint; a pair by hand may break one if a reason is written. Pure: no database, no network, no clock.
 """
 
 import unicodedata
@@ -38,8 +38,8 @@ def _strict_policy(value: Any, validate: ValidatorFunctionWrapHandler) -> Matchi
 
 
 class SteeringRequest(Steering):
-    """What an admin decides, as the request's body: the whole of it. Contracts ignore unknown fields so that they can
-    grow; an admin's typing error is not ignored."""
+    """What an admin decides, as the whole body of the request. Contracts ignore unknown fields so that they can grow,
+    but a name that an admin mistyped must not be ignored."""
 
     policy: Annotated[MatchingPolicy | None, WrapValidator(_strict_policy)] = None
     """Replaces the program's policy for this run."""
@@ -49,7 +49,7 @@ class SteeringRequest(Steering):
 
 
 class _Named(NamedTuple):
-    """A couple of the document, and where it stands in it."""
+    """A couple in the document, with its place there."""
 
     place: str
     couple: PersonCouple
@@ -67,8 +67,8 @@ class _Named(NamedTuple):
 
 
 def check(inputs: Inputs, live: frozenset[Couple] = frozenset()) -> None:
-    """Raises Invalid with every field of `inputs.steering` that does not fit the other inputs. `live` are the couples
-    that are offered or a pair in this cycle."""
+    """Raises Invalid, which names every field of `inputs.steering` that does not fit the other inputs. `live` are the
+    couples that are offered, or are a pair, in this cycle."""
     steering = inputs.steering
     pins, by_hand, forbidden = (
         [_Named(f"{name}.{index}", couple) for index, couple in enumerate(couples)]
@@ -92,7 +92,7 @@ def check(inputs: Inputs, live: frozenset[Couple] = frozenset()) -> None:
 
 
 def check_couple(inputs: Inputs, couple: Couple) -> None:
-    """Raises Invalid unless the two are in the pool in these roles; the fields are parameters of the query."""
+    """Raises Invalid unless both people are in the pool in these roles. The errors name the parameters of the query."""
     named = _Named("", PersonCouple(mentor_id=couple[0], mentee_id=couple[1]))
     errors = _people(named, {person.person_id: person for person in inputs.people}, roles=True)
     if found := [{**error, "field": error["field"].replace("body..", "query.")} for error in errors]:
@@ -100,8 +100,8 @@ def check_couple(inputs: Inputs, couple: Couple) -> None:
 
 
 def broken(inputs: Inputs, couples: Sequence[Couple]) -> list[list[Constraint]]:
-    """For each couple of the pool the hard constraints that it breaks, capacity and what an admin forbade apart. Pins
-    and pairs by hand of the steering do not count as tried."""
+    """For each of these couples of the pool, the hard constraints that it breaks, except for capacity and for what an
+    admin forbade. Pins and pairs by hand of the steering do not count as couples that were offered before."""
     plain = inputs.model_copy(update={"steering": Steering(policy=inputs.steering.policy)})
     pool, rules = Pool(participants(plain)), rules_of(plain)
     mentors, mentees = (np.asarray([pool.index[one[side]] for one in couples], dtype=np.int64) for side in (0, 1))

@@ -84,8 +84,8 @@ async def approve_run(session: AsyncSession, organization_id: UUID, run_id: UUID
 
 
 def check_steerable(run: MatchRun | MatchRunView, if_match: str | None) -> None:
-    """Raises StaleVersion when the caller read another state of the run; AlreadyApproved, MatchRunSuperseded,
-    MatchRunExpired, NobodyToMatch when it can no longer be steered."""
+    """Raises StaleVersion if the caller has read another state of the run. Raises AlreadyApproved, MatchRunSuperseded,
+    MatchRunExpired or NobodyToMatch if the run can no longer be steered."""
     if if_match is not None:
         check_match(if_match, version_of(run.attempt, run.revision, run.state))
     check_waits(run)
@@ -106,8 +106,8 @@ async def store_revision(
     if_match: str,
     key_id: str,
 ) -> MatchRunDetail | None:
-    """Stores the result as the run's next revision, which supersedes it. None when the cycle's pairs hold other
-    places by now than the result was computed with. Raises what `check_steerable` does."""
+    """Stores the result as the run's next revision, which supersedes the run. Returns None if the cycle's pairs take
+    other places by now than those that the result was computed with. Raises what `check_steerable` raises."""
     runs = await lock_runs(session, organization_id, stored_run.view.cycle_id)
     run = next((run for run in runs if run.id == stored_run.view.id), None)
     if run is None:
@@ -123,7 +123,7 @@ async def store_revision(
 
 
 def check_waits(run: MatchRun | MatchRunView) -> None:
-    """Raises MatchRunSuperseded, MatchRunExpired."""
+    """Raises MatchRunSuperseded or MatchRunExpired if the run no longer waits for approval."""
     if run.state == MatchRunState.SUPERSEDED:
         raise MatchRunSuperseded("A newer match run of this cycle took its place; read the cycle's match runs again.")
     if run.state == MatchRunState.EXPIRED:
@@ -131,8 +131,8 @@ def check_waits(run: MatchRun | MatchRunView) -> None:
 
 
 async def _check_places(session: AsyncSession, run: MatchRun) -> None:
-    """Raises NoPlaceLeft when the offers would give somebody more pairs than they have places. Runs are computed with
-    the places that are left, so this is the last line of defence."""
+    """Raises NoPlaceLeft if the offers would give somebody more pairs than they have places. Runs are computed with the
+    places that are left, so this check is the last line of defence."""
     person = func.jsonb_to_recordset(MatchRun.inputs["people"]).table_valued(
         column("person_id", Uuid), column("mentor_capacity", Integer), column("mentee_capacity", Integer)
     )

@@ -1,4 +1,4 @@
-"""SQL of reading match runs: the list, one with all that it found, and what it was computed from."""
+"""SQL that reads match runs: the list of a cycle, one run with its whole result, and what a run was computed from."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -20,7 +20,7 @@ from services.matching.runs.store.standing import Standing, read_standing
 
 
 class StoredRun(NamedTuple):
-    """A stored run as another computation starts from it, with what its cycle's pairs hold by now."""
+    """A stored run from which another computation starts, with the places that its cycle's pairs take by now."""
 
     view: MatchRunView
     stored_inputs: StoredInputs
@@ -30,7 +30,7 @@ class StoredRun(NamedTuple):
     unmatched: Sequence[tuple[UUID, str, int, dict[str, int]]]
 
     def inputs(self) -> Inputs:
-        """What the run was computed from. For a large pool this takes a while."""
+        """What the run was computed from. Reading it takes a while for a large pool."""
         return self.stored_inputs.read()
 
     def inputs_are_unaltered(self) -> bool:
@@ -49,7 +49,7 @@ class StoredRun(NamedTuple):
 
     @property
     def has_pairs(self) -> bool:
-        """Those that it proposed are still there."""
+        """Whether the pairs that the run proposed still exist."""
         return len(self.rows) == self.view.pairs_count
 
     @property
@@ -76,7 +76,7 @@ class StoredRun(NamedTuple):
 
 
 def version_of(attempt: int, revision: int, state: str) -> str:
-    """What a run's ETag says. Nothing but the state of a run ever changes; steering makes another run."""
+    """The text of a run's ETag. Nothing but the state of a run ever changes, as steering makes another run."""
     return f"{attempt}.{revision}-{state}"
 
 

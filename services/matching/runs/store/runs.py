@@ -1,7 +1,7 @@
-"""SQL of match runs: storing a run or a revision of it, superseding and expiring it.
+"""SQL of match runs: storing a run or its next revision, superseding and expiring runs.
 
-Whoever adds, approves or expires runs of a cycle locks the cycle's runs first, in the order of attempts; that row lock
-decides between an approval, a steering and the end of the time for offers. Functions never commit.
+Every transaction that adds, approves or expires runs of a cycle first locks the cycle's runs, in the order of attempts.
+This lock decides which comes first: an approval, a steering, or the end of the time for offers. Functions never commit.
 """
 
 from dataclasses import asdict
@@ -38,8 +38,9 @@ def match_run_id_for(cycle_id: UUID, attempt: int, revision: int = 1) -> UUID:
 
 
 async def lock_runs(session: AsyncSession, organization_id: UUID, cycle_id: UUID) -> list[MatchRun]:
-    """The cycle's runs, locked, in the order of attempts and revisions. `FOR NO KEY UPDATE`: a stronger lock would
-    make changes of their pairs wait wherever Postgres looks at the foreign key again, against the order of locks."""
+    """The cycle's runs, locked, in the order of attempts and revisions. The lock is `FOR NO KEY UPDATE`: with a
+    stronger one, changes of the runs' pairs would wait wherever Postgres checks the foreign key again, which is against
+    the order in which locks are taken."""
     found = await session.scalars(
         select(MatchRun)
         .where(MatchRun.organization_id == organization_id, MatchRun.cycle_id == cycle_id)
@@ -51,7 +52,7 @@ async def lock_runs(session: AsyncSession, organization_id: UUID, cycle_id: UUID
 
 
 async def find_proposal(session: AsyncSession, organization_id: UUID, cycle_id: UUID, attempt: int) -> Proposal | None:
-    """The attempt's latest revision."""
+    """The latest revision of the attempt, if there is one."""
     row = await session.scalar(
         select(MatchRun)
         .where(MatchRun.organization_id == organization_id, MatchRun.cycle_id == cycle_id, MatchRun.attempt == attempt)
@@ -74,8 +75,9 @@ async def store_run(
     revision: int = 1,
     steered_by: str | None = None,
 ) -> Proposal:
-    """Stores a run with its pairs and unmatched people, once, and supersedes the cycle's runs that still wait for an
-    approval. The caller holds the cycle's runs locked. Emits `match_run.proposed`."""
+    """Stores a run with its pairs and unmatched people, and supersedes the cycle's runs that still wait for approval. A
+    run that exists already is not stored again. The caller holds the cycle's runs locked. Emits
+    `match_run.proposed`."""
     run_id = match_run_id_for(inputs.cycle_id, attempt, revision)
     created = await session.scalar(
         insert(MatchRun)
@@ -174,8 +176,8 @@ def _alternative(alternative: Alternative) -> dict[str, Any]:
 
 
 async def expire_runs(session: AsyncSession, organization_id: UUID, cycle_id: UUID) -> None:
-    """The time for offers is over: runs that nobody approved expire (the caller holds them locked). The people of
-    their pairs become unmatched, because their pairs were never approved."""
+    """Runs that nobody approved expire, because the time for offers is over. The caller holds them locked. The people
+    of their pairs become unmatched, with the reason that their pairs were not approved."""
     await _retire(session, organization_id, cycle_id, MatchRunState.EXPIRED)
 
 

@@ -1,4 +1,4 @@
-"""SQL of what a match run starts from: places taken and couples tried in this cycle, and what earlier cycles left."""
+"""SQL of what a match run starts from: places taken and couples offered in this cycle, and the history before it."""
 
 from typing import NamedTuple
 from uuid import UUID
@@ -17,12 +17,13 @@ MET = (PairState.ACTIVE, PairState.ON_HOLD, PairState.ENDED, PairState.COMPLETED
 
 
 class Standing(NamedTuple):
-    """What the pairs of this cycle mean for a run: only this can change while a run is computed or waits."""
+    """What the pairs of this cycle mean for a run. It is all that can change while a run is computed or waits for
+    approval."""
 
     held: tuple[Held, ...]
     tried: tuple[Couple, ...]
     live: frozenset[Couple]
-    """Those of the couples tried that hold places: they are offered or a pair now."""
+    """Those of the tried couples that take places, because they are offered or are a pair now."""
 
 
 class History(NamedTuple):
@@ -49,7 +50,8 @@ async def read_standing(session: AsyncSession, organization_id: UUID, cycle_id: 
 
 
 async def read_history(session: AsyncSession, organization_id: UUID, program_id: UUID, cycle_id: UUID) -> History:
-    """Couples of earlier cycles with how many cycles ago they met, and who found no partner when they last enrolled."""
+    """Couples that met in earlier cycles, with how many cycles ago that was, and people who found no partner when they
+    last enrolled."""
     return History(
         past=await _past(session, organization_id, program_id, cycle_id),
         waited=await _waited(session, organization_id, program_id, cycle_id),
@@ -59,9 +61,9 @@ async def read_history(session: AsyncSession, organization_id: UUID, program_id:
 async def _past(
     session: AsyncSession, organization_id: UUID, program_id: UUID, cycle_id: UUID
 ) -> tuple[tuple[UUID, UUID, int], ...]:
-    """Couples that met in any other cycle of the organization. One more than the cycles of this program that were
-    first approved after the couple's own cycle was: 1 is the cycle before this. Pairs of another program are placed
-    among this program's cycles by time."""
+    """Couples that met in any other cycle of the organization, with how many cycles ago that was: 1 is the cycle before
+    this one. It is one more than the number of this program's cycles that were first approved after the couple's own
+    cycle was. So pairs of another program are placed among this program's cycles by time."""
     began = (
         select(MatchRun.cycle_id, MatchRun.program_id, func.min(MatchRun.approved_at).label("at"))
         .where(MatchRun.organization_id == organization_id, MatchRun.approved_at.is_not(None))
@@ -87,9 +89,9 @@ async def _past(
 
 
 async def _waited(session: AsyncSession, organization_id: UUID, program_id: UUID, cycle_id: UUID) -> tuple[UUID, ...]:
-    """People who took part in an earlier cycle of this program, met nobody in the last one of these, and neither
-    declined an offer there, nor left one unanswered, nor were dropped from it. A proposal that nobody approved was no
-    fault of theirs: they waited."""
+    """People who waited. In the last earlier cycle of this program in which they took part they met nobody, and they
+    neither declined an offer, nor left one unanswered, nor were dropped from the run. A proposal that nobody approved
+    was not their fault, so they waited."""
     others = and_(
         MatchRun.organization_id == organization_id, MatchRun.program_id == program_id, MatchRun.cycle_id != cycle_id
     )
@@ -131,7 +133,8 @@ async def _waited(session: AsyncSession, organization_id: UUID, program_id: UUID
 
 
 def _sides(others: object) -> Subquery:
-    """Each side of every pair that was offered in these cycles: whether the two met, and whether this side refused."""
+    """Each person of every pair that was offered in these cycles: whether the two met, and whether this person
+    refused."""
     rows: list[Select[tuple[UUID, UUID, bool, bool]]] = []
     for side, person, accepted_at in (
         (Side.MENTOR, Pair.mentor_id, Pair.mentor_accepted_at),
