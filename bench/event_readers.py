@@ -1,5 +1,5 @@
-"""The processes that stand behind the log: sequencers, the reader that proves that it has everything, and the observer
-that notes when events could first be read."""
+"""Processes of the bench around the log: sequencers, a reader that proves that it has everything, and an observer that
+records when events could first be read."""
 
 import asyncio
 import hashlib
@@ -31,7 +31,7 @@ Stopping = Callable[[], bool]
 
 
 async def run_sequencer(url: str, stopping: Stopping) -> None:
-    """The product's own, as `upward worker relay` runs it."""
+    """Runs the product's own sequencer, as `upward worker relay` does."""
     database, stop = Database(url, pool_size=2), asyncio.Event()
     running = asyncio.create_task(Sequencer(database, Notifier()).run(stop))
     while not stopping():
@@ -42,7 +42,8 @@ async def run_sequencer(url: str, stopping: Stopping) -> None:
 
 
 class Cursor:
-    """How far a reader has come in each organization, and the digest of what it got: one file, moved at once."""
+    """How far a reader has come in each organization, and the digest of what it received. They are in one file, which
+    is replaced in one step."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -51,7 +52,7 @@ class Cursor:
         self.digest: dict[int, bytes] = {one: bytes.fromhex(kept.get(str(one), [0, ""])[1]) for one in self.after}
 
     def follow(self, organization: int, events: list[dict[str, Any]], after: int) -> None:
-        """As docs/events-feed.md says it."""
+        """Advances the digest by an event, as docs/events-feed.md says."""
         digest = self.digest[organization] or hashlib.sha256(events[0]["source"].encode()).digest()
         for event in events:
             told = {name: event[name] for name in MEMBERS}
@@ -74,7 +75,7 @@ def cursor_path(folder: Path) -> Path:
 
 
 async def run_reader(url: str, folder: Path, life: int, stopping: Stopping) -> None:
-    """Follows the feed: what it got goes into its ledger, then its cursor moves."""
+    """Follows the feed. It writes what it received to its ledger, and then moves its cursor."""
     database, cursor = Database(url, pool_size=1), Cursor(cursor_path(folder))
     ledger = LedgerFile(reader_path(folder, life))
     while not stopping():
@@ -100,13 +101,13 @@ async def _read(database: Database, cursor: Cursor, ledger: LedgerFile, organiza
 
 
 def read_heads(url: str) -> dict[int, tuple[int, bytes]]:
-    """Each organization's last sequence and digest."""
+    """The last sequence and digest of each organization."""
     with psycopg.connect(url) as connection:
         return {row[0].int: (row[1], row[2]) for row in connection.execute(HEADS)}
 
 
 def observe(url: str, folder: Path, life: int, stopping: Stopping) -> None:
-    """Looks at the heads a hundred times a second: all that is at or below one can be read."""
+    """Reads the heads a hundred times a second. All events up to a head can be read."""
     ledger = LedgerFile(observer_path(folder, life))
     seen: dict[UUID, int] = {}
     while not stopping():

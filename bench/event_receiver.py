@@ -1,7 +1,7 @@
-"""The receiver of webhooks: an HTTP server that verifies each request as a client would, with the official library,
-writes it to its ledger and only then answers that it took it.
+"""The receiver of webhooks: an HTTP server that verifies each request as a consumer would, with the official library,
+writes it to its ledger, and only then answers 2xx.
 
-Each organization has one endpoint, of the one type that is delivered, and a path and a secret of its own.
+Each organization has one endpoint for the one type that is delivered, with a path and a secret of its own.
 """
 
 import asyncio
@@ -25,20 +25,20 @@ from upward.embedded import free_port
 from upward.process import CannotListen, Server, listen
 
 RATE_LIMIT = 500
-"""Deliveries a second to one endpoint, at most."""
+"""Deliveries per second to one endpoint, at most."""
 BIND_TRIES = 100
 
 
 class Mailbox(NamedTuple):
-    """Where deliveries go. The port stays the same through all lives of the receiver."""
+    """Where deliveries go. The port is the same in all lives of the receiver."""
 
     port: int
     secrets: dict[int, str]
-    """Of each organization's endpoint."""
+    """The secret of each organization's endpoint."""
 
 
 def create_endpoints(url: str) -> Mailbox:
-    """One for each organization of the bench."""
+    """Creates an endpoint for each organization of the bench."""
     mailbox = Mailbox(free_port(), {one: new_secret() for one in range(1, ORGANIZATIONS + 1)})
     asyncio.run(_create_endpoints(url, mailbox))
     return mailbox
@@ -68,7 +68,7 @@ class Receiver:
         body, more = b"", True
         while more:
             message = await receive()
-            if message["type"] == "http.disconnect":  # whoever sent it was killed
+            if message["type"] == "http.disconnect":  # the sending process was killed
                 return
             body, more = body + message.get("body", b""), message.get("more_body", False)
         headers = {name.decode(): value.decode() for name, value in scope["headers"]}
@@ -77,7 +77,7 @@ class Receiver:
         await send({"type": "http.response.body", "body": b""})
 
     def _take(self, organization: int, headers: dict[str, str], body: bytes) -> bool:
-        """Whether it is genuine and the organization's own; it is in the ledger then."""
+        """Whether the request is genuine and of this organization. If so, it is in the ledger now."""
         now = time.monotonic_ns()
         try:
             Webhook(self._secrets[organization]).verify(body, headers)
@@ -106,7 +106,8 @@ async def run_receiver(mailbox: Mailbox, folder: Path, life: int, stopping: Stop
 
 
 async def _listen(port: int) -> Any:
-    """Another program's outgoing connection may have the port for a moment. Raises CannotListen."""
+    """Listens on the port, with several tries, as an outgoing connection of another program may use the port for a
+    moment. Raises CannotListen."""
     for _ in range(BIND_TRIES):
         try:
             return listen("127.0.0.1", port)

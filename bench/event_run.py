@@ -1,7 +1,8 @@
-"""One run of the bench: a Postgres and a Temporal server of its own, processes beside them, and the kills.
+"""One run of the bench: its own Postgres and Temporal server, the processes beside them, and the kills.
 
-The parent does nothing but start, kill and start again, so that it can fork: its children have everything imported and
-are at work within milliseconds. All that it kills is its own: children of itself and of its own Postgres, by number.
+The parent only starts, kills and restarts processes. So it can fork, and its children have everything imported and
+begin their work within milliseconds. It kills only its own children and those of its own Postgres, by their process
+ids.
 """
 
 import asyncio
@@ -46,8 +47,8 @@ ROLES = (
 )
 POSTGRES = "postgres"
 PREY = (POSTGRES, "relay", "worker", "receiver", "writer", "reader")
-"""What is killed, each as often as the others: a backend of Postgres, or one of our own processes. A relay is
-sequencer, dispatcher and fan-out; a worker delivers."""
+"""What is killed, each as often as the others: a backend of Postgres, or one of our own processes. A relay runs the
+sequencer, the dispatcher and the fan-out; a worker delivers."""
 POLL_SECONDS = 0.005
 LOOK_SECONDS = 0.5
 WORTH_FORESEEING = 50_000
@@ -61,16 +62,16 @@ SIZE = 50
 
 
 class Load(NamedTuple):
-    """What the writers do."""
+    """How much the writers write."""
 
     rate: float | None
-    """Events a second of all writers together; as many as they can when None."""
+    """Events per second of all writers together; None means as many as possible."""
     size: float = SIZE
-    """Events of a transaction, on average. Small ones cost the writers most of two cores."""
+    """The average number of events of a transaction. With small transactions the writers need most of two cores."""
 
 
 class Outside(NamedTuple):
-    """What delivering needs beside the database."""
+    """What delivering needs in addition to the database."""
 
     temporal: str
     mailbox: Mailbox
@@ -92,7 +93,7 @@ class Run:
 
     @property
     def committed(self) -> int:
-        """Events whose commit was answered."""
+        """How many events were committed, according to answered commits."""
         return sum(self._committed)
 
     def start(self, *roles: str) -> None:
@@ -102,7 +103,7 @@ class Run:
                 self._start(place)
 
     def stop(self, *roles: str) -> None:
-        """Asks these to end and waits until they have; one that was just killed is not started again."""
+        """Asks these processes to end, and waits until they have. One that was just killed is not started again."""
         places = [place for place in self._processes if ROLES[place] in roles]
         for place in places:
             self._stopping[place] = True
@@ -118,8 +119,8 @@ class Run:
             process.join()
 
     def write(self, events: int, kills: int = 0) -> None:
-        """Until so many more events are committed; the kills are spread over them, at random moments. Raises
-        TimeoutError when nothing is committed any more."""
+        """Waits until so many more events are committed. The kills are spread over that time, at random moments. Raises
+        TimeoutError if nothing is committed any more."""
         already = self.committed
         begun, foreseen = time.monotonic(), events < WORTH_FORESEEING
         seen, given_up_at = already, begun + PATIENCE_SECONDS
@@ -146,17 +147,17 @@ class Run:
             time.sleep(POLL_SECONDS)
 
     def wait_until_sequenced(self) -> None:
-        """Until nothing is staged. Raises TimeoutError."""
+        """Waits until nothing is staged. Raises TimeoutError."""
         if not self._comes_about(lambda: not self._ask("select count(*) from events.staged_event")):
             raise TimeoutError("Events are staged still")
 
     def wait_until_read(self) -> bool:
-        """Until the reader's cursors, with their digests, stand where the organizations' heads do, which proves that it
-        has everything, as docs/events-feed.md says. False when that does not come about."""
+        """Waits until the reader's cursors and digests equal the organizations' heads. That proves that the reader has
+        everything, as docs/events-feed.md says. False if it does not happen."""
         return self._comes_about(lambda: proven(self.folder, self.url))
 
     def wait_until_workers(self) -> None:
-        """Until somebody works on every queue of deliveries."""
+        """Waits until every task queue of the deliveries has a worker."""
         assert self._outside is not None
         waiting = FORK.Process(
             target=lambda at: asyncio.run(event_workers.wait_for_workers(at)), args=self._outside[:1]
@@ -167,13 +168,15 @@ class Run:
             raise TimeoutError("No worker came up")
 
     def wait_until_dispatched(self) -> int:
-        """Until the dispatcher has dealt with every event; the number of those that it has not, or could not."""
+        """Waits until the dispatcher has dealt with every event. Returns the number of events that it has not dealt
+        with or could not dispatch."""
         if self._comes_about(lambda: not self._ask(UNDISPATCHED)):
             return 0
         return self._ask(UNDISPATCHED)
 
     def wait_until_delivered(self, meant: Collection[Fact]) -> None:
-        """Until all of these have arrived; says on standard error what did not when that does not come about."""
+        """Waits until all of these deliveries have arrived. If that does not happen, it prints the missing ones on
+        standard error."""
         missing, deadline = set(meant), time.monotonic() + PATIENCE_SECONDS
         while missing and time.monotonic() < deadline:
             self.wait(LOOK_SECONDS)
@@ -187,7 +190,7 @@ class Run:
             )
 
     def sequenced(self) -> int:
-        """Events in the log."""
+        """How many events are in the log."""
         return self._ask("select count(*) from events.event")
 
     def _comes_about(self, done: Callable[[], bool]) -> bool:
@@ -208,7 +211,7 @@ class Run:
         return int(row[0])
 
     def _kill(self) -> None:
-        """Kills something that lives."""
+        """Kills one of the processes that live."""
         found: list[int] = []
         while not found:  # Postgres may be on its way up
             self._next_prey = self._next_prey or self._chance.sample(PREY, len(PREY))
@@ -273,20 +276,20 @@ class Run:
 
 
 def _foresee(done: int, events: int, seconds: float) -> None:
-    """Says on standard error how long the rest will take."""
+    """Prints on standard error how long the rest will take."""
     speed = done / seconds
     text = f"{speed:.0f} events a second are committed: {(events - done) / speed / 60:.1f} minutes more of them."
     print(text, file=sys.stderr, flush=True)
 
 
 def proven(folder: Path, url: str) -> bool:
-    """Whether the reader has got everything up to every head, by its digests."""
+    """Whether the reader has received everything up to every head, by its digests."""
     cursor, heads = Cursor(cursor_path(folder)), read_heads(url)
     return all((cursor.after[one], cursor.digest[one]) == heads.get(one, (0, b"")) for one in cursor.after)
 
 
 def backends(folder: Path) -> list[int]:
-    """The processes of the run's Postgres that serve a connection."""
+    """The processes of this run's Postgres that serve a connection."""
     postmaster = psutil.Process(int((folder / "postgres" / "postmaster.pid").read_text().split()[0]))
     found = []
     for child in postmaster.children():
@@ -299,7 +302,7 @@ def backends(folder: Path) -> list[int]:
 
 @contextmanager
 def running(load: Load, seed: int, *, delivering: bool = False) -> Iterator[Run]:
-    """A run on a new database, with endpoints and a Temporal server when `delivering`. No role is started yet."""
+    """A run on a new database; with endpoints and a Temporal server if `delivering`. No process is started yet."""
     with tempfile.TemporaryDirectory(prefix="upward-events-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         folder.chmod(0o755)
@@ -313,7 +316,7 @@ def running(load: Load, seed: int, *, delivering: bool = False) -> Iterator[Run]
                 temporal.start()
             outside = Outside(temporal.address, create_endpoints(url)) if delivering else None
             run = Run(folder, url, load, seed, outside)
-            settle()  # as every process of the product does; its children are born with what it has
+            settle()  # as every process of the product does; the children inherit the effect
             yield run
         finally:
             if run is not None:

@@ -1,11 +1,11 @@
-"""The product's own processes behind the log: the relay (sequencer, dispatcher, fan-out) and the worker that delivers
-to endpoints, as `upward worker` runs them.
+"""The product's own processes that read the log: the relay (sequencer, dispatcher, fan-out) and the worker that
+delivers to endpoints, as `upward worker` runs them.
 
-So that a kill costs seconds and not minutes the worker is less patient than the product, as in tests/faults: a failed
-delivery is tried again after 0.1, 6 and 36 seconds (the product's schedule at a fiftieth of its length), a drain whose
-worker was killed is given to another after 5 seconds (the product: 20) and does not wait longer each time it fails.
-The same things happen, sooner. Of the workflows it has only the endpoints', as no event of the bench starts another: to
-prepare them all takes a second of a core whenever it is started again.
+The worker waits for shorter times than the product, so that a kill costs seconds and not minutes, as in tests/faults. A
+failed delivery is tried again after 0.1, 6 and 36 seconds (the product's schedule at a fiftieth of its length). A drain
+whose worker was killed is given to another after 5 seconds (in the product: 20), and this time does not grow when it
+fails again. The same things happen, only sooner. The worker knows only the workflow of endpoints, as no event of the
+bench starts another one, and preparing all of them takes a second of a core at every start.
 """
 
 import asyncio
@@ -36,7 +36,7 @@ PACE = 1 / 50
 NOTICED_AFTER = timedelta(seconds=5)
 AT_ONCE_AGAIN = RetryPolicy(initial_interval=timedelta(seconds=0.5), backoff_coefficient=1)
 STICKY = timedelta(seconds=2)
-"""So long a workflow waits for the worker that knows it before any other takes it."""
+"""How long a workflow waits for the worker that has it in its cache, before any other worker takes it."""
 QUEUES = {
     WORKFLOWS_QUEUE: TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
     Service.EVENTS: TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY,
@@ -63,7 +63,7 @@ def _settings(url: str) -> Settings:
 
 
 async def _run(work: Awaitable[object], stop: asyncio.Event, stopping: Stopping) -> None:
-    """Until it is asked to stop, or fails."""
+    """Runs until it is asked to stop, or fails."""
     running = asyncio.ensure_future(work)
     while not (stopping() or running.done()):
         await asyncio.sleep(STOP_SECONDS)
@@ -85,7 +85,7 @@ def _lose_patience() -> None:
 
 
 async def wait_for_workers(temporal: str) -> None:
-    """Until each queue has somebody who works on it. Raises TimeoutError."""
+    """Waits until each task queue has a worker. Raises TimeoutError."""
     async with asyncio.timeout(READY_SECONDS):
         client = await connect(temporal)
         for name, kind in QUEUES.items():

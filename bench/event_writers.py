@@ -1,12 +1,12 @@
 """Writers that commit events as Upward's services do: they lock the aggregates' rows, emit and commit.
 
-Each transaction takes one to three subjects, of one or more organizations, and tells a random number of events of them
-in several statements, between which it sometimes pauses; one in ten is rolled back. It leaves a marker, a row of its
-own, by which one whose commit was cut off can be told from one that did not happen.
+Each transaction takes one to three subjects of one or more organizations, and emits a random number of events of them
+in several statements, between which it sometimes pauses. One transaction in ten is rolled back. Each inserts a row of
+its own, the marker. If the answer to a commit was lost, the marker shows whether the transaction happened.
 
-No workflow reacts to the types that they tell, so that the dispatcher reads all events and troubles Temporal with none.
-About one event in a hundred is of the type that endpoints choose, in groups of one subject, so that their order is put
-to the test.
+No workflow reacts to the types that are emitted, so that the dispatcher reads all events and calls Temporal for none.
+About one event in a hundred is of the type that endpoints choose. Such events come in groups of one subject, so that
+their order is tested.
 """
 
 import asyncio
@@ -30,14 +30,16 @@ from shared.events import emit
 
 ORGANIZATIONS, SUBJECTS = 4, 200
 TASKS = 4
-"""Connections of one writer."""
+"""How many connections one writer has."""
 DELIVERED_ONE_IN, DELIVERED_GROUP = 100, 4
-"""One group in so many is delivered; so many events of a subject, one after the other, are a group."""
+"""The first number: one group in so many is delivered. The second: how many successive events of a subject are a
+group."""
 DELIVERED_TYPE = PairActivated.type
 ROLLED_BACK = 0.1
 RETRY_SECONDS = 0.05
 MOST_DEBT_SECONDS = 0.25
-"""A task that fell behind its rate writes faster for so long: slow transactions are made up for, outages are not."""
+"""A task that fell behind its rate by up to this time writes faster to catch up. So slow transactions are made up for,
+and outages are not."""
 TABLES = """
     create schema bench;
     create table bench.subject (id bigint primary key, told bigint not null) with (fillfactor = 50);
@@ -52,18 +54,18 @@ MARK = text("insert into bench.marker values (:transaction)")
 
 
 class Work(NamedTuple):
-    """What one life of a writer is to do."""
+    """The work of one life of a writer."""
 
     url: str
     folder: Path
     life: int
     rate: float | None
-    """Events a second; as many as it can when None."""
+    """Events per second; None means as many as possible."""
     size: float
-    """Events of a transaction, on average."""
+    """The average number of events of a transaction."""
     stopping: Callable[[], bool]
     report: Callable[[int], None]
-    """Told the number of events after each commit."""
+    """It is called with the number of events after each commit."""
 
 
 def create_tables(url: str) -> None:
@@ -83,7 +85,7 @@ def organization_of(subject: int) -> int:
 
 
 class Writer:
-    """One process; its tasks write beside one another."""
+    """One process with several tasks that write at the same time."""
 
     def __init__(self, work: Work) -> None:
         self._work = work
@@ -102,7 +104,7 @@ class Writer:
         while not self._work.stopping():
             try:
                 events = await self._write()
-            except (DBAPIError, OSError):  # Postgres is away, or went while this was under way
+            except (DBAPIError, OSError):  # Postgres is away, or went away during the transaction
                 await asyncio.sleep(RETRY_SECONDS)
                 continue
             if self._work.rate:
@@ -110,7 +112,8 @@ class Writer:
                 await asyncio.sleep(max(0.0, next_at - loop.time()))
 
     async def _write(self) -> int:
-        """One transaction; answers the number of its events. Raises when it cannot tell whether it was committed."""
+        """Does one transaction and returns the number of its events. Raises if it is not known whether it was
+        committed."""
         self._transaction += 1
         transaction, chance = self._transaction, self._chance
         subjects = sorted(chance.sample(range(1, SUBJECTS + 1), chance.randint(1, 3)))
@@ -128,7 +131,7 @@ class Writer:
         return len(facts)
 
     async def _tell(self, session: AsyncSession, transaction: int, subjects: list[int]) -> list[Fact]:
-        """Emits in several statements and leaves the marker."""
+        """Emits in several statements and inserts the marker."""
         told = {row.id: row.told for row in await session.execute(LOCK, {"ids": subjects})}
         facts: list[Fact] = []
         left = int(self._chance.expovariate(1 / self._work.size)) + 1
@@ -146,14 +149,15 @@ class Writer:
         return facts
 
     async def _pause(self) -> None:
-        """Mostly none, sometimes some milliseconds, rarely a tenth of a second, with the locks held."""
+        """Pauses with the locks held: mostly not at all, sometimes for some milliseconds, rarely for a tenth of a
+        second."""
         luck = self._chance.random()
         if self._work.rate and luck < 0.3:
             await asyncio.sleep(self._chance.random() * (0.1 if luck < 0.01 else 0.01))
 
 
 def is_delivered(fact: Fact) -> bool:
-    """Whether endpoints get it."""
+    """Whether endpoints receive the event."""
     return (fact.number // DELIVERED_GROUP + fact.subject) % DELIVERED_ONE_IN == 0
 
 
@@ -164,6 +168,6 @@ def event_of(fact: Fact) -> PairActivated | PairOffered:
 
 
 def fact_of(source: str, data: dict[str, object]) -> Fact:
-    """What an event of the feed, or a delivery, tells of itself: `source` and `data`."""
+    """The fact that an event of the feed, or a delivery, is about, from its `source` and `data`."""
     told = (source.rsplit(":", 1)[1], data["pair_id"], data["mentor_id"], data["cycle_id"])
     return Fact(*(UUID(str(one)).int for one in told))

@@ -2,24 +2,25 @@
 
 Three measurements, each on an embedded Postgres of its own with processes beside it (`bench/event_run.py`):
 
-- `events_per_s`: writers and sequencers as fast as they can, from the first commit until everything is sequenced.
-- `drain_per_s`: how fast sequencers alone work off a backlog.
-- The ledgers: writers commit `--rate` events a second in multi-statement transactions beside rollbacks, while backends
-  of Postgres (so that all of Postgres recovers from a crash), relays (sequencer, dispatcher and fan-out), workers that
-  deliver, the receiver of webhooks, writers and the reader of the feed are killed with -9 at random. What the writers
-  noted that they committed is compared with what the reader and the receiver got (`bench/ledger.py`), and the reader's
-  digest with the log's. `lag` is from a commit's return until the event can be read, over all events; `first_attempt`
-  from there until its delivery came first, over all deliveries: endpoints chose a type that one event in a hundred has.
-  `repeated` came again after a kill, as documented. Retries and the notice of a worker's death are sooner here than in
-  the product (`bench/event_workers.py` says how much), and kills are near: `--kills 0` tells `first_attempt` without.
+- `events_per_s`: writers and sequencers work as fast as they can, from the first commit until everything is sequenced.
+- `drain_per_s`: sequencers alone work off a backlog.
+- The ledgers: writers commit `--rate` events per second, in transactions of several statements and beside rollbacks.
+  Meanwhile processes are killed with -9 at random: backends of Postgres (so that Postgres recovers from a crash),
+  relays (sequencer, dispatcher and fan-out), workers that deliver, the receiver of webhooks, writers, and the reader of
+  the feed. The events that the writers recorded as committed are compared with those that the reader and the receiver
+  received (`bench/ledger.py`), and the reader's digest with the log's. `lag` is the time from a commit's return until
+  the event can be read, over all events. `first_attempt` is the time from a commit's return until its delivery first
+  arrives, over all deliveries; endpoints chose a type that one event in a hundred has. `repeated` counts those that
+  came again after a kill, as documented. Retries come sooner here than in the product, and the death of a worker is
+  noticed sooner (`bench/event_workers.py` says by how much). `--kills 0` shows `first_attempt` without kills.
 
-With `--foreign-seconds N` also: the lag without and with foreign transactions held open for so long, one with a
-transaction id and one with an old snapshot.
+With `--foreign-seconds N` it also measures the lag without and with foreign transactions that are held open for that
+long, one with a transaction id and one with an old snapshot.
 
 `--neighbour` measures instead whether one organization's endpoint disturbs the others (`bench/neighbours.py`).
 
-It ends with 1 when an event was lost, doubled, invented or misplaced; with `--strict` also when it was too slow, which
-tells something only on a machine that does nothing else.
+It ends with 1 if an event was lost, duplicated, invented or misplaced. With `--strict` it also ends with 1 if it was
+too slow, which is meaningful only on a machine that does nothing else.
 """
 
 import argparse
@@ -49,18 +50,19 @@ LEAST_EVENTS_PER_S = 5_000
 MOST_FOREIGN_MS = 1_000
 FAULTS = ("lost", "phantom", "gaps", "order_violations", "duplicates")
 BOTH_LEDGERS = (*FAULTS, "repeated")
-"""Summed over the reader's and the receiver's."""
+"""Faults that are summed over the ledgers of the reader and the receiver."""
 WARM_SECONDS = 1
 STARTING_SECONDS, KILL_SECONDS, COMPARED_PER_S = 10, 0.2, 30_000
-"""For the estimate: a run's servers and processes, what a kill costs on average, and events compared a second."""
+"""For the estimate of the duration: starting the servers and processes of a run, the average cost of a kill, and how
+many events are compared per second."""
 CORES, EVENT_SECONDS, TRANSACTION_SECONDS = 1.75, 0.0004, 0.014
 """What of two cores is free for events, and what of a core all processes together spend on one and on a transaction."""
 BULK = 100
-"""Events of a transaction where only speed counts."""
+"""Events of a transaction in the measurements of speed alone."""
 
 
 def measure_speed(events: int, seed: int) -> Found:
-    """Sequencing at once with the writers, and of a backlog."""
+    """The speed of sequencing, at the same time as the writers and of a backlog."""
     with running(Load(None, BULK), seed) as run:
         run.start("sequencer")
         run.wait(WARM_SECONDS)
@@ -83,7 +85,7 @@ def measure_speed(events: int, seed: int) -> Found:
 
 
 def measure_ledgers(events: int, kills: int, load: Load, seed: int) -> Found:
-    """What was committed against what was received, through all kills."""
+    """Compares what was committed with what was received, through all kills."""
     with running(load, seed, delivering=True) as run:
         run.start("relay", "worker", "receiver", "reader", "observer")
         run.wait_until_workers()
@@ -114,7 +116,7 @@ def measure_ledgers(events: int, kills: int, load: Load, seed: int) -> Found:
 
 
 def _deliveries(run: Run, committed: Committed) -> Found:
-    """The receiver's ledger against the writers'."""
+    """Compares the receiver's ledger with the writers' ledgers."""
     arrivals = list(read_arrivals(run.folder))
     found = compare_arrivals([fact for fact in committed.facts if is_delivered(fact)], arrivals)
     return {
@@ -127,7 +129,7 @@ def _deliveries(run: Run, committed: Committed) -> Found:
 
 
 def measure_foreign(seconds: float, rate: float, seed: int) -> Found:
-    """The lag while foreign transactions are held open, beside the lag without any."""
+    """The lag without foreign transactions, and while some are held open."""
     with running(Load(rate), seed) as run:
         run.start("sequencer", "observer", "reader")
         _lag_of(run, 2)  # caches are warm from here on
@@ -139,7 +141,7 @@ def measure_foreign(seconds: float, rate: float, seed: int) -> Found:
 
 
 def _lag_of(run: Run, seconds: float) -> list[float]:
-    """The lag of what is committed within that time."""
+    """The lag of the events that are committed within that time."""
     begun = time.monotonic_ns()
     run.start("writer")
     run.wait(seconds)
@@ -153,7 +155,7 @@ def _lag_of(run: Run, seconds: float) -> list[float]:
 
 @contextmanager
 def _foreign_transactions(url: str) -> Iterator[None]:
-    """As a report or a forgotten session of somebody else's, in the same database, would be."""
+    """Holds transactions open, as somebody else's report or forgotten session in the same database would."""
     with psycopg.connect(url) as writing, psycopg.connect(url) as reading:
         writing.execute("select pg_current_xact_id()")
         reading.execute("set transaction isolation level repeatable read")
@@ -171,7 +173,7 @@ def _rounded(value: float | None) -> float | None:
 
 
 def failures(found: Found, *, strict: bool) -> list[str]:
-    """What is required and does not hold."""
+    """The requirements that are not met."""
     failed = [name for name in (*FAULTS, "undispatched", "refused") if found[name]]
     if not found["proven"]:
         failed.append("proven")
@@ -185,7 +187,7 @@ def failures(found: Found, *, strict: bool) -> list[str]:
 
 
 def estimate(events: int, kills: int, load: Load, speed_events: int, foreign_seconds: float) -> float:
-    """Seconds that it takes on a machine of two cores that does nothing else; rough."""
+    """A rough estimate of the duration in seconds, on a machine of two cores that does nothing else."""
     most = CORES / (EVENT_SECONDS + TRANSACTION_SECONDS / load.size)
     seconds = STARTING_SECONDS + kills * KILL_SECONDS + events / COMPARED_PER_S
     seconds += events / min(load.rate or most, most)

@@ -1,9 +1,9 @@
-"""What writers say that they committed, against what a reader and a receiver of webhooks say that they received.
+"""Compares what writers recorded as committed with what a reader and a receiver of webhooks recorded as received.
 
-A fact is known by its transaction, its subject and its number: writers draw the number under the subject's row lock, so
-the numbers of one subject are in the order of the commits, and one that was rolled back is drawn again by another
-transaction. That makes every fault of a log visible from outside: an event that is missing, one that never happened,
-one that comes twice, one that comes before its subject's earlier one.
+A fact is identified by its transaction, its subject and its number. Writers draw the number while they hold the lock on
+the subject's row. So the numbers of one subject are in the order of the commits, and a number that was rolled back is
+drawn again by another transaction. This makes every fault of a log visible from outside: an event that is missing, one
+that never happened, one that comes twice, and one that comes before an earlier one of its subject.
 """
 
 from collections import defaultdict
@@ -12,39 +12,39 @@ from typing import NamedTuple
 
 
 class Fact(NamedTuple):
-    """One event, as its writer meant it."""
+    """One event as its writer emitted it."""
 
     organization: int
     subject: int
     number: int
-    """Counts the subject's committed events from 1."""
+    """It counts the subject's committed events from 1."""
     transaction: int
 
 
 class Receipt(NamedTuple):
-    """One event, as a reader got it. A reader that was killed and started again lives again."""
+    """One event as a reader received it. Each start of a reader after a kill is a new life."""
 
     fact: Fact
     sequence: int
-    """The organization's, from 1."""
+    """It counts the organization's events from 1."""
     life: int
 
 
 class Comparison(NamedTuple):
-    """Numbers of events; the first five are 0 when the log is right."""
+    """Numbers of events. The first five are 0 if the log is right."""
 
     lost: int
-    """Committed and not received."""
+    """Events that were committed and not received."""
     phantom: int
-    """Received and not committed."""
+    """Events that were received and not committed."""
     gaps: int
     """Sequences below an organization's last that were not received."""
     order_violations: int
-    """Received after a later one of the same subject."""
+    """Events that were received after a later one of the same subject."""
     duplicates: int
-    """Received under a second sequence, or twice in one life of the reader."""
+    """Events that were received under a second sequence, or twice in one life of the reader."""
     repeated: int
-    """Received again by a reader's next life: the documented at-least-once."""
+    """Events that were received again in a later life of the reader, as documented (at least once)."""
     committed: int
 
     @property
@@ -53,7 +53,7 @@ class Comparison(NamedTuple):
 
 
 def compare(committed: Collection[Fact], received: Iterable[Receipt]) -> Comparison:
-    """`received` in the order of receipt."""
+    """Compares events. `received` is in the order of receipt."""
     meant = set(committed)
     first: dict[Fact, Receipt] = {}
     sequences: defaultdict[int, set[int]] = defaultdict(set)
@@ -85,18 +85,18 @@ def compare(committed: Collection[Fact], received: Iterable[Receipt]) -> Compari
 
 
 class Arrival(NamedTuple):
-    """One delivery, as the receiver got it."""
+    """One delivery as the receiver received it."""
 
     fact: Fact
     sequence: int
     webhook_id: int
-    """By which a consumer knows a repeated one."""
+    """The id by which a consumer recognizes a repeated delivery."""
     time: int
     """Nanoseconds of the monotonic clock."""
 
 
 def compare_arrivals(meant: Collection[Fact], arrivals: Sequence[Arrival]) -> Comparison:
-    """The same for deliveries, in the order of arrival; `meant` are those that the endpoints chose.
+    """Compares deliveries, which are in the order of arrival. `meant` are the events that the endpoints chose.
 
     Each may come again, as documented (at least once), if its sequence and its webhook-id are the same. Endpoints that
     choose types get no gapless sequence, so there are no gaps to find.
@@ -110,7 +110,7 @@ def compare_arrivals(meant: Collection[Fact], arrivals: Sequence[Arrival]) -> Co
 
 
 def first_attempts(arrivals: Iterable[Arrival], returned: Mapping[int, int]) -> list[float]:
-    """Milliseconds from each commit's return until each of its deliveries came first, sorted."""
+    """Milliseconds from each commit's return until each of its deliveries first arrived, sorted."""
     first: dict[Fact, int] = {}
     for arrival in arrivals:
         first.setdefault(arrival.fact, arrival.time)
@@ -119,12 +119,12 @@ def first_attempts(arrivals: Iterable[Arrival], returned: Mapping[int, int]) -> 
 
 
 class Committed(NamedTuple):
-    """What the writers' ledgers and the database's markers say together."""
+    """What happened, according to the writers' ledgers and the markers in the database."""
 
     facts: list[Fact]
     returned: dict[int, int]
-    """When each transaction's commit returned, in nanoseconds of the monotonic clock; not known for those whose answer
-    was lost."""
+    """When each transaction's commit returned, in nanoseconds of the monotonic clock. Transactions whose answer was
+    lost are not in it."""
 
 
 def resolve(
@@ -133,15 +133,15 @@ def resolve(
     rolled_back: Collection[int],
     markers: Collection[int],
 ) -> Committed:
-    """A transaction whose commit was answered happened, one that was rolled back did not. One whose answer was lost
-    happened if its marker, a row that it wrote, is there."""
+    """What happened. A transaction whose commit was answered happened, and one that was rolled back did not. A
+    transaction whose answer was lost happened if its marker, a row that it inserted, is there."""
     unknown = intents.keys() - returned.keys() - set(rolled_back)
     happened = returned.keys() | (unknown & set(markers))
     return Committed([fact for transaction in happened for fact in intents[transaction]], returned)
 
 
 class Sighting(NamedTuple):
-    """When an organization's head was first seen to have reached a sequence."""
+    """The time at which an organization's head was first seen to have reached a sequence."""
 
     organization: int
     sequence: int
@@ -150,7 +150,8 @@ class Sighting(NamedTuple):
 
 
 def lags(received: Iterable[Receipt], sightings: Iterable[Sighting], returned: dict[int, int]) -> list[float]:
-    """Milliseconds from each commit's return until each of its events could be read; 0 for one that could be before."""
+    """Milliseconds from each commit's return until each of its events could be read; 0 for an event that could be read
+    before that."""
     seen: defaultdict[int, list[Sighting]] = defaultdict(list)
     for sighting in sightings:
         seen[sighting.organization].append(sighting)
@@ -168,7 +169,7 @@ def lags(received: Iterable[Receipt], sightings: Iterable[Sighting], returned: d
 
 
 def percentile(ordered: Sequence[float], share: float) -> float | None:
-    """The value that this share of values does not exceed; None of none."""
+    """The value that this share of the values does not exceed; None if there are no values."""
     if not ordered:
         return None
     return ordered[min(len(ordered) - 1, int(len(ordered) * share))]

@@ -1,5 +1,5 @@
-"""The ledgers' files. Each life of a process appends to a file of its own, and a line is there once `write` returned: a
-kill takes nothing of it, and of a line that was cut off by one nothing is read."""
+"""The files of the ledgers. Each life of a process appends to a file of its own. A line is safe once `write` has
+returned, even if the process is killed then. A line that was cut off by a kill is not read."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -11,7 +11,7 @@ REFUSED = "refused"
 
 
 class LedgerFile:
-    """Lines of words and numbers, appended."""
+    """A file to which lines of words and numbers are appended."""
 
     def __init__(self, path: Path) -> None:
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_EXCL, 0o644)
@@ -74,7 +74,7 @@ def read_arrivals(folder: Path) -> Iterator[Arrival]:
 
 
 def count_refused(folder: Path) -> int:
-    """Requests that the receiver could not verify."""
+    """How many requests the receiver could not verify."""
     return sum(words[0] == REFUSED for _, words in _lines(folder, "receiver-*"))
 
 

@@ -1,16 +1,17 @@
 """Whether one organization's endpoint disturbs the others: `python bench/neighbours.py [--json] [--shape apart|one]`.
 
-Quiet organizations with one endpoint each get events at a steady pace; the latency of an event's first attempt is the
-time from the event to the beginning of that attempt. Periods without any neighbour take turns with periods in which one
-misbehaves, so that whatever else the machine does is the same for both; of each kind the median over the periods of
-their p50 and p99 counts. Neighbours: `poisoned` (one subject is answered with 500), `hanging` (a
-byte a second), `failing` (500 to everything, an hour of retries in a minute) and `backlog` (100,000 deliveries wait).
+Quiet organizations with one endpoint each receive events at a steady pace. The latency of an event's first attempt is
+the time from the event to the beginning of that attempt. Periods without a neighbour alternate with periods in which
+one misbehaves, so that other load on the machine is the same for both. The result for each kind of period is the median
+of its p50s and of its p99s. The neighbours are `poisoned` (one subject is answered with 500), `hanging` (the answer
+comes at a byte per second), `failing` (everything is answered with 500, with an hour of retries in a minute) and
+`backlog` (100,000 deliveries wait).
 
-Real Postgres, Temporal, HTTP; relay, workflows and events worker are processes of their own, as in production, or one
-(`--shape one`, as in the embedded stack). Also measured: deliveries a second of one endpoint and of ten whose rate
-limit does not matter. The deliveries of the backlog are written to its tables, not sequenced, and those analyzed, as
-Postgres does by itself within a minute. Ends with 1 when a neighbour raises the p99 to more than 1.2 times the
-undisturbed one.
+Postgres, Temporal and HTTP are real. The relay, the workflows and the events worker are processes of their own, as in
+production, or one process (`--shape one`, as in the embedded stack). The bench also measures the deliveries per second
+of one endpoint and of ten, with a rate limit that does not matter. The deliveries of the backlog are written to the
+tables directly and not sequenced; these tables are then analyzed, as Postgres does by itself within a minute. It ends
+with 1 if a neighbour raises the p99 to more than 1.2 times the undisturbed one.
 """
 
 import argparse
@@ -50,10 +51,10 @@ from upward.migration import migrate
 
 PARTS = Path(__file__).with_name("neighbours_parts.py")
 MOST = 1.2
-"""How many times the undisturbed p99 it may be."""
+"""The p99 beside a neighbour may be this many times the undisturbed p99."""
 BACKLOG = 100_000
 NEIGHBOURS = {"poisoned": "poison", "hanging": "hang", "failing": "fail", "backlog": "take"}
-"""Each with the path by which its receiver knows how to answer."""
+"""Each neighbour with the path that tells the receiver how to answer."""
 LATENCIES = text("""select extract(epoch from min(a.started_at) - e.time)
     from events.event e join events.attempt a using (organization_id, sequence)
     where e.organization_id = any(:quiet) and e.time between :since and :until
@@ -84,14 +85,14 @@ SENT = text("select count(*) from events.attempt where started_at between :since
 
 class Options(NamedTuple):
     quiet: int = 20
-    """Organizations."""
+    """How many quiet organizations there are."""
     per_second: float = 20
-    """Their events, together."""
+    """The events per second of all quiet organizations together."""
     seconds: float = 10
-    """Of each period."""
+    """The length of each period."""
     rounds: int = 3
     rate_limit: int = 50
-    """Of the neighbours; what an endpoint has unless its owner says otherwise."""
+    """The rate limit of the neighbours' endpoints; it is the default of the product."""
     shape: str = "apart"
     neighbours: tuple[str, ...] = tuple(NEIGHBOURS)
 
@@ -100,11 +101,11 @@ class Options(NamedTuple):
 class Stand:
     database: Database
     receiver: int
-    """Its port."""
+    """The port of the receiver."""
     quiet: list[UUID] = field(default_factory=list)
 
     async def add_endpoint(self, path: str, rate_limit: int) -> EndpointRef:
-        """Of a new organization."""
+        """Creates an endpoint of a new organization."""
         url = f"http://127.0.0.1:{self.receiver}/{path}"
         definition = EndpointDefinition(url=url, owner_id=uuid4(), rate_limit=rate_limit)
         organization_id = uuid4()
@@ -157,7 +158,7 @@ def process(environment: dict[str, str], part: str) -> Iterator["subprocess.Pope
 
 @asynccontextmanager
 async def standing(folder: Path) -> AsyncIterator[tuple[Stand, dict[str, str]]]:
-    """Postgres, Temporal and the receivers; and the environment in which Upward's processes find them."""
+    """Starts Postgres, Temporal and the receivers, and makes the environment in which Upward's processes find them."""
     folder.chmod(0o755)
     postgres, temporal = EmbeddedPostgres(folder / "postgres"), EmbeddedTemporal(folder / "temporal")
     with ExitStack() as cleanup:
@@ -182,7 +183,8 @@ async def standing(folder: Path) -> AsyncIterator[tuple[Stand, dict[str, str]]]:
 
 
 async def measure_period(stand: Stand, options: Options, neighbour: EndpointRef | None) -> list[float]:
-    """The latencies of the quiet endpoints' events of one period, in ms, in order. A neighbour has half as many."""
+    """The latencies of the quiet endpoints' events of one period, in ms and sorted. A neighbour has half as many
+    events."""
     if neighbour is not None:
         await stand.switch(neighbour, on=True)
     loop = asyncio.get_running_loop()
@@ -211,7 +213,8 @@ def quantile(ordered: list[float], share: float) -> float:
 
 
 async def compare(stand: Stand, options: Options, bad: EndpointRef) -> dict[str, float]:
-    """Undisturbed and disturbed periods in turn: the medians of their quantiles, and the ratio of the p99."""
+    """Measures undisturbed and disturbed periods in turn. Returns the medians of their quantiles, and the ratio of the
+    p99s."""
     figures: defaultdict[str, list[float]] = defaultdict(list)
     for _ in range(options.rounds):
         for kind, neighbour in (("undisturbed", None), ("disturbed", bad)):
@@ -223,7 +226,7 @@ async def compare(stand: Stand, options: Options, bad: EndpointRef) -> dict[str,
 
 
 async def throughput(stand: Stand, endpoints: list[EndpointRef], seconds: float) -> float:
-    """Deliveries a second of endpoints that have enough to get."""
+    """The deliveries per second of endpoints for which enough deliveries wait."""
     for endpoint in endpoints:
         await stand.switch(endpoint, on=True)
     await asyncio.sleep(3)
@@ -238,7 +241,7 @@ async def throughput(stand: Stand, endpoints: list[EndpointRef], seconds: float)
 
 
 async def measure(options: Options) -> dict[str, dict[str, float]]:
-    """For each neighbour what `compare` says; and `throughput`."""
+    """The result of `compare` for each neighbour, and `throughput`."""
     with tempfile.TemporaryDirectory(prefix="upward-bench-", ignore_cleanup_errors=True) as name:
         async with standing(Path(name)) as (stand, environment):
             present = {one: await stand.add_endpoint(NEIGHBOURS[one], options.rate_limit) for one in options.neighbours}
@@ -260,7 +263,7 @@ async def measure(options: Options) -> dict[str, dict[str, float]]:
 
 
 def neighbour_figures(options: Options = Options()) -> dict[str, dict[str, float]]:
-    """For `bench/events.py --neighbour`."""
+    """Runs the bench for `bench/events.py --neighbour`."""
     return asyncio.run(measure(options))
 
 

@@ -1,4 +1,5 @@
-"""The processes of `bench/neighbours.py`: receivers, and Upward's relay and workers as production runs them, apart.
+"""The processes of `bench/neighbours.py`: receivers, and Upward's relay and workers, in processes of their own as in
+production.
 
 `python bench/neighbours_parts.py receive|relay|workflows|events|all` with Upward's own environment variables; `PACE`
 shortens the retries, as of an hour in a minute. `receive` prints its port.
@@ -26,7 +27,7 @@ HANG_SECONDS = 30
 
 
 class Receiving(asyncio.Protocol):
-    """Just as much of HTTP/1.1 as our own sender needs. The path says how it answers."""
+    """A server of just as much of HTTP/1.1 as our own sender needs. The path says how it answers."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
@@ -51,7 +52,7 @@ class Receiving(asyncio.Protocol):
         )
 
     async def _answer_slowly(self) -> None:
-        """Slow-loris: a byte a second."""
+        """Answers with one byte per second (slow loris)."""
         for byte in b"HTTP/1.1 204 Taken\r\nx: " + b"y" * HANG_SECONDS:
             if self._transport.is_closing():
                 return
@@ -66,7 +67,7 @@ async def receive() -> None:
 
 
 async def work(part: str) -> None:
-    """Like `upward worker`, with another pace."""
+    """Runs a worker as `upward worker` does, but with another pace of retries."""
     stop, settings, schedule = asyncio.Event(), Settings(), Schedule(pace=float(os.environ["PACE"]))
     stop_on_signals(stop)
     async with assemble(settings, ()) as (_, resources), asyncio.TaskGroup() as tasks:
