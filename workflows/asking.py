@@ -27,9 +27,6 @@ from workflows.options import PROGRAMS
 from workflows.pausing import Followers, PausableClock, tell
 from workflows.round import Closing, RoundRequest, RoundWorkflow
 
-LONG_HISTORY = 1000
-"""Events after which a cycle goes on in a new run, at the next boundary between stages."""
-
 
 class AskingCycle:
     """A cycle that can ask people in rounds and announce things to them. It asks nobody by itself: the steps of
@@ -87,7 +84,7 @@ class AskingCycle:
             await self.clock.run(unless=self.called_off)
         await workflow.wait_condition(workflow.all_handlers_finished)
         info = workflow.info()
-        long = info.is_continue_as_new_suggested() or info.get_current_history_length() > LONG_HISTORY
+        long = info.is_continue_as_new_suggested() or info.get_current_history_length() > self.state.longest_history
         if long and not self.called_off() and not self.clock.paused:
             workflow.continue_as_new(self.state)
 

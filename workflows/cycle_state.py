@@ -5,13 +5,21 @@ and in order, so a signal that is not newer than the last one heard is a repeat,
 """
 
 from datetime import timedelta
+from typing import Annotated
 from uuid import UUID
 
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
+    from pydantic import Field
+
     from shared.contracts.base import Contract
     from shared.contracts.programs import CycleRef, Outcome, Stage
+
+
+LONGEST_HISTORY = 1000
+"""Events of a run's history after which a cycle goes on in a new run, when it next enters a stage. Temporal warns at
+10,240 events and ends a workflow at 51,200."""
 
 
 class CycleState(CycleRef):
@@ -33,6 +41,9 @@ class CycleState(CycleRef):
     """Workflow ids of the concerns that pause together with the cycle."""
     announcements: tuple[str, ...] = ()
     """Workflow ids of the cycle's own announcements, which pause together with it."""
+    longest_history: Annotated[int, Field(exclude_if=lambda events: events == LONGEST_HISTORY)] = LONGEST_HISTORY
+    """Events of one run after which the cycle goes on in a new run. Tests give a smaller number, as a short test never
+    reaches the real one; a real state does not hold it."""
 
 
 class Heard(Contract):

@@ -11,7 +11,8 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from temporalio.client import WorkflowHandle
+from temporalio.api.enums.v1 import EventType
+from temporalio.client import WorkflowHandle, WorkflowHistory
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.service import RPCError
 from temporalio.testing import WorkflowEnvironment
@@ -22,7 +23,7 @@ from shared.temporal import WORKFLOWS_QUEUE, activity_methods, create_worker
 from tests.fakes import FakeEvents, FakeFeedback, FakeIntake, FakeMatching, FakeNotifications, FakePrograms, Ledger
 from tests.restarts import run_again_after
 from workflows.cycle import CycleWorkflow
-from workflows.cycle_state import Advance, ConcernHeard, CycleState, Heard, RunApproved
+from workflows.cycle_state import LONGEST_HISTORY, Advance, ConcernHeard, CycleState, Heard, RunApproved
 from workflows.registry import WORKFLOWS
 
 LOOK_SECONDS, STUCK_LOOKS = 5, 3
@@ -58,12 +59,39 @@ class World:
         self.sequence = 0
         self._reached: dict[Stage, asyncio.Event] = {}
 
-    async def start(self) -> Running:
-        state = CycleState(organization_id=self.ledger.organization_id, cycle_id=self.ledger.cycle_id)
+    async def start(self, longest_history: int = LONGEST_HISTORY) -> Running:
+        """Starts the cycle, which goes on in a new run after so many events."""
+        state = CycleState(
+            organization_id=self.ledger.organization_id,
+            cycle_id=self.ledger.cycle_id,
+            longest_history=longest_history,
+        )
         handle = await self.client.start_workflow(
             CycleWorkflow.run, state, id=f"cycle-{self.ledger.cycle_id}", task_queue=WORKFLOWS_QUEUE
         )
         return Running(self, handle)
+
+    async def heard(self, workflow_id: str) -> None:
+        """Waits until the workflow has worked on the last signal that it was sent."""
+        handle = self.client.get_workflow_handle(workflow_id)
+        while True:
+            types = [event.event_type async for event in handle.fetch_history_events()]
+            if EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED in types:
+                last = len(types) - types[::-1].index(EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED)
+                if EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED in types[last:]:
+                    return
+            await asyncio.sleep(0.05)
+
+    async def runs(self) -> list[WorkflowHistory]:
+        """The histories of the cycle's runs, the first one first."""
+        found: list[WorkflowHistory] = []
+        run_id: str | None = None
+        while run_id != "":
+            handle = self.client.get_workflow_handle(f"cycle-{self.ledger.cycle_id}", run_id=run_id)
+            found.insert(0, await handle.fetch_history())
+            started = found[0].events[0].workflow_execution_started_event_attributes
+            run_id = started.continued_execution_run_id
+        return found
 
     async def execute(self, run: Any, argument: Any, workflow_id: str) -> Any:
         """Runs a workflow by itself, to its end."""

@@ -1,4 +1,4 @@
-"""Records the histories that `test_replay.py` replays: `python -m tests.workflows.record_histories`.
+"""Records the histories that `test_replay.py` replays: `python -m tests.workflows.record_histories [SCENARIO ...]`.
 
 Each scenario runs on a real development server with the in-memory services and a calendar of seconds. Of every kind of
 workflow that took part, the most eventful history is kept, one event a line: ids, codes, counts and times only.
@@ -7,8 +7,9 @@ workflow that took part, the most eventful history is kept, one event a line: id
 import asyncio
 import json
 import re
+import sys
 import tempfile
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from shared.contracts.notifications import Delivery
 from shared.contracts.programs import Calendar, LadderPlan, Outcome, ProgramRef, RoundPlan, Stage
 from shared.contracts.rounds import RoundKind
 from shared.temporal import WORKFLOWS_QUEUE
+from tests.fakes import Script
 from tests.temporal_server import temporal_server
 from tests.workflows.conftest import World, world_in
 from workflows.endpoint import EndpointWorkflow
@@ -153,15 +155,54 @@ async def paused(world: World) -> list[str]:
     return [f"concern-{concern}" for concern in concerns]
 
 
+async def long(world: World) -> list[str]:
+    """As many check-ins as a cycle may have, in several runs of its workflow. It is paused in three check-ins, each in
+    another run, and a concern that was raised in the first run is still open in the others."""
+    ledger, concerns, opened = world.ledger, [], {number: asyncio.Event() for number in (2, 25, 50)}
+    ledger.calendar = CALENDAR.model_copy(
+        update={
+            "check_in": RoundPlan(length=seconds(0.4)),
+            "check_ins": 52,
+            "check_in_every": seconds(0.5),
+            "concern": LadderPlan(remind_every=seconds(30), escalate_after=seconds(60)),
+        }
+    )
+
+    async def raise_concern() -> None:
+        concerns.append(await world.raise_concern())
+
+    ledger.at_open[RoundKind.CHECK_IN, 1] = raise_concern
+    ledger.at_open |= {(RoundKind.CHECK_IN, number): set_later(reached) for number, reached in opened.items()}
+    cycle = await world.start(longest_history=150)
+    for reached in opened.values():
+        await reached.wait()
+        await world.pause()
+        await world.sleep(seconds(0.5))
+        await world.resume()
+    state = await cycle.result()
+    assert (state.outcome, state.check_ins) == (Outcome.COMPLETED, 52)
+    await world.client.get_workflow_handle(f"concern-{concerns[0]}").signal("resolve")
+    return [f"concern-{concern}" for concern in concerns]
+
+
+def set_later(reached: asyncio.Event) -> Script:
+    async def script() -> None:
+        reached.set()
+
+    return script
+
+
 SCENARIOS: dict[str, Callable[[World], Awaitable[list[str]]]] = {
     "full": full,
     "cancelled": cancelled,
     "paused": paused,
+    "long": long,
 }
 
 
 async def record(world: World, scenario: Callable[[World], Awaitable[list[str]]]) -> dict[str, WorkflowHistory]:
-    """Plays the scenario; answers the most eventful history of each kind of workflow."""
+    """Plays the scenario. Returns the most eventful history of each kind of workflow; of a cycle that went on in new
+    runs also its first and its last run."""
     world.ledger.calendar = CALENDAR
     others = await scenario(world)
     ids = [f"cycle-{world.ledger.cycle_id}", *others]
@@ -174,6 +215,10 @@ async def record(world: World, scenario: Callable[[World], Awaitable[list[str]]]
         history = await handle.fetch_history()
         kind = workflow_id.partition("-")[0]
         kept[kind] = max(kept.get(kind, history), history, key=eventfulness)
+    first, *following = await world.runs()
+    if following:
+        *between, last = following
+        kept |= {"cycle": max(between, key=eventfulness), "cycle-first": first, "cycle-last": last}
     return kept
 
 
@@ -195,10 +240,12 @@ def read(path: Path) -> WorkflowHistory:
     return WorkflowHistory.from_json(document.pop("workflowId"), document)
 
 
-async def main() -> None:
+async def main(names: Sequence[str]) -> None:
+    """Records these scenarios, or all of them when none is named."""
     with tempfile.TemporaryDirectory(prefix="upward-histories-") as folder, temporal_server(Path(folder)) as server:
         client = await Client.connect(server.address, data_converter=pydantic_data_converter, identity=IDENTITY)
-        for name, scenario in SCENARIOS.items():
+        for name in names or SCENARIOS:
+            scenario = SCENARIOS[name]
             async with world_in(WorkflowEnvironment.from_client(client)) as world:
                 histories = await record(world, scenario)
             (FOLDER / name).mkdir(parents=True, exist_ok=True)
@@ -208,4 +255,4 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    asyncio.run(main(sys.argv[1:]))

@@ -21,6 +21,8 @@ from workflows.cycle_state import CycleState
 from workflows.options import PROGRAMS
 from workflows.registry import WORKFLOWS
 
+COMPLETED = EventType.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED
+CONTINUED = EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW
 TEMPORAL_S_OWN = "history-service"
 HISTORIES = sorted(FOLDER.rglob("*.json"))
 HELP = """
@@ -106,7 +108,22 @@ def test_the_histories_tell_what_their_scenario_promises() -> None:
     assert "close" in signals_of(FOLDER / "cancelled" / "round.json")
     assert "stop" in signals_of(FOLDER / "cancelled" / "announcement.json")
     for path in HISTORIES:
-        assert events_of(path)[-1] == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED, name(path)
+        ends = CONTINUED if name(path) in ("long/cycle-first", "long/cycle") else COMPLETED
+        assert events_of(path)[-1] == ends, name(path)
+
+
+def test_a_long_cycle_s_histories_are_those_of_its_first_run_its_last_and_one_between() -> None:
+    """Each is paused and resumed, and what pauses with the cycle is still known in the runs after the first."""
+    runs = {which: read(FOLDER / "long" / f"{which}.json") for which in ("cycle-first", "cycle", "cycle-last")}
+    began = {
+        which: run.events[0].workflow_execution_started_event_attributes.continued_execution_run_id != ""
+        for which, run in runs.items()
+    }
+    assert began == {"cycle-first": False, "cycle": True, "cycle-last": True}
+    assert len({run.workflow_id for run in runs.values()}) == 1
+    assert "raise_concern" in signals_of(FOLDER / "long" / "cycle-first.json")
+    for which in runs:
+        assert {"pause", "resume"} <= signals_of(FOLDER / "long" / f"{which}.json"), which
 
 
 @pytest.mark.parametrize("path", HISTORIES, ids=name)

@@ -1,12 +1,7 @@
 """Rounds, announcements and recurrence by themselves."""
 
-import asyncio
 from datetime import timedelta
-from typing import Any
 from uuid import uuid4
-
-from temporalio.api.enums.v1 import EventType
-from temporalio.client import WorkflowHandle
 
 from shared.contracts.notifications import Announcement, Audience, Delivery, Template
 from shared.contracts.programs import ProgramRef, RoundPlan
@@ -31,16 +26,6 @@ def asking(world: World, **changes: object) -> RoundRequest:
 
 async def run_round(world: World, asked: RoundRequest) -> None:
     await world.execute(RoundWorkflow.run, asked, f"round-{uuid4()}")
-
-
-async def heard(handle: WorkflowHandle[Any, Any]) -> None:
-    """Waits until the workflow has worked on the last signal that it was sent."""
-    while True:
-        types = [event.event_type async for event in handle.fetch_history_events()]
-        signal = len(types) - types[::-1].index(EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED)
-        if EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED in types[signal:]:
-            return
-        await asyncio.sleep(0.05)
 
 
 async def test_a_round_that_asks_nobody_closes_at_once_and_says_nothing(world: World) -> None:
@@ -101,7 +86,7 @@ async def test_a_pause_that_ends_before_the_round_is_open_moves_its_deadline_onc
     async def pause_while_the_database_is_away() -> None:
         for signal in ("pause", "resume"):
             await round_.signal(signal)
-            await heard(round_)
+            await world.heard(round_.id)
         world.ledger.opened.clear()
         raise RuntimeError("the database is away")
 
