@@ -34,7 +34,7 @@ from bench.ledger_files import read_arrivals
 from shared.logging import configure_logging
 from upward.embedded import EmbeddedPostgres, EmbeddedTemporal
 from upward.migration import migrate
-from upward.process import settle
+from upward.process import freeze_started_objects
 
 FORK = multiprocessing.get_context("fork")
 WRITERS, REPLICAS = 2, 2
@@ -316,7 +316,7 @@ def running(load: Load, seed: int, *, delivering: bool = False) -> Iterator[Run]
                 temporal.start()
             outside = Outside(temporal.address, create_endpoints(url)) if delivering else None
             run = Run(folder, url, load, seed, outside)
-            settle()  # as every process of the product does; the children inherit the effect
+            freeze_started_objects()  # as every process of the product does; the children inherit the effect
             yield run
         finally:
             if run is not None:

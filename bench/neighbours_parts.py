@@ -19,7 +19,7 @@ from shared.contracts.base import Service
 from shared.logging import configure_logging
 from shared.temporal import WORKFLOWS_QUEUE, activity_methods, connect, create_worker
 from upward.composition import ACTIVITIES_AT_ONCE
-from upward.process import assemble, run_relay, run_worker, settle, stop_on_signals
+from upward.process import assemble, freeze_started_objects, run_relay, run_worker, stop_on_signals
 
 POISONED = b"00000000-0000-0000-0000-000000000001"
 """The subject that a poisoned endpoint answers with 500."""
@@ -71,7 +71,7 @@ async def work(part: str) -> None:
     stop, settings, schedule = asyncio.Event(), Settings(), Schedule(pace=float(os.environ["PACE"]))
     stop_on_signals(stop)
     async with assemble(settings, ()) as (_, resources), asyncio.TaskGroup() as tasks:
-        settle()
+        freeze_started_objects()
         if part in ("relay", "all"):
             tasks.create_task(run_relay(resources, stop))
         if part in ("workflows", "all"):

@@ -1,4 +1,7 @@
-"""Migrations: one at a time, one transaction, and they give up rather than block the running services."""
+"""Runs the migrations in one transaction.
+
+Only one process migrates at a time, and a migration gives up rather than block the services that are running.
+"""
 
 import importlib
 import os
@@ -14,7 +17,7 @@ import services
 from shared.database import SCHEMAS, Base, psycopg_url
 
 LOCK = 7_303_014_001
-"""Key of the advisory lock that keeps two migrations apart."""
+"""The key of the advisory lock that keeps two migrations from running at once."""
 
 
 def import_models() -> None:
@@ -34,7 +37,10 @@ def database_url() -> str:
 
 
 def is_ours(name: str | None, kind: str, parents: Mapping[Any, str | None]) -> bool:
-    """Whether to compare it: in our schemas, and no day of the log, which come and go by themselves."""
+    """Whether Alembic compares an object with the models.
+
+    It compares everything in our schemas but the partitions of the event log, of which there is one for each day.
+    """
     if kind == "schema":
         return name in SCHEMAS
     table = name if kind == "table" else parents.get("table_name")
@@ -42,7 +48,7 @@ def is_ours(name: str | None, kind: str, parents: Mapping[Any, str | None]) -> b
 
 
 def run(connection: Connection) -> None:
-    # Waiting for the turn of another migration may take as long as that one; the short limits are for tables.
+    # Another migration may take long, so this one waits for it without a limit. The short limits are for the tables.
     connection.execute(text("set lock_timeout = 0"))
     connection.execute(text("set statement_timeout = 0"))
     connection.execute(text("select pg_advisory_lock(:key)"), {"key": LOCK})

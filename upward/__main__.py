@@ -1,7 +1,7 @@
 """`python -m upward`.
 
-The process ends without tearing the interpreter down: threads of Temporal's core outlive their worker and may still
-log into Python, which aborts a process that is half torn down.
+The process ends without shutting the interpreter down. Threads of Temporal's core live longer than their worker and may
+still log into Python, and that would abort a process whose interpreter is being shut down.
 """
 
 import contextlib
@@ -13,14 +13,14 @@ from upward.cli import app
 
 
 def main() -> None:
-    """Runs the command; its exit code is the process's."""
+    """Runs the command. Its exit code becomes that of the process."""
     try:
         app()
     except SystemExit as end:
         if end.code is not None and not isinstance(end.code, int):
             raise
         logging.shutdown()
-        with contextlib.suppress(OSError):  # nobody reads any more
+        with contextlib.suppress(OSError):  # nobody reads our output any more
             sys.stdout.flush()
             sys.stderr.flush()
         os._exit(end.code or 0)

@@ -1,4 +1,4 @@
-"""The command line: the embedded stack, the demo, and the parts that production runs one by one."""
+"""The command line: the embedded stack, the demo, matching from files, and the processes that production runs."""
 
 import asyncio
 import contextlib
@@ -45,7 +45,7 @@ def up(
     port: Annotated[int, typer.Option(help="Port of the API and the pages.")] = 8080,
     log_level: Annotated[str, typer.Option(help="DEBUG, INFO, WARNING or ERROR.")] = "WARNING",
 ) -> None:
-    """Run the whole stack until Ctrl-C; what it did before goes on where it was."""
+    """Run the whole stack until Ctrl-C. Cycles that were running before go on."""
     from upward.running import run_until_stopped
 
     configure_logging(log_level, "console")
@@ -84,7 +84,7 @@ def match(
     columns: Annotated[
         Path | None, typer.Option(exists=True, dir_okay=False, help="Which columns of the files mean what (TOML).")
     ] = None,
-    direction: Annotated[Direction, typer.Option(help="Who is the senior one.")] = Direction.REVERSE,
+    direction: Annotated[Direction, typer.Option(help="Who is senior to whom.")] = Direction.REVERSE,
     starts_on: Annotated[
         datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Day on which the pairs begin; today by default.")
     ] = None,
@@ -95,7 +95,7 @@ def match(
     """Match people from files: no server, no database."""
     from upward.matching.command import Request, run_match
 
-    day = starts_on.date() if starts_on else date.today()  # noqa: DTZ011 - of whoever types this
+    day = starts_on.date() if starts_on else date.today()  # noqa: DTZ011 - the day of the user
     request = Request(people, enrolments, out, day, policy, columns, direction, skip_invalid, force, seed)
     with _plain_failures():
         run_match(request, Console(highlight=False))
@@ -111,7 +111,7 @@ def serve(services: Annotated[list[Service], typer.Argument(help="Services to se
 
 
 @app.command()
-def worker(queues: Annotated[list[str], typer.Argument(help=f"Of: {', '.join(WORKERS)}.")]) -> None:
+def worker(queues: Annotated[list[str], typer.Argument(help=f"One or more of: {', '.join(WORKERS)}.")]) -> None:
     """Run the Temporal workers of one or more services, of `workflows`, or the `relay` of events."""
     from upward.process import work
 
@@ -134,12 +134,12 @@ def migrate() -> None:
 
 @keys.command("create")
 def create_key(
-    organization: Annotated[str, typer.Option(help="The organization's name; made when there is none of it.")],
+    organization: Annotated[str, typer.Option(help="The organization; created if it does not exist.")],
     role: Annotated[Role, typer.Option(help="What the key may do.")] = Role.ADMIN,
     label: Annotated[str, typer.Option(help="What the key is for.")] = "command line",
     folder: KeyFolder = None,
 ) -> None:
-    """Make an access key and print it; it is not shown again."""
+    """Create an access key and print it. It is not shown again."""
     from upward.running import create_access_key
 
     configure_logging("WARNING", "console")  # the key alone is printed, so that a script can take it
@@ -149,11 +149,11 @@ def create_key(
 
 @keys.command("revoke")
 def revoke_key(
-    key_id: Annotated[str, typer.Argument(help="The key's id: what stands between the underscores of upw_…_….")],
+    key_id: Annotated[str, typer.Argument(help="The id of the key, which is between the underscores of upw_…_….")],
     organization: Annotated[str, typer.Option(help="The organization that the key belongs to.")],
     folder: KeyFolder = None,
 ) -> None:
-    """Refuse an access key from now on."""
+    """Make an access key invalid from now on."""
     from upward.running import revoke_access_key
 
     configure_logging("WARNING", "console")
@@ -170,7 +170,7 @@ def tail_events(
     types: Annotated[str | None, typer.Option(help="Only these types, separated by commas.")] = None,
     follow: Annotated[bool, typer.Option(help="Go on with what comes, until Ctrl-C.")] = True,
 ) -> None:
-    """Print events as they come, a line of JSON each; while the server is away, wait for it."""
+    """Print each event as a line of JSON when it comes. While the server is away, wait for it."""
     from upward.tail import Tail, read_events
 
     said = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -179,8 +179,8 @@ def tail_events(
             for line in read_events(Tail(url, key, after, types, follow), said.print):
                 print(line, flush=True)
         except KeyboardInterrupt:
-            pass  # how one ends it
-        except BrokenPipeError:  # whoever read our lines has enough; Python would complain when it closes the pipe
+            pass  # this is how the command is ended
+        except BrokenPipeError:  # nobody reads any more; Python would complain when it closes the pipe
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
@@ -193,12 +193,14 @@ def publish_events(
             help="The broker, such as tls://broker.example:4222; the variable hides a password.",
         ),
     ],
-    stream: Annotated[str, typer.Option(help="The JetStream stream; made when there is none.")] = "UPWARD",
+    stream: Annotated[
+        str, typer.Option(help="The JetStream stream, which is created if it does not exist.")
+    ] = "UPWARD",
     nats_credentials: Annotated[
         Path | None, typer.Option(exists=True, dir_okay=False, help="A credentials file of NATS.")
     ] = None,
 ) -> None:
-    """Publish the event log to NATS JetStream, until Ctrl-C; while the broker is away, wait for it."""
+    """Publish the event log to NATS JetStream until Ctrl-C. While the broker is away, wait for it."""
     from upward.publishing import parse_target, publish_events
 
     with _plain_failures():
@@ -219,7 +221,7 @@ def events_restored(folder: KeyFolder = None) -> None:
 
 @contextlib.contextmanager
 def _plain_failures() -> Iterator[None]:
-    """What the caller can mend is said in a line, without a traceback, and ends with exit code 1."""
+    """Failures that the user can correct are printed in one line, without a traceback, and end with exit code 1."""
     try:
         yield
         return
@@ -229,7 +231,7 @@ def _plain_failures() -> Iterator[None]:
         message = "; ".join(f"{found['field']}: {found['detail']}" for found in field_errors(failure))
     except OperationalError as failure:
         if getattr(failure.orig, "sqlstate", None):
-            raise  # the server answered: no matter of the address
+            raise  # the server answered, so the address is right
         message = "The database cannot be reached, or refuses the sign-in: look at UPWARD_DATABASE_URL."
     Console(stderr=True, highlight=False, soft_wrap=True).print(message, markup=False)
     raise typer.Exit(1)

@@ -1,4 +1,4 @@
-"""The one place that knows all services: what each serves over HTTP and does for Temporal."""
+"""The one place that knows all services: the HTTP routes and the Temporal activities of each."""
 
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
@@ -35,18 +35,18 @@ ROUTERS: dict[Service, APIRouter] = {
 }
 
 WEBHOOKS: dict[Service, APIRouter] = {Service.EVENTS: events.webhooks}
-"""What services call outside, as the OpenAPI document describes it."""
+"""The requests that services send to others, which the OpenAPI document describes as webhooks."""
 
 
 @dataclass(frozen=True)
 class Resources:
-    """What services are made of in one process."""
+    """What the services of one process share."""
 
     settings: Settings
     database: Database
     internal: Internal
     temporal: Client
-    """Connects when it is first used."""
+    """The client connects when it is first used."""
     sender: Sender
     temporal_address: str | None = None
     """Overrides `TEMPORAL_ADDRESS`, for the embedded stack."""
@@ -71,7 +71,8 @@ ROUND_KINDS: dict[Service, Collection[RoundKind]] = {
 """The kinds of rounds that each service opens and closes, and whose answers it keeps."""
 
 ACTIVITIES_AT_ONCE = {Service.EVENTS.value: 1000}
-"""A drain mostly waits for its endpoint: those that hang must not keep others from theirs."""
+"""The most activities that a worker runs at the same time. A drain mostly waits for its endpoint, and endpoints that do
+not answer must not keep others waiting."""
 
 QUEUES: tuple[str, ...] = (WORKFLOWS_QUEUE, *(service.value for service in ACTIVITIES))
 """The task queues that have a worker."""
@@ -82,7 +83,7 @@ def routers(services: Iterable[Service]) -> list[APIRouter]:
 
 
 def webhooks(services: Iterable[Service]) -> APIRouter:
-    """For the OpenAPI document: nothing of it is served."""
+    """The webhooks of these services for the OpenAPI document. They are described and not served."""
     described = APIRouter()
     for service in services:
         if service in WEBHOOKS:
@@ -91,7 +92,7 @@ def webhooks(services: Iterable[Service]) -> APIRouter:
 
 
 def queue_worker(queue: str, client: Client, resources: Resources) -> Worker:
-    """The worker of one queue: the workflows' own, or a service's activities."""
+    """The worker of one queue, which runs the workflows or the activities of a service."""
     if queue == WORKFLOWS_QUEUE:
         return create_worker(client, queue, workflows=WORKFLOWS)
     methods: list[Callable[..., Any]] = activity_methods(ACTIVITIES[Service(queue)](resources))

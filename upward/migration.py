@@ -18,5 +18,5 @@ def alembic_config(database_url: str) -> Config:
 
 
 def migrate(database_url: str) -> None:
-    """Brings the database to the newest version; several at once wait for each other."""
+    """Brings the database to the newest version. If several processes do so at once, they wait for each other."""
     command.upgrade(alembic_config(database_url), "head")

@@ -1,4 +1,4 @@
-"""Running services and workers in one process, until told to stop."""
+"""Running services and workers in one process until it is told to stop."""
 
 import asyncio
 import contextlib
@@ -35,7 +35,7 @@ class CannotListen(CannotRun):
 
 
 class Server(uvicorn.Server):
-    """uvicorn without its signal handlers: this module has the process's."""
+    """A uvicorn server without signal handlers, because this module handles the signals of the process."""
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -66,7 +66,7 @@ async def assemble(
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A socket bound to this address; port 0 is any that is free. Raises CannotListen, which says what to do."""
+    """A socket that is bound to this address. Port 0 means any free port. Raises CannotListen."""
     address = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     address.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -80,7 +80,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 async def serve_http(app: FastAPI, address: socket.socket, stop: asyncio.Event) -> None:
-    """Serves until `stop`; requests under way are finished."""
+    """Serves HTTP until `stop` is set, and then finishes the requests that have begun."""
     config = uvicorn.Config(
         app,
         log_config=None,
@@ -100,7 +100,7 @@ async def serve_http(app: FastAPI, address: socket.socket, stop: asyncio.Event) 
 
 
 async def run_worker(queue: str, resources: Resources, stop: asyncio.Event) -> None:
-    """Works on a queue until `stop`; while Temporal is away, waits for it."""
+    """Runs the worker of a queue until `stop` is set. While Temporal is away, it waits."""
     while not stop.is_set():
         try:
             client = await connect(resources.temporal_address, lazy=False)
@@ -124,15 +124,18 @@ async def run_relay(resources: Resources, stop: asyncio.Event) -> None:
 
 
 def stop_on_signals(stop: asyncio.Event) -> None:
-    """Ctrl-C and SIGTERM ask for a clean end."""
+    """Makes Ctrl-C and SIGTERM set `stop`, so that the process ends cleanly."""
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
 
 
-def settle() -> None:
-    """Takes all that is there once a process has started, a quarter of a million objects, out of the collection of
-    garbage. To look through them takes most of a second, in which nothing else happens, and frees nothing."""
+def freeze_started_objects() -> None:
+    """Excludes all objects that exist once a process has started from garbage collection.
+
+    There are about 250,000 of them. Examining them takes most of a second, in which nothing else happens, and frees
+    nothing.
+    """
     gc.collect()
     gc.freeze()
 
@@ -144,7 +147,7 @@ async def serve(settings: Settings, services: Sequence[Service]) -> None:
     with listen(settings.host, settings.port) as address:
         async with assemble(settings, services) as (app, _):
             app.state.stopping = stop
-            settle()
+            freeze_started_objects()
             await serve_http(app, address, stop)
 
 
@@ -153,7 +156,7 @@ async def work(settings: Settings, queues: Sequence[str]) -> None:
     stop = asyncio.Event()
     stop_on_signals(stop)
     async with assemble(settings, ()) as (_, resources), asyncio.TaskGroup() as tasks:
-        settle()
+        freeze_started_objects()
         for queue in queues:
             if queue == RELAY:
                 tasks.create_task(run_relay(resources, stop))

@@ -1,6 +1,6 @@
-"""`upward events publish`: the event log into a company's own NATS JetStream, in a process of its own.
+"""`upward events publish`: publishes the event log to the NATS JetStream of a company, in a process of its own.
 
-It needs the database and the broker, and no other part of Upward needs it.
+The process needs the database and the broker. No other part of Upward needs this process.
 """
 
 import asyncio
@@ -21,7 +21,10 @@ MARKS = ("BEGIN NATS USER JWT", "BEGIN USER NKEY SEED")
 
 
 def parse_target(servers: str, stream: str, credentials: Path | None) -> Target:
-    """Raises CannotRun. Nothing that it says repeats the addresses: they may hold a password."""
+    """Where to publish to.
+
+    Raises CannotRun, whose text never repeats the addresses, because they may contain a password.
+    """
     addresses = tuple(part.strip() for part in servers.split(","))
     if not all(_is_address(address) for address in addresses):
         raise CannotRun(
@@ -37,7 +40,7 @@ def parse_target(servers: str, stream: str, credentials: Path | None) -> Target:
 
 
 async def publish_events(settings: Settings, target: Target) -> None:
-    """Publishes until SIGTERM or Ctrl-C."""
+    """Publishes events until SIGTERM or Ctrl-C."""
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)

@@ -1,5 +1,7 @@
-"""`upward up`, `upward keys` and `upward events restored`: the embedded stack kept running, and what is done to its
-database or to that of production."""
+"""`upward up`, `upward keys` and `upward events restored`.
+
+The first runs the embedded stack. The others change the database of an embedded stack or that of production.
+"""
 
 import asyncio
 import contextlib
@@ -24,7 +26,7 @@ console = Console(stderr=True)
 
 
 async def run_until_stopped(folder: Path, port: int) -> None:
-    from upward.process import settle, stop_on_signals
+    from upward.process import freeze_started_objects, stop_on_signals
     from upward.stack import running_stack
 
     stop = asyncio.Event()
@@ -32,7 +34,7 @@ async def run_until_stopped(folder: Path, port: int) -> None:
     async with running_stack(folder, port=port, stop=stop) as stack:
         if stop.is_set():
             return
-        settle()
+        freeze_started_objects()
         console.print(f"Upward is up: API and pages at [bold]{stack.url}[/] (documentation at {stack.url}/docs).")
         console.print(f"E-mails are kept in {stack.mail.folder}; Temporal answers at {stack.temporal.address}.")
         console.print("Make a key with: python -m upward keys create --organization NAME --folder " + str(folder))
@@ -45,27 +47,30 @@ class NoSuchStack(CannotRun):
 
 
 async def create_access_key(organization: str, role: Role, label: str, folder: Path | None) -> str:
-    """A new key, in the embedded stack's database or the configured one. Raises NoSuchStack, DomainError."""
+    """Creates a key in the database of an embedded stack or in the configured one. Raises NoSuchStack, DomainError."""
     async with _transaction(folder) as session:
         organization_id = await find_or_create_organization(session, organization)
         return await store_key(session, organization_id, role, label)
 
 
 async def revoke_access_key(organization: str, key_id: str, folder: Path | None) -> None:
-    """From now on the key is refused. Raises NoSuchStack, DomainError."""
+    """Makes the key invalid from now on. Raises NoSuchStack, DomainError."""
     async with _transaction(folder) as session:
         await revoke_key(session, await find_organization(session, organization), key_id)
 
 
 async def tell_restored(folder: Path | None) -> UUID:
-    """The event log's new epoch. Raises NoSuchStack."""
+    """Gives the event log a new epoch and returns it. Raises NoSuchStack."""
     async with _transaction(folder) as session:
         return await change_epoch(session)
 
 
 @contextlib.asynccontextmanager
 async def _transaction(folder: Path | None) -> AsyncIterator[AsyncSession]:
-    """One transaction in the embedded stack's database, started for it where it does not run, or the configured one."""
+    """One transaction in the configured database, or in that of an embedded stack.
+
+    If the stack's Postgres does not run, it is started for the transaction.
+    """
     if folder is None:
         async with _one_transaction(Settings().database_url) as session:
             yield session

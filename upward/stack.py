@@ -1,4 +1,4 @@
-"""The whole of Upward in one process on the embedded servers, its data kept in one folder."""
+"""The whole of Upward in one process on the embedded servers. All its data is in one folder."""
 
 import asyncio
 import contextlib
@@ -14,7 +14,7 @@ from pydantic import SecretStr
 from shared.config import Settings
 from shared.contracts.base import Service
 from upward.composition import QUEUES, Resources
-from upward.embedded import EmbeddedPostgres, EmbeddedTemporal, MailCatcher, hold
+from upward.embedded import EmbeddedPostgres, EmbeddedTemporal, MailCatcher, lock_folder
 from upward.migration import migrate
 from upward.process import assemble, listen, run_relay, run_worker, serve_http
 
@@ -38,23 +38,24 @@ class Stack:
 async def running_stack(
     folder: Path, *, port: int | None = None, stop: asyncio.Event | None = None
 ) -> AsyncIterator[Stack]:
-    """Starts Postgres, Temporal, the mail catcher, every service and every worker; stops them in reverse order.
+    """Starts Postgres, Temporal, the mail catcher, every service and every worker, and stops them in reverse order.
 
-    `stop` is set when the block ends, by the caller to end it, or when a part fails, whose failure is then raised at
-    the end. Raises CannotListen, FolderInUse before anything is started."""
+    `stop` is set when the block ends, and when a part fails, whose failure is then raised at the end. The caller may
+    set it to end the stack. Raises CannotListen, FolderInUse before anything is started.
+    """
     stop = stop or asyncio.Event()
     folder = folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)
     postgres, temporal = EmbeddedPostgres(folder / "postgres"), EmbeddedTemporal(folder / "temporal")
     mail = MailCatcher(folder / "mail")
     async with contextlib.AsyncExitStack() as cleanup:
-        cleanup.enter_context(hold(folder))
+        cleanup.enter_context(lock_folder(folder))
         address = cleanup.enter_context(listen("127.0.0.1", port or 0))
         url = f"http://127.0.0.1:{address.getsockname()[1]}"
         cleanup.callback(postgres.stop)
         cleanup.callback(temporal.stop)
         cleanup.callback(mail.stop)
-        # Temporal is started from this thread, as it is told to end with the thread that started it.
+        # Temporal is started from this thread, because it ends when the thread ends that started it.
         database_url = await asyncio.to_thread(postgres.start)
         temporal.start()
         mail.start()
@@ -80,7 +81,7 @@ async def running_stack(
 
 
 async def _keep_alive(temporal: EmbeddedTemporal, stop: asyncio.Event) -> None:
-    """Looks after Temporal until `stop`: what it had in hand it finds again in its database."""
+    """Starts Temporal again whenever it has ended, until `stop` is set. It goes on with what is in its database."""
     while not stop.is_set():
         if temporal.revive():
             log.warning("temporal.revived")
@@ -89,7 +90,7 @@ async def _keep_alive(temporal: EmbeddedTemporal, stop: asyncio.Event) -> None:
 
 
 async def _end(tasks: list[asyncio.Task[None]], stop: asyncio.Event) -> None:
-    """Lets every part finish what it has in hand; raises the failure of one that ended by itself."""
+    """Lets every part finish what it is doing, and raises the failure of a part that ended by itself."""
     stop.set()
     for ended in await asyncio.gather(*tasks, return_exceptions=True):
         if isinstance(ended, BaseException):
@@ -106,7 +107,7 @@ async def _wait_until_ready(url: str, stop: asyncio.Event) -> None:
 
 
 def _service_token(path: Path) -> str:
-    """The credential between the services of this folder's stack; made once."""
+    """The credential that the services of this stack use among themselves. It is created once."""
     if not path.exists():
         path.touch(mode=0o600)
         path.write_text(secrets.token_urlsafe(32))

@@ -1,4 +1,4 @@
-"""`upward events tail`: the event feed as JSON lines, read through the public API as any consumer would."""
+"""`upward events tail`: prints the event feed as lines of JSON, which it reads through the public API."""
 
 import json
 import time
@@ -11,18 +11,18 @@ from shared.auth import key_id_of
 from upward.failures import CannotRun
 
 WAIT_SECONDS = 25
-"""How long the server may keep us waiting for the next event; it allows 30."""
+"""How long the server may wait for the next event before it answers. It allows 30."""
 SHORTEST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 10.0
 
-TURNS = {
+ADVICE = {
     "events_expired": "The events after {after} are not kept any more: go on at the oldest with --after {before}.",
     "epoch_changed": "The log was restored after {after}: events printed here may be lost, and others come in their "
     "place. Compare your checkpoint (docs/events-feed.md), then start again from where it agrees, with --after.",
     "after_not_reached": "The log has no event {after}: it was restored, or this key is another organization's. "
     "Compare your checkpoint (docs/events-feed.md), then start again from where it agrees, with --after.",
 }
-"""What to do when the log does not go on from where one is; by the code of the problem."""
+"""What to do when the log cannot be read on from a sequence, by the code of the problem."""
 
 
 class Tail(NamedTuple):
@@ -34,14 +34,14 @@ class Tail(NamedTuple):
 
 
 class ServerAway(Exception):
-    """Nobody answers, or an answer says to come again; the text says which. Try again later."""
+    """The server does not answer, or answers that the request should be sent again later. The text says which."""
 
 
 def read_events(request: Tail, note: Callable[[str], None]) -> Iterator[str]:
-    """The events after a sequence, each as one line of JSON; with `follow` without end.
+    """The events after a sequence, each as one line of JSON. With `follow` there is no end.
 
-    While following, a server that is away is noted once and asked again until it is back. Raises CannotRun for what
-    asking again cannot mend, and for a server that is away when not following.
+    With `follow`, `note` is called once when the server is away, which is asked again until it is back. Without it, a
+    server that is away raises CannotRun. So does every failure that asking again cannot change.
     """
     _check(request)
     after, pause = request.after, SHORTEST_PAUSE_SECONDS
@@ -78,7 +78,7 @@ def _check(request: Tail) -> None:
 
 
 def _read_page(client: httpx.Client, request: Tail, after: int, epoch: str | None) -> dict[str, Any]:
-    """One answer of the feed. Raises ServerAway and CannotRun."""
+    """One page of the feed. Raises ServerAway, CannotRun."""
     wait = WAIT_SECONDS if request.follow else 0
     given = {"after": after, "limit": 1000, "wait": wait, "types": request.types, "epoch": epoch}
     query = {name: value for name, value in given.items() if value is not None}
@@ -92,8 +92,8 @@ def _read_page(client: httpx.Client, request: Tail, after: int, epoch: str | Non
         document = answer.json()
         if answer.status_code == httpx.codes.OK:
             return {name: document[name] for name in ("events", "after", "more", "epoch")}
-        if document["code"] in TURNS:
-            raise CannotRun(TURNS[document["code"]].format(after=after, before=document.get("oldest", 1) - 1))
+        if document["code"] in ADVICE:
+            raise CannotRun(ADVICE[document["code"]].format(after=after, before=document.get("oldest", 1) - 1))
         refusal = "; ".join([document["detail"], *(error["detail"] for error in document.get("errors", ()))])
     except (ValueError, TypeError, KeyError, AttributeError):
         refusal = f"This is no event feed of Upward (status {answer.status_code}): look at the URL."

@@ -1,4 +1,4 @@
-"""An index of those who have not answered: every answer asks whether one is left, and reminders page through them."""
+"""An index of the people who have not answered. Every answer checks whether any are left, and reminders read them."""
 
 import sqlalchemy as sa
 from alembic import op

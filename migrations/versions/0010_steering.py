@@ -1,4 +1,4 @@
-"""Match runs have revisions: what an admin decided, the proof, and what a person's place in a pair rests on."""
+"""Match runs get revisions, the decisions of an admin, a proof, and the origin of each pair."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -45,8 +45,8 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Of an attempt's revisions the last one stays, with the number of the attempt; a run that has an approved or
-    live pair is never superseded, so that no pair that counts is lost."""
+    """Keeps the last revision of each attempt, which gets the number of the attempt. A run with an approved or active
+    pair is never superseded, so that no such pair is lost."""
     op.drop_column("unmatched", "change", schema="matching")
     for column in ("override_reason", "alternatives", "origin"):
         op.drop_column("pair", column, schema="matching")

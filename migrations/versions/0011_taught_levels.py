@@ -1,4 +1,4 @@
-"""How well people teach their topics. Enrolments from before say nothing, which counts as in depth."""
+"""How well people teach their topics. Earlier enrolments say nothing about it, which counts as "in depth"."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,7 +1,8 @@
-"""The running digest of each organization's events, for those from before too.
+"""The running digest of the events of each organization, also for the events that exist already.
 
-The log is locked until the end: nothing is sequenced meanwhile, and events stay staged. A sequencer of the release
-before cannot append afterwards, as it knows no digest; it tries again, and loses nothing, until the new one takes over.
+The log is locked until the end, so that no event is sequenced meanwhile; events stay in the staging table. Afterwards a
+sequencer of the release before cannot append, because it knows no digest. It tries again, without losing anything,
+until a sequencer of the new release takes over.
 """
 
 import hashlib
@@ -38,7 +39,7 @@ def downgrade() -> None:
 
 
 def _chain(connection: sa.Connection, organization_id: Any) -> bytes:
-    """Gives an organization's events their digests, in order, and answers the last."""
+    """Gives the events of an organization their digests, in their order, and returns the last one."""
     page = sa.text(
         "select sequence, event_id, type, version, subject, time, data from events.event"
         " where organization_id = :organization_id and sequence > :after order by sequence limit :page"

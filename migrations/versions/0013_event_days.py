@@ -1,8 +1,9 @@
-"""The log by the day, so that old events can be dropped, and its epoch.
+"""The event log gets an epoch and one partition for each day, so that old events can be dropped.
 
-The log is copied into its partitions and locked until the end: nothing is sequenced meanwhile, and events stay staged. A
-sequencer of the release before cannot append afterwards, as it knows no day; it tries again, and loses nothing, until the
-new one takes over. Readers of the release before go on.
+The log is copied into its partitions and locked until the end, so that no event is sequenced meanwhile; events stay in
+the staging table. Afterwards a sequencer of the release before cannot append, because it knows no days. It tries again,
+without losing anything, until a sequencer of the new release takes over. Readers of the release before are not
+disturbed.
 """
 
 from typing import Any
@@ -38,7 +39,7 @@ def upgrade() -> None:
     op.execute("drop table events.event_before")
     op.execute(
         "insert into events.consumer values ('dispatcher', 0) on conflict do nothing"
-    )  # it holds back from now on
+    )  # from now on this row keeps days that the dispatcher has not read
 
 
 def downgrade() -> None:
@@ -116,7 +117,8 @@ def _create_log() -> None:
 
 
 def _move_into_days() -> None:
-    """Copies the events. A day is that of `recorded_at`, or a later one that some earlier position has already."""
+    """Copies the events. The day of an event is that of `recorded_at`, or a later one if an event before it has a later
+    day."""
     op.execute(
         "create temporary table event_day on commit drop as select position,"
         " max((recorded_at at time zone 'UTC')::date) over (order by position) as day from events.event_before"

@@ -1,4 +1,4 @@
-"""Endpoints, their secrets, deliveries, lanes, attempts and backfills."""
+"""Endpoints, and their secrets, deliveries, queues per subject (table `lane`), attempts and backfills."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -182,7 +182,7 @@ def upgrade() -> None:
         schema="events",
     )
     op.create_index("ix_lane_due_at", "lane", ["endpoint_id", "due_at", "sequence"], unique=False, schema="events")
-    # There is no endpoint yet: the fan-out begins with what comes. Its row keeps the log's days until it has read them.
+    # There is no endpoint yet, so the fan-out begins with new events. Its row keeps the days that it has not read.
     op.execute(
         "insert into events.consumer (name, position) select 'fanout', coalesce(max(position), 0) from events.event"
     )

@@ -1,4 +1,4 @@
-"""Announcements that belong to no cycle and are for one person: notices to the owners of endpoints."""
+"""Announcements that belong to no cycle and go to one person, such as notices to the owner of an endpoint."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -16,7 +16,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """The release before cannot hold what belongs to no cycle: those messages go."""
+    """Deletes the messages that belong to no cycle, because the release before cannot store them."""
     op.execute("delete from notifications.message where cycle_id is null")
     op.execute("delete from notifications.announcement where cycle_id is null")
     for table in ("message", "announcement"):

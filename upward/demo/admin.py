@@ -11,16 +11,18 @@ TRIES = 4
 
 
 class Refused(Exception):
-    """The API's problem document, for the terminal."""
+    """The API refused a request. The text is that of its problem document."""
 
     def __init__(self, problem: dict[str, Any]) -> None:
         super().__init__(problem.get("detail") or problem.get("title"))
         self.errors: list[dict[str, Any]] = problem.get("errors", [])
 
 
-class Persistent(httpx.AsyncHTTPTransport):
-    """Sends a request again when its connection failed, as a server may end one that was idle at any moment. Whatever
-    the demo sends may arrive twice. Raises httpx.TransportError after the last try."""
+class RetryingTransport(httpx.AsyncHTTPTransport):
+    """Sends a request again when its connection failed, because a server may close an idle connection at any moment.
+
+    Everything that the demo sends may therefore arrive twice. Raises httpx.TransportError after the last try.
+    """
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         for _ in range(TRIES - 1):
@@ -94,7 +96,7 @@ class AdminClient:
         return await self._call("GET", "/v1/events", params={"after": after, "limit": 1000})
 
     async def _all(self, path: str) -> list[dict[str, Any]]:
-        """Every item of a paged list."""
+        """All items of a list that the API returns in pages."""
         items: list[dict[str, Any]] = []
         cursor: str | None = None
         while True:

@@ -1,4 +1,4 @@
-"""What the demo shows: one line when something happens, a table of the rounds, the report at the end."""
+"""What the demo shows: a line when something happens, a table of the rounds, and the report at the end."""
 
 import time
 from typing import Any
@@ -8,11 +8,13 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-STAGES = ("scheduled", "intake", "matching", "review", "kickoff", "active", "closing", "completed")
+from shared.contracts.programs import Stage
+
+STAGES = tuple(stage.value for stage in Stage if stage is not Stage.CANCELLED)
 
 
 class Display:
-    """Live on a terminal; plain lines where the output is not one."""
+    """The display is live on a terminal, and consists of plain lines elsewhere."""
 
     def __init__(self) -> None:
         self.console = Console(highlight=False)
@@ -36,7 +38,7 @@ class Display:
         self.console.print(f"[dim]{self.seconds:5.1f} s[/]  {text}")
 
     def show(self, cycle: dict[str, Any]) -> None:
-        """The cycle as it stands; a round that has closed gets a line of its own."""
+        """Shows the cycle, and prints a line for each round that has closed since the last time."""
         for found in cycle["rounds"]:
             if found["state"] == "closed" and found["id"] not in self._closed:
                 self._closed.add(found["id"])
@@ -45,7 +47,9 @@ class Display:
         self._live.update(Group(_stages(cycle), _rounds(cycle)))
 
     def matches(self, run: dict[str, Any], names: dict[str, str]) -> None:
-        """The first pairs of a match run with their reasons, and some who were not matched and why."""
+        """Prints the first pairs of a match run with their reasons, and some people who were not matched, with the
+        reason.
+        """
         table = Table("Mentor", "Mentee", "Score", "Why", title=f"Match run {run['attempt']}", title_justify="left")
         for pair in run["pairs"][:5]:
             mentor, mentee = names[pair["mentor_id"]], names[pair["mentee_id"]]
@@ -56,7 +60,7 @@ class Display:
                 self.say(f"Not matched: {names[person['person_id']]}. {person['detail']}")
 
     def report(self, report: dict[str, Any]) -> None:
-        """The closing report; groups under five people show as a dash."""
+        """Prints the closing report. A figure about fewer than five people is shown as a dash."""
         self.console.print(f"\n[bold]Closing report[/]: {report['outcome']}")
         funnel = report["funnel"]
         people = Table("People enrolled", "matched", "active", "completed", "Pairs ended early")

@@ -1,4 +1,4 @@
-"""Reading the e-mails that really arrived by SMTP."""
+"""Reading the e-mails that arrived by SMTP."""
 
 import re
 from dataclasses import dataclass
@@ -10,19 +10,19 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Letter:
-    """One e-mail as its reader has it."""
+    """One e-mail, as its recipient sees it."""
 
     to: str
     template: str
     message_id: str
     scope: str
     link: str | None
-    """The reader's own link, when the letter asks for an answer."""
+    """The personal link of the recipient, if the e-mail asks for an answer."""
     has_calendar: bool
 
 
 class Mailbox:
-    """The mail catcher's folder; each letter is read once, in the order of arrival."""
+    """The folder of the mail catcher. Each e-mail is read once, in the order of arrival."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

@@ -1,4 +1,4 @@
-"""The demo's participants: they read their e-mails and answer by the links in them, each in their own way."""
+"""The participants of the demo. They read their e-mails and answer by the links in them, each in their own way."""
 
 import asyncio
 import hashlib
@@ -16,11 +16,11 @@ WINDOWS = ["mon-am", "tue-am", "tue-pm", "wed-am", "thu-am", "thu-pm", "fri-am"]
 CLOSED, SETTLED = 410, 409
 PROMPT, REMINDED, SILENT = "prompt", "reminded", "silent"
 SILENT_SHARE = {"enrolment": 0.10, "check": 0.06, "survey": 0.06}
-"""Who is offered a partner always answers, so that the acceptance rounds end by themselves."""
+"""The share of people who never answer. Everybody who is offered a partner answers, so that acceptance rounds end."""
 
 
 class PageFields(HTMLParser):
-    """The names of a page's form fields."""
+    """The names of the form fields on a page."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -36,7 +36,10 @@ class PageFields(HTMLParser):
 
 
 class Participants:
-    """Everyone in the directory. What each does follows from their address alone, so that every demo is alike."""
+    """Everyone in the directory.
+
+    What each person does depends only on their address, so that every demo is the same.
+    """
 
     def __init__(self, directory: Iterable[dict[str, Any]], client: httpx.AsyncClient) -> None:
         self._people = {person["email"]: person for person in directory}
@@ -46,17 +49,18 @@ class Participants:
         self._tasks: list[asyncio.Task[None]] = []
         self._silent: dict[str, set[str]] = {}
         self.answered: dict[str, int] = {}
-        """Answers by the template of the letter that brought them."""
+        """The number of answers by the template of the e-mail that asked for them."""
         self.refused: list[str] = []
-        """Answers that the system did not take: template and status, or how the connection failed."""
-        self.moot = 0
-        """Letters whose question was settled by the time their reader came to it."""
+        """The answers that were not accepted, each as the template and the status, or the error of the connection."""
+        self.too_late = 0
+        """The number of e-mails whose question had been decided when their recipient came to it."""
         self.decliner: str | None = None
-        """The one who declined an offer."""
+        """The address of the person who declined an offer."""
         self.unhappy: str | None = None
+        """The address of the person who says in check-ins that the pair is not a fit."""
 
     def receive(self, letter: Letter) -> None:
-        """Reads a letter and answers it, now or never; a reminder moves those who put it off."""
+        """Reads an e-mail and answers it or not. Some people answer only after a reminder."""
         if letter.link is None or letter.to not in self._people:
             return
         manner = self._manner(letter)
@@ -66,15 +70,15 @@ class Participants:
             self._tasks.append(asyncio.create_task(self._answer(letter)))
 
     def silent(self, round_id: str) -> int:
-        """How many of those who were asked so far will never answer in this round."""
+        """How many of the people who were asked so far will never answer in this round."""
         return len(self._silent.get(round_id, ()))
 
     async def settled(self) -> None:
-        """Waits for every answer under way."""
+        """Waits until every answer that has begun is sent."""
         await asyncio.gather(*self._tasks)
 
     async def leave(self) -> None:
-        """Ends the answers under way."""
+        """Gives up the answers that have begun."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -97,18 +101,18 @@ class Participants:
         assert letter.link is not None
         page = await self._client.get(letter.link)
         if page.status_code == CLOSED:
-            self.moot += 1
+            self.too_late += 1
             return
         form = self._fill(letter, PageFields(page.text)) if page.status_code == 200 else {}
         if page.status_code == 200 and not form:
-            self.moot += 1  # the partner declined, or the pair has ended
+            self.too_late += 1  # the partner declined, or the pair has ended
             return
         answer = await self._client.post(letter.link, data=form) if form else page
         if answer.status_code in (200, 303):
             self.answered[letter.template] = self.answered.get(letter.template, 0) + 1
         elif answer.status_code in (CLOSED, SETTLED):
-            self.moot += 1
-            # Their part is somebody else's then.
+            self.too_late += 1
+            # Somebody else plays their part then.
             self.decliner = None if letter.to == self.decliner else self.decliner
             self.unhappy = None if letter.to == self.unhappy else self.unhappy
         else:
@@ -163,5 +167,5 @@ class Participants:
 
 
 def _chance(*parts: str) -> float:
-    """A number in [0, 1) that is the same for the same words."""
+    """A number from 0 to 1, without 1, that is the same for the same words."""
     return int.from_bytes(hashlib.sha256(":".join(parts).encode()).digest()[:6], "big") / 2**48

@@ -1,4 +1,4 @@
-"""`upward demo`: one cycle from the admin's API call to the closing report, with every part real."""
+"""`upward demo`: one cycle from the API call of the admin to the closing report. Every part of it is real."""
 
 import asyncio
 import contextlib
@@ -13,7 +13,7 @@ from rich.markup import escape
 
 from services.programs.store.keys import create_access_key, find_or_create_organization
 from shared.auth import Role
-from upward.demo.admin import AdminClient, Persistent, Refused
+from upward.demo.admin import AdminClient, Refused, RetryingTransport
 from upward.demo.display import STAGES, Display, round_name
 from upward.demo.mailbox import Mailbox
 from upward.demo.people import Participants
@@ -22,12 +22,12 @@ from upward.stack import Stack, running_stack
 
 SAMPLE = Path(__file__).parent.parent / "sample" / "people.csv"
 GIVES_UP_SECONDS = 1800
-"""The demo waits for what happens, however long a busy machine takes; this only keeps it from waiting for ever."""
+"""The demo waits for what happens, however long a busy machine takes. This only keeps it from waiting for ever."""
 FINAL = ("completed", "cancelled")
 
 
 async def run_demo(folder: Path, people: Path | None, columns: Path | None, skip_invalid: bool) -> int:
-    """Runs the demo; answers the exit code: 0 only when every stage really happened."""
+    """Runs the demo and returns its exit code, which is 0 only if everything happened that should happen."""
     display = Display()
     display.console.print("Starting Postgres, Temporal, the mail catcher, all services and all workers …")
     begun = time.monotonic()
@@ -37,8 +37,8 @@ async def run_demo(folder: Path, people: Path | None, columns: Path | None, skip
         async with stack.resources.database.transaction() as session:
             organization_id = await find_or_create_organization(session, organization)
             key = await create_access_key(session, organization_id, Role.ADMIN, "demo")
-        admin = AdminClient(stack.url, key, Persistent())
-        client = httpx.AsyncClient(timeout=60, transport=Persistent())
+        admin = AdminClient(stack.url, key, RetryingTransport())
+        client = httpx.AsyncClient(timeout=60, transport=RetryingTransport())
         try:
             with display:
                 story = Story(stack, admin, client, display)
@@ -69,8 +69,10 @@ class Story:
     async def run(
         self, people: Path, columns: Path | None, skip_invalid: bool, check_in_seconds: int = CHECK_IN_SECONDS
     ) -> list[str]:
-        """Plays the whole cycle; answers what should have happened and did not. A machine that took long to start the
-        stack gets more time from one check-in to the next."""
+        """Plays the whole cycle, and returns what should have happened and did not.
+
+        A machine that took long to start the stack gets more time from one check-in to the next.
+        """
         cycle_id = await self._begin(people, columns, skip_invalid, check_in_seconds)
         try:
             async with asyncio.timeout(GIVES_UP_SECONDS):
@@ -83,7 +85,7 @@ class Story:
         return await self._conclude(cycle_id, cycle)
 
     async def _play(self, cycle_id: str) -> dict[str, Any]:
-        """From the trigger to the cycle's last event; answers the cycle as it ended."""
+        """Plays the cycle from its request to its last event, and returns the cycle as it ended."""
         while True:
             for letter in self._mailbox.new_letters():
                 self._participants.receive(letter)
@@ -94,7 +96,7 @@ class Story:
                 break
             await self._control(cycle)
             await asyncio.sleep(0.25)
-        while cycle["stage"] == "completed" and "completed" not in self._stages:  # its event follows the fact
+        while cycle["stage"] == "completed" and "completed" not in self._stages:  # the event comes a moment later
             await asyncio.sleep(0.1)
             await self._follow_events()
         return cycle
@@ -133,16 +135,16 @@ class Story:
         if cycle["stage"] in ("review", "kickoff"):
             await self._approve(cycle["id"])
         if cycle["stage"] == "active":
-            await self._see_to_concerns(cycle["id"])
+            await self._act_on_concerns(cycle["id"])
         for found in cycle["rounds"]:
             if found["state"] == "open" and found["id"] not in self._closed_early:
                 await self._close_early(cycle["id"], found)
 
     async def _close_early(self, cycle_id: str, found: dict[str, Any]) -> None:
-        """A round is advanced once only those are missing who will never answer."""
+        """Closes the round early when the only answers that are missing are those of people who will never answer."""
         if 0 < found["pending"] <= self._participants.silent(found["id"]):
             self._closed_early.add(found["id"])
-            with contextlib.suppress(Refused):  # its deadline came first
+            with contextlib.suppress(Refused):  # the round has reached its deadline
                 await self._admin.advance(cycle_id)
                 missing = f"{found['pending']} will not answer"
                 self._display.say(f"The admin closes {round_name(found)} early, as {missing}.")
@@ -157,8 +159,8 @@ class Story:
             self._approved += 1
             self._display.say(f"The admin approved {len(run['pairs'])} pairs of match run {run['attempt']}.")
 
-    async def _see_to_concerns(self, cycle_id: str) -> None:
-        """The coordinator's work: a pair that does not fit is ended early, its concern resolved."""
+    async def _act_on_concerns(self, cycle_id: str) -> None:
+        """Does the work of the coordinator: ends a pair that is not a fit, and resolves the concern about it."""
         for concern in await self._admin.concerns(cycle_id):
             if concern["state"] == "open" and concern["reason"] == "not_a_fit" and self._ended_early is None:
                 self._ended_early = concern["pair_id"]

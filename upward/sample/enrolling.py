@@ -1,8 +1,8 @@
-"""Writes who enrols in the sample, the same at every run: `python -m upward.sample.enrolling`.
+"""Writes the enrolments of the sample company: `python -m upward.sample.enrolling`. Every run writes the same files.
 
-`enrolments.csv` belongs to `people.csv`: associates teach, managers and above learn, some of those between do both,
-and many want to learn about gaming, which nobody teaches. The folder `messy` is a pair of files as they come from
-elsewhere: a German HR export in Windows-1252 with semicolons, and the answers to a form with questions as headers.
+`enrolments.csv` belongs to `people.csv`. Associates teach, managers and people above them learn, and some specialists
+do both. Many want to learn about gaming, which nobody teaches. The folder `messy` has two files as other systems write
+them: a German HR export in Windows-1252 with semicolons, and the answers to a form whose headers are questions.
 """
 
 import csv
@@ -25,7 +25,7 @@ TOPICS = (
     "Gaming and its culture",
 )
 RARE = TOPICS[-1]
-"""Nobody teaches it."""
+"""A topic that nobody teaches."""
 HALF_DAYS = ("mon-am", "tue-am", "tue-pm", "wed-am", "thu-am", "thu-pm", "fri-am")
 SPOKEN = ("en", "en", "en", "en", "en", "en; de", "en; es", "en; es", "es", "de")
 LEVELS = ("expert", "good", "basics")
@@ -33,7 +33,7 @@ FORM_TOPICS = ("Generative KI", "Kurzvideos", "Datenkompetenz", "Inklusive Sprac
 FORM_WORDS = {"expert": "Profi", "good": "gut", "basics": "Grundlagen"}
 FORM_TIMES = ("Mo vormittags", "Di vormittags", "Di nachmittags", "Do", "Fr vormittags")
 LEAVER = 7
-"""Row of the messy people, from 0, of somebody who has left."""
+"""The row, from 0, of somebody in the messy people file who has left."""
 
 
 def enrolments_csv() -> str:
@@ -47,7 +47,7 @@ def enrolments_csv() -> str:
     ]
     for employee in grow_company():
         if dice.below(8) == 0 and employee.manager is not None:
-            continue  # does not enrol
+            continue  # this person does not enrol
         role = _role(employee.level, dice)
         topics = _shuffled(TOPICS, dice)
         windows = [window for window in HALF_DAYS if dice.below(5) < 3] or list(HALF_DAYS[:2])
@@ -72,7 +72,7 @@ def enrolments_csv() -> str:
 
 
 def messy_people() -> bytes:
-    """Twenty-four people, three layers, as an HR system in Germany exports them."""
+    """Twenty-four people in three layers, as an HR system in Germany exports them."""
     dice = Dice(SEED + 3)
     rows: list[list[object]] = [
         [
@@ -104,7 +104,7 @@ def messy_people() -> bytes:
 
 
 def messy_enrolments() -> bytes:
-    """The answers to a form, with a byte-order mark and questions as headers."""
+    """The answers to a form, with a byte-order mark and with questions as headers."""
     dice = Dice(SEED + 4)
     rows: list[list[object]] = [
         [
@@ -197,7 +197,7 @@ def _spelled(topic: str, dice: Dice) -> str:
 
 
 def _above(row: int) -> int:
-    """The number of the manager's name."""
+    """The number of the name of the manager."""
     return MESSY[0 if row < 4 else row % 3 + 1 if row < 12 else 4 + row % 8]
 
 

@@ -1,9 +1,9 @@
-"""Writes the sample company, Meridian, the same at every run: `python -m upward.sample.generate`.
+"""Writes the sample company, Meridian: `python -m upward.sample.generate`. Every run writes the same files.
 
-`people.csv` is the company as its own directory would have it: 120 people, 8 departments, 6 levels, one reporting tree,
-5 time zones, 3 languages. `hris-export.csv` is another, smaller firm as an HR system exports it: 40 rows with a
-byte-order mark, `Last, First`, dates month first, managers by name, leavers, neither levels nor addresses;
-`columns.toml` maps it.
+`people.csv` is a clean file: 120 people, 8 departments, 6 levels, one reporting tree, 5 time zones and 3 languages.
+`hris-export.csv` is another, smaller company as an HR system exports it: 40 rows with a byte-order mark, names as
+`Last, First`, dates with the month first, managers by name, leavers, and neither levels nor addresses. `columns.toml`
+is its column map.
 """
 
 import csv
@@ -35,7 +35,7 @@ LAYERS = (
     ("Senior {0} Specialist", 34),
     ("{0} Associate", 44),
 )
-"""Job title and number of people of each layer below the chief executive."""
+"""The job title and the number of people of each layer below the chief executive."""
 
 
 LEAVERS = {
@@ -45,7 +45,7 @@ LEAVERS = {
     31: "Voluntarily Terminated",
     38: "Terminated for Cause",
 }
-"""Row of the export, from 0, to employment status; 5 is a manager of others."""
+"""The employment status of each leaver, by the row in the export from 0. Row 5 is a manager of others."""
 Cells = dict[str, str | int]
 
 
@@ -55,11 +55,11 @@ class Employee(NamedTuple):
     department: str
     level: int
     manager: int | None
-    """The manager's number."""
+    """The number of the manager."""
 
 
 class Dice:
-    """Chance that is the same on every version of Python: only `random()` itself is promised to be."""
+    """Random numbers that are the same in every version of Python, which promises this only for `random()` itself."""
 
     def __init__(self, seed: int) -> None:
         self._random = random.Random(seed)  # noqa: S311 - a sample, no secret
@@ -69,7 +69,7 @@ class Dice:
 
 
 def grow_company() -> list[Employee]:
-    """The chief executive, then each layer spread evenly over the one above."""
+    """The chief executive, and then each layer, spread evenly over the layer above it."""
     company = [Employee(0, "Chief Executive Officer", "Strategy", len(LAYERS) + 1, None)]
     above = company[:]
     for depth, (title, size) in enumerate(LAYERS, 1):
@@ -114,7 +114,7 @@ def people_csv() -> str:
 
 
 def hris_export_csv() -> str:
-    """Forty people, four layers."""
+    """Forty people in four layers."""
     dice = Dice(SEED + 1)
     numbers = range(200, 240)
     rows: list[Cells] = []

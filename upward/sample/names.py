@@ -1,4 +1,4 @@
-"""Invented people: names from the places in which the sample company works, and from elsewhere."""
+"""The names of invented people, from the places in which the sample company works and from elsewhere."""
 
 GIVEN_NAMES = (
     "Amara", "Mateo", "Ingrid", "Kenji", "Lucía", "Tobias", "Priya", "Samuel", "Yasmin", "Oliver", "Mei", "Rafael",
@@ -21,5 +21,5 @@ INITIALS = "ABCDEFGHJKLMNPRSTVW"
 
 
 def name_of(number: int) -> tuple[str, str]:
-    """Given and family name of the person with this number, from 0 to 3,599; no two people share both."""
+    """The given name and the family name of the person with this number, from 0 to 3,599. No two people share both."""
     return GIVEN_NAMES[number % 60], FAMILY_NAMES[(number * 7 + number // 60 * 11) % 60]
