@@ -24,8 +24,8 @@ CALENDAR: dict[str, Any] = {
     "concern": {"remind_every": "PT6S", "escalate_after": "PT12S"},
     "sending_hours": None,
 }
-"""Rounds end when everybody has answered or the admin ends them, so their lengths do not matter. Only a check-in must not
-be longer than the time to the next one, for which the demo waits."""
+"""Rounds end when everybody has answered or the admin ends them, so their lengths do not matter. Only a check-in must
+not be longer than the time to the next one, for which the demo waits."""
 
 
 def demo_program(
