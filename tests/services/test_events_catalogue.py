@@ -1,4 +1,4 @@
-"""The catalogue of events: generated, valid, only growing, and nothing but ids, codes, counts and times."""
+"""The catalogue of events is generated and valid, it only grows, and events hold only ids, codes, counts and times."""
 
 import json
 from collections.abc import Awaitable, Callable
@@ -161,7 +161,8 @@ def test_a_type_may_change_with_a_new_version_but_never_go() -> None:
 
 
 def largest(field: FieldInfo) -> Any:
-    """The longest value of a field. Raises AssertionError for a kind that could hold free text or have no end."""
+    """The longest value of a field. Raises AssertionError for a kind of field that could hold free text or has no
+    limit."""
     kinds = [kind for kind in get_args(field.annotation) or (field.annotation,) if kind is not NoneType]
     assert len(kinds) == 1, f"one kind of value, not {kinds}"
     (kind,) = kinds

@@ -1,4 +1,4 @@
-"""GET /v1/events/checkpoint: what a consumer compares its own digest with."""
+"""GET /v1/events/checkpoint: the digest that a consumer compares with its own."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any

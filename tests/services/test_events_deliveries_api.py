@@ -1,4 +1,4 @@
-"""Deliveries over HTTP: tests, replays, and the lists of what was delivered and tried."""
+"""Deliveries over HTTP: tests, replays, and the lists of deliveries and attempts."""
 
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
@@ -43,7 +43,7 @@ async def sender() -> AsyncIterator[Sender]:
 
 
 class Listener:
-    """An endpoint of the admin's that leads to a receiver of this process."""
+    """An endpoint of the admin's organization. Its URL leads to a receiver in this process."""
 
     def __init__(self, admin: Admin, db: Database, receiver: Receiver, sender: Sender) -> None:
         self.admin, self.db, self.receiver, self.sender = admin, db, receiver, sender
@@ -66,7 +66,7 @@ class Listener:
         await drain(self.db, self.sender, self.admin.ref(self.endpoint))
 
     async def pages(self, what: str, **query: object) -> list[dict[str, Any]]:
-        """A whole list, two items a page."""
+        """A whole list, read with two items a page."""
         found: list[dict[str, Any]] = []
         cursor: dict[str, str] = {}
         while True:

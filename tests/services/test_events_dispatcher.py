@@ -41,7 +41,7 @@ async def client(server: Server) -> Client:
 
 @pytest.fixture(autouse=True)
 async def clean_log(database: Database) -> AsyncIterator[None]:
-    """Everything here is really committed; the log is empty again after each test."""
+    """Tests here commit for real. The log is empty again after each test."""
     yield
     async with database.transaction() as session:
         for table in (StagedEvent, Event, OrganizationHead, Consumer, Undispatchable):
@@ -49,7 +49,7 @@ async def clean_log(database: Database) -> AsyncIterator[None]:
 
 
 async def record(database: Database, organization_id: UUID, *events: EventData) -> list[EventRecord]:
-    """Emits, sequences and returns the records."""
+    """Emits and sequences the events, and returns their records."""
     async with database.transaction() as session:
         await emit(session, organization_id, *events)
     async with database.transaction() as session:
@@ -60,7 +60,7 @@ async def record(database: Database, organization_id: UUID, *events: EventData) 
 async def record_raw(
     database: Database, organization_id: UUID, type: str, data: dict[str, Any], version: int = 1
 ) -> None:
-    """What a writer of another version, or a broken one, may leave."""
+    """Stages an event as a writer of another version, or a broken one, may do."""
     async with database.transaction() as session:
         session.add(
             StagedEvent(
@@ -76,7 +76,7 @@ async def dispatch(database: Database, dispatcher: Dispatcher) -> Progress:
 
 
 async def forget_cursor(database: Database) -> None:
-    """What a crash between the deed and the cursor's commit leaves behind."""
+    """Removes the cursor, as after a crash between the call of Temporal and the commit of the cursor."""
     async with database.transaction() as session:
         await session.execute(delete(Consumer))
 
@@ -275,7 +275,7 @@ async def test_an_event_waits_while_temporal_is_away_and_starts_one_workflow_whe
         async with database.transaction() as session:
             await emit(session, organization_id, before)
         await is_running(client, cycle_workflow_id(before.cycle_id))
-        while (position := await cursor(database)) is None:  # it is moved after the deed
+        while (position := await cursor(database)) is None:  # it is moved after the workflow was started
             await asyncio.sleep(0.05)
         await asyncio.to_thread(server.stop, kill=True)
         try:

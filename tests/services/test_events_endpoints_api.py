@@ -1,4 +1,4 @@
-"""Endpoints over HTTP: made, changed, disabled, enabled, their secrets, and whose they are."""
+"""Endpoints over HTTP: creating, changing, disabling, enabling and deleting them, their secrets, and who may do it."""
 
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
@@ -297,7 +297,7 @@ async def test_an_owner_is_an_active_person_of_the_organization(
 
 
 def calls(endpoint_id: object) -> list[tuple[str, str, dict[str, Any] | None]]:
-    """Everything that one can do with an endpoint: method, path and body."""
+    """Every request about an endpoint: method, path and body."""
     path = f"/v1/endpoints/{endpoint_id}"
     definition = {"url": URL, "owner_id": str(uuid4())}
     return [

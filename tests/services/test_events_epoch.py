@@ -1,4 +1,4 @@
-"""The log's epoch: who read a history that is over is told so, and finds back."""
+"""The log's epoch: a consumer that read events which a restore has lost is told so, and can resync."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -60,7 +60,7 @@ async def epoch_of(db: Database) -> UUID:
 
 
 async def go_back(db: Database, organization_id: UUID, last: int) -> None:
-    """What a restore to an earlier point leaves of the organization's events."""
+    """Removes the organization's later events, as a restore to an earlier point does."""
     async with db.transaction() as session:
         mine = Event.organization_id == organization_id
         digest = (await session.scalars(select(Event.digest).where(mine, Event.sequence == last))).one()

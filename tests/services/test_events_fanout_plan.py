@@ -1,4 +1,4 @@
-"""The fan-out reads a batch, and nothing else of the day, also while Postgres has no statistics of that day."""
+"""The fan-out reads only its batch of a day, even while Postgres has no statistics of that day."""
 
 import json
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ ENDPOINT = text("""
 
 
 def scans(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Every node that reads the log."""
+    """Every node of the plan that reads the log."""
     if str(plan.get("Relation Name", "")).startswith("event_"):
         yield plan
     for part in plan.get("Plans", []):

@@ -1,4 +1,4 @@
-"""GET /v1/events: what other systems read."""
+"""GET /v1/events: the feed that other systems read."""
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime
@@ -72,7 +72,7 @@ async def test_pages_follow_each_other_without_gap_or_repeat(
         subjects += [event["subject"] for event in page["events"]]
         assert page["more"] is more
         assert page["after"] == int(page["events"][-1]["sequence"])
-        after = page["events"][-1]["sequence"]  # with its zeros it is a valid cursor too
+        after = page["events"][-1]["sequence"]  # it is a valid cursor even with its leading zeros
     assert subjects == [event.subject for event in events]
     epoch = page["epoch"]
     assert (await get(app, headers, after=5)).json() == {"epoch": epoch, "events": [], "after": 5, "more": False}

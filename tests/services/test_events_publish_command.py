@@ -1,4 +1,4 @@
-"""`upward events publish`, as its users type it, and the consumer of its document, as they copy it."""
+"""`upward events publish` as its users type it, and the consumer in its document as they copy it."""
 
 import asyncio
 import re

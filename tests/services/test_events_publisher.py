@@ -1,4 +1,4 @@
-"""What the stream gets, against a real NATS server and real transactions: everything, once, in order."""
+"""The stream gets every event once and in order, with a real NATS server and real transactions."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -41,7 +41,7 @@ logs, server = nats_stand.logs, nats_stand.server
 
 @pytest.fixture(autouse=True)
 async def clean_log(database: Database) -> AsyncIterator[None]:
-    """Everything here is really committed; the log is empty again after each test."""
+    """Tests here commit for real. The log is empty again after each test."""
     yield
     await nats_stand.empty_log(database)
 
@@ -174,7 +174,7 @@ async def test_where_the_end_of_the_stream_is_gone_repeats_are_dropped_by_their_
 async def test_what_was_consumed_and_is_gone_is_not_published_again(
     database: Database, server: NatsServer, organization_id: UUID
 ) -> None:
-    """As in a stream of which messages go once they are consumed: its end stands before the cursor."""
+    """In a stream whose messages are removed once they are consumed, the last of our events is before the cursor."""
     async with jetstream(server) as context:
         await context.add_stream(name=STREAM, subjects=["upward.>"], duplicate_window=0.1)
         await record(database, organization_id, 4)
@@ -193,7 +193,7 @@ async def test_what_was_consumed_and_is_gone_is_not_published_again(
 async def test_a_broker_that_lost_what_it_took_last_gets_it_again(
     database: Database, server: NatsServer, organization_id: UUID, tmp_path: Path
 ) -> None:
-    """Its machine died before the disk had it: the stream ends before the cursor, and nothing ever came after."""
+    """The broker's machine died before the messages were on the disk, so the stream ends before the cursor."""
     await record(database, organization_id, 3)
     async with publishing(database, server):
         await until_held(server, 3)

@@ -1,4 +1,5 @@
-"""Whoever dies or is away: the stream misses nothing, doubles nothing, keeps its order, and nobody else waits."""
+"""When a process dies or a server is away, the stream misses nothing, repeats nothing, keeps its order, and nobody else
+waits."""
 
 import asyncio
 import random
@@ -54,7 +55,7 @@ accounts { COMPANY { jetstream: enabled, users: [
 
 
 class Died(Exception):
-    """Stands for the end of the process."""
+    """It stands for the end of the process."""
 
 
 @pytest.fixture(autouse=True)
@@ -184,7 +185,7 @@ async def test_a_publisher_that_cannot_reach_the_broker_gives_way_to_one_that_ca
 async def test_two_that_send_at_once_cannot_disturb_the_order(
     database: Database, server: NatsServer, organization_id: UUID, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As when one lost its lock without noticing; here neither asks for it."""
+    """Two publishers work at once, as when one has lost its lock without noticing. Here neither takes the lock."""
     locks = iter(range(1000, 2000))
     only_reader = reading.only_reader
     monkeypatch.setattr(reading, "only_reader", lambda database, _: only_reader(database, next(locks)))

@@ -1,4 +1,4 @@
-"""The log by the day: days never go back, old ones are dropped, and readers are told, never skipped."""
+"""The days of the log never go back, old days are dropped, and readers who come too late are told so."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -26,7 +26,7 @@ from tests.patience import PATIENCE_SECONDS
 from tests.services.conftest import client_of
 
 FIRST = date(2200, 1, 1)
-"""Later than any day of another test."""
+"""A day that is later than those of all other tests."""
 DAY = timedelta(days=1)
 Ask = Callable[..., Awaitable[tuple[int, dict[str, Any]]]]
 
@@ -38,7 +38,8 @@ async def record(db: Database, organization_id: UUID, today: date, count: int = 
 
 
 async def drop_before(db: Database, day: date) -> list[date]:
-    """Keeps on the first day on which this one is the oldest to be kept; says which days of the test are left."""
+    """Runs retention on the first day on which this one is the oldest to be kept. Returns the days of the test that are
+    left."""
     await apply_retention(db, 90, today=day + timedelta(days=90))
     return [one for one in await partitions(db) if FIRST <= one < FIRST + 30 * DAY]
 
@@ -72,7 +73,7 @@ async def ask(
 
 
 async def move_cursor(db: Database, consumer: str, organization_id: UUID, sequence: int) -> None:
-    """To the position of that event."""
+    """Moves the cursor to the position of that event."""
     async with db.transaction() as session:
         found = select(Event.position).where(Event.organization_id == organization_id, Event.sequence == sequence)
         await reading.move_cursor(session, consumer, (await session.scalars(found)).one())
@@ -221,7 +222,7 @@ async def test_a_cursor_reads_on_over_days_and_past_those_that_are_gone(db: Data
 
 @pytest.fixture
 async def old(database: Database) -> AsyncIterator[date]:
-    """A day of long ago whose partition is really there."""
+    """A day of long ago that has a partition."""
     day = date(2001, 2, 3)
     async with database.transaction() as session:
         await days_store.make_partition(session, day)

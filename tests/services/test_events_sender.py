@@ -1,4 +1,5 @@
-"""One attempt to deliver: what it sends, what counts as an answer, what it costs at worst, and what is left of it."""
+"""One attempt to deliver: what it sends, what counts as an answer, how long it lasts at worst, and what it leaves
+open."""
 
 import asyncio
 import logging
@@ -262,7 +263,7 @@ async def unresolved(host: str) -> Sequence[str]:
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
 async def test_a_cancelled_attempt_ends_at_once_and_leaves_no_socket(scheme: str, sender: Sender) -> None:
-    """By http it waits for the answer, by https for the handshake."""
+    """With http the attempt waits for the answer, with https for the handshake."""
     async with receiver(hang) as there:
         attempt = asyncio.create_task(sender.post(f"{scheme}://127.0.0.1:{there.port}/", {}, BODY))
         while not there.connections or (scheme == "http" and not there.requests):

@@ -1,6 +1,7 @@
-"""Deliveries reach no internal address, counted at the socket: by no spelling, name, change of names or redirect.
+"""Deliveries reach no internal address by any spelling, name, change of DNS or redirect. Connections are counted at the
+socket.
 
-Listeners on this machine would take the connections. `127.0.0.1/32` is allowed where a test needs an address that is;
+Listeners on this machine would accept the connections. `127.0.0.1/32` is allowed where a test needs an allowed address;
 every other address of this machine is as internal as those of any network."""
 
 import asyncio
@@ -23,7 +24,7 @@ NAME = "hooks.example.com"
 
 
 class Names:
-    """A resolver whose answers change from question to question; the last one stays."""
+    """A resolver that gives another answer each time. The last answer is repeated."""
 
     def __init__(self, *answers: Sequence[str]) -> None:
         self._answers = list(answers)
@@ -109,7 +110,7 @@ async def test_one_internal_address_among_others_refuses_them_all(addresses: lis
 
 
 async def test_a_name_that_changes_to_an_internal_address_is_refused_then(listener: Receiver) -> None:
-    """Rebinding between attempts."""
+    """DNS rebinding between two attempts."""
     url = f"https://{NAME}:{listener.port}/"
     sender = Sender(resolve=Names([PUBLIC], ["127.0.0.1"]))
     with watched_sockets() as connected:
@@ -121,7 +122,8 @@ async def test_a_name_that_changes_to_an_internal_address_is_refused_then(listen
 
 
 async def test_the_address_that_was_checked_is_the_one_connected_to(listener: Receiver, trust: ssl.SSLContext) -> None:
-    """Rebinding between check and use: the name is asked for once a connection, by us, and by nobody later."""
+    """DNS rebinding between check and use: we resolve the name once for each connection, and nobody resolves it
+    later."""
     names = Names(["127.0.0.1"], ["127.0.0.2"])
     sender = Sender(ALLOWED, resolve=names, trust=trust)
     with watched_sockets() as connected:

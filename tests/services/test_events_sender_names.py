@@ -1,4 +1,4 @@
-"""Looking names up: a name server that hangs costs little, and costs others nothing."""
+"""A name server that hangs costs one thread, and does not delay other names."""
 
 import asyncio
 import socket
@@ -18,7 +18,7 @@ async def failure(sender: Sender, url: str) -> AttemptCode:
 
 
 class System:
-    """Stands in for the system's resolver: names that hang do so until they are released."""
+    """It replaces the system's resolver. Names that hang do so until they are released."""
 
     def __init__(self) -> None:
         self.asked: list[str] = []

@@ -1,4 +1,5 @@
-"""Positions after commit, with real connections: what other transactions do decides, so nothing is rolled back here."""
+"""Positions are given after the commit. Tests here use several connections and commit for real, as the order depends on
+what other transactions do."""
 
 import asyncio
 import random
@@ -22,7 +23,7 @@ WRITERS, ROUNDS, SUBJECTS = 8, 25, 4
 
 @pytest.fixture
 async def organizations(database: Database) -> AsyncIterator[tuple[UUID, UUID]]:
-    """Two organizations whose events are really committed, and gone after the test."""
+    """Two organizations. Their events are committed for real, and removed after the test."""
     ids = (uuid4(), uuid4())
     yield ids
     async with database.transaction() as session:
@@ -158,7 +159,7 @@ async def test_writers_at_once_lose_nothing_repeat_nothing_and_keep_each_subject
             numbers: list[int] = []
             try:
                 async with database.transaction() as session:
-                    # Stands for the aggregate's row: one transaction a subject at a time.
+                    # The lock stands for the aggregate's row: one transaction of a subject at a time.
                     await session.execute(select(func.pg_advisory_xact_lock(4711, locks[subject])))
                     for _ in range(chance.randint(1, 3)):
                         numbers.append(next(counter))
@@ -167,7 +168,7 @@ async def test_writers_at_once_lose_nothing_repeat_nothing_and_keep_each_subject
                         await asyncio.sleep(chance.random() * 0.01)
                     if fails:
                         raise InterruptedError
-                    committed[subject].extend(numbers)  # still locked: the order of commits
+                    committed[subject].extend(numbers)  # it is still locked, so this is the order of the commits
             except InterruptedError:
                 pass
 

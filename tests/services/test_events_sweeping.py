@@ -1,4 +1,4 @@
-"""The staging table is swept behind the sequencer: dead rows would make every look for staged events longer."""
+"""The sequencer sweeps the staging table: dead rows would make every poll for staged events slower."""
 
 import asyncio
 from uuid import UUID, uuid4

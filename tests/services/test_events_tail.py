@@ -1,4 +1,4 @@
-"""`upward events tail`, as its users type it, against the API on a port."""
+"""`upward events tail` as its users type it, with the API on a port."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""GET /v1/events?wait=: with real connections and real commits, as others' commits are what is waited for."""
+"""GET /v1/events?wait=. Tests here use real connections and commit for real, as a request waits for others' commits."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -26,12 +26,12 @@ from tests.services.conftest import client_of
 from upward.process import listen, serve_http
 
 SOONER_SECONDS = 25
-"""Less than the 30 s that the requests here may wait: what ends one must not be its time."""
+"""It is less than the 30 s that the requests here may wait, so that a request must end for another reason."""
 
 
 @pytest.fixture
 async def headers(database: Database, organization_id: UUID) -> AsyncIterator[dict[str, str]]:
-    """A key of an organization whose events are really committed, and gone after the test."""
+    """A key of an organization. Its events are committed for real, and removed after the test."""
     key = new_key()
     async with database.transaction() as session:
         session.add(
@@ -86,7 +86,7 @@ async def get(app: FastAPI, headers: dict[str, str], **query: str) -> dict[str, 
 
 @pytest.fixture
 def waits(monkeypatch: pytest.MonkeyPatch) -> dict[str, asyncio.Event]:
-    """Whether a request began to read, and ended."""
+    """Whether a request began to read, and whether it ended."""
     told = {"begun": asyncio.Event(), "ended": asyncio.Event()}
     read: Callable[..., Awaitable[Any]] = read_or_wait
 

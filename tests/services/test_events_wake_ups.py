@@ -1,4 +1,4 @@
-"""Drains are called over a real Postgres: those of the endpoint alone, and all when nobody knows what was missed."""
+"""Drains are woken through a real Postgres: only those of the endpoint, or all of them after a lost connection."""
 
 import asyncio
 from uuid import uuid4
@@ -13,18 +13,18 @@ from tests.patience import PATIENCE_SECONDS
 END_LISTENERS = text("select pg_terminate_backend(pid) from pg_stat_activity where query like :listen")
 
 
-async def woken(called: asyncio.Event) -> None:
+async def woken(awake: asyncio.Event) -> None:
     async with asyncio.timeout(PATIENCE_SECONDS):
-        await called.wait()
-    called.clear()
+        await awake.wait()
+    awake.clear()
 
 
-async def test_a_call_wakes_the_drains_of_its_endpoint_alone(database: Database) -> None:
+async def test_a_wake_up_reaches_the_drains_of_its_endpoint_alone(database: Database) -> None:
     mine, other = uuid4(), uuid4()
-    calls = WakeUps(database)
-    with calls.of(mine) as first, calls.of(mine) as second, calls.of(other) as third:
-        for called in (first, second, third):
-            await woken(called)  # once it listens
+    wake_ups = WakeUps(database)
+    with wake_ups.of(mine) as first, wake_ups.of(mine) as second, wake_ups.of(other) as third:
+        for awake in (first, second, third):
+            await woken(awake)  # once it listens
         async with database.transaction() as session:
             await notify_drains(session, [mine])
         await woken(first)
@@ -35,16 +35,16 @@ async def test_a_call_wakes_the_drains_of_its_endpoint_alone(database: Database)
         await woken(third)
 
 
-async def test_what_was_called_while_the_connection_was_lost_is_looked_for(database: Database) -> None:
-    with WakeUps(database).of(uuid4()) as called:
-        await woken(called)
+async def test_a_lost_connection_wakes_every_drain_when_it_is_back(database: Database) -> None:
+    with WakeUps(database).of(uuid4()) as awake:
+        await woken(awake)
         async with database.transaction() as session:
             await session.execute(END_LISTENERS, {"listen": f"listen {CHANNEL}"})
-        await woken(called)
+        await woken(awake)
 
 
-async def test_drains_that_begin_after_all_others_ended_are_called_too(database: Database) -> None:
-    calls = WakeUps(database)
+async def test_drains_that_begin_after_all_others_ended_are_woken_too(database: Database) -> None:
+    wake_ups = WakeUps(database)
     for _ in range(2):
-        with calls.of(uuid4()) as called:
-            await woken(called)
+        with wake_ups.of(uuid4()) as awake:
+            await woken(awake)

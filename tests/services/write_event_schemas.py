@@ -1,7 +1,7 @@
-"""What the catalogue of events promises, as committed files: `python -m tests.services.write_event_schemas`.
+"""The committed schemas of events, on which consumers rely: `python -m tests.services.write_event_schemas`.
 
-It writes `event_schemas.json`, with the schema of every version ever told, and the table in docs/events.md. It refuses
-a change that breaks a promise: raise the type's `version` then.
+It writes `event_schemas.json`, with the schema of every version that was ever emitted, and the table in docs/events.md.
+It refuses a change that breaks consumers: raise the type's `version` then.
 """
 
 import json
@@ -17,10 +17,10 @@ DOCUMENT = Path(__file__).parents[2] / "docs/events.md"
 HEADER = "| type | when it happens | subject | data |\n|---|---|---|---|\n"
 TABLE = re.compile(re.escape(HEADER) + r"((?:^\|.*\n)*)", re.MULTILINE)
 REMARKS = {"description", "examples"}
-"""Parts of a field's schema that promise nothing."""
+"""Parts of a field's schema that consumers need not rely on."""
 
 Schemas = dict[str, dict[str, Any]]
-"""By full type: `properties` and `required`."""
+"""The `properties` and `required` of each type, by its full name."""
 
 
 def committed() -> Schemas:
@@ -29,7 +29,7 @@ def committed() -> Schemas:
 
 
 def current() -> Schemas:
-    """What this version of the code tells."""
+    """The schemas of the types that this version of the code emits."""
     return {found.type: promise(found.data_schema) for found in read_catalogue().types}
 
 
@@ -39,7 +39,7 @@ def promise(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def broken(before: Schemas, now: Schemas) -> list[str]:
-    """What consumers of the types before could not rely on any more; empty when schemas have only grown."""
+    """The changes that break consumers of the earlier schemas; empty if schemas have only grown."""
     found = []
     versions = {name: int(version) for name, _, version in (type.rpartition(".v") for type in now)}
     for type, schema in before.items():
@@ -66,20 +66,20 @@ def broken_fields(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
 
 
 def _kind(field: dict[str, Any]) -> dict[str, Any]:
-    """A field's schema but for the values of its vocabulary, which may grow."""
+    """A field's schema without the values of its vocabulary, which may grow."""
     return {name: value for name, value in field.items() if name != "x-extensible-enum"} | {
         "vocabulary": "x-extensible-enum" in field
     }
 
 
 def snapshot() -> str:
-    """The file's text: every version ever told, those that are told no more too."""
+    """The text of the file: every version that was ever emitted, also those that are emitted no more."""
     before = committed() if SNAPSHOT.exists() else {}
     return json.dumps(before | current(), indent=1, sort_keys=True) + "\n"
 
 
 def table() -> str:
-    """The rows of the document's table."""
+    """The rows of the table in the document."""
     rows = [
         f"| `{one.type}` | {one.when} | `{one.subject}` | {', '.join(f'`{name}`' for name in one.example.data)} |\n"
         for one in read_catalogue().types

@@ -1,4 +1,4 @@
-"""The ledgers' comparison sees every fault that a log can have, and none in a log that has none."""
+"""The comparison of ledgers finds every fault that a log can have, and no fault in a right one."""
 
 import pytest
 

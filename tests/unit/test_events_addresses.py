@@ -100,7 +100,7 @@ def test_also_in_development_a_url_must_be_well_formed(url: str) -> None:
     st.integers(1, 4),
 )
 def test_a_host_is_the_address_that_the_resolver_reads_in_it(number: int, forms: list[str], length: int) -> None:
-    """However an address is spelled, we mean the one that `inet_aton` means."""
+    """For every spelling of an address, we read the same address as `inet_aton`."""
     packed = number.to_bytes(4, "big")
     numbers = [*packed[: length - 1], int.from_bytes(packed[length - 1 :], "big")]
     host = ".".join(form.format(part) for form, part in zip(forms, numbers, strict=False))

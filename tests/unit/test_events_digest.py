@@ -1,4 +1,4 @@
-"""The running digest, and that consumers can compute it as docs/events-feed.md tells."""
+"""The running digest. Consumers can compute it as docs/events-feed.md says."""
 
 import hashlib
 import json
@@ -48,7 +48,7 @@ def digest_after(records: list[EventRecord]) -> str:
 
 @pytest.fixture
 def guide() -> dict[str, Any]:
-    """What the program in the guide defines."""
+    """The names that the program in the guide defines."""
     names: dict[str, Any] = {}
     exec(PROGRAM, names)
     return names

@@ -1,4 +1,4 @@
-"""Waiting: no notice is missed between a look and the wait after it, and pauses grow slower than what they wait for."""
+"""Waiting: no notice is missed between looking for work and waiting, and pauses grow slower than what they wait for."""
 
 import asyncio
 
@@ -15,20 +15,20 @@ async def test_a_notice_wakes_everybody_who_waits() -> None:
     await asyncio.gather(*waiting)
 
 
-async def test_a_ring_between_the_look_and_the_wait_is_heard() -> None:
+async def test_a_notice_between_the_look_and_the_wait_is_heard() -> None:
     notifier = Notifier()
     notice = notifier.next_notice
     notifier.notify()
     await pause(notice, LONG_SECONDS)
 
 
-async def test_a_ring_of_before_the_look_does_not_count() -> None:
+async def test_a_notice_before_the_look_does_not_count() -> None:
     notifier = Notifier()
     notifier.notify()
     assert not notifier.next_notice.is_set()
 
 
-async def test_a_pause_ends_after_its_time_without_a_ring() -> None:
+async def test_a_pause_ends_after_its_time_without_a_notice() -> None:
     await pause(Notifier().next_notice, 0)
 
 

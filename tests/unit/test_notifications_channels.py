@@ -1,4 +1,4 @@
-"""Channels: each has a transport, and everybody can be reached by one."""
+"""Every channel has a transport, and everybody can be reached by a channel."""
 
 from uuid import uuid4
 

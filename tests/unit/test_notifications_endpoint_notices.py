@@ -1,4 +1,4 @@
-"""A notice to an endpoint's owner is sent while it has a point, and shows no secret of the address."""
+"""A notice to an endpoint's owner is sent only while it is needed, and shows no secret of the endpoint's URL."""
 
 from datetime import UTC, datetime
 from uuid import uuid4

@@ -1,4 +1,4 @@
-"""Every template of the contract says something, completely and safely."""
+"""Every template of the contract can be rendered, completely and safely."""
 
 from dataclasses import replace
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""An endpoint whose deliveries are tested: events told, sequenced and fanned out, drains, and time that has passed."""
+"""An endpoint whose deliveries are tested: events are emitted, sequenced, fanned out and drained, and time passes."""
 
 from uuid import UUID, uuid4
 
@@ -34,7 +34,7 @@ async def make_endpoint(
 
 
 async def tell(db: Database, organization_id: UUID, *events: EventData) -> None:
-    """Events that are sequenced and fanned out."""
+    """Emits events that are sequenced and fanned out at once."""
     async with db.transaction() as session:
         await emit(session, organization_id, *events)
     await spread(db)
@@ -73,7 +73,7 @@ async def row_of(db: Database, endpoint: EndpointRef) -> EndpointRow:
 
 
 async def make_due(db: Database, endpoint: EndpointRef) -> None:
-    """As if the time until the next attempts had passed."""
+    """Makes all waiting deliveries due, as if the time until their next attempts had passed."""
     async with db.transaction() as session:
         for table in (DeliveryRow, SubjectQueue):
             await session.execute(

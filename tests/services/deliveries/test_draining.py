@@ -183,7 +183,7 @@ async def test_a_hanging_subject_holds_back_no_other(
 async def test_what_the_rate_allows_soon_is_recorded_together(
     db: Database, organization_id: UUID, receiver: Receiver, sender: Sender, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A queue of a slow endpoint costs its neighbours a transaction for a dozen deliveries, not one for each."""
+    """So the queue of a slow endpoint costs one transaction for a dozen deliveries, and not one for each."""
     slow = await make_endpoint(db, organization_id, receiver, rate_limit=50)
     recorded: list[int] = []
     record = deliveries.record_attempts

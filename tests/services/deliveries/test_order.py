@@ -1,4 +1,4 @@
-"""What a drain sends first, what it drops, and when it ends: the past before the present, and nothing is forgotten."""
+"""What a drain sends first, what it drops, and when it ends: past events go before new ones, and none is forgotten."""
 
 from uuid import UUID
 
@@ -55,7 +55,7 @@ async def test_nothing_is_due_while_events_of_the_past_are_to_come_first(
     assert sorted(heads) == [1, 2, 3], "of their subject, 3 is sent before 5"
 
 
-async def test_what_retention_took_is_dropped_and_the_rest_of_its_lane_goes_on(
+async def test_what_retention_took_is_dropped_and_the_rest_of_its_queue_goes_on(
     db: Database, organization_id: UUID, endpoint: EndpointRef, receiver: Receiver, sender: Sender
 ) -> None:
     await tell(db, organization_id, paused(1), paused(1), paused(2), paused(1))

@@ -1,4 +1,4 @@
-"""What an endpoint gets of the past, and what not: choices, tests, replays, catching up, retention."""
+"""Which past events an endpoint gets and which not: chosen types, tests, replays, catching up, retention."""
 
 import asyncio
 from uuid import UUID, uuid4
@@ -60,7 +60,8 @@ async def test_an_endpoint_that_answers_410_is_disabled_at_once_and_gets_everyth
 async def test_what_a_long_queue_costs_is_done_while_the_fan_out_goes_on(
     database: Database, receiver: Receiver, catch_up: bool
 ) -> None:
-    """Before an endpoint is enabled, and after it was disabled to be deleted, nothing waits for the fan-out's lock."""
+    """The long work before an endpoint is enabled, and after it was disabled to be deleted, needs no lock of the
+    fan-out."""
     organization_id = uuid4()
     endpoint = await make_endpoint(database, organization_id, receiver)
     await switch_off(database, endpoint)

@@ -40,7 +40,8 @@ def world(organization_id: UUID) -> World:
 
 @pytest.fixture
 async def activities(database: Database, settings: Settings, world: World, post: Post) -> AsyncIterator[Activities]:
-    """On a database whose transactions really commit, as rows' locks matter here; cleaned up afterwards."""
+    """The activities on a database whose transactions commit for real, as locks on rows matter here. It is cleaned up
+    afterwards."""
     settings = settings.model_copy(
         update={"smtp_port": post.port, "smtp_timeout_seconds": 5.0, "public_url": "https://up.example"}
     )

@@ -1,4 +1,4 @@
-"""The owner of an endpoint is told by e-mail that deliveries fail: at once, once, and only while it has a point."""
+"""The owner of an endpoint is told by e-mail that deliveries fail: at once, once, and only while it is still true."""
 
 import io
 from datetime import UTC, datetime, time, timedelta
@@ -50,7 +50,7 @@ async def test_the_owner_reads_what_fails_since_when_and_what_comes_next(
 async def test_a_notice_is_due_at_once_whatever_the_hour_and_tells_one_person(
     activities: Activities, database: Database, world: World, post: Post
 ) -> None:
-    """No program, no sending hours of it: the owner of what fails at night hears of it at night."""
+    """There is no program and so there are no sending hours: the owner is told at night of what fails at night."""
     world.calendar = Calendar(sending_hours=SendingHours(start=time(0), end=time(0, 1)))
     owner, _ = world.add_person("ann@acme.example"), world.add_person("other@acme.example")
     world.fail(SINCE)
@@ -91,7 +91,7 @@ async def test_a_notice_about_an_endpoint_that_was_deleted_is_dropped(
 async def test_a_warning_that_comes_too_late_is_dropped(
     activities: Activities, database: Database, world: World, post: Post
 ) -> None:
-    """Such as one that waited for the mail server."""
+    """For example, the message had to wait for the mail server."""
     owner = world.add_person("ann@acme.example")
     world.fail(SINCE)
     notice = world.notice(Template.ENDPOINT_DISABLING_SOON, owner)
@@ -126,7 +126,7 @@ async def test_an_owner_who_has_left_is_not_written_to(
 async def test_a_refused_notice_is_recorded_and_no_event_tells_of_it(
     activities: Activities, database: Database, world: World, post: Post
 ) -> None:
-    """`message.failed` names a cycle, and there is none."""
+    """The event `message.failed` names a cycle, and here is none."""
     owner = world.add_person("ann@acme.example")
     world.fail(SINCE)
     post.answers = lambda address: "550 5.1.1 no such mailbox"

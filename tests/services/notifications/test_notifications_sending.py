@@ -1,4 +1,4 @@
-"""Messages leave by a real SMTP server, each once and with what it should hold."""
+"""Messages are sent by a real SMTP server, each once and with the right content."""
 
 import io
 from datetime import UTC, datetime, timedelta

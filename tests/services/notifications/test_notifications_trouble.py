@@ -1,4 +1,4 @@
-"""Refusals, lost connections, deaths and doubles: nothing is lost, and the one window is the documented one."""
+"""Refusals, lost connections, killed processes: nothing is lost, and a message is sent twice only as documented."""
 
 import asyncio
 from datetime import UTC, datetime, time, timedelta
@@ -72,7 +72,7 @@ async def test_a_temporary_refusal_waits_longer_each_time_and_gives_up_after_twe
 async def test_a_message_that_is_late_waits_for_the_next_sending_hours(
     activities: Activities, database: Database, world: World, post: Post
 ) -> None:
-    """Such as after a pause or an outage that ends at night."""
+    """For example, a pause or an outage has ended at night."""
     [person] = world.ask("a@acme.example")
     await world.open_round(database)
     announcement = world.announcement()
@@ -198,7 +198,7 @@ async def test_two_deliveries_at_once_send_every_message_once(
 async def test_a_death_between_the_servers_answer_and_the_row_repeats_one_message_under_its_id(
     activities: Activities, database: Database, world: World, post: Post, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The documented window; see the docstring of services/notifications/delivery.py."""
+    """This is the documented case; see the docstring of services/notifications/delivery.py."""
     world.ask("a@acme.example", "b@acme.example", "c@acme.example")
     await world.open_round(database)
     announcement = world.announcement()

@@ -1,4 +1,4 @@
-"""What notifications talks to, for its tests: the internal reads of the other services and a real SMTP server."""
+"""The surroundings of notifications in its tests: the internal reads of the other services and a real SMTP server."""
 
 import socket
 from collections.abc import Callable
@@ -34,7 +34,7 @@ from shared.rounds.store import Recipient, open_round
 
 
 class World:
-    """One cycle with its people, as the other services would tell of it."""
+    """One cycle with its people, as the other services know it."""
 
     def __init__(self, organization_id: UUID) -> None:
         self.organization_id, self.cycle_id, self.round_id = organization_id, uuid4(), uuid4()
@@ -104,7 +104,7 @@ class World:
         self.endpoint = self.endpoint.model_copy(update=changes)
 
     def notice(self, template: Template, owner_id: UUID, occurrence: int = 41) -> Announcement:
-        """What the reaction to an event of the endpoint starts."""
+        """The announcement that the reaction to an event of the endpoint starts."""
         assert self.endpoint is not None
         return Announcement(
             organization_id=self.organization_id,
@@ -202,8 +202,8 @@ def page(people: list[UUID], after: UUID | None, limit: int) -> PersonPage:
 
 
 class Post:
-    """An SMTP server on loopback that keeps what it takes. `answers` decides by address: a reply that refuses, `drop`
-    for hanging up, None for taking."""
+    """An SMTP server on loopback that keeps the messages that it takes. `answers` gives its reply to an address: a
+    reply that refuses, `drop` to close the connection, or None to accept."""
 
     def __init__(self) -> None:
         self.received: list[EmailMessage] = []
