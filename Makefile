@@ -1,10 +1,11 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# A file's tests share what they start, so a file is one worker's; more workers than cores, as most of them wait.
+# The tests of a file share what they start, so one worker runs the whole file. There may be more workers than cores,
+# because most of them wait.
 SIDE_BY_SIDE := -n 4 --dist loadfile --no-loadscope-reorder
 
-# Compiled modules are kept, whatever the environment says: the tests start a hundred processes of Python.
+# Python keeps its compiled modules, whatever the environment says, because the tests start it a hundred times.
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo up test long lint fix bench clean
@@ -15,7 +16,7 @@ demo: $(VENV)/.embedded  ## one whole cycle on the embedded stack
 up: $(VENV)/.embedded  ## the embedded stack until Ctrl-C
 	$(BIN)/python -m upward up
 
-# Types are checked beside the tests, which wait more than they compute; what mypy says is printed when all is over.
+# mypy runs beside the tests, which wait more than they compute. What it says is printed at the end.
 test: $(VENV)/.test  ## everything but the long tests: lint, then types and tests side by side
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
