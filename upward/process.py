@@ -114,7 +114,7 @@ async def run_worker(queue: str, resources: Resources, stop: asyncio.Event) -> N
 
 
 async def run_relay(resources: Resources, stop: asyncio.Event) -> None:
-    """The sequencer, the dispatcher, the fan-out and the keeper of events."""
+    """The sequencer, the dispatcher, the fan-out and the retention of events."""
     relay = events.create_relay(
         database=resources.database,
         client=resources.temporal,

@@ -13,7 +13,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from services.intake.enrolment_file.column_map import read_column_maps
 from services.intake.enrolment_file.directory import read_directory
-from services.intake.enrolment_file.enrolments import read_enrolments
+from services.intake.enrolment_file.reading import read_enrolments
 from services.intake.enrolment_file.topics import Topics
 from services.matching.engine.computation import Result
 from services.matching.engine.inputs import Inputs
