@@ -2,6 +2,8 @@
 
 import re
 
+import pytest
+
 from shared.contracts.base import Service
 from tests.architecture.documents import TEXTS, section, table_rows
 
@@ -32,3 +34,14 @@ def test_what_can_be_added_has_a_description() -> None:
     named = {row[2].split("), ")[1] for row in table_rows(PAGE, "## Where to put what") if "), " in row[2]}
     assert len(named) > 5
     assert named - described == set()
+
+
+SHORT = ("A kind of round", "A message", "A channel", "A page")
+
+
+@pytest.mark.parametrize("thing", SHORT)
+def test_what_is_added_most_is_described_in_five_lines(thing: str) -> None:
+    paragraphs = section("CONTRIBUTING.md", "## Adding things").split("\n\n")
+    (told,) = [one.strip() for one in paragraphs if one.strip().startswith(f"**{thing}.**")]
+    assert len(told.splitlines()) <= 5
+    assert max(map(len, told.splitlines())) <= 150
