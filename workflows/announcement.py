@@ -1,4 +1,4 @@
-"""One thing said to an audience: prepare its messages, deliver what is due, sleep until the next is due."""
+"""An announcement tells an audience something: its messages are prepared, and each is delivered when it is due."""
 
 from datetime import timedelta
 
@@ -27,8 +27,8 @@ NOTHING = Delivery(sent=0, failed=0, waiting=0)
 
 @workflow.defn
 class AnnouncementWorkflow:
-    """Ends when every message is sent, failed for good or dropped. Paused, it sends nothing; stopped, it drops
-    what it has not sent."""
+    """Runs until every message is sent, has failed for good or is dropped. While it is paused it sends nothing. When it
+    is stopped, it drops the messages that it has not sent."""
 
     def __init__(self) -> None:
         self._clock = PausableClock()
@@ -73,7 +73,7 @@ class AnnouncementWorkflow:
             request = PrepareMessages(announcement=announcement, after=page.after)
 
     async def _deliver(self, ref: AnnouncementRef) -> Delivery | None:
-        """One delivery, called off when the announcement is paused or stopped: None then."""
+        """Delivers what is due. Returns None if the announcement was paused or stopped, which cancels the delivery."""
         if self._stopped or self._clock.paused:
             return None
         delivering = workflow.start_activity_method(
@@ -84,7 +84,7 @@ class AnnouncementWorkflow:
             delivering.cancel()
             await workflow.wait([delivering])
             if not delivering.cancelled():
-                delivering.exception()  # seen: a delivery that was called off has not failed
+                delivering.exception()  # read, so that asyncio does not report it
             return None
         return delivering.result()
 

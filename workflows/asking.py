@@ -1,4 +1,4 @@
-"""What the steps of a cycle are made of: it reads its plan, asks in rounds, announces, and enters the next stage."""
+"""What the steps of a cycle use: reading the plan, opening rounds, announcing, and entering the next stage."""
 
 from datetime import datetime
 from typing import Any
@@ -29,8 +29,8 @@ from workflows.round import Closing, RoundRequest, RoundWorkflow
 
 
 class AskingCycle:
-    """A cycle that can ask people in rounds and announce things to them. It asks nobody by itself: the steps of
-    `workflows/cycle.py` do, and the signals of `workflows/control.py` tell it when to stop."""
+    """A cycle that can open rounds and make announcements. What it asks and when is decided by the steps in
+    `workflows/cycle.py`; the signals in `workflows/control.py` set `cancelled` and `advanced`."""
 
     plan: CyclePlan
 
@@ -62,7 +62,7 @@ class AskingCycle:
         self.state = self.state.model_copy(update=changes)
 
     def concluding(self, outcome: Outcome) -> Stage:
-        """Goes to the closing early, without a survey, as there is nobody to ask."""
+        """Notes the outcome and returns the closing stage, for a cycle that ends early. It then asks no survey."""
         self.note(outcome=outcome)
         return Stage.CLOSING
 
@@ -72,7 +72,8 @@ class AskingCycle:
         )
 
     async def enter(self, stage: Stage) -> None:
-        """Records the stage; a paused cycle stands still before and after. A long history then starts afresh."""
+        """Records the stage. A paused cycle stands still before and after. If the history of this run is long, the
+        cycle then goes on in a new run."""
         await self.clock.run(unless=self.called_off)
         if self.called_off() and stage is not Stage.CANCELLED:
             return
@@ -91,7 +92,8 @@ class AskingCycle:
     async def start_round(
         self, kind: RoundKind, number: int, plan: RoundPlan, closes_at: datetime | None = None
     ) -> ChildWorkflowHandle[Any, RoundClosed]:
-        """`closes_at` is in active time."""
+        """Opens a round and does not wait for its end. `closes_at` is in active time; if it is None, the plan says how
+        long the round lasts."""
         round_id = round_id_for(self.state.cycle_id, kind, number)
         request = RoundRequest(
             **self.cycle,
@@ -111,7 +113,7 @@ class AskingCycle:
         return handle
 
     async def ask(self, kind: RoundKind, number: int, plan: RoundPlan) -> RoundClosed:
-        """One round, from its opening to its close."""
+        """Opens a round and waits until it is closed."""
         handle = await self.start_round(kind, number, plan)
         closed: RoundClosed = await handle
         self.rounds.clear()
@@ -132,7 +134,7 @@ class AskingCycle:
     async def announce(
         self, template: Template, audience: Audience, *, scope_id: UUID | None = None, occurrence: int = 1
     ) -> None:
-        """Says something about the cycle (or about `scope_id`); once, whatever is repeated."""
+        """Announces something about the cycle, or about `scope_id`. An announcement that is repeated is made once."""
         announcement = Announcement(
             **self.cycle,
             scope_id=scope_id or self.state.cycle_id,
@@ -146,6 +148,6 @@ class AskingCycle:
             await self.followers.add(workflow_id)
 
     async def silence(self) -> None:
-        """Drops what has not been sent yet of all that the cycle itself announced."""
+        """Drops those messages of the cycle's own announcements that have not been sent yet."""
         await tell(self.state.announcements, "stop")
         self.note(announcements=())

@@ -1,4 +1,4 @@
-"""A concern: something that needs a human. The coordinators hear of it, then the sponsor, until it is resolved."""
+"""A concern needs a human: the coordinators are told, reminded, and then the sponsor is told, until it is resolved."""
 
 from uuid import UUID
 
@@ -22,13 +22,15 @@ TEMPLATES = {
 
 
 class Concern(CycleRef):
+    """A concern of a cycle, and when it is escalated."""
+
     concern_id: UUID
     ladder: LadderPlan
 
 
 @workflow.defn
 class ConcernWorkflow:
-    """Climbs the ladder until the concern is resolved; stands still while the cycle is paused."""
+    """Tells one person after the other of a concern until it is resolved. It stands still while the cycle is paused."""
 
     def __init__(self) -> None:
         self._clock = PausableClock()

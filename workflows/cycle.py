@@ -1,5 +1,6 @@
-"""The story of one cycle. `CycleWorkflow.run` reads as the process; each step waits, asks or decides, and names the
-stage that follows. Facts are written by activities; what people do arrives as signals (`workflows/reactions.py`)."""
+"""The course of one cycle. `CycleWorkflow.run` can be read as the process: each stage has a step, which waits, asks or
+decides, and returns the stage that follows. Activities write the facts. What people do arrives as signals, which
+`workflows/reactions.py` makes of events."""
 
 from datetime import datetime
 from uuid import UUID
@@ -40,7 +41,7 @@ RESULT = {
 
 @workflow.defn
 class CycleWorkflow(ControlledCycle):
-    """From the request to the report. What admins and people do meanwhile arrives at `ControlledCycle`."""
+    """One cycle, from the request to the report. Its signals are in `ControlledCycle`."""
 
     @workflow.init
     def __init__(self, state: CycleState) -> None:
@@ -83,7 +84,8 @@ class CycleWorkflow(ControlledCycle):
         return Stage.REVIEW
 
     async def wait_for_the_approval(self) -> Stage:
-        """Reminds the coordinators, escalates to the sponsor and waits on: nothing goes live unapproved."""
+        """Asks the coordinators, reminds them, tells the sponsor, and then goes on waiting. No pair is offered without
+        an approval."""
 
         async def say(rung: Rung, occurrence: int) -> None:
             await self.announce(*APPROVAL[rung], occurrence=occurrence)
@@ -95,7 +97,8 @@ class CycleWorkflow(ControlledCycle):
         return Stage.KICKOFF
 
     async def offer_the_pairs(self) -> Stage:
-        """Both sides accept or decline; whom declines set free is matched again within the time that remains."""
+        """Both people of a pair accept or decline. Those whose pair is declined are matched again in the time that is
+        left."""
         ends_at = self.clock.now() + self.plan.calendar.acceptance.length
         await self.start_round(RoundKind.ACCEPTANCE, 1, self.plan.calendar.acceptance)
         await self._replace_declined(ends_at)
@@ -112,7 +115,7 @@ class CycleWorkflow(ControlledCycle):
         return Stage.ACTIVE
 
     async def check_in_regularly(self) -> Stage:
-        """One check-in after the other; the stage is entered anew before each, and ends when no pair is left."""
+        """Asks one check-in after the other. The stage is entered again before each, and ends when no pair is left."""
         calendar, number = self.plan.calendar, self.state.check_ins + 1
         if number > calendar.check_ins:
             return Stage.CLOSING
@@ -126,7 +129,7 @@ class CycleWorkflow(ControlledCycle):
         return Stage.ACTIVE
 
     async def survey_and_report(self) -> Stage:
-        """The closing survey where there were pairs; then the report, which ends the cycle."""
+        """Asks the closing survey if there were pairs. Then the report ends the cycle."""
         if self.state.outcome is None:
             await self.ask(RoundKind.SURVEY, 1, self.plan.calendar.survey)
             if self.called_off():
@@ -137,7 +140,7 @@ class CycleWorkflow(ControlledCycle):
         return Stage.COMPLETED
 
     async def call_off(self) -> Stage:
-        """Closes what is open, ends the pairs, tells those concerned once."""
+        """Closes the open rounds, ends the pairs and tells the people concerned, once."""
         await self.close_rounds(CloseReason.CANCELLED)
         await self._conclude_pairs(PairState.ENDED)
         await self.silence()
@@ -154,7 +157,7 @@ class CycleWorkflow(ControlledCycle):
             return len(self.state.approved) > asked
 
         def waits_for_approval() -> bool:
-            """Steering gives a run of the same attempt another id."""
+            """An admin who steers a run makes another one, with another id, of the same attempt."""
             decided = pending in self.state.approved or attempt in self.state.approved_attempts
             return pending is not None and not decided
 

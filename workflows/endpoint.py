@@ -1,4 +1,4 @@
-"""An endpoint with something to deliver: drain it, sleep until the next retry is due, until nothing is left."""
+"""Delivers events to one endpoint: sends what is due, waits until the next attempt is due, until nothing is left."""
 
 from contextlib import suppress
 from datetime import datetime
@@ -13,7 +13,7 @@ from workflows.options import EVENTS
 
 @workflow.defn
 class EndpointWorkflow:
-    """Started, or called, by the fan-out when the endpoint has something to get; ends when it is drained."""
+    """The fan-out starts it, or signals it, when there is something to deliver. It ends when nothing is left."""
 
     def __init__(self) -> None:
         self._called = False
@@ -32,7 +32,7 @@ class EndpointWorkflow:
 
     @workflow.signal
     def call(self) -> None:
-        """There is something to deliver now."""
+        """Tells that there is something to deliver now."""
         self._called = True
 
     async def _sleep_until(self, moment: datetime) -> None:

@@ -1,4 +1,4 @@
-"""Asking humans for a decision: the coordinators first, reminders, then the sponsor, then waiting on."""
+"""The ladder of an escalation: coordinators are told and reminded, then the sponsor is told, until it is decided."""
 
 from collections.abc import Awaitable, Callable
 from enum import Enum
@@ -12,6 +12,8 @@ from workflows.pausing import PausableClock
 
 
 class Rung(Enum):
+    """The steps of the ladder."""
+
     FIRST = "first"
     REMINDER = "reminder"
     ESCALATED = "escalated"
@@ -23,9 +25,11 @@ async def climb(
     decided: Callable[[], bool],
     say: Callable[[Rung, int], Awaitable[None]],
 ) -> None:
-    """Says it once, reminds every `remind_every`, escalates after `escalate_after`, then waits on without end.
+    """Tells the first rung at once, reminds it every `remind_every`, tells the next rung after `escalate_after`, and
+    then waits without end. Returns when `decided` becomes true.
 
-    `say` gets the rung and counts its repeats from 1. Returns when `decided` is true."""
+    `say` gets the rung, and the number of the time that this rung is told, from 1.
+    """
     begun = clock.now()
     escalates_at = begun + plan.escalate_after
     await say(Rung.FIRST, 1)

@@ -1,7 +1,7 @@
-"""How activities are called: one set of options per service, and nowhere else.
+"""How activities are called. All options are here, one set for each service.
 
-The task queue is the service's name. Retries never give up: an outage is waited out, and an expected failure leaves an
-activity as non-retryable (`shared.temporal`).
+The task queue is the service's name. Retries never give up, so that an outage is waited out; an expected failure is
+raised as one that is not retried (`shared.temporal`).
 """
 
 from dataclasses import replace
@@ -18,7 +18,8 @@ RETRY = RetryPolicy(
 
 
 SOON = replace(RETRY, maximum_interval=timedelta(seconds=5))
-"""For an activity that goes on for minutes: that it has failed since it began says nothing of its next try."""
+"""For an activity that runs for minutes. That an earlier attempt failed says little about the next one, so that the
+pause between attempts stays short."""
 
 
 def _options(

@@ -1,4 +1,4 @@
-"""Pausing: a clock that stands still, and the other workflows that stand still with it."""
+"""Pausing: a clock that stands still during a pause, and the other workflows that pause together with this one."""
 
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
@@ -8,7 +8,8 @@ from temporalio.exceptions import ApplicationError
 
 
 class PausableClock:
-    """Active time: the wall's time less the length of all pauses. Moments given to it are in active time."""
+    """A clock of active time: the workflow's time less the length of all pauses. The moments that its methods take and
+    return are in active time, unless they say otherwise."""
 
     def __init__(self) -> None:
         self._lost = timedelta(0)
@@ -31,11 +32,11 @@ class PausableClock:
         return (self._paused_at or workflow.now()) - self._lost
 
     def on_the_wall(self, moment: datetime) -> datetime:
-        """When the moment comes, if nobody pauses again."""
+        """When this moment of active time comes on the wall clock, if nobody pauses again."""
         return moment + self._lost
 
     async def reach(self, moment: datetime, unless: Callable[[], bool]) -> bool:
-        """Waits until the moment. True when it came, False when `unless` came true first."""
+        """Waits until the moment. Returns True if it came, and False if `unless` came true first."""
         while not unless():
             if self.paused:
                 await workflow.wait_condition(lambda: not self.paused or unless())
@@ -50,7 +51,7 @@ class PausableClock:
         return False
 
     async def run(self, unless: Callable[[], bool]) -> None:
-        """Waits while paused, unless `unless` comes true."""
+        """Waits until the clock is not paused, or until `unless` comes true."""
         await workflow.wait_condition(lambda: not self.paused or unless())
 
 

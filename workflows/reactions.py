@@ -1,4 +1,4 @@
-"""Which events move which workflows: one small table. `services/events` executes it and knows nothing else."""
+"""Which events start or signal which workflows, in one table. `services/events` carries out what the table says."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -39,7 +39,7 @@ from workflows.ids import (
 
 @dataclass(frozen=True)
 class Start:
-    """Start a workflow once; when one with this id exists or existed, nothing is left to do."""
+    """Start a workflow, once: if there is or was one with this id, nothing is done."""
 
     workflow: str
     id: str
@@ -48,7 +48,7 @@ class Start:
 
 @dataclass(frozen=True)
 class Signal:
-    """Signal a workflow; when it is over, nobody needs to hear."""
+    """Signal a workflow. If it is over, nothing is done."""
 
     workflow_id: str
     name: str
@@ -91,7 +91,7 @@ def _run_approved(event: EventRecord, data: MatchRunApproved) -> Reaction:
 
 
 def _pair_declined(event: EventRecord, data: PairDeclined) -> Reaction:
-    """Only a person's own decline is news; silence is settled when the round closes."""
+    """Only a decline by a person is told to the cycle. Who did not answer is dealt with when the round closes."""
     if data.reason is not EndReason.DECLINED:
         return None
     return Signal(cycle_workflow_id(data.cycle_id), "decline", Heard(sequence=event.sequence))
@@ -116,14 +116,14 @@ def _endpoint_failing(event: EventRecord, data: EndpointFailing) -> Reaction:
 
 
 def _endpoint_disabled(event: EventRecord, data: EndpointDisabled) -> Reaction:
-    """An admin who disabled it knows."""
+    """The owner is not told if an admin disabled the endpoint."""
     if data.reason not in (DisableReason.FAILING, DisableReason.GONE):
         return None
     return _tell_owner(event, data, Template.ENDPOINT_DISABLED)
 
 
 def _tell_owner(event: EventRecord, data: EndpointFailing | EndpointDisabled, template: Template) -> Start:
-    """One message for each event: the sequence tells a new failure from an event that is heard again."""
+    """One message for each event. The event's sequence in it tells a new failure from a repeated event."""
     announcement = Announcement(
         organization_id=event.organization_id,
         scope_id=data.endpoint_id,
@@ -151,7 +151,7 @@ REACTIONS: dict[type[EventData], Callable[..., Reaction]] = {
     EndpointDisabled: _endpoint_disabled,
 }
 SILENT = frozenset(type for type, model in CATALOGUE.items() if model not in REACTIONS)
-"""The types that move nothing, whatever an event of them says."""
+"""The types of events that start and signal nothing, whatever their data."""
 
 
 def reaction_to(event: EventRecord, data: EventData) -> Reaction:

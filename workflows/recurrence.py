@@ -1,4 +1,4 @@
-"""Programs that recur: a Temporal Schedule per program, and what it runs."""
+"""Programs that recur: each has a Temporal Schedule, which starts a workflow here."""
 
 from datetime import datetime
 
@@ -21,7 +21,8 @@ SCHEDULED_AT = SearchAttributeKey.for_datetime("TemporalScheduledStartTime")
 
 @workflow.defn
 class RecurrenceWorkflow:
-    """Run by a program's Schedule: asks programs for the period's cycle. The cycle then starts by its event."""
+    """A program's Schedule starts it. It asks programs to create the period's cycle; the event about that cycle starts
+    the cycle's workflow."""
 
     @workflow.run
     async def run(self, program: ProgramRef) -> PeriodCycle:
@@ -37,7 +38,7 @@ class RecurrenceWorkflow:
 
 @workflow.defn
 class ScheduleWorkflow:
-    """Makes the program's Schedule what its row says, after a change of the row."""
+    """Changes the program's Schedule after a change of the program."""
 
     @workflow.run
     async def run(self, program: ProgramRef) -> ScheduleApplied:

@@ -1,4 +1,4 @@
-"""Every workflow, for the worker that runs them."""
+"""All workflows, for the worker that runs them."""
 
 from workflows.announcement import AnnouncementWorkflow
 from workflows.concern import ConcernWorkflow

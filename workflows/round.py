@@ -1,4 +1,4 @@
-"""One round: ask an audience, remind those who have not answered, close. The same for whatever is asked."""
+"""A round asks many people, reminds those who have not answered, and closes. It is the same for every kind of round."""
 
 from datetime import datetime
 from uuid import UUID
@@ -35,16 +35,18 @@ class RoundRequest(CycleRef):
     number: int
     plan: RoundPlan
     closes_at: AwareDatetime | None = None
-    """Given when the round must end with another one; otherwise it lasts the plan's length."""
+    """When the round closes, if it must end together with another one. Otherwise it lasts as long as the plan says."""
 
 
 class Closing(Contract):
+    """The signal to close a round before its deadline."""
+
     reason: CloseReason
 
 
 @workflow.defn
 class RoundWorkflow:
-    """Closes at the deadline, or as soon as all have answered, or when it is told to."""
+    """One round. It closes at the deadline, as soon as everyone has answered, or when it is told to close."""
 
     def __init__(self) -> None:
         self._clock = PausableClock()
@@ -127,7 +129,7 @@ class RoundWorkflow:
         )
 
     async def _invite(self, occurrence: int) -> None:
-        """Invites everyone asked (occurrence 0) or reminds those who have not answered."""
+        """Invites everyone who is asked (occurrence 0), or reminds those who have not answered (1 and up)."""
         await self._clock.run(unless=self._is_closing)
         if self._closing is not None:
             return

@@ -1,4 +1,4 @@
-"""What every contract between rooms shares: frozen, plain data."""
+"""What all contracts have in common. A contract is immutable, plain data that one part of Upward gives to another."""
 
 from datetime import timedelta
 from enum import StrEnum
@@ -9,7 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class Contract(BaseModel):
-    """A value that crosses a room's wall: frozen; unknown fields are ignored so that contracts may grow."""
+    """Data that services, workflows and events exchange. It is immutable, and fields that a reader does not know are
+    ignored, so that a contract can get new fields while older processes still run."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", use_attribute_docstrings=True)
 
@@ -42,7 +43,7 @@ _ADDED: dict[tuple[type[Vocabulary], str], Vocabulary] = {}
 
 
 class Service(StrEnum):
-    """The services; the value is also the name of the service's task queue."""
+    """The services of Upward. The value is also the name of the service's task queue in Temporal."""
 
     PROGRAMS = "programs"
     INTAKE = "intake"
@@ -57,7 +58,8 @@ Duration = Annotated[timedelta, Field(gt=timedelta(0), description="ISO 8601 dur
 
 
 class PersonPage(Contract):
-    """One page of person ids, in id order; `after` is the cursor of the next page, None on the last."""
+    """One page of a list of people, ordered by id."""
 
     person_ids: tuple[UUID, ...]
     after: UUID | None = None
+    """The cursor of the next page; None on the last page."""

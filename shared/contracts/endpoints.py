@@ -1,4 +1,4 @@
-"""Endpoints: where an organization's own systems receive events (webhooks)."""
+"""Endpoints are the addresses at which an organization's own systems receive events (webhooks)."""
 
 from abc import ABC, abstractmethod
 from datetime import timedelta
@@ -11,18 +11,18 @@ from temporalio import activity
 from shared.contracts.base import Contract
 
 DISABLED_AFTER = timedelta(days=5)
-"""Without a success in between: what an owner is told and what is done are one figure."""
+"""An endpoint is disabled after it has taken no event for this long. Messages to its owner say the same figure."""
 
 
 class EndpointState(StrEnum):
     ENABLED = "enabled"
     DISABLED = "disabled"
-    """Nothing is sent; it can be enabled again, and then catches up."""
+    """No events are sent to it. When it is enabled again, it gets those that it has missed."""
 
 
 class DisableReason(StrEnum):
     FAILING = "failing"
-    """Nothing was taken for five days."""
+    """The endpoint took no event for five days."""
     GONE = "gone"
     """The endpoint answered 410."""
     ADMIN = "admin"
@@ -35,7 +35,7 @@ class FailureStage(StrEnum):
     FAILING = "failing"
     """An event failed for the fourth time."""
     DISABLING_SOON = "disabling_soon"
-    """Nothing was taken for four days: after the fifth the endpoint is disabled."""
+    """The endpoint took no event for four days; after the fifth day it is disabled."""
 
 
 class EndpointRef(Contract):
@@ -44,7 +44,7 @@ class EndpointRef(Contract):
 
 
 class EndpointBrief(Contract):
-    """What a message to an endpoint's owner says; read by notifications over the internal API."""
+    """What a message to an endpoint's owner tells. Notifications reads it over the internal API."""
 
     endpoint_id: UUID
     url: str
@@ -52,18 +52,19 @@ class EndpointBrief(Contract):
     state: EndpointState
     disable_reason: DisableReason | None
     failing_since: AwareDatetime | None
-    """When the first of the failures happened that no success has followed."""
+    """When the first failure happened after the last success; None if there was none."""
 
 
 class Drained(Contract):
-    """How far a drain came."""
+    """What is left after a drain: sending an endpoint all that is due to it."""
 
     next_due_at: AwareDatetime | None = None
-    """When something is to be sent again; None when nothing is left, or the endpoint is disabled."""
+    """When the next attempt is due. None if nothing is left to send, or the endpoint is disabled."""
 
 
 class EventsActivities(ABC):
     @activity.defn
     @abstractmethod
     async def drain_endpoint(self, request: EndpointRef) -> Drained:
-        """Sends what is due to one endpoint, heartbeating, until nothing is due for a moment or its time is over."""
+        """Sends one endpoint what is due to it, until nothing is due for a moment or the activity's time is used up.
+        It heartbeats."""

@@ -1,4 +1,4 @@
-"""The event catalogue: every fact that Upward tells, as a model.
+"""The event catalogue: a model for every type of event that Upward publishes.
 
 Events carry ids, codes, counts and times only: never names, addresses or free text. The envelope follows
 CloudEvents 1.0 (https://github.com/cloudevents/spec); `sequence` counts an organization's events from 1, without gaps.
@@ -18,14 +18,14 @@ from shared.contracts.programs import Outcome, Stage
 from shared.contracts.rounds import CloseReason, RoundKind
 
 CODE = r"^[a-z][a-z0-9_]*$"
-"""What a code looks like that comes from no enumeration."""
+"""The form of a code whose values are not listed."""
 
 
 class EventData(Contract):
-    """The `data` of one event type. `type` and `version` are fixed per class; `subject` names the aggregate.
+    """The `data` of one type of event. Each class has its own `type` and `version`; `subject` names the aggregate.
 
-    The docstring of each class says in one sentence when the event happens: the catalogue shows it to consumers. A
-    change that is more than a new field with a default, or a new value of a vocabulary, takes a new version.
+    The docstring of each class says in one sentence when the event happens, and the catalogue shows it to consumers. A
+    class may get new fields with defaults, and a vocabulary new values; every other change needs a new version.
     """
 
     type: ClassVar[str]
@@ -51,7 +51,8 @@ class EventRecord(Contract):
     data: dict[str, Any]
 
     def parse(self) -> EventData:
-        """The typed data. Raises KeyError for a type that this version does not know."""
+        """The data as the model of its type. Raises KeyError for a type that this version does not know, and
+        ValidationError for data that do not fit it."""
         return CATALOGUE[self.type].model_validate(self.data)
 
 
@@ -79,7 +80,7 @@ class CycleStageChanged(EventData):
 
 
 class CycleCompleted(EventData):
-    """A cycle is over; the outcome says how it ended."""
+    """A cycle is over and was not cancelled; the outcome says how it ended."""
 
     type = "cycle.completed"
     cycle_id: UUID
@@ -87,14 +88,14 @@ class CycleCompleted(EventData):
 
 
 class CycleCancelled(EventData):
-    """A cycle was cancelled and everything in it is closed."""
+    """A cycle was cancelled, and everything in it has been closed."""
 
     type = "cycle.cancelled"
     cycle_id: UUID
 
 
 class CyclePaused(EventData):
-    """A coordinator paused a cycle: nothing is sent or begun until it is resumed."""
+    """A coordinator paused a cycle: until it is resumed, nothing is sent and nothing new begins."""
 
     type = "cycle.paused"
     cycle_id: UUID
@@ -135,7 +136,7 @@ class PeopleImported(EventData):
 
 
 class PersonLeft(EventData):
-    """An HR export says of an active person of the directory that they have left."""
+    """According to an HR export, an active person of the directory has left."""
 
     type = "person.left"
     person_id: UUID
@@ -149,7 +150,7 @@ class PersonReturned(EventData):
 
 
 class RoundOpenedEvent(EventData):
-    """A round began to ask its recipients."""
+    """A round was opened and asks its recipients from now on."""
 
     type = "round.opened"
     round_id: UUID
@@ -161,7 +162,7 @@ class RoundOpenedEvent(EventData):
 
 
 class RoundAnswered(EventData):
-    """Everyone who was asked in a round has answered."""
+    """Everyone whom a round still asks has answered."""
 
     type = "round.answered"
     round_id: UUID
@@ -182,7 +183,7 @@ class RoundClosedEvent(EventData):
 
 
 class EnrolmentSubmitted(EventData):
-    """A person answered the enrolment, for the first time or anew."""
+    """A person answered the enrolment, for the first time or again."""
 
     type = "enrolment.submitted"
     enrolment_id: UUID
@@ -200,7 +201,7 @@ class MatchRunProposed(EventData):
     unmatched: int
     attempt: int = 1
     revision: int = 1
-    """From 2 on an admin steered the run; it takes the place of the revision before."""
+    """1 is what the cycle proposed. Each time an admin steers the run, the next revision takes its place."""
 
 
 class MatchRunApproved(EventData):
@@ -211,7 +212,7 @@ class MatchRunApproved(EventData):
     cycle_id: UUID
     pairs: int
     attempt: int = 0
-    """0 in events of before attempts were told."""
+    """0 in events that are older than this field."""
 
 
 class PairOffered(EventData):
@@ -225,7 +226,7 @@ class PairOffered(EventData):
 
 
 class PairDeclined(EventData):
-    """An offered pair will not come about: one of the two declined, did not answer or can no longer take part."""
+    """An offered pair was declined by one of the two, got no answer in time, or was ended with its cycle."""
 
     type = "pair.declined"
     pair_id: UUID
@@ -234,7 +235,7 @@ class PairDeclined(EventData):
 
 
 class PairActivated(EventData):
-    """Both accepted; the pair is active."""
+    """Both people of a pair accepted, and the pair became active."""
 
     type = "pair.activated"
     pair_id: UUID
@@ -244,7 +245,7 @@ class PairActivated(EventData):
 
 
 class PairEnded(EventData):
-    """An active pair ended without completing its cycle."""
+    """An active pair ended before its cycle was completed."""
 
     type = "pair.ended"
     pair_id: UUID
@@ -253,7 +254,7 @@ class PairEnded(EventData):
 
 
 class PairCompleted(EventData):
-    """A pair was still active when its cycle completed."""
+    """A pair was still active when its cycle was completed."""
 
     type = "pair.completed"
     pair_id: UUID
@@ -261,7 +262,7 @@ class PairCompleted(EventData):
 
 
 class CheckInAnswered(EventData):
-    """A participant answered a check-in about a pair; what they said is not told."""
+    """A participant answered a check-in about a pair for the first time; what they said is not told."""
 
     type = "check_in.answered"
     check_in_id: UUID
@@ -271,7 +272,7 @@ class CheckInAnswered(EventData):
 
 
 class SurveyAnswered(EventData):
-    """A participant answered the closing survey about a pair; what they said is not told."""
+    """A participant answered the closing survey about a pair for the first time; what they said is not told."""
 
     type = "survey.answered"
     survey_id: UUID
@@ -281,7 +282,7 @@ class SurveyAnswered(EventData):
 
 
 class ConcernRaised(EventData):
-    """A pair was found to need help: it missed check-ins, or one of the two called it not a fit."""
+    """A pair needs help: one of the two missed two check-ins in a row, or said that the pair is not a fit."""
 
     type = "concern.raised"
     concern_id: UUID
@@ -291,7 +292,7 @@ class ConcernRaised(EventData):
 
 
 class ConcernEscalated(EventData):
-    """An open concern was told to the next rung of the ladder."""
+    """An open concern was told to the coordinators or, later, to the sponsor."""
 
     type = "concern.escalated"
     concern_id: UUID
@@ -300,7 +301,7 @@ class ConcernEscalated(EventData):
 
 
 class ConcernResolved(EventData):
-    """A concern was resolved, by a coordinator or because its pair or its cycle is over."""
+    """A concern was resolved, by a coordinator or because its cycle is over."""
 
     type = "concern.resolved"
     concern_id: UUID
@@ -308,7 +309,7 @@ class ConcernResolved(EventData):
 
 
 class MessageFailed(EventData):
-    """A message of a cycle was refused for good, by the mail server or because its address is none."""
+    """A message of a cycle cannot be delivered: the mail server refused it for good, or its address is not valid."""
 
     type = "message.failed"
     message_id: UUID
@@ -316,11 +317,11 @@ class MessageFailed(EventData):
     person_id: UUID
     template: Template
     code: Annotated[str, Field(pattern=CODE, max_length=64, examples=["smtp_550"])]
-    """Why: the mail server's reply, such as `smtp_550`, `invalid_address` or `smtputf8_unsupported`."""
+    """The reason: the mail server's reply, such as `smtp_550`, or `invalid_address` or `smtputf8_unsupported`."""
 
 
 class ReportCompiledEvent(EventData):
-    """The report of a cycle was compiled and can be read."""
+    """The report of a cycle was compiled and can be read now."""
 
     type = "report.compiled"
     cycle_id: UUID
@@ -353,7 +354,7 @@ class EndpointEnabled(EventData):
 
 
 class EndpointTested(EventData):
-    """An admin asked for a test delivery to an endpoint; whatever types that one chose, it gets this event."""
+    """An admin asked for a test delivery to an endpoint, which gets this event whatever types it has chosen."""
 
     type = "endpoint.tested"
     endpoint_id: UUID

@@ -1,4 +1,4 @@
-"""Check-ins, surveys, concerns and the report: how it goes."""
+"""Feedback: check-ins, the closing survey, concerns, and the report of a cycle."""
 
 from abc import abstractmethod
 from enum import StrEnum
@@ -40,10 +40,10 @@ class CheckInEntry(Contract):
     pair_id: UUID
     met: bool
     usefulness: Usefulness | None = None
-    """Asked for when they met."""
+    """Required if they met."""
     obstacle: Obstacle = Obstacle.NONE
     note: Note = ""
-    """For the pair alone."""
+    """Only the other person of the pair reads it."""
 
 
 class CheckInAnswer(Contract):
@@ -62,7 +62,7 @@ class SurveyAnswer(Contract):
 
 
 class PairQuestion(Contract):
-    """One pair that the page asks about."""
+    """One pair that a participant is asked about."""
 
     pair_id: UUID
     side: Side
@@ -70,11 +70,12 @@ class PairQuestion(Contract):
     partner_id: UUID
     answered: bool = False
     partner_note: str = ""
-    """What the partner noted for the two of them last (internal HTTP only)."""
+    """The last note that the partner left for the two of them. It is read over internal HTTP only."""
 
 
 class CheckInForm(Contract):
     number: int
+    """Counts the cycle's check-ins from 1."""
     pairs: tuple[PairQuestion, ...]
 
 
@@ -103,14 +104,16 @@ class ReportCompiled(Contract):
 
 
 class FeedbackActivities(RoundActivities):
-    """Owner of the check-in and survey rounds: asks both sides of every active pair."""
+    """The activities of feedback, which owns the check-in and survey rounds. They ask both people of every
+    active pair."""
 
     @activity.defn
     @abstractmethod
     async def escalate_concern(self, request: EscalateConcern) -> ConcernState:
-        """Records the rung of the ladder that is told now; says whether the concern is still open."""
+        """Records that this rung is told of the concern now, and says whether the concern is still open. If it is not,
+        nothing is recorded."""
 
     @activity.defn
     @abstractmethod
     async def compile_report(self, request: CompileReport) -> ReportCompiled:
-        """Stores the cycle's report and resolves the concerns that are left, as the cycle is over."""
+        """Stores the report of a cycle that is over, and resolves the concerns that are still open."""

@@ -1,4 +1,4 @@
-"""People, enrolments and participants' links: who takes part."""
+"""Intake: people, their enrolments, and the links by which participants answer."""
 
 from enum import IntEnum, StrEnum
 from typing import Annotated
@@ -18,7 +18,7 @@ class EnrolmentRole(StrEnum):
 
 
 class TeachingLevel(IntEnum):
-    """How well someone can teach a topic."""
+    """How well a person can teach a topic."""
 
     BASICS = 1
     GOOD = 2
@@ -41,7 +41,7 @@ class MeetingWindow(StrEnum):
 
 
 class PoolPerson(Contract):
-    """One enrolled person as matching sees them: features, no name and no address."""
+    """One enrolled person as matching sees them: what counts for matching, without name or address."""
 
     person_id: UUID
     role: EnrolmentRole
@@ -50,10 +50,10 @@ class PoolPerson(Contract):
     location: str = ""
     time_zone: str
     managers: tuple[UUID, ...] = ()
-    """The reporting line above, nearest first, to the top."""
+    """Everyone above the person in the reporting line, from the direct manager to the top."""
     languages: tuple[str, ...] = ()
     topics_taught: tuple[str, ...] = ()
-    """Topic codes; aliases are already folded."""
+    """Topic codes; aliases are already replaced by the codes that they mean."""
     taught_levels: dict[str, TeachingLevel] = {}
     """How well each topic is taught, by code; a topic that is missing counts as `EXPERT`."""
     topics_wanted: tuple[str, ...] = ()
@@ -62,8 +62,9 @@ class PoolPerson(Contract):
     mentee_capacity: int = 1
     meeting_windows: tuple[MeetingWindow, ...] = ()
     preferred: tuple[UUID, ...] = ()
-    """Most wished for first."""
+    """The people whom this person would like to be matched with, most wished for first."""
     avoided: tuple[UUID, ...] = ()
+    """The people whom this person does not want to be matched with."""
 
 
 class TopicSupply(Contract):
@@ -75,16 +76,16 @@ class TopicSupply(Contract):
     teachers: int
     """People who teach it."""
     places: int
-    """People whom its teachers can mentor, together. A teacher's places count for each of their topics."""
+    """How many people its teachers can mentor in all. A teacher's places count for each topic that they teach."""
     wanted_by: int
     """People who want to learn it, at any rank."""
     first_choice_of: int
-    """People who want it most of all."""
+    """People who want it most of all topics."""
 
     @computed_field  # type: ignore[prop-decorator]  # mypy knows no decorated properties
     @property
     def gap(self) -> int:
-        """People who want it and for whom its teachers have no place."""
+        """How many people want it without a teacher who has a place for them."""
         return max(self.wanted_by - self.places, 0)
 
 
@@ -94,7 +95,7 @@ class PoolPage(Contract):
 
 
 class Contact(Contract):
-    """How to reach and address a person (internal HTTP only)."""
+    """How to reach and address a person. It is read over internal HTTP only."""
 
     person_id: UUID
     name: str
@@ -113,11 +114,11 @@ class ReadContacts(Contract):
 
 class Contacts(Contract):
     contacts: tuple[Contact, ...]
-    """Those that exist, in no particular order."""
+    """The people who exist, in no particular order."""
 
 
 class MintLinks(Contract):
-    """One new link a person; earlier links of the same round stay valid."""
+    """Asks for one new link for each person. Earlier links of the same round stay valid."""
 
     round_id: UUID
     kind: RoundKind
@@ -128,7 +129,7 @@ class MintLinks(Contract):
 class MintedLink(Contract):
     person_id: UUID
     token: str
-    """The secret part of the link; only its hash is stored."""
+    """The secret part of the link. Only its hash is stored."""
 
 
 class MintedLinks(Contract):
@@ -140,7 +141,7 @@ class ResolveLink(Contract):
 
 
 class LinkGrant(Contract):
-    """What a link allows: this person answers this round while it is open."""
+    """What a link allows: this person may answer this round while it is open."""
 
     organization_id: UUID
     cycle_id: UUID
@@ -154,19 +155,19 @@ class LinkGrant(Contract):
 
 
 class EnrolmentAnswer(Contract):
-    """A person's application. `role` None means: not this time."""
+    """A person's answer to the enrolment. The role None means that they do not take part this time."""
 
     role: EnrolmentRole | None
     topics_taught: Annotated[tuple[str, ...], Field(max_length=20)] = ()
     """Topic codes, labels or aliases of the program."""
     taught_levels: Annotated[dict[str, TeachingLevel], Field(max_length=20)] = {}
-    """How well each of `topics_taught` is taught, by code, label or alias; 3 where nothing is said."""
+    """How well each of `topics_taught` is taught, by code, label or alias. A topic that is missing counts as 3."""
     topics_wanted: Annotated[tuple[str, ...], Field(max_length=20)] = ()
     """Most wanted first."""
     mentor_capacity: Annotated[int, Field(ge=1, le=5)] = 1
     mentee_capacity: Annotated[int, Field(ge=1, le=5)] = 1
     languages: Annotated[tuple[str, ...], Field(max_length=10)] = ()
-    """BCP 47 codes; empty means the directory's language."""
+    """BCP 47 codes. If empty, the language of the directory counts."""
     meeting_windows: tuple[MeetingWindow, ...] = ()
     preferred_emails: Annotated[tuple[str, ...], Field(max_length=5)] = ()
     """Most wished for first."""
@@ -184,4 +185,4 @@ class EnrolmentForm(Contract):
 
 
 class IntakeActivities(RoundActivities):
-    """Owner of the enrolment round; asks every active person of the directory."""
+    """The activities of intake, which owns the enrolment round. It asks every active person of the directory."""

@@ -1,4 +1,4 @@
-"""Match runs and pairs: who meets whom."""
+"""Matching: match runs and pairs."""
 
 from abc import abstractmethod
 from enum import StrEnum
@@ -36,7 +36,7 @@ class MatchRunState(StrEnum):
     SUPERSEDED = "superseded"
     """A newer run of the cycle took its place before it was approved."""
     EXPIRED = "expired"
-    """The time for offers ended before it was approved."""
+    """The time for offers ended before the run was approved."""
 
 
 class EndReason(StrEnum):
@@ -52,7 +52,8 @@ class EndReason(StrEnum):
 
 
 class ProposeMatches(Contract):
-    """`attempt` 1 is the first run; later ones re-match only those whom declines set free."""
+    """Asks for a match run. Attempt 1 is the cycle's first run; later ones match only people who have no pair, such as
+    those whose pair was declined."""
 
     organization_id: UUID
     cycle_id: UUID
@@ -64,7 +65,7 @@ class ProposeMatches(Contract):
 class Proposal(Contract):
     match_run_id: UUID
     enrolled: int
-    """People who could take part: 0 means that nobody enrolled."""
+    """How many people enrolled; 0 ends the cycle."""
     pairs: int
     unmatched: int
 
@@ -79,7 +80,8 @@ class OffersConcluded(Contract):
 
 
 class ConcludePairs(Contract):
-    """Ends the cycle's live pairs: `completed` at the closing, `ended` when the cycle is cancelled."""
+    """Ends the cycle's active pairs. Their state becomes `completed` at the closing, and `ended` if the cycle is
+    cancelled."""
 
     organization_id: UUID
     cycle_id: UUID
@@ -114,7 +116,7 @@ class PairPage(Contract):
 
 
 class MatchingSummary(Contract):
-    """Counts for the report. People are counted once."""
+    """Counts for the report. Each person is counted once."""
 
     enrolled: int
     mentors: int
@@ -126,11 +128,11 @@ class MatchingSummary(Contract):
     completed: int
     pairs_offered: int
     pairs_active: int
-    """Pairs that went live, whatever became of them."""
+    """Pairs that went live, including those that ended since."""
     pairs_completed: int
     pairs_ended: int
     awaiting_approval: UUID | None = None
-    """The latest match run, while it waits for an admin's approval."""
+    """The id of the latest match run, as long as it waits for an approval."""
 
 
 class AcceptanceDecision(Contract):
@@ -158,17 +160,19 @@ class AcceptanceForm(Contract):
 
 
 class MatchingActivities(RoundActivities):
-    """Owner of the acceptance rounds: asks both sides of every pair that is offered and not asked yet."""
+    """The activities of matching, which owns the acceptance rounds. These ask both sides of every pair that is offered
+    and has not been asked yet."""
 
     @activity.defn
     @abstractmethod
     async def propose_matches(self, request: ProposeMatches) -> Proposal:
-        """Stores one match run (natural key: cycle + attempt) with proposed pairs; heartbeats."""
+        """Computes and stores one match run with its proposed pairs, once for each cycle and attempt. It heartbeats."""
 
     @activity.defn
     @abstractmethod
     async def conclude_offers(self, request: ConcludeOffers) -> OffersConcluded:
-        """Declines what is still offered and expires what is still proposed; counts the active pairs."""
+        """Declines the pairs that are still offered, expires the match runs that are still proposed, and counts the
+        active pairs."""
 
     @activity.defn
     @abstractmethod

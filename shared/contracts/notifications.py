@@ -1,4 +1,4 @@
-"""Announcements and messages: what is said to people."""
+"""Notifications: announcements, and the messages to single people that they become."""
 
 from abc import ABC, abstractmethod
 from enum import StrEnum
@@ -46,32 +46,33 @@ class Audience(StrEnum):
     PARTICIPANTS = "participants"
     """Both sides of every active pair of the cycle."""
     UNMATCHED = "unmatched"
-    """Enrolled people without a live pair."""
+    """Enrolled people who are in no proposed, offered, active or completed pair."""
     ENROLLED = "enrolled"
-    """Everyone who enrolled in the cycle, and who was asked to and has not answered."""
+    """Everyone who enrolled in the cycle, and everyone who was asked to and has not answered."""
     COORDINATORS = "coordinators"
     SPONSOR = "sponsor"
-    """The sponsor, or the coordinators where the program has none."""
+    """The sponsor. The coordinators get it instead if the program has no sponsor, or an inactive one."""
     PERSON = "person"
-    """One person, whom the announcement names by id."""
+    """One person, whom `person_id` of the announcement names."""
 
 
 class Announcement(Contract):
-    """One thing to say to an audience. A person gets one message per (scope, template, occurrence)."""
+    """Something to tell an audience. A person gets one message for each scope, template and occurrence."""
 
     organization_id: UUID
     cycle_id: UUID | None = None
-    """None when it belongs to no cycle; it is then for one person and due at once."""
+    """None if it belongs to no cycle. It is then for one person and due at once."""
     scope_id: UUID
     """What it is about: a round, a match run, a concern, the cycle itself or an endpoint."""
     template: Template
     audience: Audience
     round_kind: RoundKind | None = None
-    """Set when the scope is a round: the message carries a link to answer it."""
+    """Given if the scope is a round. The message then carries a link by which the reader answers."""
     occurrence: int = 1
-    """Counts repeats of a reminder; of what an event brings about, the event's sequence."""
+    """Counts a repeated message, such as a reminder, from 1. If an event causes the message, it is the event's
+    sequence."""
     person_id: UUID | None = None
-    """Whom it is for; set when the audience is one person."""
+    """Whom it is for. Given if the audience is one person."""
 
     @property
     def id(self) -> UUID:
@@ -81,13 +82,13 @@ class Announcement(Contract):
 class PrepareMessages(Contract):
     announcement: Announcement
     after: UUID | None = None
-    """Cursor: the last person of the page before."""
+    """The cursor: the last person of the page before. None for the first page."""
 
 
 class MessagesPrepared(Contract):
     prepared: int
     after: UUID | None = None
-    """Cursor of the next page, None when all are prepared."""
+    """The cursor of the next page; None when all messages are prepared."""
 
 
 class AnnouncementRef(Contract):
@@ -103,12 +104,12 @@ class Delivery(Contract):
     sent: int
     failed: int
     waiting: int
-    """Messages that are not final yet."""
+    """Messages that are neither sent nor given up yet."""
     next_due_at: AwareDatetime | None = None
 
 
 class DropMessages(AnnouncementRef):
-    """Gives up what has not been sent: its round is over."""
+    """Gives up the messages that have not been sent."""
 
 
 class MessagesDropped(Contract):
@@ -119,12 +120,14 @@ class NotificationsActivities(ABC):
     @activity.defn
     @abstractmethod
     async def prepare_messages(self, request: PrepareMessages) -> MessagesPrepared:
-        """Writes one page of messages (natural key: scope, person, template, occurrence) with their due times."""
+        """Stores one page of messages with the times at which they are due. A message is stored once for each scope,
+        person, template and occurrence."""
 
     @activity.defn
     @abstractmethod
     async def deliver_messages(self, request: DeliverMessages) -> Delivery:
-        """Sends what is due, heartbeating; a server that is away raises, and Temporal retries."""
+        """Sends the messages that are due. It heartbeats. While the mail server is away it raises, and Temporal tries
+        again."""
 
     @activity.defn
     @abstractmethod

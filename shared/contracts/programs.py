@@ -1,4 +1,4 @@
-"""Programs and cycles: what runs and when."""
+"""Programs and their cycles: what runs, when, and by which rules."""
 
 from abc import ABC, abstractmethod
 from datetime import time, timedelta
@@ -44,7 +44,7 @@ class Outcome(StrEnum):
 
 
 class RoundPlan(Contract):
-    """How long a round stays open and when, after its opening, those who have not answered are reminded."""
+    """How long a round stays open, and how long after its opening those who have not answered are reminded."""
 
     length: Duration
     reminders: tuple[Duration, ...] = ()
@@ -59,7 +59,8 @@ class RoundPlan(Contract):
 
 
 class LadderPlan(Contract):
-    """A reminder at every interval; after `escalate_after` the next rung is told."""
+    """When a matter is escalated that a human must decide. The coordinators are told at once and reminded at every
+    `remind_every`; after `escalate_after` the sponsor is told."""
 
     remind_every: Duration
     escalate_after: Duration
@@ -67,11 +68,11 @@ class LadderPlan(Contract):
 
 LOCAL_TIME = r"^([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]{1,6})?)?$"
 LocalTime = Annotated[time, WithJsonSchema({"type": "string", "pattern": LOCAL_TIME, "examples": ["08:00"]})]
-"""Not JSON Schema's format `time`, which has an offset."""
+"""A local time. The format `time` of JSON Schema does not fit, as it has an offset."""
 
 
 class SendingHours(Contract):
-    """Local hours in which messages are sent, Monday to Friday, in the recipient's time zone."""
+    """Hours in which messages are sent, Monday to Friday, in the recipient's own time zone."""
 
     start: LocalTime = time(8)
     end: LocalTime = time(18)
@@ -97,7 +98,7 @@ class Calendar(Contract):
     approval: LadderPlan = LadderPlan(remind_every=timedelta(days=2), escalate_after=timedelta(days=5))
     concern: LadderPlan = LadderPlan(remind_every=timedelta(days=1), escalate_after=timedelta(days=3))
     sending_hours: SendingHours | None = SendingHours()
-    """None sends at any hour."""
+    """None means that messages are sent at any hour of any day."""
 
     @model_validator(mode="after")
     def check_ins_do_not_overlap(self) -> Self:
@@ -145,7 +146,8 @@ LevelGap = Annotated[int, Field(ge=0, le=100)]
 
 
 class MatchingPolicy(Contract):
-    """Hard constraints and preferences of a program. Level gaps are levels of the senior above the junior side."""
+    """A program's constraints and preferences for pairs. A level gap says how many levels the senior of a pair stands
+    above the junior."""
 
     objective: Objective = Objective.COVERAGE_FIRST
     """`coverage_first`: as many people as possible in a pair, then the highest total of points. `quality_first`: the
@@ -208,7 +210,7 @@ class CycleRef(Contract):
 
 
 class CyclePlan(Contract):
-    """What `CycleWorkflow` needs to know of a cycle: codes, numbers and times only."""
+    """What the workflow of a cycle needs to know: ids, codes, numbers and times only."""
 
     organization_id: UUID
     program_id: UUID
@@ -220,7 +222,7 @@ class CyclePlan(Contract):
 
 
 class CycleBrief(Contract):
-    """What the other services may read of a cycle (internal HTTP only: it holds text)."""
+    """What the other services may read of a cycle. It holds text, so it is read over internal HTTP only."""
 
     organization_id: UUID
     organization_name: str
@@ -249,7 +251,7 @@ class RecordStage(Contract):
 
 class StageRecorded(Contract):
     stage: Stage
-    """The stage that the row holds now."""
+    """The stage that is stored now."""
 
 
 class ProgramRef(Contract):
@@ -261,12 +263,12 @@ class CreatePeriodCycle(Contract):
     organization_id: UUID
     program_id: UUID
     scheduled_at: AwareDatetime
-    """When the schedule fired; the period is the quarter it falls in, in the program's time zone."""
+    """When the schedule fired. The period is the quarter in which this falls in the program's time zone."""
 
 
 class PeriodCycle(Contract):
     cycle_id: UUID | None
-    """None when the program no longer recurs."""
+    """None if the program no longer recurs."""
 
 
 class ScheduleApplied(Contract):
@@ -281,14 +283,15 @@ class ProgramsActivities(ABC):
     @activity.defn
     @abstractmethod
     async def record_stage(self, request: RecordStage) -> StageRecorded:
-        """Sets the cycle's stage and emits `cycle.stage_changed` (or completed, cancelled) when it changed."""
+        """Stores the cycle's stage. If it changed, emits `cycle.stage_changed`, or `cycle.completed` or
+        `cycle.cancelled` at the end."""
 
     @activity.defn
     @abstractmethod
     async def create_period_cycle(self, request: CreatePeriodCycle) -> PeriodCycle:
-        """Creates the period's cycle once (natural key: program + period)."""
+        """Creates the cycle of a period, once for each program and period."""
 
     @activity.defn
     @abstractmethod
     async def apply_schedule(self, request: ProgramRef) -> ScheduleApplied:
-        """Makes the program's Temporal Schedule what the program's row says: present, changed or gone."""
+        """Creates, changes or deletes the program's Temporal Schedule, so that it fits the stored program."""

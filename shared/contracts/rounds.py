@@ -1,4 +1,4 @@
-"""Rounds: asking an audience for one thing by a deadline. The same contract whoever owns the round."""
+"""A round asks many people for one thing by a deadline. The contract is the same for every kind and owner."""
 
 from abc import ABC, abstractmethod
 from enum import StrEnum
@@ -32,14 +32,14 @@ class CloseReason(StrEnum):
 
 
 class RecipientState(StrEnum):
-    """`pending` has not answered and is still asked; `all` is everyone who was asked."""
+    """Which of the people asked: `pending` have not answered and are still asked, `all` are asked or have answered."""
 
     PENDING = "pending"
     ALL = "all"
 
 
 def round_id_for(cycle_id: UUID, kind: RoundKind, number: int) -> UUID:
-    """The id of a cycle's round: derived, so that opening it again is the same round."""
+    """The id of a cycle's round. It follows from the arguments, so that opening a round again opens no second one."""
     return uuid5(cycle_id, f"{kind.value}-{number}")
 
 
@@ -55,7 +55,7 @@ class OpenRound(Contract):
 
 class RoundOpened(Contract):
     recipients: int
-    """How many answers are asked for: one a person and subject (a pair, or the cycle itself)."""
+    """How many answers are asked for: one for each person and subject. The subject is a pair, or the cycle itself."""
     closes_at: AwareDatetime
 
 
@@ -81,7 +81,7 @@ class RoundExtended(Contract):
 
 
 class RoundCounts(Contract):
-    """One round as an admin sees it."""
+    """One round with the counts of its answers."""
 
     id: UUID
     kind: RoundKind
@@ -97,14 +97,14 @@ class RoundCounts(Contract):
 
 
 class AnswerRecorded(Contract):
-    """What the owner answers to a participant's answer."""
+    """Confirms that a participant's answer was stored."""
 
     round_id: UUID
     closes_at: AwareDatetime
 
 
 class RoundActivities(ABC):
-    """What the owner of a kind of round does for `RoundWorkflow`. All idempotent on `round_id`."""
+    """What the owner of a round does for `RoundWorkflow`. Each activity may be repeated for the same `round_id`."""
 
     @activity.defn
     @abstractmethod
