@@ -1,9 +1,10 @@
-"""Who is calling: an admin with an access key, or one of Upward's own services.
+"""Authentication: who is calling, an admin with an access key or one of Upward's own services.
 
-An access key reads `upw_<key id>_<secret><checksum>`: the key id finds the row, the secret has 256 bits, the checksum
-(CRC-32, base 36) lets secret scanners and typing errors be told from keys. Only the SHA-256 of the whole key is stored:
-with 256 random bits a slow hash would add nothing. The table belongs to `services/programs`, which alone writes it;
-it is declared here because every service authenticates its own callers.
+An access key has the form `upw_<key id>_<secret><checksum>`. The key id is that of the stored row, the secret has 256
+random bits, and the checksum (CRC-32, base 36) shows that a text is a key: secret scanners find keys by it, and a
+mistyped key is refused without a look into the database. Only the SHA-256 of the whole key is stored; a slow hash
+would add nothing to 256 random bits. Only `services/programs` writes the table. It is declared here because every
+service authenticates its own callers.
 """
 
 import hashlib
@@ -33,7 +34,7 @@ KEY = re.compile(r"^upw_([0-9a-z]{12})_([0-9a-f]{64})([0-9a-z]{7})$")
 
 
 class Role(StrEnum):
-    """What a key may do; each role may do all that the ones below it may."""
+    """What a key allows. Each role includes all the roles that are listed before it."""
 
     VIEWER = "viewer"
     COORDINATOR = "coordinator"
@@ -50,7 +51,7 @@ class AccessKey(Base):
     __table_args__ = {"schema": "programs"}
 
     id: Mapped[str] = mapped_column(primary_key=True)
-    """The key id: the part of the key that may be shown."""
+    """The key id, which is the part of the key that may be shown."""
     organization_id: Mapped[UUID]
     role: Mapped[str]
     label: Mapped[str]
@@ -78,7 +79,7 @@ class InternalCaller(Contract):
 
 
 def new_key() -> NewKey:
-    """A fresh access key; `key` is shown once and never stored."""
+    """Makes a new access key. Its `key` is shown once and never stored."""
     key_id = "".join(secrets.choice(ALPHABET) for _ in range(12))
     body = f"upw_{key_id}_{secrets.token_hex(32)}"
     key = body + _checksum(body)
@@ -90,7 +91,7 @@ def hash_key(key: str) -> str:
 
 
 def key_id_of(key: str) -> str | None:
-    """The key id of a well-formed key, None for anything else."""
+    """The key id, if the text has the form of a key; None otherwise."""
     found = KEY.match(key)
     if found is None or not hmac.compare_digest(_checksum(key[:-7]), found[3]):
         return None
@@ -98,7 +99,7 @@ def key_id_of(key: str) -> str | None:
 
 
 async def authenticate(session: AsyncSession, key: str) -> Caller:
-    """The caller behind a key. Raises Unauthorized."""
+    """Finds the caller who has this key. Raises Unauthorized."""
     refused = Unauthorized("Send a valid access key as 'Authorization: Bearer upw_…'.", code="invalid_access_key")
     key_id = key_id_of(key)
     if key_id is None:

@@ -1,4 +1,5 @@
-"""Settings, from environment variables that start with `UPWARD_` (Temporal's own: `TEMPORAL_ADDRESS` and the like)."""
+"""The settings. They are read from environment variables that start with `UPWARD_`; Temporal's own, such as
+`TEMPORAL_ADDRESS`, are read by its SDK."""
 
 from functools import lru_cache
 
@@ -7,7 +8,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class Settings(BaseSettings):
-    """Read once at start; nothing is read at import. docs/production.md has a table of them."""
+    """All settings. They are read once, when a process starts. docs/production.md has a table of them."""
 
     model_config = SettingsConfigDict(env_prefix="UPWARD_", extra="ignore", populate_by_name=True)
 
@@ -15,14 +16,15 @@ class Settings(BaseSettings):
         default="postgresql+psycopg://upward:upward@127.0.0.1:5432/upward",
         validation_alias=AliasChoices("UPWARD_DATABASE_URL", "DATABASE_URL"),
     )
-    """One URL for the services and for Alembic; `postgres://` and `postgresql://` mean psycopg 3."""
+    """The URL that the services and Alembic connect to. `postgres://` and `postgresql://` use psycopg 3, too."""
     database_pool_size: int = 10
     public_url: str = "http://127.0.0.1:8080"
-    """Where participants reach the console: the start of every link in a message."""
+    """The address at which people reach the console. Every link in a message starts with it."""
     service_token: SecretStr = SecretStr("")
-    """The credential of Upward's own services for `/internal` reads; at least 32 characters."""
+    """The secret by which Upward's services know each other at `/internal` addresses. It has at least 32 characters."""
     service_urls: dict[str, str] = {}
-    """Base URL of each service that runs elsewhere, as JSON; a service not named runs in this process."""
+    """The base URL of each service that runs in another process, as JSON. A service that is not named is called in this
+    process."""
     smtp_host: str = "127.0.0.1"
     smtp_port: int = 1025
     smtp_username: str = ""
@@ -31,14 +33,14 @@ class Settings(BaseSettings):
     smtp_timeout_seconds: float = 20
     mail_from: str = "Upward <programs@upward.example>"
     mail_domain: str = "upward.example"
-    """The right side of every Message-ID."""
+    """The part of every Message-ID after the @."""
     host: str = "127.0.0.1"
     port: int = 8080
     webhook_development_networks: tuple[IPvAnyNetwork, ...] = ()
-    """For development only: networks that endpoints may be in although they are internal, and without TLS, as JSON:
+    """For development only: internal networks in which endpoints are allowed, also without TLS, as JSON, such as
     `["127.0.0.0/8"]`. Leave it empty in production."""
     events_retention_days: int = Field(default=90, ge=35)
-    """How long events are kept, at least; longer than a delivery that failed, which is kept for 30 days."""
+    """How many days events are kept, at least. This is longer than the 30 days for which a failed delivery is kept."""
     log_format: str = "json"
     """`json` or `console`."""
     log_level: str = "INFO"

@@ -1,7 +1,7 @@
-"""The one database: engine, sessions, table base and column types.
+"""The database: its engine, its sessions, and the base class of all tables.
 
-Each service has its own Postgres schema. Sessions never commit by themselves: an edge (`api.py`, `activities.py`)
-opens a transaction, calls, and commits before it answers.
+All services share one database, in which each has a schema of its own. Functions that get a session never commit it:
+an edge (`api`, `activities`) opens a transaction, calls them, and commits before it answers.
 """
 
 from collections.abc import AsyncIterator
@@ -23,14 +23,14 @@ SCHEMAS = ("events", "feedback", "intake", "matching", "notifications", "program
 
 
 class Base(DeclarativeBase):
-    """Base of every table. Constraint names are fixed by convention; datetimes are aware."""
+    """The base class of every table. Constraints are named by a convention, and datetimes have a time zone."""
 
     metadata = MetaData(naming_convention=NAMING)
     type_annotation_map = {datetime: DateTime(timezone=True)}
 
 
 def psycopg_url(url: str) -> str:
-    """The same URL with SQLAlchemy's psycopg 3 driver, for `postgres://` and `postgresql://` too."""
+    """The URL with the driver psycopg 3. `postgres://` and `postgresql://` are understood, too."""
     for prefix in ("postgres://", "postgresql://"):
         if url.startswith(prefix):
             return "postgresql+psycopg://" + url.removeprefix(prefix)
@@ -38,7 +38,7 @@ def psycopg_url(url: str) -> str:
 
 
 class Database:
-    """An engine and its sessions."""
+    """An engine and the sessions that use it."""
 
     def __init__(self, url: str, *, pool_size: int = 10) -> None:
         self.engine: AsyncEngine = create_async_engine(

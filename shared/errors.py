@@ -1,7 +1,8 @@
-"""Expected failures. Each carries a stable code and an HTTP status; everything else is a bug or a passing fault.
+"""Expected failures. Each has a stable code and an HTTP status. Any other exception is a bug or a temporary fault.
 
-The HTTP edge answers them as `application/problem+json` (RFC 9457), the Temporal edge as a non-retryable
-`ApplicationError` whose `type` is the code. Details never hold names, addresses or free text of participants.
+The HTTP edge answers them as `application/problem+json` (RFC 9457). The Temporal edge raises them as an
+`ApplicationError` that is not retried and whose `type` is the code. The details never hold names, addresses or free
+text of participants.
 """
 
 from typing import Any
@@ -10,8 +11,8 @@ from typing import Any
 class DomainError(Exception):
     """An expected failure.
 
-    `code` is stable and machine-readable, `detail` tells the caller what to do, `extra` adds members to the problem
-    document (for 422 the list `errors` of fields).
+    `code` is stable, so that programs can depend on it; `detail` tells a human what to do; `extra` are further members
+    of the problem document, such as the list `errors` of wrong fields for 422.
     """
 
     status = 400
@@ -60,7 +61,7 @@ class PreconditionFailed(DomainError):
 
 
 class Invalid(DomainError):
-    """`errors` is a list of `{"field": ..., "detail": ...}`."""
+    """Its extra member `errors` is a list of `{"field": ..., "detail": ...}`."""
 
     status = 422
     code = "invalid"

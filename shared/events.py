@@ -1,7 +1,8 @@
-"""`emit`: writing an event in the transaction of the fact it tells.
+"""`emit` writes an event in the same transaction as the fact that the event tells.
 
-Events go to an insert-only staging table; `services/events` gives them their positions after commit. Emit after
-the aggregate's row is locked, so that one aggregate's events are staged in the order they happened.
+Events are inserted into a staging table. After the commit `services/events` moves them into the log, where they get
+their positions. Call `emit` when the row of the aggregate is locked, so that the events of one aggregate are staged in
+the order in which they happened.
 """
 
 from datetime import datetime
@@ -18,7 +19,7 @@ from shared.database import Base
 
 
 class StagedEvent(Base):
-    """A committed fact that has no position yet. Rows are inserted here and moved out by the sequencer."""
+    """An event that has no position in the log yet. The sequencer moves these rows into the log."""
 
     __tablename__ = "staged_event"
     __table_args__ = {"schema": "events"}
@@ -34,7 +35,7 @@ class StagedEvent(Base):
 
 
 async def emit(session: AsyncSession, organization_id: UUID, *events: EventData) -> None:
-    """Stages events in the caller's transaction, in the order given."""
+    """Stages the events in the caller's transaction, in the order given."""
     if not events:
         return
     rows = [

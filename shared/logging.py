@@ -1,7 +1,8 @@
-"""One log pipeline: our events and libraries' records meet in one formatter.
+"""Logging: Upward's own log entries and those of libraries are written by one formatter.
 
-Log events are dotted past tense (`cycle.launched`) with fields; the request, cycle and organization ids are bound once
-through `structlog.contextvars`. Ids, codes, counts and times only: no names, addresses, tokens or free text.
+An entry has a name in the past tense with a dot (`worker.started`) and fields. The ids of the request, the organization
+and the like are bound once, through `structlog.contextvars`. Entries hold ids, codes, counts and times only: no names,
+addresses, tokens or free text.
 """
 
 import logging
@@ -14,7 +15,7 @@ QUIET = ("httpx", "httpcore", "alembic", "aiosmtpd", "mail.log", "sqlalchemy", "
 
 
 def configure_logging(level: str = "INFO", format: str = "json", stream: TextIO | None = None) -> None:
-    """Sends everything through one handler. Call once, at the start of a process."""
+    """Makes all log entries of the process go through one handler. It is called once, when the process starts."""
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_logger_name,
@@ -51,5 +52,5 @@ def configure_logging(level: str = "INFO", format: str = "json", stream: TextIO 
         logging.getLogger(name).handlers = []
         logging.getLogger(name).propagate = True
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
-    # The access log would print links' tokens; shared.http logs requests by route instead.
+    # The access log would print the tokens of links; shared.http logs the route of a request instead.
     logging.getLogger("uvicorn.access").disabled = True

@@ -1,4 +1,5 @@
-"""The edge to Temporal: client, worker and the interceptor that turns expected failures into typed ones."""
+"""What connects Upward with Temporal: the client, the workers, and an interceptor that raises expected failures by
+their code."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -31,15 +32,15 @@ GRACE = timedelta(seconds=10)
 
 @lru_cache
 def _runtime() -> Runtime:
-    """The SDK's core, whose own log records join the one pipeline instead of going to stdout."""
+    """The SDK's core. Its log records go through Upward's logging instead of to stdout."""
     forwarding = LogForwardingConfig(logger=logging.getLogger("temporalio.core"))
     levels = TelemetryFilter(core_level="WARN", other_level="ERROR")
     return Runtime(telemetry=TelemetryConfig(logging=LoggingConfig(filter=levels, forwarding=forwarding)))
 
 
 async def connect(address: str | None = None, *, lazy: bool = True) -> Client:
-    """A client; a lazy one connects on first use, as APIs start without Temporal, but cannot carry a worker.
-    `TEMPORAL_*` variables and profiles apply (temporalio.envconfig)."""
+    """Makes a client. A lazy client connects when it is first used, so that an API can start while Temporal is away; a
+    worker needs one that is not lazy. `TEMPORAL_*` variables and profiles count (temporalio.envconfig)."""
     config: dict[str, Any] = dict(ClientConfig.load_client_connect_config())
     config.setdefault("target_host", "127.0.0.1:7233")
     if address is not None:
@@ -55,8 +56,8 @@ def create_worker(
     activities: Sequence[Callable[..., Any]] = (),
     at_once: int = 20,
 ) -> Worker:
-    """One worker on one queue, with the project's interceptor, sandbox and shutdown. It works on that many activities
-    `at_once`."""
+    """Makes the worker of one queue, with Upward's interceptor and sandbox. It runs at most `at_once` activities at the
+    same time, and lets those that run end for up to `GRACE` when it is shut down."""
     return Worker(
         client,
         task_queue=task_queue,
@@ -65,28 +66,30 @@ def create_worker(
         interceptors=[ExpectedFailures()],
         workflow_runner=sandbox_runner(),
         max_concurrent_activities=at_once,
-        # A cancellation reaches an activity with a heartbeat; by default one may be held back for most of a minute.
+        # An activity learns of its cancellation by a heartbeat, which by default may be held back for most of a minute.
         max_heartbeat_throttle_interval=timedelta(seconds=2),
         graceful_shutdown_timeout=GRACE,
     )
 
 
 def sandbox_runner() -> SandboxedWorkflowRunner:
-    """The sandbox that workflows run in, also when histories are replayed."""
+    """The sandbox in which workflows run, also when histories are replayed."""
     return SandboxedWorkflowRunner(
         restrictions=SandboxRestrictions.default.with_passthrough_modules("shared.contracts", "pydantic")
     )
 
 
 def activity_methods(instance: object) -> list[Callable[..., Any]]:
-    """The bound methods of an object that are activities."""
+    """The methods of an object that are activities, bound to it."""
     members = (getattr(instance, name) for name in dir(type(instance)) if not name.startswith("_"))
     return [member for member in members if hasattr(member, "__temporal_activity_definition")]
 
 
 class ExpectedFailures(Interceptor):
-    """A DomainError leaves an activity as a non-retryable ApplicationError whose type is its code (Unauthorized may be
-    retried); of any other failure only the kind leaves, as a database's or a server's message can quote a row."""
+    """Decides what an activity that failed tells Temporal.
+
+    A DomainError becomes an ApplicationError whose type is its code, and which is not retried, except Unauthorized. Of
+    any other exception only the name of its class is told, because its message can quote personal data."""
 
     def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:
         return _ActivityEdge(next)
@@ -99,7 +102,8 @@ class _ActivityEdge(ActivityInboundInterceptor):
             try:
                 return await super().execute_activity(input)
             except Unauthorized as error:
-                # One service refused another's credential, as while it is being changed: nothing about this work.
+                # One service refused the credential of another, for example while it is being changed. A retry can
+                # succeed.
                 log.error("credential.refused")
                 raise ApplicationError(error.detail, type=error.code) from None
             except DomainError as error:

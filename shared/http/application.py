@@ -1,4 +1,5 @@
-"""The FastAPI application around one or more services: health, problems, request ids and one log line a request."""
+"""The FastAPI application of one or more services: health checks, problem documents, and a log entry for each
+request."""
 
 import asyncio
 import time
@@ -29,10 +30,10 @@ def create_application(
     lifespan: Lifespan | None = None,
     webhooks: APIRouter | None = None,
 ) -> FastAPI:
-    """One ASGI application with the routers given. `app.state` holds the database, settings and internal client, and
-    `stopping`, the event by which whoever serves the application says that it is to end.
+    """Makes one ASGI application of these routers. Its `app.state` holds the database, the settings, the internal
+    client, and the event `stopping`, which is set when the process is about to end.
 
-    `webhooks` are described in the OpenAPI document: what others serve and we call.
+    `webhooks` are only described in the OpenAPI document: others serve them, and Upward calls them.
     """
     app = FastAPI(
         title="Upward",
@@ -63,7 +64,7 @@ def _add_health(app: FastAPI, database: Database) -> None:
 
     @app.get("/readyz", include_in_schema=False, response_model=None)
     async def readyz() -> dict[str, str] | JSONResponse:
-        """Ready means that requests can be served, which takes Postgres; Temporal may be away."""
+        """Ready means that requests can be served. This needs Postgres, but not Temporal."""
         try:
             async with database.engine.connect() as connection:
                 await connection.execute(text("select 1"))
@@ -74,13 +75,13 @@ def _add_health(app: FastAPI, database: Database) -> None:
 
 
 async def _observe(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
-    # Bound for this request alone: inside one process, a service that calls another keeps its own ids.
+    # The id is bound for this request alone, as a service may call another one inside the same process.
     with bound_contextvars(request_id=str(uuid4())):
         started = time.perf_counter()
         try:
             response = await call_next(request)
         except Exception as error:
-            # Only the kind of failure: the message of a database error can quote a row.
+            # The class of the error alone is logged, as the message of a database error can quote a row.
             log.error("request.failed", route=_route(request), error=type(error).__name__, where=_where(error))
             return problem(500, "internal_error")
         log.info(
@@ -94,7 +95,7 @@ async def _observe(request: Request, call_next: Callable[[Request], Awaitable[Re
 
 
 def _route(request: Request) -> str:
-    """The route's template, never the path itself: paths can hold links' tokens."""
+    """The template of the route. The path itself is not logged, as it can hold the token of a link."""
     route: Any = request.scope.get("route")
     return getattr(route, "path", "unmatched")
 

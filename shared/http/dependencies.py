@@ -1,4 +1,5 @@
-"""What every HTTP edge asks FastAPI for: a session that is committed before the answer leaves."""
+"""What HTTP edges get from FastAPI: a session, which is committed before the answer is sent, and other parts of the
+application."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -1,7 +1,9 @@
-"""`Idempotency-Key`: the same request sent again gets the first one's answer and does nothing twice.
+"""The header `Idempotency-Key`: a request that is sent again gets the answer of the first one, and nothing is done
+twice.
 
-Missing where required: 400. The same key with another request: 422. The first still in flight: 409. The answer is kept
-in the transaction of the work itself, so that neither exists without the other.
+It is answered 400 if the header is missing, 422 if the key was used for another request, and 409 while the first
+request is not finished. The answer is stored in the transaction of the work itself, so that neither exists without the
+other.
 """
 
 import hashlib
@@ -30,7 +32,7 @@ class IdempotencyRecord(Base):
 
     organization_id: Mapped[UUID] = mapped_column(primary_key=True)
     key_hash: Mapped[str] = mapped_column(primary_key=True)
-    """Hashed: a caller may have put anything into its key."""
+    """The hash of the key, as a caller may put anything into a key, even personal data."""
     request_hash: Mapped[str]
     status: Mapped[int]
     body: Mapped[dict[str, Any]] = mapped_column(JSONB)
@@ -39,13 +41,13 @@ class IdempotencyRecord(Base):
 
 
 class Answer(Contract):
-    """What a mutating endpoint answers, so that it can be stored and repeated."""
+    """The answer to a request that changes something. It can be stored and given again."""
 
     status: int
     body: dict[str, Any]
     headers: Mapping[str, str] = {}
     shown_once: Mapping[str, Any] = {}
-    """Members of the first answer alone, such as a secret: neither stored nor repeated."""
+    """Members of the body that only the first answer has, such as a secret. They are neither stored nor repeated."""
 
     def response(self, *, replayed: bool = False) -> JSONResponse:
         extra = {"idempotent-replayed": "true"} if replayed else {}
@@ -61,7 +63,8 @@ async def answer_once(
     key: str | None,
     work: Callable[[], Awaitable[Answer]],
 ) -> JSONResponse:
-    """Does `work` at most once for this organization and key. Raises BadRequest, Conflict, Invalid."""
+    """Does the work at most once for this organization and key, and returns its answer. Raises BadRequest, Conflict,
+    Invalid."""
     if not key:
         raise BadRequest(
             "Send an Idempotency-Key header: any unique text; repeat it when you retry this request.",

@@ -1,4 +1,4 @@
-"""The typed client for reads between services (`/internal/...`), over TCP or inside one process alike."""
+"""The client by which one service reads from another at `/internal/...`, over TCP or inside the same process."""
 
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, TypeVar
@@ -23,16 +23,17 @@ EXPECTED: dict[int, type[DomainError]] = {
     422: Invalid,
 }
 UNSERVED = NotFound.code
-"""The code of an address that no route serves; every NotFound of a service has a code of its own."""
+"""The code of the answer when no route serves the address. A NotFound that a service raises has another code."""
 
 
 class Internal:
-    """Calls a service's internal API. A problem that the service answers is raised as the same DomainError; a server
-    that is away, answers 5xx or serves no such address raises `httpx.HTTPError`, which activities leave to Temporal's
-    retries."""
+    """Calls the internal APIs of services.
+
+    A problem that the service answers is raised as the same DomainError. If the service is away, answers 5xx or does
+    not serve the address, `httpx.HTTPError` is raised. Activities do not catch it, so that Temporal tries again."""
 
     def __init__(self, settings: Settings, app: Any = None, *, timeout: float = 30) -> None:
-        """`app` is the ASGI application of this process; services without a URL of their own are called in it."""
+        """`app` is the ASGI application of this process. Services without a URL in the settings are called in it."""
         self._token = settings.service_token.get_secret_value()
         self._clients = {
             service: httpx.AsyncClient(
@@ -64,7 +65,7 @@ class Internal:
     async def people(
         self, service: Service, path: str, organization_id: UUID, params: Mapping[str, Any] | None = None
     ) -> AsyncIterator[UUID]:
-        """Every person id of a paged internal read."""
+        """All people of a list that is read in pages."""
         after: UUID | None = None
         while True:
             query = dict(params or {}) | ({"after": str(after)} if after else {})
@@ -107,8 +108,8 @@ class Internal:
 
 
 def _expected(response: httpx.Response) -> DomainError | None:
-    """The failure that the service itself answered. None for everything else: an address that is not served, as while
-    a new version is rolled out, and what a proxy answers in the service's place pass, and are tried again."""
+    """The failure that the service itself answered. None for every other answer, such as that of a proxy, or that of an
+    older version which does not serve the address yet: these are temporary, and are tried again."""
     if response.status_code not in EXPECTED or "json" not in response.headers.get("content-type", ""):
         return None
     document = response.json()

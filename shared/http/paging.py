@@ -1,4 +1,4 @@
-"""Opaque cursors for public lists."""
+"""Cursors of public lists. Callers give them back as they got them and need not understand them."""
 
 import base64
 from typing import Annotated
@@ -17,7 +17,7 @@ def encode_cursor(last_id: UUID) -> str:
 
 
 def decode_cursor(cursor: str | None) -> UUID | None:
-    """Raises BadRequest for a cursor that this API did not give out."""
+    """The id in a cursor; None without a cursor. Raises BadRequest for a cursor that this API did not give out."""
     if cursor is None:
         return None
     refused = BadRequest("This cursor is not one that the API gave out; start without one.", code="bad_cursor")

@@ -1,4 +1,4 @@
-"""One place where failures become `application/problem+json` (RFC 9457)."""
+"""How failures are answered: as `application/problem+json` (RFC 9457)."""
 
 from typing import Any
 
@@ -51,11 +51,11 @@ DESCRIBED: dict[int | str, dict[str, Any]] = {
         "content": {"application/problem+json": {"schema": Problem.model_json_schema()}},
     }
 }
-"""What the API's description says of every refusal."""
+"""What the OpenAPI document says about every request that is refused."""
 
 
 def problem(status: int, code: str, detail: str | None = None, **extra: Any) -> JSONResponse:
-    """A problem document. `type` is `urn:upward:problem:<code>`; `code` repeats it bare."""
+    """Makes a problem document. Its `type` is `urn:upward:problem:` and the code."""
     document = {"type": TYPE + code, "title": TITLES.get(status, "Error"), "status": status, "code": code}
     if detail:
         document["detail"] = detail
@@ -65,12 +65,12 @@ def problem(status: int, code: str, detail: str | None = None, **extra: Any) -> 
 
 
 def field_errors(error: ValidationError | RequestValidationError) -> list[dict[str, str]]:
-    """The fields and what is wrong with each; the values themselves are not repeated."""
+    """The fields that are wrong and what is wrong with each. The values are not repeated, as they can be personal."""
     return [{"field": ".".join(str(part) for part in found["loc"]), "detail": found["msg"]} for found in error.errors()]
 
 
 def invalid(error: ValidationError) -> Invalid:
-    """A pydantic failure of a value that came from a caller, as an expected failure."""
+    """Makes an expected failure of pydantic's error about a value that a caller sent."""
     return Invalid("Some fields are not valid; see errors.", errors=field_errors(error))
 
 
@@ -100,7 +100,7 @@ def install_problem_handlers(app: FastAPI) -> None:
 
 
 def _methods_taken(request: Request) -> list[str]:
-    """Every method that some route takes at the request's address; the framework names those of one route only."""
+    """All methods that the routes at the request's address take. The framework would name those of one route only."""
     routes = request.app.router.routes
     return [
         method

@@ -1,4 +1,4 @@
-"""The internal read that every owner of rounds offers: who is asked, and who has not answered."""
+"""The internal read that every service with rounds offers: who is asked, and who has not answered."""
 
 from typing import Annotated
 from uuid import UUID
@@ -13,7 +13,7 @@ from shared.rounds import store
 
 
 def recipients_router(owner: Service) -> APIRouter:
-    """`GET /internal/{owner}/rounds/{id}/recipients?state=pending&after=&limit=`."""
+    """Serves `GET /internal/{owner}/rounds/{round_id}/recipients?state=pending&after=&limit=` for this owner."""
     router = APIRouter(include_in_schema=False)
 
     @router.get(f"/internal/{owner.value}/rounds/{{round_id}}/recipients")

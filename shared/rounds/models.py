@@ -1,4 +1,4 @@
-"""Tables of rounds: one shape for every kind, in the shared kernel because all owners mean the same by it."""
+"""The tables of rounds. They are shared, as a round is the same for every kind and every owner."""
 
 from datetime import datetime
 from uuid import UUID
@@ -26,10 +26,10 @@ class Round(Base):
 
 
 class RoundRecipient(Base):
-    """One answer that is asked for: of this person about this subject (a pair, or the cycle itself).
+    """One answer that is asked of a person about a subject. The subject is a pair, or the cycle itself.
 
-    `excused_at` is set when the question lost its subject, such as a pair that ended: nobody is asked any more and
-    the answer counts neither as given nor as missing.
+    `excused_at` is set when there is nothing left to ask about, because the pair ended. The person is not asked about
+    it any more, and the answer counts neither as given nor as missing.
     """
 
     __tablename__ = "recipient"

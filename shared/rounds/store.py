@@ -1,7 +1,7 @@
-"""The facts of a round: opened once, answered while open, closed once.
+"""SQL of rounds. A round is opened once, answered while it is open, and closed once.
 
-Answering, excusing and closing all lock the round's row first, so that "everyone has answered" and "closed" are
-decided by one transaction at a time. Functions never commit.
+Answering, excusing and closing first lock the row of the round, so that one transaction at a time decides whether
+everyone has answered and whether the round is closed. Functions never commit.
 """
 
 from collections.abc import Iterable, Sequence
@@ -56,7 +56,7 @@ class RoundBrief(NamedTuple):
 
 
 async def open_round(session: AsyncSession, request: OpenRound, recipients: Iterable[Recipient]) -> RoundOpened:
-    """Creates the round and its recipients, once; a repeat answers what stands. Emits `round.opened`."""
+    """Creates the round and its recipients, once, and emits `round.opened`. A repeated call returns what is stored."""
     created = await session.scalar(
         insert(Round)
         .values(
@@ -100,7 +100,7 @@ async def open_round(session: AsyncSession, request: OpenRound, recipients: Iter
 
 
 async def extend_round(session: AsyncSession, request: ExtendRound) -> RoundExtended:
-    """Moves the deadline of an open round; a closed one stays as it is."""
+    """Moves the deadline of an open round. A closed round stays as it is."""
     await session.execute(
         update(Round)
         .where(
@@ -115,8 +115,8 @@ async def extend_round(session: AsyncSession, request: ExtendRound) -> RoundExte
 
 
 async def close_round(session: AsyncSession, request: CloseRound) -> tuple[RoundClosed, bool]:
-    """Closes the round once. The flag says whether this call closed it, so that the owner acts once on what is
-    missing. Emits `round.closed`."""
+    """Closes the round, once, and emits `round.closed`. The flag says whether this very call closed it, so that the
+    owner deals with missing answers once."""
     row = await _lock(session, request.organization_id, request.round_id)
     counts = await read_round(session, request.organization_id, request.round_id)
     closed = RoundClosed(recipients=counts.recipients, answered=counts.answered)
@@ -142,7 +142,7 @@ async def close_round(session: AsyncSession, request: CloseRound) -> tuple[Round
 
 
 async def lock_open_round(session: AsyncSession, organization_id: UUID, round_id: UUID) -> Round:
-    """The round, locked for an answer. Raises NotFound, or RoundIsClosed (410)."""
+    """Locks the round for an answer and returns it. Raises NotFound, or RoundIsClosed (410)."""
     row = await _lock(session, organization_id, round_id)
     if row.state != RoundState.OPEN:
         raise RoundIsClosed("This round is closed; answers are no longer taken.")
@@ -150,8 +150,8 @@ async def lock_open_round(session: AsyncSession, organization_id: UUID, round_id
 
 
 async def asked_subjects(session: AsyncSession, round_: Round, person_id: UUID) -> list[UUID]:
-    """What this person is asked about in the round. Raises Forbidden for someone who was never asked, and
-    NoLongerAsked (410) when every question lost its subject."""
+    """The subjects that this person is asked about in the round. Raises Forbidden for someone who was never asked, and
+    NoLongerAsked (410) for someone who is not asked about anything any more."""
     rows = (
         await session.execute(
             select(RoundRecipient.subject_id, RoundRecipient.excused_at)
@@ -172,8 +172,8 @@ async def asked_subjects(session: AsyncSession, round_: Round, person_id: UUID) 
 
 
 async def mark_answered(session: AsyncSession, round_: Round, person_id: UUID, subject_ids: Sequence[UUID]) -> None:
-    """Records that answers came in (`round_` is locked). Emits `round.answered` when they were the last, once: an
-    answer that is changed afterwards was no pending one."""
+    """Records that a person answered about these subjects. The round must be locked. Emits `round.answered` if no
+    answer is missing any more; an answer that is changed later was not missing, so that this is told once."""
     answered = await session.scalars(
         update(RoundRecipient)
         .where(
@@ -192,7 +192,7 @@ async def mark_answered(session: AsyncSession, round_: Round, person_id: UUID, s
 
 
 async def excuse(session: AsyncSession, organization_id: UUID, subject_id: UUID) -> None:
-    """Stops asking about a subject in every open round, such as a pair that ended."""
+    """Stops asking about a subject, such as a pair that ended, in every open round."""
     rounds = await session.scalars(
         select(Round)
         .where(
@@ -235,7 +235,7 @@ async def read_recipients(
     after: UUID | None,
     limit: int,
 ) -> PersonPage:
-    """One page of the people asked, each once, in id order."""
+    """One page of the people asked, each once, ordered by id."""
     query = select(RoundRecipient.person_id).where(
         RoundRecipient.organization_id == organization_id,
         RoundRecipient.round_id == round_id,
@@ -272,7 +272,7 @@ async def read_round_brief(session: AsyncSession, organization_id: UUID, round_i
 
 
 async def read_rounds(session: AsyncSession, organization_id: UUID, cycle_id: UUID) -> list[RoundCounts]:
-    """The cycle's rounds with their counts, in the order they opened."""
+    """The cycle's rounds with their counts, in the order in which they were opened."""
     return await _counts(session, organization_id, Round.cycle_id == cycle_id)
 
 
@@ -326,7 +326,7 @@ async def _tell_if_all_answered(session: AsyncSession, round_: Round) -> None:
             RoundRecipient.answered_at.is_(None),
             RoundRecipient.excused_at.is_(None),
         )
-        .order_by(RoundRecipient.person_id)  # so that the index of pending ones is read, and not the whole table
+        .order_by(RoundRecipient.person_id)  # so that Postgres reads the index of pending ones and not the whole table
         .limit(1)
     )
     if await session.scalar(one_pending) is None:
