@@ -16,10 +16,11 @@ from services.events.broker.publisher import CONSUMER
 from services.events.log.models import Event
 from services.events.log.positions import sequence_batch
 from services.events.log.rules.cloudevents import CloudEvent
-from services.events.log.rules.digest import genesis, link
+from services.events.log.rules.digest import genesis
 from services.events.log.store import reading
 from shared.database import Database
 from shared.events import StagedEvent, emit
+from tests.digests import link_event
 from tests.nats_server import NatsServer
 from tests.services import nats_stand
 from tests.services.nats_stand import (
@@ -80,7 +81,7 @@ async def test_the_stream_proves_its_completeness_by_the_digest_of_the_feed(
         found = await until_held(server, 20)
     digest = genesis(organization_id)
     for one in found:
-        digest = link(digest, CloudEvent.model_validate_json(one.data))
+        digest = link_event(digest, CloudEvent.model_validate_json(one.data))
     async with database.transaction() as session:
         head = await reading.read_head(session, organization_id)
     assert head is not None

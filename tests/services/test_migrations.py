@@ -14,10 +14,11 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import URL, Engine, create_engine, event, make_url, text
 
 from services.events.log.rules.cloudevents import cloud_event
-from services.events.log.rules.digest import genesis, link
+from services.events.log.rules.digest import genesis
 from shared.contracts.events import EventRecord
 from shared.database import SCHEMAS, psycopg_url
 from tests.architecture.test_compose import EMBEDDED_ONLY
+from tests.digests import link_event
 from upward.migration import ROOT, alembic_config, migrate
 
 LOCK = "select pg_advisory_lock(7303014001)"
@@ -175,7 +176,7 @@ def test_events_from_before_get_the_digests_that_the_sequencer_would_have_given_
     expected = {}
     for record in records:
         before = digests[record.organization_id]
-        digests[record.organization_id] = link(before, cloud_event(record))
+        digests[record.organization_id] = link_event(before, cloud_event(record))
         expected[record.organization_id, record.sequence] = digests[record.organization_id]
     assert {(row.organization_id, row.sequence): row.digest for row in found} == expected
     assert heads == digests

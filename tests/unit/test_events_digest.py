@@ -10,9 +10,10 @@ from uuid import UUID
 import pytest
 
 from services.events.log.rules.cloudevents import CloudEvent, cloud_event
-from services.events.log.rules.digest import genesis, link
+from services.events.log.rules.digest import genesis
 from shared.contracts.events import EventRecord
 from tests.architecture.documents import BLOCK, TEXTS
+from tests.digests import link_event
 
 ORGANIZATION = UUID(int=7)
 GUIDE = TEXTS["docs/events-feed.md"]
@@ -42,7 +43,7 @@ RECORDS = [
 def digest_after(records: list[EventRecord]) -> str:
     digest = genesis(ORGANIZATION)
     for one in records:
-        digest = link(digest, cloud_event(one))
+        digest = link_event(digest, cloud_event(one))
     return digest.hex()
 
 
@@ -62,7 +63,7 @@ def test_the_program_in_the_guide_computes_the_same_digest_from_the_feed(guide: 
 
 def test_the_digest_of_the_example_in_the_guide_is_right_and_stays_what_it_is(guide: dict[str, Any]) -> None:
     event = CloudEvent.model_validate_json(EXAMPLE)
-    digest = link(genesis(UUID(event.source.rsplit(":", 1)[1])), event).hex()
+    digest = link_event(genesis(UUID(event.source.rsplit(":", 1)[1])), event).hex()
     assert digest == "41623e9643050c01aacea7ff666ef91265250a451275ad3b8fc7b003765fc322", "it can never be changed"
     assert guide["digest_of"]([json.loads(EXAMPLE)]) == digest
     assert re.findall(r"`([0-9a-f]{64})`", GUIDE) == [digest]
@@ -76,7 +77,7 @@ def test_the_digest_of_the_example_in_the_guide_is_right_and_stays_what_it_is(gu
 )  # fmt: skip
 def test_every_member_of_an_event_is_in_its_digest(change: dict[str, Any]) -> None:
     changed = RECORDS[0].model_copy(update=change)
-    digests = {link(genesis(one.organization_id), cloud_event(one)) for one in (RECORDS[0], changed)}
+    digests = {link_event(genesis(one.organization_id), cloud_event(one)) for one in (RECORDS[0], changed)}
     assert len(digests) == 2
 
 
@@ -87,7 +88,7 @@ def test_the_text_that_is_hashed_is_the_feed_s_own_json_with_its_keys_sorted(one
         {name: told[name] for name in ("id", "sequence", "type", "subject", "time", "data")},
         sort_keys=True, separators=(",", ":"), ensure_ascii=False,
     )  # fmt: skip
-    assert link(b"before", cloud_event(one)) == hashlib.sha256(b"before" + text.encode()).digest()
+    assert link_event(b"before", cloud_event(one)) == hashlib.sha256(b"before" + text.encode()).digest()
 
 
 def test_an_event_that_is_left_out_or_moved_changes_the_digest() -> None:

@@ -34,7 +34,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.events.log.epoch import Watch, watch
 from services.events.log.rules.cloudevents import sequence_text, type_name
-from services.events.log.rules.digest import genesis, link_members
+from services.events.log.rules.digest import genesis, link
 from services.events.log.store import days, positions, reading
 from services.events.log.store.positions import HeadAdvance, Sequenced, Staged
 from services.events.log.store.reading import Head
@@ -89,7 +89,7 @@ def _number(staged: Sequence[Staged], heads: dict[UUID, Head]) -> tuple[list[Seq
         if head is None:
             head = before[organization_id] = heads.get(organization_id) or Head(0, genesis(organization_id))
         sequence = head.sequence + 1
-        digest = link_members(
+        digest = link(
             head.digest,
             event.event_id,
             sequence_text(sequence),

@@ -5,7 +5,7 @@ before the first event is the SHA-256 of its `source`. docs/events-feed.md tells
 feed.
 
 The canonical text is JSON in UTF-8 with sorted keys, without white space, and with only those characters escaped that
-must be. It holds the members of the event that `link_members` takes and no others, so that the envelope may grow.
+must be. It holds the members of the event that `link` takes and no others, so that the envelope may grow.
 Nothing of this may ever change, as each digest depends on all those before it.
 `migrations/versions/0012_event_digests.py` has a copy of its own.
 """
@@ -16,7 +16,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from services.events.log.rules.cloudevents import CloudEvent, source_of
+from services.events.log.rules.cloudevents import source_of
 from shared.contracts.base import Contract
 
 CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
@@ -37,16 +37,11 @@ def genesis(organization_id: UUID) -> bytes:
     return hashlib.sha256(source_of(organization_id).encode()).digest()
 
 
-def link(before: bytes, event: CloudEvent) -> bytes:
-    """The digest after an event, from the digest before it."""
-    return link_members(before, event.id, event.sequence, event.type, event.subject, event.time, event.data)
-
-
-def link_members(
+def link(
     before: bytes, id: UUID, sequence: str, type: str, subject: str, time: datetime, data: dict[str, Any]
 ) -> bytes:
-    """The same as `link`, from the event's members and without the cost of a model. `time` is in UTC. Types need no
-    escaping."""
+    """The digest after an event, from the digest before it and the event's members as the feed gives them. `time` is in
+    UTC. Types need no escaping."""
     text = (
         f'{{"data":{CANONICAL.encode(data)},"id":"{id}","sequence":"{sequence}","subject":{CANONICAL.encode(subject)},'
         f'"time":"{time.isoformat().replace("+00:00", "Z")}","type":"{type}"}}'
