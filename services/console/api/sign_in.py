@@ -37,5 +37,5 @@ async def _signed_in(database: AppDatabase, authorization: Annotated[str, Header
     return caller
 
 
-# Whoever has a key may look, whatever its role. No connection to the database is held while the page asks services.
+# Every role may look. No connection to the database is held while the page asks services.
 SignedIn = Annotated[Caller, Depends(_signed_in)]

@@ -78,7 +78,7 @@ def _encoding(data: bytes) -> str:
     try:
         data.decode()
     except UnicodeDecodeError:
-        # A file with correct UTF-8 letters is damaged UTF-8. Read as Windows-1252, its names would be wrong.
+        # A file that contains correct UTF-8 letters is damaged UTF-8. As Windows-1252 its names would be wrong.
         return "utf-8" if data.startswith(codecs.BOM_UTF8) or UTF8_LETTER.search(data) else "cp1252"
     return "utf-8"
 
