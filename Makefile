@@ -1,9 +1,9 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# The tests of a file share what they start, so one worker runs the whole file. There may be more workers than cores,
-# because most of them wait.
-SIDE_BY_SIDE := -n 4 --dist loadfile --no-loadscope-reorder
+# There are more workers than cores, because tests wait more than they compute. `tests/conftest.py` says which worker runs
+# what, and in what order.
+SIDE_BY_SIDE := -n 5 --no-loadscope-reorder
 
 # Python keeps its compiled modules, whatever the environment says, because the tests start it a hundred times.
 unexport PYTHONDONTWRITEBYTECODE

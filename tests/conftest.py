@@ -7,11 +7,39 @@ import signal
 import tempfile
 from typing import Any
 
+import pytest
+from xdist.scheduler import LoadScopeScheduling
+
 from tests.restarts import restarted
+
+SHARED = "UPWARD_TESTS_SHARED_FOLDER"
+"""The variable of the environment that names a folder of all workers (`tests/clusters.py`)."""
+ONE_STACK = ("tests/e2e/test_cycle_end_to_end.py", "tests/e2e/test_webhooks.py", "tests/e2e/test_recurrence.py")
+"""Files whose tests share a stack, so that one worker runs them all."""
+LONGEST = (
+    *ONE_STACK,
+    "tests/e2e/test_demo.py",
+    "tests/faults/test_kill.py",
+    "tests/e2e/test_api_walk.py",
+    "tests/workflows/test_cycle.py",
+    "tests/faults/test_servers_away.py",
+    "tests/e2e/test_canary.py",
+    "tests/e2e/",
+    "tests/faults/",
+    "tests/services/",
+)
+"""Files and folders that begin first, the longest before the others: what is waited for takes as long at any time, and
+must not be what is left at the end."""
 
 # The Postgres package keeps its sockets here and warns unless the folder is private.
 os.environ["XDG_RUNTIME_DIR"] = tempfile.mkdtemp(prefix="upward-run-")
 atexit.register(shutil.rmtree, os.environ["XDG_RUNTIME_DIR"], ignore_errors=True)
+
+# Made by the process that starts the workers, and theirs by the environment; every user may go in.
+if SHARED not in os.environ:
+    os.environ[SHARED] = tempfile.mkdtemp(prefix="upward-shared-")
+    os.chmod(os.environ[SHARED], 0o755)
+    atexit.register(shutil.rmtree, os.environ[SHARED], ignore_errors=True)
 
 # A shell starts what runs in its background deaf to Ctrl-C, and what the tests start and interrupt would be deaf too.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -25,3 +53,22 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
         terminalreporter.section("tests that were started again")
         for test, times in sorted(found.items()):
             terminalreporter.line(f"{times} times: {test}")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    def place(item: pytest.Item) -> int:
+        return next((number for number, start in enumerate(LONGEST) if item.nodeid.startswith(start)), len(LONGEST))
+
+    items.sort(key=place)
+
+
+class OneStack(LoadScopeScheduling):  # type: ignore[misc]
+    """A worker runs the whole of a file, as its tests share what they start, or of the files that share a stack."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.split("::", 1)[0]
+        return "one stack" if file in ONE_STACK else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OneStack:
+    return OneStack(config, log)

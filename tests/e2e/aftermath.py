@@ -25,6 +25,7 @@ from services.programs.store.keys import create_access_key, find_or_create_organ
 from shared.auth import Role
 from shared.database import Database
 from shared.logging import configure_logging
+from tests.clusters import copy_cluster
 from tests.e2e.canaries import CHECK_IN_SECONDS, PROGRAM, Players, TroublesomeMail, program, write_people
 from tests.patience import PATIENCE_SECONDS
 from tests.webhook_receiver import Received, Receiver, Reply, receiving
@@ -74,6 +75,8 @@ async def live_through(folder: Path) -> Aftermath:
         patch.setattr("services.notifications.delivery.compose", stumbling(compose))
         patch.setattr("services.intake.answers.check_application", stumbling(check_application))
         begun = time.monotonic()
+        stacked.mkdir()
+        copy_cluster(stacked / "postgres", migrated=True)
         async with running_stack(stacked) as stack, receiving() as receiver:
             seconds = max(CHECK_IN_SECONDS, round(time.monotonic() - begun))  # a slow machine needs more
             await play(stack, left, folder, receiver, program(seconds))

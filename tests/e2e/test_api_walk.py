@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.architecture.documents import TEXTS
+from tests.clusters import copy_cluster
 from tests.patience import PATIENCE_SECONDS
 from upward.stack import running_stack
 
@@ -43,6 +44,8 @@ def problems_shown() -> set[str]:
 
 @pytest.mark.skipif(not all(map(shutil.which, NEEDED)), reason=f"needs {', '.join(NEEDED)}")
 async def test_the_examples_of_the_api_run_a_whole_cycle_by_hand(tmp_path: Path) -> None:
+    (tmp_path / "stack").mkdir()
+    copy_cluster(tmp_path / "stack/postgres", migrated=True)
     begun = time.monotonic()
     async with running_stack(tmp_path / "stack") as stack:
         check_in = f"PT{max(20, round(1.5 * (time.monotonic() - begun)))}S"  # a slow machine needs more

@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 from shared.auth import Caller, Role, authenticate
 from shared.database import SCHEMAS, Database
+from tests.clusters import cluster
 from tests.e2e.processes import Running, processes_of, upward
 from upward.cli import app
 from upward.embedded import EmbeddedPostgres, free_port
@@ -69,9 +70,8 @@ async def interrupted(folder: Path) -> Interrupted:
 
 @pytest.fixture(scope="module")
 def database_url(folder: Path) -> Iterator[str]:
-    postgres = EmbeddedPostgres(folder / "postgres")
-    yield postgres.start()
-    postgres.stop()
+    with cluster(folder / "postgres", migrated=False) as url:
+        yield url
 
 
 class Refuse(Protocol):

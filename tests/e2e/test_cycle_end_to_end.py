@@ -1,10 +1,8 @@
 """What an admin and the participants see of a running cycle, with every part real: one stack, many short cycles."""
 
 import asyncio
-import tempfile
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import httpx
@@ -12,21 +10,7 @@ import pytest
 
 from tests.e2e.company import Company, company, open_round, round_of
 from upward.demo.mailbox import Letter
-from upward.stack import Stack, running_stack
-
-
-@pytest.fixture(scope="module")
-async def stack() -> AsyncIterator[Stack]:
-    with tempfile.TemporaryDirectory(prefix="upward-cycles-", ignore_cleanup_errors=True) as folder:
-        Path(folder).chmod(0o755)
-        async with running_stack(Path(folder)) as stack:
-            yield stack
-
-
-@pytest.fixture
-async def acme(stack: Stack) -> AsyncIterator[Company]:
-    async with company(stack.url, stack.resources.database, stack.mail.folder) as found:
-        yield found
+from upward.stack import Stack
 
 
 class Ended(NamedTuple):

@@ -1,34 +1,16 @@
 """Quarterly recurrence on a real Temporal: the schedule that a program asks for, and the one cycle a quarter of it."""
 
-import tempfile
-from collections.abc import AsyncIterator
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import pytest
 from temporalio.client import ScheduleDescription, ScheduleHandle, ScheduleRange
 from temporalio.service import RPCError, RPCStatusCode
 
-from tests.e2e.company import Company, company
-from upward.stack import Stack, running_stack
+from tests.e2e.company import Company
+from upward.stack import Stack
 
 ZONE = "Asia/Tokyo"
-
-
-@pytest.fixture(scope="module")
-async def stack() -> AsyncIterator[Stack]:
-    with tempfile.TemporaryDirectory(prefix="upward-recurs-", ignore_cleanup_errors=True) as folder:
-        Path(folder).chmod(0o755)
-        async with running_stack(Path(folder)) as stack:
-            yield stack
-
-
-@pytest.fixture
-async def acme(stack: Stack) -> AsyncIterator[Company]:
-    async with company(stack.url, stack.resources.database, stack.mail.folder) as found:
-        yield found
 
 
 def schedule_of(stack: Stack, program_id: str) -> ScheduleHandle:

@@ -5,7 +5,6 @@ import json
 import os
 import sqlite3
 import sys
-import tempfile
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import closing
@@ -29,21 +28,9 @@ from tests.e2e.company import Company, company
 from tests.patience import PATIENCE_SECONDS
 from tests.webhook_receiver import Received, receiving
 from upward.process import Server, listen
-from upward.stack import Stack, running_stack
+from upward.stack import Stack
 
 CONSUMER = ROOT / "docs/examples/consumer.py"
-
-
-@pytest.fixture(scope="module")
-async def stack() -> AsyncIterator[Stack]:
-    with (
-        tempfile.TemporaryDirectory(prefix="upward-webhooks-", ignore_cleanup_errors=True) as folder,
-        pytest.MonkeyPatch.context() as patch,
-    ):
-        Path(folder).chmod(0o755)
-        patch.setenv("UPWARD_WEBHOOK_DEVELOPMENT_NETWORKS", '["127.0.0.0/8"]')
-        async with running_stack(Path(folder)) as stack:
-            yield stack
 
 
 class Integrator:

@@ -15,9 +15,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bench.ledger import Comparison, Fact, compare
 from shared.database import Database
+from tests.clusters import copy_cluster
 from tests.faults.naive_cursors import CURSORS, SEQUENCED, TABLE, NaiveReader, SequencedReader, tell
 from upward.embedded import EmbeddedPostgres
-from upward.migration import migrate
 
 WRITERS, SUBJECTS, ROUNDS, MOST_ROUNDS = 6, 3, 5, 100
 DRAW_TRANSACTION_ID = text("select pg_current_xact_id()")
@@ -45,9 +45,9 @@ class Readers:
 
 @pytest.fixture(scope="module")
 async def database(faults_folder: Path) -> AsyncIterator[Database]:
+    copy_cluster(faults_folder / "cursors", migrated=True)
     postgres = EmbeddedPostgres(faults_folder / "cursors")
     url = await asyncio.to_thread(postgres.start)
-    await asyncio.to_thread(migrate, url)
     database = Database(url, pool_size=WRITERS + 2)
     async with database.engine.connect() as connection:
         await connection.execution_options(isolation_level="AUTOCOMMIT")

