@@ -36,7 +36,7 @@ def test_what_can_be_added_has_a_description() -> None:
     assert named - described == set()
 
 
-SHORT = ("A kind of round", "A message", "A channel", "A page")
+SHORT = ("A kind of round", "A matching constraint", "A message", "A channel", "A page")
 
 
 @pytest.mark.parametrize("thing", SHORT)
