@@ -1,0 +1,52 @@
+"""A cycle whose history grows long goes on in new runs, which a test makes it do early."""
+
+from shared.contracts.programs import Outcome, Stage
+from shared.contracts.rounds import RoundKind, round_id_for
+from tests.workflows.conftest import World
+from workflows.cycle_state import LONGEST_HISTORY, Heard
+
+
+async def test_a_cycle_of_a_year_goes_on_in_a_new_run_when_its_history_is_long(world: World) -> None:
+    world.ledger.calendar = world.ledger.calendar.model_copy(update={"check_ins": 52})
+    state = await (await world.start(longest_history=300)).result()
+    assert (state.check_ins, state.outcome) == (52, Outcome.COMPLETED)
+    lengths = [len(history.events) for history in await world.runs()]
+    assert len(lengths) == 3
+    assert all(300 < length < 350 for length in lengths[:-1]), "a run ends at the next boundary above the limit"
+    assert LONGEST_HISTORY > 300, "a real cycle has fewer runs"
+
+
+async def test_a_cycle_in_many_runs_asks_as_in_one_and_is_paused_and_resumed_in_each(world: World) -> None:
+    """Nothing is lost or done twice where one run ends and the next begins: no round, no pause, no signal heard.
+
+    The first run is long enough to pass the kickoff: time stands still on the test server once a workflow has gone on
+    in a new run while a child of it, such as an announcement, still ran (temporalio/sdk-java, issue 1540)."""
+    world.ledger.calendar = world.ledger.calendar.model_copy(update={"check_ins": 52})
+    paused = (2, 25, 50)
+    told: list[Heard] = []
+
+    async def pause_for_a_moment() -> None:
+        await world.quiet()
+        for heard in told:  # by an earlier run, so that it is a repeat for this one
+            await world.signal("pause", heard)
+        for name in ("pause", "resume"):
+            told.append(await world.signal(name))
+            await world.heard(f"cycle-{world.ledger.cycle_id}")
+            await world.heard(f"round-{world.ledger.opened[-1].round_id}")
+
+    world.ledger.at_open |= {(RoundKind.CHECK_IN, number): pause_for_a_moment for number in paused}
+    state = await (await world.start(longest_history=110)).result()
+    assert (state.check_ins, state.outcome, state.stage) == (52, Outcome.COMPLETED, Stage.COMPLETED)
+    assert [(opened.kind, opened.number) for opened in world.ledger.opened] == [
+        (RoundKind.ENROLMENT, 1),
+        (RoundKind.ACCEPTANCE, 1),
+        *((RoundKind.CHECK_IN, number) for number in range(1, 53)),
+        (RoundKind.SURVEY, 1),
+    ]
+    assert world.ledger.stages == [stage for stage in Stage if stage not in (Stage.SCHEDULED, Stage.CANCELLED)], (
+        "no stage is told twice"
+    )
+    assert [extended.round_id for extended in world.ledger.extended] == [
+        round_id_for(world.ledger.cycle_id, RoundKind.CHECK_IN, number) for number in paused
+    ]
+    assert len(await world.runs()) > 5
