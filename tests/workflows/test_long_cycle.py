@@ -1,9 +1,21 @@
 """A cycle whose history grows long goes on in new runs, which a test makes it do early."""
 
+from uuid import uuid4
+
 from shared.contracts.programs import Outcome, Stage
 from shared.contracts.rounds import RoundKind, round_id_for
 from tests.workflows.conftest import World
-from workflows.cycle_state import LONGEST_HISTORY, Heard
+from workflows.cycle_state import LONGEST_HISTORY, CycleState, Heard
+
+
+def test_a_real_state_does_not_hold_the_switch_and_an_older_one_has_the_real_limit() -> None:
+    """What a cycle is started with stays as it was before there was a switch."""
+    ref = {"organization_id": str(uuid4()), "cycle_id": str(uuid4())}
+    state = CycleState.model_validate(ref)
+    assert state.longest_history == LONGEST_HISTORY
+    assert "longest_history" not in state.model_dump(mode="json")
+    early = state.model_copy(update={"longest_history": 300})
+    assert CycleState.model_validate_json(early.model_dump_json()) == early
 
 
 async def test_a_cycle_of_a_year_goes_on_in_a_new_run_when_its_history_is_long(world: World) -> None:
