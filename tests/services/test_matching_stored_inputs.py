@@ -131,5 +131,14 @@ async def test_the_inputs_of_a_stored_run_are_read_as_they_were_stored(
 ) -> None:
     found = (await client.get(f"/v1/match-runs/{old_run}/inputs")).json()
     assert found["inputs_hash"] == OLD["match_run"]["inputs_hash"]
-    assert found["inputs"]["people"] == OLD["match_run"]["inputs"]["people"]
-    assert found["inputs"]["steering"] == OLD["match_run"]["steering"]
+    stored = OLD["match_run"]["inputs"] | {name: OLD["match_run"][name] for name in ("policy", "steering")}
+    assert stored_part(found["inputs"], stored) == stored
+
+
+def stored_part(found: Any, stored: Any) -> Any:
+    """What is found, without fields that the code has got since."""
+    if isinstance(stored, dict):
+        return {name: stored_part(found[name], stored[name]) for name in stored}
+    if isinstance(stored, list):
+        return [stored_part(one, old) for one, old in zip(found, stored, strict=True)]
+    return found

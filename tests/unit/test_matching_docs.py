@@ -126,8 +126,8 @@ def test_the_pairs_of_the_example_are_the_best_and_come_with_these_reasons() -> 
         for pair in result.pairs
     }
     assert result.total.points == total(result) == 25_500
-    assert "ends with 25,000 points" in prose("### The best pairs")
-    assert "with 25,500:" in prose("### The best pairs")
+    assert "end with 25,000 points" in prose("### The best pairs")
+    assert "with 25,500 points:" in prose("### The best pairs")
 
 
 def test_whoever_takes_the_best_couple_first_gets_what_the_page_says() -> None:
