@@ -27,7 +27,7 @@ test: $(VENV)/.test  ## everything but the long tests: lint, then types and test
 	wait $$types || failed=1; cat "$$said"; rm "$$said"; exit $$failed
 
 long: $(VENV)/.test  ## the same rules with many kills, many examples and large references
-	$(BIN)/python -m pytest -m long $(SIDE_BY_SIDE) --durations 15
+	UPWARD_TESTS_EXAMPLES=20 $(BIN)/python -m pytest -m "long or property" $(SIDE_BY_SIDE) --durations 15
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .

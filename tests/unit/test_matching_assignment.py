@@ -7,7 +7,7 @@ from uuid import UUID
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from services.matching.engine.computation import Result, compute
 from services.matching.engine.inputs import Held, Inputs
@@ -35,6 +35,7 @@ from tests.unit.matching_pools import (
     senior,
     seniors,
 )
+from tests.unit.properties import examples
 
 Couple = tuple[UUID, UUID]
 
@@ -89,7 +90,7 @@ def check_valid(run: Inputs, result: Result) -> None:
     assert (result.bound.people, result.bound.points) >= total
 
 
-@settings(max_examples=100, deadline=None)
+@examples(50)
 @given(runs(most_couples=9, both=False))
 def test_with_one_part_each_the_choice_is_the_best(run: Inputs) -> None:
     result = compute(run)
@@ -98,7 +99,7 @@ def test_with_one_part_each_the_choice_is_the_best(run: Inputs) -> None:
     assert result.certified
 
 
-@settings(max_examples=70, deadline=None)
+@examples(35)
 @given(runs(most_couples=9))
 def test_with_people_in_both_parts_the_choice_is_the_best(run: Inputs) -> None:
     result = compute(run)

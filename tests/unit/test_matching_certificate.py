@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from ortools.sat.python import cp_model
 
@@ -21,6 +21,7 @@ from services.matching.engine.solver.flow import Edges, FlowSide, Prices
 from services.matching.engine.solver.grid import Grid
 from shared.contracts.programs import Direction
 from tests.unit.matching_pools import allowed, crowd, grid_of, in_a_pair, inputs, places, runs, scores_by_rules
+from tests.unit.properties import examples
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ def run(request: pytest.FixtureRequest) -> Inputs:
     return inputs(crowd(40, seed=9, capacity=3), policy={"objective": request.param})
 
 
-@settings(max_examples=40, deadline=None)
+@examples(20)
 @given(runs(both=False))
 def test_the_proof_of_any_pool_with_one_part_each_holds(run: Inputs) -> None:
     grid, solution = solved(run)
@@ -94,7 +95,7 @@ def test_the_proof_of_any_pool_with_one_part_each_holds(run: Inputs) -> None:
     assert solution.certified
 
 
-@settings(max_examples=40, deadline=None)
+@examples(20)
 @given(runs(both=False), st.data())
 def test_no_prices_at_all_put_the_bound_below_the_best(run: Inputs, data: st.DataObject) -> None:
     grid, solution = solved(run)
@@ -177,8 +178,8 @@ def rounds(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         (61, 2, 3, "coverage_first"),
         (120, 3, 2, "quality_first"),
         (200, 4, 1, "coverage_first"),
-        (300, 5, 2, "coverage_first"),
-        (400, 6, 1, "quality_first"),
+        pytest.param(300, 5, 2, "coverage_first", marks=pytest.mark.long),
+        pytest.param(400, 6, 1, "quality_first", marks=pytest.mark.long),
     ],
 )
 def test_what_is_added_until_nothing_is_better_ends_in_a_proof(

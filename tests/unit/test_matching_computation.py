@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from services.matching.engine.computation import Result, compute
@@ -16,6 +16,7 @@ from services.matching.engine.steering import HandMadePair, PersonCouple, Steeri
 from shared.contracts.intake import PoolPerson
 from shared.contracts.programs import Direction, MatchingPolicy, Weights
 from tests.unit.matching_pools import couples, crowd, inputs, junior, juniors, only, person, runs, senior, seniors
+from tests.unit.properties import examples
 
 SOMEBODY = UUID(int=77)
 
@@ -30,7 +31,7 @@ def test_everyone_is_in_a_pair_or_has_a_reason() -> None:
     assert (result.mentors, result.mentees) == (7, 5)
 
 
-@settings(max_examples=25, deadline=None)
+@examples(12)
 @given(runs())
 def test_nobody_is_told_twice_or_forgotten(run: Inputs) -> None:
     result = compute(run)
@@ -241,7 +242,7 @@ def of(result: Result) -> tuple[int, int]:
     return result.total.people, result.total.points
 
 
-@settings(max_examples=25, deadline=None)
+@examples(12)
 @given(runs(), st.integers(2, 5))
 def test_scaling_all_weights_scales_the_total_and_changes_no_pair(run: Inputs, factor: int) -> None:
     small = {name: min(value, 10 // factor) for name, value in run.policy.weights.model_dump().items()}
@@ -254,7 +255,7 @@ def test_scaling_all_weights_scales_the_total_and_changes_no_pair(run: Inputs, f
     assert (after.total.people, after.total.points) == (before.total.people, before.total.points * factor)
 
 
-@settings(max_examples=25, deadline=None)
+@examples(12)
 @given(runs(), st.integers(1, 10**6))
 def test_new_ids_for_everyone_change_neither_coverage_nor_total(run: Inputs, start: int) -> None:
     new = {str(one.person_id): str(UUID(int=start * 31 % 10**6 + 100 - n)) for n, one in enumerate(run.people)}
@@ -265,7 +266,7 @@ def test_new_ids_for_everyone_change_neither_coverage_nor_total(run: Inputs, sta
     assert of(compute(canonical(renamed))) == of(compute(run))
 
 
-@settings(max_examples=25, deadline=None)
+@examples(12)
 @given(runs())
 def test_one_more_person_who_may_meet_nobody_changes_neither_coverage_nor_total(run: Inputs) -> None:
     odd = person(level=3, topics_taught=("new",), topics_wanted=("ai",), avoided=[one.person_id for one in run.people])

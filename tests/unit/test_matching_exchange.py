@@ -1,12 +1,13 @@
 """What forcing a couple would cost, exactly: the difference that solving again with that couple shows."""
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from services.matching.engine.computation import Result, compute
 from services.matching.engine.inputs import Inputs
 from shared.contracts.programs import Objective
 from tests.unit.matching_pools import pin, runs
+from tests.unit.properties import examples
 
 
 def reached(inputs: Inputs, result: Result) -> tuple[int, int]:
@@ -16,7 +17,7 @@ def reached(inputs: Inputs, result: Result) -> tuple[int, int]:
     return counted, sum(pair.points for pair in result.pairs)
 
 
-@settings(deadline=None, max_examples=60)
+@examples(30)
 @given(runs(both=False, steered=False), st.data())
 def test_the_cost_of_an_alternative_is_the_difference_that_solving_again_shows(
     inputs: Inputs, data: st.DataObject

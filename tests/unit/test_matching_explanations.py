@@ -4,7 +4,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from services.matching.engine import alternatives
@@ -30,6 +30,7 @@ from tests.unit.matching_pools import (
     senior,
     seniors,
 )
+from tests.unit.properties import examples
 
 
 def reasons(
@@ -143,7 +144,7 @@ def test_what_gives_most_points_is_told_first_and_all_points_are_told() -> None:
     )
 
 
-@settings(max_examples=30, deadline=None)
+@examples(15)
 @given(runs())
 def test_points_add_up_and_every_preference_with_points_has_a_reason(run: Inputs) -> None:
     points = allowed(run)
@@ -210,7 +211,7 @@ def check_words(run: Inputs, result: Result, other: Alternative) -> None:
     assert other.detail.startswith("Is in another pair; " if busy else "Has no pair; ")
 
 
-@settings(max_examples=30, deadline=None)
+@examples(15)
 @given(runs(most=6, both=False), st.booleans())
 def test_forcing_an_alternative_costs_what_is_told(run: Inputs, small: bool) -> None:
     with pytest.MonkeyPatch.context() as patch:
@@ -218,7 +219,7 @@ def test_forcing_an_alternative_costs_what_is_told(run: Inputs, small: bool) -> 
         assert all(exact is small for exact in check_alternatives(run, most=5))
 
 
-@settings(max_examples=30, deadline=None)
+@examples(15)
 @given(runs(most=6))
 def test_with_people_in_both_parts_too(run: Inputs) -> None:
     check_alternatives(run, most=5)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from services.matching.engine.inputs import Inputs
@@ -10,6 +10,7 @@ from services.matching.engine.solver import grid as grids
 from services.matching.engine.solver.grid import Grid
 from shared.contracts.programs import Direction
 from tests.unit.matching_pools import allowed, crowd, forbidding, grid_of, inputs, runs, scores_by_rules
+from tests.unit.properties import examples
 
 
 def whole(grid: Grid) -> list[list[int]]:
@@ -18,7 +19,7 @@ def whole(grid: Grid) -> list[list[int]]:
     return [row for block in blocks for row in block]
 
 
-@settings(max_examples=60, deadline=None)
+@examples(30)
 @given(runs(), st.booleans())
 @example(inputs([]), False)
 def test_blocks_equal_the_rules_asked_couple_by_couple(run: Inputs, many_values: bool) -> None:
@@ -30,7 +31,7 @@ def test_blocks_equal_the_rules_asked_couple_by_couple(run: Inputs, many_values:
         assert whole(grid) == scores_by_rules(grid).tolist()
 
 
-@settings(max_examples=30, deadline=None)
+@examples(15)
 @given(runs(), st.booleans(), st.data())
 def test_a_part_is_those_rows_and_columns_of_the_whole(run: Inputs, many_values: bool, data: st.DataObject) -> None:
     with pytest.MonkeyPatch.context() as patch:

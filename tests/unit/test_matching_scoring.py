@@ -5,7 +5,7 @@ from uuid import UUID, uuid4
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from services.matching.engine.computation import compute
 from services.matching.engine.inputs import Inputs, participants, rules_of
@@ -17,6 +17,7 @@ from services.matching.engine.solver.assignment import BONUS
 from shared.contracts.intake import PoolPerson
 from shared.contracts.programs import Direction, Weights
 from tests.unit.matching_pools import couples, inputs, junior, juniors, only, person, runs, senior, seniors
+from tests.unit.properties import examples
 from tests.unit.test_matching_participant import WEEK
 
 ALL = dict.fromkeys((preference.value for preference in Preference), 10)
@@ -198,7 +199,7 @@ def test_a_persons_bonus_is_far_above_any_score() -> None:
     assert 4 * scoring.most_points(Weights(**ALL)) < BONUS
 
 
-@settings(max_examples=30, deadline=None)
+@examples(15)
 @given(runs(most=6))
 def test_contributions_add_up_and_stay_within_their_weights(run: Inputs) -> None:
     pool, rules = Pool(participants(run)), rules_of(run)

@@ -4,7 +4,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from services.matching.engine.computation import Result, compute
 from services.matching.engine.inputs import Inputs
@@ -26,6 +26,7 @@ from tests.unit.matching_pools import (
     seniors,
     with_held,
 )
+from tests.unit.properties import examples
 
 
 def reason_of(someone: PoolPerson, result: Result) -> Unmatched:
@@ -278,7 +279,7 @@ def lifted(run: Inputs, constraint: Constraint, someone: UUID) -> Inputs:
     return run.model_copy(update=fields)
 
 
-@settings(max_examples=60, deadline=None)
+@examples(30)
 @given(runs())
 def test_a_change_gives_the_candidates_that_it_names_and_a_free_one_surely_a_pair(run: Inputs) -> None:
     before = set(allowed(run))
