@@ -63,11 +63,13 @@ class Alternatives:
 
     def of(self, mentor: int, mentee: int) -> tuple[Alternative, ...]:
         return (
-            *(self._tell(Side.MENTOR, self._mentors_of, *found) for found in self._for_mentor.get(mentor, ())),
-            *(self._tell(Side.MENTEE, self._mentees_of, *found) for found in self._for_mentee.get(mentee, ())),
+            *(self._alternative(Side.MENTOR, self._mentors_of, *found) for found in self._for_mentor.get(mentor, ())),
+            *(self._alternative(Side.MENTEE, self._mentees_of, *found) for found in self._for_mentee.get(mentee, ())),
         )
 
-    def _tell(self, side: Side, partners_of: dict[int, list[int]], person: int, points: int, short: int) -> Alternative:
+    def _alternative(
+        self, side: Side, partners_of: dict[int, list[int]], person: int, points: int, short: int
+    ) -> Alternative:
         people = (short + self._unit // 2) // self._unit
         partners = tuple(self._people[partner].person_id for partner in partners_of.get(person, ()))
         costs = 0 if people else short

@@ -136,9 +136,9 @@ def _possible(pool: Pool, person: int, mentors: Ints, mentees: Ints) -> _Couples
 def _explain(grid: Grid, person: int, couples: _Couples, left: tuple[Counter[int], Counter[int]]) -> Unmatched:
     pool = grid.pool
     if pool.people[person].dropped:
-        return _told(pool, person, UnmatchedReason.DROPPED, "An admin took this person out of the run.")
+        return _without_counts(pool, person, UnmatchedReason.DROPPED, "An admin took this person out of the run.")
     if not len(couples):
-        return _told(pool, person, UnmatchedReason.NO_COUNTERPART, "Nobody enrolled for the other part.")
+        return _without_counts(pool, person, UnmatchedReason.NO_COUNTERPART, "Nobody enrolled for the other part.")
     violated = _violations(grid, couples)
     matrix = np.stack(list(violated.values()))
     eligible = ~matrix.any(axis=0)
@@ -228,7 +228,7 @@ def _share_a_topic(grid: Grid, couples: _Couples, places: Ints) -> bool:
     )
 
 
-def _told(pool: Pool, person: int, reason: UnmatchedReason, detail: str) -> Unmatched:
+def _without_counts(pool: Pool, person: int, reason: UnmatchedReason, detail: str) -> Unmatched:
     return Unmatched(pool.people[person].person_id, reason, 0, {}, None, detail)
 
 
