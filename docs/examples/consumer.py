@@ -1,5 +1,4 @@
-"""Consumes Upward's events, each once. `serve PORT` receives webhooks; `prove` (by cron) finds what they did not
-bring."""
+"""Consumes Upward's events, each once. `serve PORT` receives webhooks; `prove` (by cron) finds what they missed."""
 
 import hashlib
 import json
@@ -14,7 +13,8 @@ from standardwebhooks import Webhook
 STORE = sqlite3.connect("consumer.db", timeout=10)
 STORE.execute("create table if not exists handled (id text primary key)")
 STORE.execute("create table if not exists proven (sequence integer, digest text, epoch text)")
-API = httpx.Client(base_url=os.environ["UPWARD_URL"], headers={"authorization": f"Bearer {os.environ['UPWARD_KEY']}"})
+API = httpx.Client(base_url=os.environ["UPWARD_URL"], timeout=60)
+API.headers["authorization"] = f"Bearer {os.environ['UPWARD_KEY']}"
 
 
 class Receiver(BaseHTTPRequestHandler):

@@ -58,7 +58,7 @@ class Running:
         return self._log.read_text()
 
     async def until_ready(self, url: str) -> None:
-        async with httpx.AsyncClient() as client, asyncio.timeout(PATIENCE_SECONDS):
+        async with httpx.AsyncClient(timeout=60) as client, asyncio.timeout(PATIENCE_SECONDS):
             while True:
                 assert self._process.poll() is None, f"{self.name} ended:\n{self.output}"
                 try:

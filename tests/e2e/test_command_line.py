@@ -106,7 +106,7 @@ async def test_a_key_made_while_the_stack_runs_opens_its_api_at_once(up: Up) -> 
     made = await asyncio.to_thread(upward, *KEY_ARGUMENTS, "--folder", str(up.folder))
     assert made.returncode == 0, made.stderr
     key = made.stdout.strip()
-    async with httpx.AsyncClient(base_url=up.url, headers={"authorization": f"Bearer {key}"}) as client:
+    async with httpx.AsyncClient(base_url=up.url, headers={"authorization": f"Bearer {key}"}, timeout=60) as client:
         assert (await client.get("/v1/organization")).json()["name"] == "Example Inc"
         assert (await client.post("/v1/programs", json={"name": "x"})).status_code == 403
         assert (await client.get("/readyz")).status_code == 200
@@ -132,7 +132,7 @@ async def test_a_second_stack_in_a_folder_that_is_in_use_leaves_the_first_alone(
     assert f"Another Upward runs in {up.folder}" in refused.stdout + refused.stderr
     assert "Traceback" not in refused.stderr
     assert processes_of(up.folder) == before
-    async with httpx.AsyncClient() as client:
+    async with httpx.AsyncClient(timeout=60) as client:
         assert (await client.get(f"{up.url}/readyz")).status_code == 200
 
 

@@ -35,8 +35,11 @@ from shared.rounds.store import Recipient
 from tests.browser import ARGUMENTS, find_browser
 from tests.clusters import cluster
 from tests.console_fakes import CLOSES_AT, FakeServices, token_of
+from tests.patience import PATIENCE_SECONDS
 from tests.services.tables import import_tables
 
+PATIENCE_MS = PATIENCE_SECONDS * 1000
+expect.set_options(timeout=PATIENCE_MS)
 with_sizes = pytest.mark.parametrize("size", ["desk", "phone"])
 SCHEME: Literal["dark", "light"] = "dark" if os.environ.get("UPWARD_SCHEME") == "dark" else "light"
 SIZES = {"desk": (1280, 900), "phone": (390, 844)}
@@ -132,7 +135,7 @@ def browser() -> Iterator[Browser]:
     executable = find_browser()
     assert executable, "run `python tests/browser.py` first: it installs or names the browser"
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable, args=list(ARGUMENTS))
+        browser = playwright.chromium.launch(executable_path=executable, args=list(ARGUMENTS), timeout=PATIENCE_MS)
         yield browser
         browser.close()
 
@@ -143,6 +146,7 @@ def page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
     size = request.node.callspec.params.get("size", "desk") if hasattr(request.node, "callspec") else "desk"
     width, height = SIZES[size]
     context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=SCHEME)
+    context.set_default_timeout(PATIENCE_MS)
     page = context.new_page()
     said: list[str] = []
     page.on("console", lambda message: said.append(message.text))
@@ -301,6 +305,7 @@ def test_an_admin_signs_in_with_a_key_and_sees_the_cycle(browser: Browser, site:
         color_scheme=SCHEME,
         http_credentials={"username": "admin", "password": site.key.key},
     )
+    context.set_default_timeout(PATIENCE_MS)
     page = context.new_page()
     response = page.goto(f"{site.url}/console/cycles/{site.fakes.cycle_id}")
     assert response is not None

@@ -131,7 +131,7 @@ async def test_the_api_serves_and_takes_triggers_while_temporal_is_away(stack: S
     program_id = await acme.add_program()
     stack.temporal.stop()
     try:
-        async with httpx.AsyncClient(base_url=stack.url) as client:
+        async with httpx.AsyncClient(base_url=stack.url, timeout=60) as client:
             assert (await client.get("/readyz")).status_code == 200
         cycle = await acme.admin.trigger_cycle(program_id)
         await asyncio.sleep(1)  # the dispatcher finds nobody

@@ -61,7 +61,7 @@ class StackProcess:
             self._process = subprocess.Popen(  # noqa: ASYNC220 (it returns at once)
                 [sys.executable, *self._command], cwd=ROOT, stdout=log, stderr=log, start_new_session=True
             )
-        async with httpx.AsyncClient() as client:
+        async with httpx.AsyncClient(timeout=60) as client:
             deadline = time.monotonic() + PATIENCE_SECONDS
             while time.monotonic() < deadline:
                 if self._process.poll() is not None:

@@ -150,7 +150,7 @@ async def test_a_wait_ends_when_the_client_goes_away(
     app: FastAPI, headers: dict[str, str], waits: dict[str, asyncio.Event]
 ) -> None:
     async with served(app) as (url, _, _), asyncio.timeout(SOONER_SECONDS):
-        async with httpx.AsyncClient(base_url=url, headers=headers) as client:
+        async with httpx.AsyncClient(base_url=url, headers=headers, timeout=60) as client:
             leaving = asyncio.create_task(client.get("/v1/events?wait=30", timeout=60))
             await waits["begun"].wait()
             await asyncio.sleep(0.5)
@@ -163,7 +163,7 @@ async def test_a_wait_ends_when_the_server_does(
     app: FastAPI, headers: dict[str, str], waits: dict[str, asyncio.Event]
 ) -> None:
     async with served(app) as (url, stop, serving), asyncio.timeout(SOONER_SECONDS):
-        async with httpx.AsyncClient(base_url=url, headers=headers) as client:
+        async with httpx.AsyncClient(base_url=url, headers=headers, timeout=60) as client:
             waiting = asyncio.create_task(client.get("/v1/events?wait=30", timeout=60))
             await waits["begun"].wait()
             stop.set()
