@@ -3,6 +3,7 @@
 import ast
 import re
 import shlex
+from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -151,6 +152,7 @@ def test_every_path_that_is_named_exists(document: str) -> None:
     assert [path for path in sorted(paths) if not (ROOT / path).exists()] == []
 
 
+@cache
 def suffixes() -> set[str]:
     """The paths of all files and folders of the rooms, from the root or from any folder on."""
     files = [path.relative_to(ROOT) for room in ROOMS for path in (ROOT / room).rglob("*.*") if path.is_file()]

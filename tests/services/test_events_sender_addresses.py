@@ -40,10 +40,15 @@ def authority() -> Authority:
     return new_authority()
 
 
+@pytest.fixture(scope="module")
+def tls(authority: Authority, tmp_path_factory: pytest.TempPathFactory) -> ssl.SSLContext:
+    return authority.server(NAME, tmp_path_factory.mktemp("tls"))
+
+
 @pytest.fixture
-async def listener(authority: Authority, tmp_path: Path) -> AsyncIterator[Receiver]:
+async def listener(tls: ssl.SSLContext) -> AsyncIterator[Receiver]:
     """Listens with TLS on all addresses of this machine."""
-    async with receiver(host="0.0.0.0", tls=authority.server(NAME, tmp_path)) as there:
+    async with receiver(host="0.0.0.0", tls=tls) as there:
         yield there
 
 

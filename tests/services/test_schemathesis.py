@@ -32,6 +32,7 @@ from shared.database import Database
 from shared.http.application import create_application
 from tests.clusters import cluster
 from tests.services.wrong_input.public_routes import add_world
+from tests.unit.properties import FACTOR
 from upward.composition import routers, webhooks
 from upward.process import listen
 
@@ -123,9 +124,16 @@ def at_home(case: Case[Any], ids: dict[str, UUID | int]) -> Case[Any]:
     return case
 
 
+@pytest.mark.property
 @pytest.mark.parametrize(("operation", "mode"), WAYS)
 def test_no_input_makes_the_api_fail(operation: str, mode: GenerationMode, api_url: str, world: World) -> None:
-    @settings(max_examples=10, derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @settings(
+        max_examples=4 * FACTOR,
+        derandomize=True,
+        deadline=None,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+    )
     @given(case=OPERATIONS[operation].as_strategy(generation_mode=mode))
     def call(case: Case[Any]) -> None:
         at_home(case, world.ids).call_and_validate(
