@@ -45,6 +45,7 @@ HANDS_ON = {
     "services.events.retention",
     "services.events.webhooks.connection",
     "services.events.webhooks.drain",
+    "services.events.webhooks.exchange",
     "services.events.webhooks.fan_out",
     "services.events.webhooks.sender",
     "services.events.webhooks.switching",

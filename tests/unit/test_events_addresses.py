@@ -1,13 +1,15 @@
 """Which addresses and URLs deliveries may go to."""
 
+import random
 import socket
-from ipaddress import IPv4Address, IPv4Network, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Network, ip_address, ip_network
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from services.events.webhooks.rules.addresses import Network, UnsafeUrl, is_public, is_within, parse_endpoint_url
+from tests import special_purpose
 from tests.unsafe_urls import INTERNAL_URLS, LOOPBACK_URLS, PUBLIC_ADDRESSES, SPECIAL_ADDRESSES, UNSAFE_URLS
 
 DEVELOPMENT: list[Network] = [IPv4Network("127.0.0.0/8"), IPv6Network("::1/128"), IPv6Network("fe80::/10")]
@@ -16,6 +18,13 @@ DEVELOPMENT: list[Network] = [IPv4Network("127.0.0.0/8"), IPv6Network("::1/128")
 @pytest.mark.parametrize("text", SPECIAL_ADDRESSES)
 def test_an_address_of_a_special_purpose_is_not_public(text: str) -> None:
     assert not is_public(ip_address(text))
+
+
+@pytest.mark.parametrize("block", [*special_purpose.IPV4, *special_purpose.IPV6])
+def test_no_address_of_a_registered_special_purpose_block_is_public(block: str) -> None:
+    network = ip_network(block)
+    some = [network[0], network[-1], network[random.randrange(network.num_addresses)]]
+    assert [address for address in some if is_public(address)] == []
 
 
 @pytest.mark.parametrize("text", PUBLIC_ADDRESSES)

@@ -1,14 +1,15 @@
 """Connections to the addresses that deliveries may go to, and to no others.
 
-httpcore asks a network backend for each new connection; `CheckedBackend` is ours. It resolves the name once, checks
-every address, and connects a socket to a checked address, never to the name. So it does not matter what DNS answers a
-moment later. If one of the addresses is internal, all are refused, as an attacker chooses which one is tried. TLS then
-proves the name, which httpcore takes from the URL. A connection that is kept for reuse stays with the checked address.
+For each new connection, `CheckedConnector` resolves the name once, checks every address, and connects a socket to a
+checked address, never to the name. So it does not matter what DNS answers a moment later. If one of the addresses is
+internal, all are refused, as an attacker chooses which one is tried. TLS then proves the name of the URL. A connection
+that is kept for reuse (`exchange.py`) stays with the checked address.
 
 Failures carry codes only, as the system's own texts quote names and addresses.
 """
 
 import asyncio
+import select
 import socket
 import ssl
 from asyncio import Transport
@@ -16,9 +17,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from enum import StrEnum
 from ipaddress import ip_address
-from typing import Any, cast
-
-import httpcore
+from typing import cast
 
 from services.events.webhooks.rules.addresses import Address, Network, is_public, is_within
 
@@ -90,25 +89,36 @@ def _look_up(name: str) -> list[str]:
     return [str(sockaddr[0]) for *_, sockaddr in found]
 
 
-class CheckedBackend(httpcore.AsyncNetworkBackend):
-    """Connects to public addresses and to the networks of `also_allowed`, or only to the latter if `tls` is False.
-    `seconds` is the time limit for connecting; the addresses of a name that are tried share it equally."""
+class CheckedConnector:
+    """Connects to public addresses and to the networks of `also_allowed`, with TLS that trusts what `trust` says; or
+    only to the latter and without TLS, if `trust` is None. `seconds` is the time limit for connecting; the addresses of
+    a name that are tried share it equally."""
 
-    def __init__(self, resolve: Resolver, also_allowed: Sequence[Network], *, tls: bool, seconds: float) -> None:
+    def __init__(
+        self, resolve: Resolver, also_allowed: Sequence[Network], *, trust: ssl.SSLContext | None, seconds: float
+    ) -> None:
         self._resolve = resolve
         self._seconds = seconds
         self._also_allowed = tuple(also_allowed)
-        self._tls = tls
+        self._trust = trust
 
-    async def connect_tcp(self, host: str, port: int, *_: Any, **__: Any) -> "SocketStream":
+    async def connect(self, host: str, port: int) -> "SocketStream":
         """Raises AttemptFailed."""
+        stream = SocketStream(await self._connect(host, port))
+        try:
+            return await stream.open(self._trust, host)
+        except OSError:
+            failed = AttemptCode.CONNECTION_FAILED if self._trust is None else AttemptCode.TLS_FAILED
+            raise AttemptFailed(failed) from None
+
+    async def _connect(self, host: str, port: int) -> socket.socket:
+        """A socket connected to the first of the host's addresses that takes it. Raises AttemptFailed."""
         addresses = await self._checked_addresses(host)
         failure = AttemptCode.CONNECTION_FAILED
         for address in addresses:
             try:
                 async with asyncio.timeout(self._seconds / len(addresses)):
-                    connected = await _connected_socket(address, port)
-                return SocketStream(connected) if self._tls else await SocketStream(connected).open()
+                    return await _connected_socket(address, port)
             except TimeoutError:
                 failure = AttemptCode.TIMED_OUT
             except OSError:
@@ -117,7 +127,7 @@ class CheckedBackend(httpcore.AsyncNetworkBackend):
 
     async def _checked_addresses(self, host: str) -> list[Address]:
         """The first few of a host's addresses. Raises AttemptFailed unless all of its addresses are allowed."""
-        if not self._tls and not self._also_allowed:
+        if self._trust is None and not self._also_allowed:
             raise AttemptFailed(AttemptCode.ADDRESS_REFUSED)
         try:
             addresses: list[Address] = [ip_address(host)]
@@ -140,7 +150,7 @@ class CheckedBackend(httpcore.AsyncNetworkBackend):
             raise AttemptFailed(AttemptCode.ADDRESS_REFUSED) from None
 
     def _is_allowed(self, address: Address) -> bool:
-        return is_within(address, self._also_allowed) or (self._tls and is_public(address))
+        return is_within(address, self._also_allowed) or (self._trust is not None and is_public(address))
 
 
 async def _connected_socket(address: Address, port: int) -> socket.socket:
@@ -156,8 +166,8 @@ async def _connected_socket(address: Address, port: int) -> socket.socket:
     return connecting
 
 
-class SocketStream(httpcore.AsyncNetworkStream, asyncio.Protocol):
-    """One connection: a stream of httpcore over a transport of asyncio.
+class SocketStream(asyncio.Protocol):
+    """One connection: the bytes that go and come over a transport of asyncio.
 
     Closing waits for nothing, so that neither cancellation nor a peer that does not read can leave a socket open. A
     request fits into the transport's buffer, so that writing does not wait either."""
@@ -168,59 +178,57 @@ class SocketStream(httpcore.AsyncNetworkStream, asyncio.Protocol):
         self._received = bytearray()
         self._taken = 0
         self._ended = False
+        self._was_paused = False
         self._news = asyncio.Event()
 
-    async def open(self, context: ssl.SSLContext | None = None, host: str | None = None) -> "SocketStream":
+    async def open(self, context: ssl.SSLContext | None, host: str) -> "SocketStream":
         """Puts a transport on the socket, with TLS if a context is given. Raises OSError, of which ssl.SSLError is
         one."""
         loop = asyncio.get_running_loop()
-        await loop.create_connection(lambda: self, sock=self._socket, ssl=context, server_hostname=host)
+        name = None if context is None else host
+        await loop.create_connection(lambda: self, sock=self._socket, ssl=context, server_hostname=name)
         return self
 
-    async def start_tls(
-        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, *_: Any, **__: Any
-    ) -> "SocketStream":
-        """Raises AttemptFailed."""
-        try:
-            return await self.open(ssl_context, server_hostname)
-        except OSError:
-            raise AttemptFailed(AttemptCode.TLS_FAILED) from None
-
-    async def write(self, buffer: bytes, *_: Any, **__: Any) -> None:
+    def send(self, request: bytes) -> None:
+        """Begins an exchange. Nothing is sent if the peer has already ended the connection."""
         self._taken = 0
-        if self._transport is None or self._transport.is_closing():
-            raise httpcore.WriteError
-        self._transport.write(buffer)
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.write(request)
 
-    async def read(self, max_bytes: int, *_: Any, **__: Any) -> bytes:
-        """The bytes that have arrived, or none at the end. Raises httpcore.ReadError if the end comes before any
-        bytes."""
+    async def read(self) -> bytes:
+        """The bytes that have arrived since, or none at the end. Raises AttemptFailed if the end comes before any
+        bytes, or if there are too many."""
         await self._news.wait()
-        data = bytes(self._received[:max_bytes])
-        del self._received[:max_bytes]
+        data = bytes(self._received)
+        self._received.clear()
         self._taken += len(data)
         if self._taken > MOST_BYTES:
             raise AttemptFailed(AttemptCode.ANSWER_INVALID)
         if self._taken == 0:
-            raise httpcore.ReadError
-        if not self._received and not self._ended:
+            raise AttemptFailed(AttemptCode.CONNECTION_FAILED)
+        if not self._ended:
             self._news.clear()
             if self._transport is not None:
                 self._transport.resume_reading()
         return data
 
-    async def aclose(self) -> None:
+    @property
+    def is_quiet(self) -> bool:
+        """Whether the connection is open and nothing is under way in either direction, also not in the system's
+        buffer. A peer that was stopped for a while may have sent more than can be seen here."""
+        if self._transport is None or self._transport.is_closing() or self._was_paused or self._news.is_set():
+            return False
+        if self._transport.get_write_buffer_size():
+            return False
+        arriving = select.poll()
+        arriving.register(self._transport.get_extra_info("socket").fileno(), select.POLLIN)
+        return not arriving.poll(0)
+
+    def close(self) -> None:
         if self._transport is not None:
             self._transport.abort()
         else:
             self._socket.close()
-
-    def get_extra_info(self, info: str) -> Any:
-        """An idle connection that `is_readable` was ended by the peer, or the peer sent something unasked. httpcore
-        then gives the connection up."""
-        if info == "is_readable":
-            return self._news.is_set()
-        return self._transport.get_extra_info(info) if self._transport is not None else None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(Transport, transport)
@@ -229,6 +237,7 @@ class SocketStream(httpcore.AsyncNetworkStream, asyncio.Protocol):
         self._received += data
         self._news.set()
         if len(self._received) >= READ_AHEAD and self._transport is not None:
+            self._was_paused = True
             self._transport.pause_reading()
 
     def eof_received(self) -> None:

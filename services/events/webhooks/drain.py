@@ -186,7 +186,8 @@ class Drain:
         headers = signed_headers(endpoint.secrets, str(due.event.id), started_at, body)
         outcome = Outcome(due, started_at, 0)
         try:
-            answer = await self._sender.post(endpoint.url, headers | {"content-type": CONTENT_TYPE}, body)
+            headers["content-type"] = CONTENT_TYPE
+            answer = await self._sender.post(endpoint.url, headers, body, endpoint=endpoint.endpoint_id)
             outcome = outcome._replace(status=answer.status, answer=answer.text, retry_after=answer.retry_after)
         except AttemptFailed as failure:
             outcome = outcome._replace(failure=failure.code)

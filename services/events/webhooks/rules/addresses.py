@@ -7,8 +7,10 @@ when a connection is made (`connection.py`). Only the second check is safe, as a
 time.
 
 We keep lists of our own beside the flags of `ipaddress`, as the meaning of these changed between patch releases of
-Python (CVE-2024-4032). The sources are the IANA special-purpose address registries and RFC 6890. IPv6 addresses that
-carry an IPv4 address (mapped, compatible, NAT64, 6to4, Teredo) are all refused, whichever address they carry.
+Python (CVE-2024-4032). Every block of the two IANA special-purpose address registries is refused, also the few that are
+globally reachable (such as AS112 and AMT), as no webhook lives there; `tests/special_purpose.py` holds both tables.
+IPv6 addresses that carry an IPv4 address (mapped, compatible, NAT64, 6to4, Teredo) are all refused, whichever address
+they carry.
 """
 
 import re
@@ -31,14 +33,19 @@ NOT_PUBLIC_4 = tuple(
     IPv4Network(text)
     for text in (
         *("0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12"),
-        *("192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "192.168.0.0/16", "198.18.0.0/15", "198.51.100.0/24"),
-        *("203.0.113.0/24", "224.0.0.0/4", "240.0.0.0/4"),
+        *("192.0.0.0/24", "192.0.2.0/24", "192.31.196.0/24", "192.52.193.0/24", "192.88.99.0/24", "192.168.0.0/16"),
+        *("192.175.48.0/24", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/4", "240.0.0.0/4"),
+        "168.63.129.16/32",
     )
 )
+"""The blocks of the registry, multicast, and the one public address under which a cloud (Azure) reaches into itself:
+each of its machines finds its agent, with secrets, there."""
 GLOBAL_UNICAST_6 = IPv6Network("2000::/3")
 """All addresses that are assigned for the public internet. Loopback, link-local, unique local, multicast, mapped,
 compatible and NAT64 addresses are not among them."""
-NOT_PUBLIC_6 = tuple(IPv6Network(text) for text in ("2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20"))
+NOT_PUBLIC_6 = tuple(
+    IPv6Network(text) for text in ("2001::/23", "2001:db8::/32", "2002::/16", "2620:4f:8000::/48", "3fff::/20")
+)
 INTERNAL_NAMES = ("localhost", "local", "internal", "home.arpa", "localdomain")
 
 URL = re.compile(r"(?P<scheme>[A-Za-z]+)://(?P<authority>[^/?]*)(?P<path>[^?]*)(?P<query>.*)")
