@@ -2,7 +2,7 @@
 
 from temporalio import activity
 
-from services.intake.store.people import read_active_ids
+from services.intake.store.people import read_available_ids
 from shared.contracts.intake import IntakeActivities
 from shared.contracts.rounds import CloseRound, ExtendRound, OpenRound, RoundClosed, RoundExtended, RoundOpened
 from shared.database import Database
@@ -15,9 +15,9 @@ class Intake(IntakeActivities):
 
     @activity.defn
     async def open_round(self, request: OpenRound) -> RoundOpened:
-        """Asks every active person of the directory about the cycle itself."""
+        """Asks every active person of the directory who is not on leave about the cycle itself."""
         async with self._database.transaction() as session:
-            people = await read_active_ids(session, request.organization_id)
+            people = await read_available_ids(session, request.organization_id)
             recipients = (rounds.Recipient(person_id, request.cycle_id) for person_id in people)
             return await rounds.open_round(session, request, recipients)
 

@@ -41,6 +41,10 @@ class Person(Base):
     )
     hired_on: Mapped[date | None]
     active: Mapped[bool]
+    availability: Mapped[str] = mapped_column(server_default=text("'available'"))
+    """`available` or `on_leave`."""
+    available_from: Mapped[date | None]
+    """The day on which somebody on leave is back, if it is known."""
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
 

@@ -1,8 +1,17 @@
 """A person of the directory, in the form in which the modules of intake pass them to each other."""
 
 from datetime import date
+from enum import StrEnum
 from typing import NamedTuple
 from uuid import UUID
+
+
+class Availability(StrEnum):
+    """Whether an active person is asked to take part."""
+
+    AVAILABLE = "available"
+    ON_LEAVE = "on_leave"
+    """Works here and is away for a while, so that nobody asks them until `available_from`."""
 
 
 class PersonRecord(NamedTuple):
@@ -26,3 +35,6 @@ class PersonRecord(NamedTuple):
     manager_id: UUID | None
     hired_on: date | None
     active: bool
+    availability: str = Availability.AVAILABLE
+    available_from: date | None = None
+    """The day on which somebody on leave is back. None if it is not known."""

@@ -6,6 +6,7 @@ from uuid import UUID
 from pydantic import AwareDatetime
 
 from services.intake.importing.problems import Problem
+from services.intake.person import Availability
 from shared.contracts.base import Contract
 from shared.errors import NotFound
 
@@ -32,6 +33,9 @@ class PersonView(Contract):
     manager_id: UUID | None
     hired_on: date | None
     active: bool
+    availability: Availability = Availability.AVAILABLE
+    """Somebody on leave is active, and is not asked to take part until `available_from`."""
+    available_from: date | None = None
     created_at: AwareDatetime
     updated_at: AwareDatetime
 

@@ -1,6 +1,7 @@
 """The directory over HTTP: imports that happen whole or not at all, and reading people."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -12,14 +13,17 @@ from sqlalchemy import event, select
 from services.intake import main
 from services.intake.api import upload
 from services.intake.models import Person
+from services.intake.store.people import read_available_ids
 from shared.auth import Role
 from shared.database import Database
 from tests.services.conftest import client_of
 from tests.services.intake_examples import add_people, person, staged
+from tests.workbooks import workbook
 from upward.sample import generate
 
 Key = Callable[..., Awaitable[dict[str, str]]]
 SAMPLE = (generate.FOLDER / "people.csv").read_bytes()
+CASES = Path(__file__).parent.parent / "cases" / "imports"
 HEADER = "id,name,email,manager,level\n"
 
 
@@ -208,6 +212,60 @@ async def test_one_person_is_read_with_what_the_directory_holds(client: httpx.As
     listed = (await client.get("/v1/people", params={"limit": 1})).json()["items"][0]
 
     assert (await client.get(f"/v1/people/{listed['id']}")).json() == listed
+
+
+async def test_a_workbook_is_imported_as_a_form_and_alone(client: httpx.AsyncClient) -> None:
+    data = workbook({"People": [["id", "name", "email"], [1, "Ann Lee", "ann@x.example"]]})
+    alone = {"content-type": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"}
+
+    assert (await send(client, data)).json()["created"] == 1
+    assert (await client.post("/v1/people/import", content=data, headers=alone)).json()["unchanged"] == 1
+
+
+async def test_a_number_that_is_given_again_is_refused_until_the_mapping_says_whose_it_is(
+    client: httpx.AsyncClient,
+) -> None:
+    for name in ("recycled-1", "recycled-2"):
+        await send(client, (CASES / f"{name}.csv").read_bytes())
+    data = (CASES / "recycled-3.csv").read_bytes()
+    before = {one["name"]: one for one in (await client.get("/v1/people")).json()["items"]}
+    refused = await send(client, data)
+    assert (refused.status_code, refused.json()["errors"][0]["line"]) == (422, 3)
+    assert before["Olaf Old"]["id"] in refused.json()["errors"][0]["reason"]
+
+    report = (await send(client, data, '[identity]\nnew = ["17"]')).json()
+    after = {one["name"]: one for one in (await client.get("/v1/people")).json()["items"]}
+    assert (report["created"], report["changed"]) == (1, 1)
+    assert after["Nina New"]["external_id"] == "17"
+    assert after["Olaf Old"]["id"] == before["Olaf Old"]["id"]
+    assert (after["Olaf Old"]["active"], after["Olaf Old"]["external_id"]) == (False, None)
+    assert (await send(client, data)).json()["unchanged"] == 2
+
+
+async def test_an_evil_mapping_is_a_problem_document(client: httpx.AsyncClient) -> None:
+    for toml in ("a" + ".a" * 40_000 + " = 1", "a = " + "[" * 50_000, "a = " + "9" * 50_000):
+        answer = await send(client, HEADER + "1,A A,a@x.example,,1\n", toml)
+        assert (answer.status_code, answer.json()["code"]) == (422, "columns_invalid")
+
+
+async def test_people_on_leave_are_active_and_not_asked_until_they_are_back(
+    client: httpx.AsyncClient, db: Database, organization_id: UUID
+) -> None:
+    rows = "1,Ann Lee,ann@x.example,Active,\n2,Bob Ray,bob@x.example,Maternity leave,2150-01-01\n"
+    rows += "3,Cy Orr,cy@x.example,On leave,\n4,Di Fox,di@x.example,Elternzeit,2020-01-01\n"
+    header = "id,name,email,status,return date\n"
+    report = (await send(client, header + rows)).json()
+    people = {one["external_id"]: one for one in (await client.get("/v1/people")).json()["items"]}
+
+    assert report["skipped_leavers"] == 0
+    assert [people[number]["availability"] for number in "1234"] == ["available", "on_leave", "on_leave", "on_leave"]
+    assert [people[number]["available_from"] for number in "1234"] == [None, "2150-01-01", None, "2020-01-01"]
+    async with db.transaction() as session:
+        asked = await read_available_ids(session, organization_id)
+    assert set(map(str, asked)) == {people["1"]["id"], people["4"]["id"]}
+
+    back = (await send(client, header + rows.replace("On leave", "Active"))).json()
+    assert (back["changed"], back["unchanged"]) == (1, 3)
 
 
 async def test_wrong_reads_are_answered_clearly(client: httpx.AsyncClient) -> None:

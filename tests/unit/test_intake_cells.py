@@ -38,6 +38,7 @@ TODAY = date(2026, 4, 1)
         "5 July 2011",
         "Jul 5, 2011",
         "7/5/2011 12:00:00 AM",
+        "40729",
     ],
 )
 def test_dates_in_the_usual_forms(cell: str) -> None:
@@ -62,7 +63,9 @@ def test_the_files_own_dates_decide_the_order(cells: list[str], order: DateOrder
     assert order_of_dates(cells) is order
 
 
-@pytest.mark.parametrize("cell", ["2011-02-30", "13/13/2011", "soon", "40729", "2011-07-05x", "1/2-2011", "5 Foo 2011"])
+@pytest.mark.parametrize(
+    "cell", ["2011-02-30", "13/13/2011", "soon", "407291", "2011-07-05x", "1/2-2011", "5 Foo 2011"]
+)
 def test_what_is_no_date_is_refused_without_repeating_it(cell: str) -> None:
     with pytest.raises(BadCell) as caught:
         parse_date(cell, DateOrder.MONTH_FIRST, TODAY)

@@ -1,5 +1,6 @@
 """Reading an uploaded file, which may not grow beyond a limit, neither in memory nor on disk."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from typing import NamedTuple
 
@@ -13,6 +14,8 @@ from shared.errors import BadRequest
 
 MAX_BYTES = 20 * 1024 * 1024
 MAX_MAP_BYTES = 100 * 1024
+ALONE = ("text/csv", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")
+"""The types of a file that is sent without a form."""
 SPARE = 64 * 1024  # for the lines that belong to the multipart form itself
 
 REQUEST_BODY = {
@@ -23,12 +26,17 @@ REQUEST_BODY = {
                 "type": "object",
                 "required": ["file"],
                 "properties": {
-                    "file": {"type": "string", "format": "binary", "description": "CSV, at most 20 MB, 100,000 rows"},
+                    "file": {
+                        "type": "string",
+                        "format": "binary",
+                        "description": "CSV or XLSX, at most 20 MB and 100,000 rows",
+                    },
                     "columns": {"type": "string", "format": "binary", "description": "column mapping, TOML"},
                 },
             }
         },
         "text/csv": {"schema": {"type": "string", "description": "the CSV file alone"}},
+        ALONE[1]: {"schema": {"type": "string", "format": "binary", "description": "the XLSX file alone"}},
     },
 }
 
@@ -41,11 +49,11 @@ class Upload(NamedTuple):
 async def read_upload(request: Request) -> Upload:
     """The export and its column map. Raises FileTooLarge, FileTypeUnknown, BadRequest, ColumnsInvalid."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind == "text/csv":
+    if kind in ALONE:
         file = b"".join([chunk async for chunk in _limited(request, MAX_BYTES)])
         return Upload(file, ColumnMap())
     if kind != "multipart/form-data":
-        raise FileTypeUnknown("Send the file as multipart/form-data (file, columns) or alone as text/csv.")
+        raise FileTypeUnknown("Send the file as multipart/form-data (file, columns) or alone as text/csv or XLSX.")
     return await _read_form(request)
 
 
@@ -69,7 +77,7 @@ async def _read_form(request: Request) -> Upload:
         mapping = await _bytes_of(columns) if columns is not None else b""
         if len(mapping) > MAX_MAP_BYTES:
             raise FileTooLarge("The column mapping is larger than 100 kB.")
-        return Upload(data, ColumnMap.from_toml(mapping))
+        return Upload(data, await asyncio.to_thread(ColumnMap.from_toml, mapping))
     finally:
         await form.close()
 

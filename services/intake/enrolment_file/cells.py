@@ -13,6 +13,8 @@ from services.intake.vocabulary import ANY_TIME, BOTH, DAYS, DECLINED, FILLERS, 
 from shared.contracts.intake import EnrolmentRole, MeetingWindow, TeachingLevel
 
 MOST_PLACES = 50
+LONGEST_ENTRY = 200
+NO_WINDOW = "is not a meeting window; write mon-am, mon-pm, tue-am … fri-pm, with ; between them"
 WORK_WEEK = ("mon", "tue", "wed", "thu", "fri")
 
 
@@ -101,6 +103,8 @@ def parse_windows(cell: str) -> list[MeetingWindow]:
 
 def _days_and_halves(entry: str) -> tuple[list[str], list[str]]:
     """The days and halves that one entry names. No days means all days, and no halves means both. Raises BadCell."""
+    if len(entry) > LONGEST_ENTRY:
+        raise BadCell(NO_WINDOW)
     text = re.sub(r"\b([ap])\.? ?m\b\.?", r"\1m", plain(entry))
     days: list[str] = []
     for first, last in _ranges(text):
@@ -111,7 +115,7 @@ def _days_and_halves(entry: str) -> tuple[list[str], list[str]]:
     known = DAYS.keys() | HALVES.keys() | ANY_TIME | FILLERS
     alone = not days and halves and not any(len(word) > 2 for word in words if word in HALVES)
     if set(words) - known or not (days or halves or ANY_TIME & set(words)) or alone:
-        raise BadCell("is not a meeting window; write mon-am, mon-pm, tue-am … fri-pm, with ; between them")
+        raise BadCell(NO_WINDOW)
     return days, halves
 
 

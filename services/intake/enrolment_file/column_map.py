@@ -20,13 +20,13 @@ names = "last-first"
 "Black belt" = "expert"
 """
 
-import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
 from services.intake.enrolment_file.problems import FileProblem, FilesInvalid, problems_of_model
+from services.intake.formats.toml_file import TomlRefused, read_toml
 from services.intake.importing.cells import clean
 from services.intake.importing.column_map import ColumnMap, Formats, Header
 
@@ -88,10 +88,11 @@ def read_column_maps(path: Path | None) -> ColumnMaps:
     if path is None:
         return ColumnMaps(ColumnMap(), EnrolmentColumns())
     try:
-        document = tomllib.loads(path.read_bytes().decode("utf-8-sig"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        where = str(error) if isinstance(error, tomllib.TOMLDecodeError) else "it is not UTF-8"
-        raise FilesInvalid([FileProblem(path.name, 0, "", "", f"This is not a TOML file: {where}.")]) from None
+        document = read_toml(path.read_bytes())
+    except TomlRefused as error:
+        raise FilesInvalid(
+            [FileProblem(path.name, 0, "", "", f"This is not a TOML file that can be read: it {error}.")]
+        ) from None
     table = document.pop(TABLE, {})
     problems: list[FileProblem] = []
     found: list[BaseModel] = []

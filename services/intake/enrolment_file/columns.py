@@ -133,7 +133,7 @@ def _number(cell: str, name: str) -> int:
 
 
 def _asks(field: str, cell: str) -> bool:
-    words = re.sub(r"[\W_]+", " ", plain(cell)).strip()
+    words = re.sub(r"[\W_]+", " ", plain(cell[:500])).strip()
     return " " in words and re.search(QUESTIONS[field], words) is not None
 
 

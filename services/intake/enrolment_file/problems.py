@@ -14,8 +14,8 @@ from pydantic_core import ErrorDetails
 
 SHOWN = 40
 """The most problems that are listed. Of the others, only the number is said."""
-WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
-"""The first bytes of the files of spreadsheet programs."""
+OLD_WORKBOOK = b"\xd0\xcf\x11\xe0"
+"""The first bytes of an XLS workbook, and of one with a password."""
 
 
 class FileProblem(NamedTuple):
@@ -108,7 +108,7 @@ def read_bytes(path: Path) -> bytes:
         data = path.read_bytes()
     except OSError as error:
         raise FilesInvalid([FileProblem(path.name, 0, "", "", f"cannot be read: {error.strerror}.")]) from None
-    if data.startswith(WORKBOOKS):
-        reason = "This is a workbook of a spreadsheet program; save its sheet as CSV (UTF-8)."
+    if data.startswith(OLD_WORKBOOK):
+        reason = "This is an old workbook, or one with a password; save it as XLSX without one, or as CSV (UTF-8)."
         raise FilesInvalid([FileProblem(path.name, 1, "", "", reason)])
     return data

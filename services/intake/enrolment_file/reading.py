@@ -13,7 +13,7 @@ from services.intake.enrolment_file.directory import SKIP, Directory, Unavailabl
 from services.intake.enrolment_file.enrolments import Enrolment, Enrolments
 from services.intake.enrolment_file.problems import FileProblem, FilesInvalid, problems_of_import, read_bytes
 from services.intake.enrolment_file.topics import Topics
-from services.intake.importing.cells import BadCell, clean, is_blank, parse_id, parse_yes
+from services.intake.importing.cells import LONGEST_CELL, BadCell, clean, is_blank, parse_id, parse_yes, unmark
 from services.intake.importing.csv_file import Row, read_table
 from services.intake.importing.manager_index import Unresolved
 from services.intake.importing.problems import ImportInvalid
@@ -108,6 +108,10 @@ class _Reader:
 
         if any(cell.strip() for cell in row.cells[self._width :]):
             reject("", "This row has more cells than the header; a cell with a delimiter needs quotes.")
+            raise _UnusableRow
+        used = (column.position for columns in self._layout.values() for column in columns)
+        if any(len(row.cells[position]) > LONGEST_CELL for position in used if position < len(row.cells)):
+            reject("", f"A cell of this row is longer than {LONGEST_CELL} characters.")
             raise _UnusableRow
         person = self._person(row, reject)
         role = self._role(row, reject)
@@ -248,7 +252,9 @@ class _Reader:
         return "\n".join(line for line in lines if line)
 
     def _raw(self, row: Row, position: int) -> str:
-        return row.cells[position] if position < len(row.cells) else ""
+        """The cell without the marks of a spreadsheet. A longer text than LONGEST_CELL is cut off."""
+        cell = row.cells[position][:LONGEST_CELL] if position < len(row.cells) else ""
+        return unmark(cell.strip())
 
     def _problem(self, row: Row, name: str, reason: str) -> FileProblem:
         columns = self._layout.get(name, ())

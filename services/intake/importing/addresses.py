@@ -1,5 +1,6 @@
 """E-mail addresses for exports that have none: `given.family@domain`. Each is unique, and the same at every import."""
 
+from collections import defaultdict
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
@@ -25,6 +26,8 @@ def derive_addresses(people: Sequence[Addressee], domain: str, taken: Collection
     whose name has no letter that an address can contain.
     """
     used = set(taken)
+    # The next number of each name, so that the last of many people with one name need not try all of them.
+    numbers: dict[str, int] = defaultdict(lambda: 2)
     derived: list[str | None] = [None] * len(people)
 
     def seniority(index: int) -> tuple[int, str, int]:
@@ -37,11 +40,11 @@ def derive_addresses(people: Sequence[Addressee], domain: str, taken: Collection
             continue
         suffix = slug(people[index].external_id or "")
         candidates = [local, f"{local}.{suffix}"] if suffix else [local]
-        number = 2
+        stem = f"{local}.{suffix}-" if suffix else local
         while (email := f"{candidates.pop(0)}@{domain}") in used:
             if not candidates:
-                candidates = [f"{local}.{suffix}-{number}" if suffix else f"{local}{number}"]
-                number += 1
+                candidates = [f"{stem}{numbers[stem]}"]
+                numbers[stem] += 1
         used.add(email)
         derived[index] = email
     return derived

@@ -6,12 +6,14 @@ A parser raises `BadCell` for a cell that it cannot read. Its text is shown to t
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
-from datetime import date
+from datetime import date, timedelta
 from enum import StrEnum
 from functools import cache
 from zoneinfo import available_timezones
 
-from services.intake.vocabulary import BLANK, LANGUAGES, NO, YES
+import idna
+
+from services.intake.vocabulary import BLANK, LANGUAGES, NO, NO_DATE, YES
 
 ISO_DATE = re.compile(r"^(\d{4})([-/.])(\d{1,2})\2(\d{1,2})(?:[T ]+\d{1,2}:\d{2}.*)?$")
 COMPACT_DATE = re.compile(r"^((?:19|20)\d{2})(\d{2})(\d{2})$")
@@ -25,7 +27,19 @@ EMAIL = re.compile(
     r"^(?=.{3,254}$)(?=[^@]{1,64}@)[a-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[a-z0-9!#$%&'*+/=?^_`{|}~-]+)*"
     r"@([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]$"
 )
-INVISIBLE = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\ufeff"))
+INVISIBLE = dict.fromkeys(
+    map(ord, "\u00ad\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069\ufeff")
+)
+LONGEST_CELL = 2_000
+"""The most characters of a cell that is used, so that no expression is tried on a whole file."""
+TEXT_FORMULA = re.compile(r'^=\s*"((?:[^"]|"")*)"$')
+APOSTROPHE = re.compile(r"^'(?=[\d=+@-])")
+SHORTENED = re.compile(r"^[+-]?\d(?:[.,]\d+)?E\+\d{1,3}$", re.IGNORECASE)
+ERROR = re.compile(r"^#(?:N/A|N/D|N/V|NV|NA|GETTING_DATA|#+|[\w/.¡]{2,14}[!?])(?: N/A)?$", re.IGNORECASE)
+SERIAL_DATE = re.compile(r"^(\d{5})(?:[.,]\d{1,12})?$")
+SERIAL_DAYS = range(18_264, 73_051)
+"""The serial numbers of the days from 1950 to 2099, in the calendar that starts in 1900."""
+ZERO_DATE = re.compile(r"^(?:[0\s./:TZ-]+|1900-01-00.*|0?[01]/0/1900.*|00?-jan-(?:19)?00.*)$", re.IGNORECASE)
 
 
 class BadCell(ValueError):
@@ -51,6 +65,34 @@ def clean(text: str) -> str:
     return text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text).strip()
 
 
+def unmark(cell: str) -> str:
+    """The clean cell without the marks by which spreadsheets keep a text as it is: `="00017"` and `'00017`."""
+    if found := TEXT_FORMULA.match(cell):
+        cell = found[1].replace('""', '"').strip()
+    return APOSTROPHE.sub("", cell)
+
+
+def is_error(cell: str) -> bool:
+    """Whether the cell holds the error of a formula, such as `#N/A` or `#REF!`, or the `####` of a narrow column."""
+    return cell.startswith("#") and ERROR.match(cell) is not None
+
+
+def is_shortened(cell: str) -> bool:
+    """Whether a spreadsheet has rewritten a long number as `1.23457E+11`, so that digits are lost."""
+    return SHORTENED.match(cell) is not None
+
+
+def is_no_date(cell: str) -> bool:
+    """Whether the cell of a date's column says that there is no date, as `0000-00-00`, `N/A` and `-` do."""
+    return is_blank(cell) or ZERO_DATE.match(cell) is not None or plain(cell) in NO_DATE
+
+
+def serial_date(cell: str) -> date | None:
+    """The day of a serial number of a spreadsheet, such as 40729. None for anything else."""
+    found = SERIAL_DATE.match(cell)
+    return date(1899, 12, 30) + timedelta(days=int(found[1])) if found and int(found[1]) in SERIAL_DAYS else None
+
+
 def plain(text: str) -> str:
     """The text in lower case and without accents, as words are compared."""
     decomposed = unicodedata.normalize("NFKD", clean(text).casefold())
@@ -73,7 +115,10 @@ def order_of_dates(cells: Iterable[str]) -> DateOrder:
 
 
 def parse_date(cell: str, order: DateOrder, today: date) -> date:
-    """`2011-07-05`, `7/5/2011`, `07-05-2011`, `05.07.2011`, `5 Jul 2011`, `Jul 5, 2011`. Raises BadCell."""
+    """`2011-07-05`, `7/5/2011`, `07-05-2011`, `05.07.2011`, `5 Jul 2011`, `Jul 5, 2011`, or the number 40729 of that
+    day. Raises BadCell."""
+    if (serial := serial_date(cell)) is not None:
+        return serial
     if found := ISO_DATE.match(cell):
         return _date(found[1], found[3], found[4], today)
     if found := COMPACT_DATE.match(cell):
@@ -117,11 +162,26 @@ def parse_level(cell: str) -> int:
 
 
 def parse_email(cell: str) -> str:
-    """The address in lower case. Raises BadCell."""
-    email = cell.lower().removeprefix("mailto:")
+    """The address in lower case, with its domain in ASCII. Raises BadCell."""
+    email = fold_email(cell.removeprefix("'"))
     if not EMAIL.match(email):
         raise BadCell("is not an e-mail address")
     return email
+
+
+def fold_email(text: str) -> str:
+    """The address in lower case. What cannot be an address stays as it is.
+
+    A domain with other letters than ASCII is written as in the DNS: `xn--bcher-kva.example` for `bücher.example`.
+    """
+    email = text.strip().lower().removeprefix("mailto:")
+    local, at, domain = email.rpartition("@")
+    if not at or domain.isascii() or len(domain) > 253:
+        return email
+    try:
+        return f"{local}@{idna.encode(domain, uts46=True).decode()}"
+    except (idna.IDNAError, UnicodeError):
+        return email
 
 
 def parse_language(cell: str, names: Mapping[str, str] | None = None) -> str:
@@ -156,7 +216,8 @@ def parse_yes(cell: str) -> bool:
 
 
 def parse_id(cell: str) -> str:
-    """The employee id. Spreadsheets turn `17` into `17.0`, which is `17` here too."""
+    """The employee id. Spreadsheets turn `17` into `17.0`, which is `17` here too, and keep `'A17` as a text."""
+    cell = cell.removeprefix("'")
     return cell[:-2] if cell.endswith(".0") and cell[:-2].isdigit() else cell
 
 

@@ -9,7 +9,12 @@ It is a TOML file. Everything in it is optional:
     manager = "Reports to"          # an id, an e-mail address or a name; or manager_id, manager_email, manager_name
     hired_on = "DateofHire"
     terminated_on = "DateofTermination"
-    # also: job_title, department, location, time_zone, language, level
+    # also: job_title, department, location, time_zone, language, level, active (a flag such as "Active?"), inactive,
+    # available_from (the day on which somebody on leave is back)
+
+    [table]
+    header_line = 3                 # the line with the headers; else found
+    sheet = "People"                # of a workbook; else the first one
 
     [formats]
     dates = "month-first"           # or "day-first"; else the file's own dates decide
@@ -24,7 +29,11 @@ It is a TOML file. Everything in it is optional:
 
     [status]
     column = "EmploymentStatus"
-    leavers = ["Terminated", "Resigned"]
+    leavers = ["Terminated", "Resigned"]    # else the usual words in eight languages; also: away, active
+
+    [identity]                      # rows in which the id, the address and the name do not agree
+    new = ["17", "line 3"]          # an id, an address or a line: a new person, who takes over the id
+    same = ["23"]                   # the same person as before, with another name and address
 
     [managers]
     none = ["Board of Directors"]   # cells that mean: nobody above
@@ -39,16 +48,21 @@ It is a TOML file. Everything in it is optional:
 Headers are compared without case, spaces and punctuation.
 """
 
-import tomllib
-from typing import Annotated, Literal, Self
+import codecs
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from services.intake.formats.toml_file import TomlRefused, read_toml
 from services.intake.importing.cells import EMAIL, DateOrder, clean, parse_language, parse_time_zone
 from services.intake.importing.names import NameOrder
 from services.intake.importing.problems import ColumnsInvalid
 
 Header = Annotated[str, Field(max_length=200)]
+Words = Annotated[tuple[Annotated[str, Field(max_length=200)], ...], Field(max_length=5_000)]
+SLOW_ENCODINGS = frozenset({"idna", "punycode", "undefined", "unicode_escape", "raw_unicode_escape", "utf_7"})
+"""Encodings in which no export is written, and some of which take long for a long text."""
+LISTED_ERRORS = 50
 
 
 class _Section(BaseModel):
@@ -73,6 +87,14 @@ class Columns(_Section):
     level: Header | None = None
     hired_on: Header | None = None
     terminated_on: Header | None = None
+    available_from: Header | None = None
+    active: Header | None = None
+    inactive: Header | None = None
+
+
+class Table(_Section):
+    header_line: Annotated[int, Field(ge=1, le=1_000)] | None = None
+    sheet: Annotated[str, Field(max_length=100)] | None = None
 
 
 class Formats(_Section):
@@ -89,6 +111,8 @@ class Formats(_Section):
     def encoding_is_known(cls, value: str | None) -> str | None:
         if value is not None:
             try:
+                if codecs.lookup(value).name.replace("-", "_") in SLOW_ENCODINGS:
+                    raise LookupError
                 b"ab".decode(value)
             except (LookupError, UnicodeError):
                 raise ValueError("is not a known text encoding; write it like cp1250") from None
@@ -120,12 +144,31 @@ class Defaults(_Section):
 
 class Status(_Section):
     column: Header | None = None
-    leavers: tuple[str, ...] | None = None
+    leavers: Words | None = None
     """The cells that mean that the person has left. None means the usual words."""
+    away: Words = ()
+    """Cells that mean that the person is on leave, beside the usual words."""
+    active: Words = ()
+    """Cells that mean that the person works here, beside the usual words."""
+
+
+class Identity(_Section):
+    """What to do with rows in which the id, the address and the name do not agree. A row is named by its id, its
+    address, or its line as `line 3`."""
+
+    new: Words = ()
+    """The row is about a new person, who takes over the id, and the address of somebody who has left."""
+    same: Words = ()
+    """The row is about the same person as before."""
+
+    @field_validator("new", "same", mode="before")
+    @classmethod
+    def numbers_are_ids(cls, value: Any) -> Any:
+        return [str(one) if type(one) is int else one for one in value] if isinstance(value, list) else value
 
 
 class Managers(_Section):
-    none: tuple[str, ...] = ()
+    none: Words = ()
     unknown: Literal["reject", "nobody"] = "reject"
 
 
@@ -133,9 +176,11 @@ class ColumnMap(_Section):
     """The whole column map."""
 
     columns: Columns = Columns()
+    table: Table = Table()
     formats: Formats = Formats()
     defaults: Defaults = Defaults()
     status: Status = Status()
+    identity: Identity = Identity()
     managers: Managers = Managers()
     time_zones: dict[str, str] = {}
     languages: dict[str, str] = {}
@@ -154,10 +199,10 @@ class ColumnMap(_Section):
     def from_toml(cls, data: bytes) -> Self:
         """Raises ColumnsInvalid."""
         try:
-            return cls.model_validate(tomllib.loads(data.decode("utf-8-sig")))
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError):
+            return cls.model_validate(read_toml(data))
+        except TomlRefused as error:
             raise ColumnsInvalid(
-                "The column mapping is not a TOML file.", errors=[{"field": "columns", "detail": "is not valid TOML"}]
+                "The column mapping cannot be read; see errors.", errors=[{"field": "columns", "detail": str(error)}]
             ) from None
         except ValidationError as error:
             raise ColumnsInvalid(
@@ -166,4 +211,8 @@ class ColumnMap(_Section):
 
 
 def _field_errors(error: ValidationError) -> list[dict[str, str]]:
-    return [{"field": ".".join(str(part) for part in found["loc"]), "detail": found["msg"]} for found in error.errors()]
+    """The first errors. A name that somebody invented is cut off, because it can be long."""
+    return [
+        {"field": ".".join(str(part)[:100] for part in found["loc"]), "detail": found["msg"]}
+        for found in error.errors(include_url=False, include_context=False, include_input=False)[:LISTED_ERRORS]
+    ]

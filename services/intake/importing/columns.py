@@ -4,8 +4,9 @@ known."""
 import re
 from typing import NamedTuple
 
-from services.intake.importing.cells import clean
+from services.intake.importing.cells import LONGEST_CELL, clean, plain, unmark
 from services.intake.importing.column_map import ColumnMap
+from services.intake.importing.csv_file import MAX_COLUMNS
 from services.intake.importing.problems import ImportInvalid, Problem, unusable
 
 KNOWN_HEADERS: dict[str, str] = {
@@ -31,8 +32,30 @@ KNOWN_HEADERS: dict[str, str] = {
     "joindate eintrittsdatum",
     "terminated_on": "terminatedon terminationdate dateoftermination termdate leavingdate exitdate enddate "
     "employmentenddate separationdate lastworkingday lastday austrittsdatum",
-    "status": "employmentstatus employeestatus workerstatus status active isactive",
+    "available_from": "returndate returnfromleave returnfromleavedate returntowork returntoworkdate expectedreturn "
+    "expectedreturndate dateofreturn leaveenddate leaveend leaveuntil onleaveuntil absentuntil ruckkehr ruckkehrdatum "
+    "ruckkehram abwesendbis datederetour datederetourprevue fechadevuelta fechadereincorporacion datarientro "
+    "terugkeerdatum "
+    "datapowrotu dataderetorno",
+    "status": "employmentstatus employeestatus workerstatus employmentstate status mitarbeiterstatus "
+    "beschaftigungsstatus "
+    "arbeitsstatus anstellungsstatus statut statutemploye statutdelemploye estado estadodelempleado estadolaboral "
+    "situacionlaboral stato statodipendente statolavorativo statoimpiego dienstverband dienstverbandstatus "
+    "statuszatrudnienia statuspracownika situacao situacaofuncional estadodofuncionario statusdofuncionario",
+    "active": "active isactive activeflag activeemployee isactiveemployee activestatus activated isactivated enabled "
+    "isenabled accountenabled accountactive useractive userenabled employeeactive isemployed currentlyemployed "
+    "currentemployee iscurrentemployee inservice aktiv istaktiv aktiviert istaktiviert actif estactif actifon activo "
+    "esactivo estaactivo activado attivo eattivo attivato actief isactief geactiveerd aktywny czyaktywny aktywna "
+    "czyzatrudniony ativo eativo estaativo ativado",
+    "inactive": "inactive isinactive isterminated terminated hasleft isleaver leaver deactivated isdeactivated "
+    "isdeleted "
+    "isarchived inaktiv istinaktiv ausgeschieden inactif inactivo inattivo inactief nieaktywny inativo",
 }
+YES_NO = re.compile(
+    r"(?<=[a-zł]{5})(yesno|yn|truefalse|tf|janein|jn|ouinon|sino|sn|janee|taknie|tn|simnao|10|01|flag)$"
+)
+"""What the headers of flags add, as in `Active (Y/N)`."""
+FLAGS = ("active", "inactive")
 MANAGER_FIELDS = ("manager_id", "manager_email", "manager", "manager_name")
 
 
@@ -73,14 +96,34 @@ def _recognise(layout: Layout, folded: list[str], header: list[str], wanted: set
     taken = {column.position for column in layout.values()}
     if layout.keys() & set(MANAGER_FIELDS):
         wanted |= set(MANAGER_FIELDS)  # if the column map names a manager's column, no other one is used
+    exact, bare = _positions(folded), _positions([YES_NO.sub("", cell) for cell in folded])
     for field, known in KNOWN_HEADERS.items():
         if field in wanted:
             continue
         for name in known.split():
-            if folded.count(name) == 1 and (index := folded.index(name)) not in taken:
+            index = exact.get(name, -1)
+            if index < 0 and field in FLAGS:
+                index = bare.get(name, -1)
+            if index >= 0 and index not in taken:
                 layout[field] = Column(index, clean(header[index]), False)
                 taken.add(index)
                 break
+
+
+def _positions(folded: list[str]) -> dict[str, int]:
+    """The position of each header that occurs once, and -1 for one that occurs more often."""
+    positions: dict[str, int] = {}
+    for position, name in enumerate(folded):
+        positions[name] = -1 if name in positions else position
+    return positions
+
+
+def is_header(cells: list[str], column_map: ColumnMap) -> bool:
+    """Whether the row names the columns that an import needs."""
+    try:
+        return len(cells) <= MAX_COLUMNS and bool(find_columns(cells, column_map))
+    except ImportInvalid:
+        return False
 
 
 def _require(layout: Layout, column_map: ColumnMap, line: int) -> None:
@@ -101,4 +144,4 @@ def _require(layout: Layout, column_map: ColumnMap, line: int) -> None:
 
 
 def _fold(header: str) -> str:
-    return re.sub(r"[\W_]", "", clean(header).casefold())
+    return re.sub(r"[\W_]", "", plain(unmark(clean(header[:LONGEST_CELL]))))

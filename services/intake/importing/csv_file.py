@@ -3,21 +3,30 @@
 The encoding is UTF-8 with or without a byte-order mark, UTF-16 with one, or else Windows-1252. The delimiter is that of
 comma, semicolon, tab and vertical bar which splits the header into most cells, or the one that Excel's line `sep=;`
 names. Every row has the number of the physical line on which it starts, also when quoted cells contain line breaks.
+Lines above the header are skipped where it is clear which line is the header. A workbook (XLSX) is read as if its sheet
+had been saved as CSV.
 """
 
 import codecs
 import csv
 import io
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
-from services.intake.importing.problems import unusable
+from services.intake.formats.workbook import SIGNATURE, WorkbookRefused, read_sheet
+from services.intake.importing.problems import ImportInvalid, unusable
 
 if TYPE_CHECKING:
     from _csv import Reader
 
 MAX_ROWS = 100_000
+MAX_LINES = 1_000_000
+"""The most physical lines, also empty ones and those within quoted cells."""
+MAX_COLUMNS = 1_000
+SEARCHED = 20
+"""The header is one of so many first rows."""
 DELIMITERS = (",", ";", "\t", "|")
 UTF8_LETTER = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
 SEPARATOR_LINE = re.compile(r"^sep=(.)\s*$", re.IGNORECASE)
@@ -34,24 +43,77 @@ class Table(NamedTuple):
     """The rows that are not empty. A row may have more or fewer cells than the header."""
 
 
-def read_table(data: bytes, *, encoding: str | None = None, delimiter: str | None = None) -> Table:
-    """The header and the rows below it. Raises ImportInvalid if the file cannot be read."""
-    lines = list(io.StringIO(decode(data, encoding), newline=""))
+IsHeader = Callable[[list[str]], bool]
+
+
+def read_table(
+    data: bytes,
+    *,
+    encoding: str | None = None,
+    delimiter: str | None = None,
+    sheet: str | None = None,
+    header_line: int | None = None,
+    is_header: IsHeader | None = None,
+) -> Table:
+    """The header and the rows below it.
+
+    The header is the line `header_line`, or the first of the first rows of which `is_header` says so, or the first row.
+    Raises ImportInvalid if the file cannot be read.
+    """
+    if data.startswith(SIGNATURE):
+        rows = _sheet_rows(data, sheet, header_line or 1)
+        return _table(rows, (0 if header_line else _position(rows, is_header)) or 0, header_line)
+    text = decode(data, encoding)
+    if text.count("\n") + text.count("\r") > 2 * MAX_LINES:
+        raise unusable(1, "", f"The file has more than {MAX_LINES} lines; leave out empty ones.")
+    lines = list(io.StringIO(text, newline=""))
     first = 0
     if lines and (found := SEPARATOR_LINE.match(lines[0])):
         delimiter, first = delimiter or found[1], 1
-    rows = _rows(lines, first, delimiter or _sniff(lines[first:]))
-    header = next(rows, None)
-    if header is None:
-        raise unusable(1, "", "The file is empty; its first line must name the columns.")
+    if header_line is not None:
+        first = max(first, header_line - 1)
+    sniffed = _sniff(lines[first:])
+    delimiters = (delimiter,) if delimiter else (sniffed, *(other for other in DELIMITERS if other != sniffed))
+    for candidate in delimiters if is_header is not None and header_line is None else ():
+        if (position := _position(_rows(lines, first, candidate), is_header)) is not None:
+            return _table(_rows(lines, first, candidate), position, None)
+    return _table(_rows(lines, first, delimiters[0]), 0, header_line)
+
+
+def _position(rows: Iterable[Row], is_header: IsHeader | None) -> int | None:
+    """How many rows stand above the header. None if no row can be recognised as the header."""
+    if is_header is None:
+        return None
+    try:
+        return next((position for position, row in enumerate(islice(rows, SEARCHED)) if is_header(row.cells)), None)
+    except ImportInvalid:  # with this delimiter the quotation marks do not pair up
+        return None
+
+
+def _table(rows: Iterable[Row], position: int, header_line: int | None) -> Table:
+    found = islice(iter(rows), position, None)
+    header = next(found, None)
+    if header is None or (header_line is not None and header.line != header_line):
+        where = "its first line" if header_line is None else "the line that [table] header_line gives"
+        raise unusable(header_line or 1, "", f"The file is empty; {where} must name the columns.")
+    if len(header.cells) > MAX_COLUMNS:
+        raise unusable(header.line, "", f"The file has more than {MAX_COLUMNS} columns; leave out those not needed.")
     kept: list[Row] = []
-    for row in rows:
+    for row in found:
         if len(kept) == MAX_ROWS:
             raise unusable(row.line, "", f"The file has more than {MAX_ROWS} rows; split it.")
         kept.append(row)
     if not kept:
         raise unusable(header.line, "", "The file has a header and no rows below it.")
     return Table(header, kept)
+
+
+def _sheet_rows(data: bytes, sheet: str | None, first: int) -> list[Row]:
+    try:
+        rows = read_sheet(data, sheet)
+    except WorkbookRefused as error:
+        raise unusable(1, "", str(error)) from None
+    return [Row(line, cells) for line, cells in enumerate(rows, 1) if line >= first and any(c.strip() for c in cells)]
 
 
 def decode(data: bytes, encoding: str | None = None) -> str:

@@ -1,9 +1,8 @@
 """Finding the person whom a manager's cells mean: by employee id, e-mail address or name."""
 
-from collections import defaultdict
 from enum import Enum
 
-from services.intake.importing.names import NameOrder, PersonName, exact_key, loose_key, parse_name
+from services.intake.importing.names import NameOrder, PersonName, exact_key, loose_key, parse_name, slug
 
 
 class Unresolved(Enum):
@@ -26,18 +25,21 @@ class ManagerIndex:
         self._order = order
         self._by_id: dict[str, int] = {}
         self._by_email: dict[str, int] = {}
-        self._by_name: dict[str, list[tuple[int, int]]] = defaultdict(list)
-        self._by_loose_name: dict[str, list[tuple[int, int]]] = defaultdict(list)
+        self._by_number: dict[str, int] = {}
+        self._by_name: dict[str, tuple[int, int | Unresolved]] = {}
+        self._by_loose_name: dict[str, tuple[int, int | Unresolved]] = {}
 
     def add(self, node: int, rank: int, external_id: str | None, email: str | None, name: PersonName) -> None:
         """Adds a person. Among people with the same name, the one with the lowest `rank` is found."""
         if external_id:
             self._by_id.setdefault(external_id.casefold(), node)
+            self._by_number.setdefault(external_id.lstrip("0"), node)
         if email:
             self._by_email.setdefault(email, node)
         if name.name:
-            self._by_name[exact_key(name)].append((rank, node))
-            self._by_loose_name[loose_key(name)].append((rank, node))
+            _keep_best(self._by_name, exact_key(name), rank, node)
+            if slug(name.name):
+                _keep_best(self._by_loose_name, loose_key(name), rank, node)
 
     def find(self, managers: dict[str, str]) -> int | Unresolved | None:
         """The node that the cells mean.
@@ -59,6 +61,8 @@ class ManagerIndex:
         node: int | None = None
         if name in ("manager", "manager_id"):
             node = self._by_id.get(cell.casefold())
+            if node is None and cell.isdigit():  # a spreadsheet has taken the leading zeros
+                node = self._by_number.get(cell.lstrip("0"))
         if node is None and name in ("manager", "manager_email"):
             node = self._by_email.get(cell.casefold())
         if node is not None or name not in ("manager", "manager_name"):
@@ -71,9 +75,16 @@ class ManagerIndex:
         return self._find_by_name(parse_name(cell.strip())) if found is Unresolved.UNKNOWN else found
 
     def _find_by_name(self, name: PersonName) -> int | Unresolved:
-        candidates = self._by_name.get(exact_key(name)) or self._by_loose_name.get(loose_key(name))
-        if not candidates:
-            return Unresolved.UNKNOWN
-        best = min(rank for rank, _ in candidates)
-        nodes = {node for rank, node in candidates if rank == best}
-        return nodes.pop() if len(nodes) == 1 else Unresolved.AMBIGUOUS
+        found = self._by_name.get(exact_key(name))
+        if found is None and slug(name.name):
+            found = self._by_loose_name.get(loose_key(name))
+        return Unresolved.UNKNOWN if found is None else found[1]
+
+
+def _keep_best(names: dict[str, tuple[int, int | Unresolved]], key: str, rank: int, node: int) -> None:
+    """Keeps the node with the lowest rank. A list of all people with the name could be the whole company."""
+    best = names.get(key)
+    if best is None or rank < best[0]:
+        names[key] = (rank, node)
+    elif rank == best[0] and best[1] != node:
+        names[key] = (rank, Unresolved.AMBIGUOUS)

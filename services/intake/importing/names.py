@@ -31,7 +31,7 @@ def parse_name(text: str, order: NameOrder = NameOrder.AUTO) -> PersonName:
     """The parts of a whole name from one cell, which is clean already. An empty cell gives empty parts."""
     parts = [part.strip() for part in text.split(",") if part.strip()]
     suffixes = [part for part in parts[1:] if _bare(part) in SUFFIXES]
-    parts = [part for part in parts if part not in suffixes]
+    parts = [*parts[:1], *(part for part in parts[1:] if _bare(part) not in SUFFIXES)]
     if len(parts) > 1:
         given, family = " ".join(parts[1:]), parts[0]
     elif order is NameOrder.LAST_FIRST:
@@ -56,6 +56,28 @@ def loose_key(name: PersonName) -> str:
     """A key that is equal also for names that differ in middle names, initials and accents."""
     words = slug(name.name).split("-")
     return f"{words[0]} {slug(name.family_name) or words[-1]}"
+
+
+def words_of(name: PersonName) -> frozenset[str]:
+    """The words of the name without case, punctuation and accents, in any writing system."""
+    return frozenset((slug(name.name).replace("-", " ") or exact_key(name)).split())
+
+
+def names_agree(one: PersonName, other: PersonName) -> bool:
+    """Whether both can be names of one person, who is written with other accents, initials or order of words."""
+    if exact_key(one) == exact_key(other):
+        return True
+    words, others = words_of(one), words_of(other)
+    if not words or not others:
+        return False
+    if words == others or (min(len(words), len(others)) > 1 and (words <= others or others <= words)):
+        return True
+    return bool(slug(one.name) and slug(other.name)) and loose_key(one) == loose_key(other)
+
+
+def names_share(one: PersonName, other: PersonName) -> bool:
+    """Whether the names have a word in common, as before and after a marriage. Initials do not count."""
+    return names_agree(one, other) or any(len(word) > 1 for word in words_of(one) & words_of(other))
 
 
 def slug(text: str) -> str:

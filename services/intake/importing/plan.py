@@ -18,6 +18,10 @@ from services.intake.importing.reporting_line import ReportingLine, find_reporti
 from services.intake.person import PersonRecord
 
 TEXT_FIELDS = ("external_id", "job_title", "department", "location", "time_zone", "language")
+SCALE = (
+    "With this person the reporting line is deeper than the levels reach; level 1 is the lowest one, so that "
+    "nobody else's level changes."
+)
 
 
 @dataclass(slots=True)
@@ -47,19 +51,22 @@ def plan_import(parsed: ParsedFile, directory: Sequence[PersonRecord], *, skip_i
     ids = [found.known[node].id if node in found.known else uuid4() for node in range(len(parsed.drafts))]
     ids += [known.id for known in line.others]
     managers = _managers(parsed, found, line, plan)
-    levels = _levels(parsed, line, plan)
+    levels = _levels(parsed, found, line, plan)
     for node, draft in enumerate(parsed.drafts):
         known = found.known.get(node)
         if draft.leaver:
             plan.skipped_leavers += 1
             if known is not None and known.active:
                 plan.left.append(known.id)
-                plan.changed.append(known._replace(active=False))
+                plan.changed.append(found.released.get(known.id, known)._replace(active=False))
         elif not draft.rejected:
             manager = managers[node]
             manager_id = ids[manager] if manager is not None else None
             record = _record(draft, known, ids[node], found.emails[node], manager_id, levels[node], parsed)
             _sort_in(plan, record, known)
+    written = {record.id for record in plan.changed}
+    plan.changed += [record for record in found.released.values() if record.id not in written]
+    plan.notes += parsed.remarks.notes()
     plan.notes.sort(key=lambda note: note.line)
     return plan
 
@@ -89,6 +96,8 @@ def _record(
     values |= draft.name._asdict() | {"email": email, "active": True}
     if "hired_on" in parsed.layout:
         values["hired_on"] = draft.hired_on
+    if draft.availability is not None:
+        values |= {"availability": draft.availability, "available_from": draft.available_from}
     if parsed.names_managers:
         values["manager_id"] = manager_id
     if draft.level is not None:
@@ -153,7 +162,7 @@ def _without_new_cycles(
     return managers
 
 
-def _levels(parsed: ParsedFile, line: ReportingLine, plan: ImportPlan) -> list[int]:
+def _levels(parsed: ParsedFile, found: Recognition, line: ReportingLine, plan: ImportPlan) -> list[int]:
     if parsed.gives_levels or not parsed.names_managers:
         return [1] * len(parsed.drafts)
     start = len(parsed.drafts)
@@ -168,6 +177,17 @@ def _levels(parsed: ParsedFile, line: ReportingLine, plan: ImportPlan) -> list[i
     if len(tops) > 1:
         for node in tops:
             reason = "Nobody stands above; with no level column this person counts as a top of the reporting line."
-            column = parsed.header(next(name for name in MANAGER_FIELDS if name in parsed.layout))
+            column = parsed.header(_manager_field(parsed))
             plan.notes.append(Problem(line=parsed.drafts[node].line, column=column, reason=reason))
-    return derive_levels(above, anchors, line.incomplete | line.left)
+    staff = [node for node, draft in enumerate(parsed.drafts) if not draft.leaver and not draft.rejected]
+    before = {node: found.known[node].level for node in staff if node in found.known}
+    levels = derive_levels(above, anchors, line.incomplete | line.left, before)
+    for node in staff:
+        manager = above[node]
+        if manager is not None and levels[manager] == 1 == levels[node]:
+            parsed.remarks.add(parsed.drafts[node].line, parsed.header(_manager_field(parsed)), SCALE)
+    return levels
+
+
+def _manager_field(parsed: ParsedFile) -> str:
+    return next(name for name in MANAGER_FIELDS if name in parsed.layout)

@@ -20,6 +20,29 @@ class Problem(Contract):
     reason: str
 
 
+class Remarks:
+    """What somebody should look at, counted: one note for all rows of which the same is true, at the first of them."""
+
+    def __init__(self) -> None:
+        self._found: dict[tuple[str, str, str], list[int]] = {}
+
+    def add(self, line: int, column: str, reason: str, kind: str = "") -> None:
+        """`kind` keeps apart what has the same reason, such as two unknown words. It is not shown."""
+        found = self._found.setdefault((column, reason, kind), [line, 0])
+        found[1] += 1
+
+    def notes(self) -> list[Problem]:
+        notes = [
+            Problem(line=line, column=column, reason=f"{reason} It concerns {count} {'row' if count == 1 else 'rows'}.")
+            for (column, reason, _), (line, count) in self._found.items()
+        ]
+        kept = notes[:LISTED]
+        if len(notes) > LISTED:
+            reason = f"There are {len(notes) - LISTED} more notes of this kind."
+            kept.append(notes[LISTED].model_copy(update={"reason": reason}))
+        return sorted(kept, key=lambda note: (note.line, note.column))
+
+
 class ImportInvalid(Invalid):
     """The file, or some of its rows, cannot be used. Nothing was imported."""
 

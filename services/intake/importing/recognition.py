@@ -1,13 +1,20 @@
 """Which person each row of an import is about: one of the directory, found by external id or e-mail address, or a new
-one."""
+one. Where the id, the address and the name do not agree, the row is refused, unless the mapping says which it is."""
 
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
 from services.intake.importing.addresses import Addressee, derive_addresses
 from services.intake.importing.drafts import Draft, ParsedFile
+from services.intake.importing.identity import FEW, SHARE, Answer, Answers, Claim, claim_of, is_another_leaver
+from services.intake.importing.names import names_agree
+from services.intake.importing.problems import unusable
 from services.intake.person import PersonRecord
+
+FORMER = "former.invalid"
+"""The domain of the address of somebody who has left and whose address belongs to somebody else now."""
 
 
 @dataclass(slots=True)
@@ -20,13 +27,20 @@ class Recognition:
     """The address in the file, or else in the directory, or else a derived one. Every row that can be used has one."""
     repeats: set[int] = field(default_factory=set)
     """The rows with the same id or address as an earlier row."""
+    same_as: dict[int, int] = field(default_factory=dict)
+    """For the row of a leaver who has come back, the row of the same person who works here."""
+    released: dict[UUID, PersonRecord] = field(default_factory=dict)
+    """The people who lose their id or address to a new person, as they are afterwards."""
 
 
 def recognise_people(parsed: ParsedFile, directory: Sequence[PersonRecord]) -> Recognition:
-    """Finds the person of each row. Rows that repeat another one, and rows without a possible address, are rejected."""
+    """Finds the person of each row. Rows that repeat another one, and rows without a possible address, are rejected.
+
+    Raises ImportInvalid if the column of ids cannot be one.
+    """
     found = Recognition()
     _reject_repeats(parsed, found)
-    _recognise(parsed.drafts, directory, found)
+    _recognise(parsed, directory, found)
     _give_addresses(parsed, directory, found)
     return found
 
@@ -34,23 +48,36 @@ def recognise_people(parsed: ParsedFile, directory: Sequence[PersonRecord]) -> R
 def reject_taken_addresses(parsed: ParsedFile, directory: Sequence[PersonRecord], found: Recognition) -> None:
     """Rejects rows whose address will belong to somebody else once all rows are imported.
 
-    If a row is left out, its person keeps the old address, which another row may need. So this is done last, and
-    repeated until no further row is rejected.
+    If a row is left out, its person keeps the old address, which another row may need. So a row that is rejected makes
+    one more address a taken one. Each row and each address is looked at once, whatever the pattern.
     """
-    writing = [node for node, draft in enumerate(parsed.drafts) if not draft.leaver and not draft.rejected]
-    while True:
-        rewritten = {found.known[node].id for node in writing if node in found.known}
-        owners = {known.email: "another person of the directory" for known in directory if known.id not in rewritten}
-        for node in writing:
-            draft, email = parsed.drafts[node], found.emails[node]
-            if (owner := owners.get(email)) is not None:
-                parsed.reject(draft, "email", f"This e-mail address belongs to {owner}.")
-            else:
-                owners[email] = f"the person on line {draft.line}"
-        left = [node for node in writing if not parsed.drafts[node].rejected]
-        if len(left) == len(writing):
-            return
-        writing = left
+    writers: dict[str, list[int]] = {}
+    for node, draft in enumerate(parsed.drafts):
+        if not draft.leaver and not draft.rejected:
+            writers.setdefault(found.emails[node], []).append(node)
+    rewritten = {found.known[node].id for nodes in writers.values() for node in nodes if node in found.known}
+    after = (found.released.get(known.id, known) for known in directory if known.id not in rewritten)
+    kept = {known.email: known.id for known in after}
+    taken = deque(email for email in writers if email in kept)
+
+    def reject(node: int, owner: str) -> None:
+        parsed.reject(parsed.drafts[node], "email", f"This e-mail address belongs to {owner}.")
+        if (known := found.known.get(node)) is not None:
+            kept.setdefault(known.email, known.id)
+            taken.append(known.email)
+
+    def reject_takers() -> None:
+        while taken:
+            email = taken.popleft()
+            for node in writers.pop(email, ()):
+                if not parsed.drafts[node].rejected:
+                    reject(node, f"person {kept[email]} of the directory")
+
+    reject_takers()
+    for nodes in list(writers.values()):
+        for node in nodes[1:]:
+            reject(node, f"the person on line {parsed.drafts[nodes[0]].line}")
+    reject_takers()
 
 
 def _reject_repeats(parsed: ParsedFile, found: Recognition) -> None:
@@ -69,27 +96,127 @@ def _reject_repeats(parsed: ParsedFile, found: Recognition) -> None:
                 found.repeats.add(node)
 
 
-def _recognise(drafts: list[Draft], directory: Sequence[PersonRecord], found: Recognition) -> None:
-    by_external_id = {known.external_id: known for known in directory if known.external_id}
-    by_email = {known.email: known for known in directory}
-    taken: set[UUID] = set()
-
-    def take(node: int, known: PersonRecord | None) -> None:
-        if known is not None and known.id not in taken:
-            found.known[node] = known
-            taken.add(known.id)
-
+def _recognise(parsed: ParsedFile, directory: Sequence[PersonRecord], found: Recognition) -> None:
+    index = _Index(directory)
+    drafts = parsed.drafts
     # Staff come before leavers, because somebody who left and came back has a row of each kind.
-    order = sorted(range(len(drafts)), key=lambda node: (drafts[node].leaver, drafts[node].rejected))
-    for node in order:
-        take(node, by_external_id.get(drafts[node].external_id or ""))
-    for node in order:
-        known = by_email.get(drafts[node].email or "")
-        if node in found.known or known is None:
+    staff = sorted((n for n in range(len(drafts)) if not drafts[n].leaver), key=lambda node: drafts[node].rejected)
+    claims = {node: index.claim(drafts[node], parsed) for node in staff}
+    answers = Answers(parsed.column_map.identity)
+    persons = {node: claim.person for node, claim in claims.items()}
+    doubtful: dict[int, tuple[str, str]] = {}
+    for node, claim in claims.items():
+        if claim.doubt is None:
+            continue
+        if (answer := answers.about(drafts[node])) is None:
+            doubtful[node] = claim.doubt
+        elif answer is Answer.SAME:
+            persons[node] = claim.by_id or claim.by_email
+        else:
+            _release(claim, found)
+    _refuse_column(parsed, claims, doubtful)
+    for node, (field_name, reason) in doubtful.items():
+        parsed.reject(drafts[node], field_name, reason)
+    taken: dict[UUID, int] = {}
+    for by_id in (True, False):
+        for node in staff:
+            person = persons[node]
+            if person is not None and (claims[node].by_id is not None) == by_id and person.id not in taken:
+                found.known[node] = person
+                taken[person.id] = node
+    _recognise_leavers(parsed, index, found, taken)
+
+
+class _Index:
+    """The directory by id and by address."""
+
+    def __init__(self, directory: Sequence[PersonRecord]) -> None:
+        self.by_email = {known.email: known for known in directory}
+        self._by_id = {known.external_id: known for known in directory if known.external_id}
+        self._by_number: dict[str, PersonRecord | None] = {}
+        for external_id, known in self._by_id.items():
+            number = external_id.lstrip("0")
+            if external_id.isdigit():
+                self._by_number[number] = None if number in self._by_number else known
+
+    def by_id(self, draft: Draft, parsed: ParsedFile) -> PersonRecord | None:
+        """The record with the id of the row. An id that has lost its leading zeros gets them back."""
+        given = draft.external_id or ""
+        known = self._by_id.get(given)
+        if known is None and given.isdigit():
+            known = self._by_number.get(given.lstrip("0"))
+            if known is not None and known.external_id is not None and len(known.external_id) > len(given):
+                draft.external_id = known.external_id
+                reason = "The id has lost its leading zeros, as in a spreadsheet; the directory's id was kept."
+                parsed.remarks.add(draft.line, parsed.header("external_id"), reason)
+            else:
+                known = None
+        return known
+
+    def claim(self, draft: Draft, parsed: ParsedFile) -> Claim:
+        return claim_of(draft, self.by_id(draft, parsed), self.by_email.get(draft.email or ""))
+
+
+def _release(claim: Claim, found: Recognition) -> None:
+    """Takes the id from its holder, and the address from somebody who has left, for a new person."""
+    if (known := claim.by_id) is not None:
+        found.released[known.id] = found.released.get(known.id, known)._replace(external_id=None)
+    if (known := claim.by_email) is not None and not known.active:
+        found.released[known.id] = found.released.get(known.id, known)._replace(email=f"{known.id}@{FORMER}")
+
+
+def _refuse_column(parsed: ParsedFile, claims: dict[int, Claim], doubtful: Collection[int]) -> None:
+    """Raises ImportInvalid if so many rows contradict the directory that their ids are none, such as row numbers."""
+    given = {parsed.drafts[node].external_id for node in claims} - {None}
+    shifted = 0
+    for node, claim in claims.items():
+        person, own = claim.person, parsed.drafts[node].external_id
+        shifted += bool(person and own and person.external_id not in (None, own) and person.external_id in given)
+    wrong = sum(claims[node].by_id is not None for node in doubtful) + shifted
+    matched = sum(claim.by_id is not None or claim.by_email is not None for claim in claims.values())
+    if wrong >= FEW and wrong > SHARE * matched:
+        header = parsed.header("external_id")
+        raise unusable(
+            parsed.header_line,
+            header,
+            f"This column is no identifier: {wrong} of the {matched} rows that match would change into somebody else. "
+            'Name the column of the employee ids, or leave it out with [columns] external_id = "".',
+        )
+
+
+def _recognise_leavers(parsed: ParsedFile, index: _Index, found: Recognition, taken: dict[UUID, int]) -> None:
+    drafts = parsed.drafts
+    staff = {draft.email: node for node, draft in enumerate(drafts) if not draft.leaver and draft.email}
+    left = [node for node, draft in enumerate(drafts) if draft.leaver]
+    back: dict[int, PersonRecord] = {}
+
+    def take(node: int, known: PersonRecord) -> None:
+        if known.id in taken:
+            back.setdefault(node, known)
+        else:
+            found.known[node] = known
+            taken[known.id] = node
+
+    for node in left:
+        known = index.by_id(drafts[node], parsed)
+        if known is not None and is_another_leaver(drafts[node], known):
+            reason = "The id of this leaver belongs to somebody else of the directory by now, who stays as they are."
+            parsed.remarks.add(drafts[node].line, parsed.header("external_id"), reason)
+        elif known is not None:
+            take(node, known)
+    for node in left:
+        known = index.by_email.get(drafts[node].email or "")
+        if node in found.known or node in back or known is None:
             continue
         # The old address of a leaver may belong to somebody else now.
-        if not drafts[node].leaver or known.external_id is None or drafts[node].external_id is None:
+        if known.external_id is None or drafts[node].external_id is None:
             take(node, known)
+    for node in left:
+        again = taken[back[node].id] if node in back else staff.get(drafts[node].email or "")
+        if again is not None and not drafts[again].leaver:
+            name = drafts[node].name
+            if not name.name or names_agree(name, drafts[again].name):
+                found.same_as[node] = again
 
 
 def _give_addresses(parsed: ParsedFile, directory: Sequence[PersonRecord], found: Recognition) -> None:

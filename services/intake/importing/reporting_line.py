@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from services.intake.importing.drafts import ParsedFile
-from services.intake.importing.hierarchy import find_cycles
+from services.intake.importing.hierarchy import find_cycles, nearest_above
 from services.intake.importing.manager_index import ManagerIndex, Unresolved
 from services.intake.importing.names import PersonName
 from services.intake.importing.recognition import Recognition
@@ -48,6 +48,7 @@ def _resolve(parsed: ParsedFile, found: Recognition, others: list[PersonRecord])
     # Staff come before leavers, so that somebody who has left is never found instead of somebody who has not.
     for node, draft in sorted(enumerate(parsed.drafts), key=lambda item: item[1].leaver):
         if node not in found.repeats:
+            node = found.same_as.get(node, node)  # an old id of somebody who has come back
             index.add(node, int(draft.leaver), draft.external_id, found.emails.get(node), draft.name)
     for node, known in enumerate(others, len(parsed.drafts)):
         name = PersonName(known.name, known.given_name, known.family_name)
@@ -74,11 +75,5 @@ def _above_in_directory(found: Recognition, others: list[PersonRecord], start: i
 
 def _incomplete(above: list[int | None], left: set[int], broken: set[int]) -> set[int]:
     """The broken nodes, and the nodes that have only leavers between themselves and a broken node."""
-    incomplete = set(broken)
-    for node in range(len(above)):
-        manager = above[node]
-        while manager is not None and manager in left and manager not in broken:
-            manager = above[manager]
-        if manager is not None and manager in left:
-            incomplete.add(node)
-    return incomplete
+    ends = nearest_above(above, left - broken)
+    return broken | {node for node, manager in enumerate(ends) if manager in broken and manager in left}

@@ -7,7 +7,7 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import NamedTuple, TypeVar
 from uuid import UUID
 
-from services.intake.importing.cells import EMAIL, BadCell, parse_language
+from services.intake.importing.cells import EMAIL, BadCell, fold_email, parse_language
 from services.intake.rules.topics import codes_by_spelling, fold
 from shared.contracts.intake import EnrolmentAnswer, EnrolmentRole, MeetingWindow, TeachingLevel
 from shared.contracts.programs import Topic
@@ -39,7 +39,7 @@ class Application(NamedTuple):
 def emails_of(answer: EnrolmentAnswer) -> set[str]:
     """The addresses that are looked up in the directory before `check_application`, in lower case. What cannot be an
     address is left out."""
-    given = {_fold_email(email) for email in (*answer.preferred_emails, *answer.avoided_emails)}
+    given = {fold_email(email) for email in (*answer.preferred_emails, *answer.avoided_emails)}
     return {email for email in given if EMAIL.match(email)}
 
 
@@ -115,7 +115,7 @@ def _find_people(
     field: str, given: Sequence[str], people: Mapping[str, UUID], person_id: UUID, errors: list[dict[str, str]]
 ) -> list[UUID]:
     found = _each(
-        field, given, lambda text: people.get(_fold_email(text)), "The directory has nobody with this address.", errors
+        field, given, lambda text: people.get(fold_email(text)), "The directory has nobody with this address.", errors
     )
     if person_id in found:
         errors.append({"field": field, "detail": "Name other people, not yourself."})
@@ -133,7 +133,3 @@ def _each(
         else:
             found[meaning] = None
     return list(found)
-
-
-def _fold_email(email: str) -> str:
-    return email.strip().lower()

@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Boolean, Date, Integer, Text, Uuid, column, func, insert, literal, select, update
+from sqlalchemy import Boolean, Date, Integer, Text, Uuid, column, func, insert, literal, or_, select, update
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.sql.expression import TableValuedAlias
 from sqlalchemy.types import TypeEngine
 
 from services.intake.models import Person
-from services.intake.person import PersonRecord
+from services.intake.person import Availability, PersonRecord
 from services.intake.resources import PersonNotFound, PersonView
 from shared.contracts.base import PersonPage
 from shared.contracts.intake import Contact
@@ -19,7 +19,7 @@ from shared.contracts.intake import Contact
 AT_ONCE = 5000
 """The most people that one statement creates."""
 TYPES: dict[str, TypeEngine[Any]] = {"id": Uuid(), "manager_id": Uuid(), "level": Integer(), "hired_on": Date(),
-                                     "active": Boolean()}  # fmt: skip
+                                     "active": Boolean(), "available_from": Date()}  # fmt: skip
 FIELDS = PersonRecord._fields
 COLUMNS = [getattr(Person, name) for name in FIELDS]
 
@@ -103,10 +103,12 @@ async def read_person(session: AsyncSession, organization_id: UUID, person_id: U
     return _view(row)
 
 
-async def read_active_ids(session: AsyncSession, organization_id: UUID) -> list[UUID]:
+async def read_available_ids(session: AsyncSession, organization_id: UUID) -> list[UUID]:
+    """The people who are asked to take part: the active ones without those on leave, unless they are back."""
+    here = or_(Person.availability != Availability.ON_LEAVE, Person.available_from <= func.current_date())
     return list(
         await session.scalars(
-            select(Person.id).where(Person.organization_id == organization_id, Person.active).order_by(Person.id)
+            select(Person.id).where(Person.organization_id == organization_id, Person.active, here).order_by(Person.id)
         )
     )
 

@@ -1,0 +1,68 @@
+"""Whether somebody works here, is away or has left, by the words of an export.
+
+A status counts as a whole: `Active; left-handed desk` says nothing about having left. A word that is not known says
+nothing, and the admin is told so.
+"""
+
+import re
+from enum import StrEnum
+
+from services.intake.importing.cells import plain
+from services.intake.vocabulary import ACTIVE, AWAY, LEFT, LEFT_CODES, NO, QUALIFIERS, YES
+
+LONGEST = 100
+"""A longer text is no status but a remark."""
+ENDINGS = re.compile(r"(?<=\w)\s?[(/·*:_.]-?(?:a|as|e|es|er|r|s|n|in|innen|ne|ka)\)?(?!\w)")
+"""The second gender that some languages write behind a word, such as `licencié(e)` or `Ausgeschiedene/r`."""
+SEPARATORS = re.compile(r"[-–—/:;,|()\[\]]")
+
+
+class Standing(StrEnum):
+    ACTIVE = "active"
+    AWAY = "away"
+    LEFT = "left"
+
+
+def standing_of(cell: str) -> Standing | None:
+    """What a status says. None if it is not known, or says two things that do not go together."""
+    if len(cell) > LONGEST:
+        return None
+    text = ENDINGS.sub("", plain(cell).replace("ł", "l"))
+    if (whole := _of_phrase(text)) is not None:
+        return whole
+    parts = {_of_phrase(part) for part in SEPARATORS.split(text) if part.strip()}
+    if None in parts or {Standing.ACTIVE, Standing.LEFT} <= parts:
+        return None
+    return next((standing for standing in (Standing.AWAY, Standing.LEFT, Standing.ACTIVE) if standing in parts), None)
+
+
+def standing_of_flag(cell: str) -> Standing | None:
+    """What the cell of a column such as `Active?` says. None if it is not known."""
+    word = plain(cell)
+    if word in YES | NO:
+        return Standing.ACTIVE if word in YES else Standing.LEFT
+    return standing_of(cell)
+
+
+def standing_of_leaving_flag(cell: str) -> Standing | None:
+    """What the cell of a column such as `Inactive?` says, where yes means that somebody has left."""
+    word = plain(cell)
+    if word in YES | NO:
+        return Standing.LEFT if word in YES else Standing.ACTIVE
+    return standing_of(cell)
+
+
+def is_yes_or_no(cell: str) -> bool:
+    return plain(cell) in YES | NO
+
+
+def _of_phrase(text: str) -> Standing | None:
+    words = re.findall(r"\w+", text)
+    for phrase in (" ".join(words), " ".join(word for word in words if word not in QUALIFIERS)):
+        if phrase in LEFT or phrase in LEFT_CODES:
+            return Standing.LEFT
+        if phrase in AWAY:
+            return Standing.AWAY
+        if phrase in ACTIVE:
+            return Standing.ACTIVE
+    return None
