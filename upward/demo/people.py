@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from html.parser import HTMLParser
 from typing import Any
 
@@ -35,6 +35,39 @@ class PageFields(HTMLParser):
         return sorted(name.removeprefix(prefix) for name in self.names if name.startswith(prefix))
 
 
+def senior_from(levels: Iterable[int]) -> int | None:
+    """The level from which people learn in the demo, while those below it teach.
+
+    It is the level above the lowest one that comes closest to a third of the people learning. So there is always
+    somebody on each side. None if all people have the same level, because then nobody is junior to anybody.
+    """
+    found = sorted(levels)
+    above_lowest = sorted({level for level in found if level > found[0]})
+    return min(
+        above_lowest,
+        key=lambda level: (abs(3 * sum(1 for other in found if other >= level) - len(found)), level),
+        default=None,
+    )
+
+
+def why_no_pairs(directory: Sequence[dict[str, Any]]) -> str | None:
+    """Why nobody can be matched in the demo's program, whatever they answer. None if somebody can.
+
+    The program is one of reverse mentoring, in which the mentor is junior to the mentee.
+    """
+    if senior_from(person["level"] for person in directory if person["active"]) is not None:
+        return None
+    return (
+        "No pairs are possible: everybody has the same level, so nobody is junior to anybody. Give the people file a "
+        "column of levels, or of managers from whom levels follow."
+    )
+
+
+def departments_differ(directory: Sequence[dict[str, Any]]) -> bool:
+    """Whether a program can ask for pairs of different departments."""
+    return len({person["department"].casefold() for person in directory if person["active"]} - {""}) > 1
+
+
 class Participants:
     """Everyone in the directory.
 
@@ -44,8 +77,7 @@ class Participants:
     def __init__(self, directory: Iterable[dict[str, Any]], client: httpx.AsyncClient) -> None:
         self._people = {person["email"]: person for person in directory}
         self._client = client
-        levels = sorted(person["level"] for person in self._people.values())
-        self._senior_from = levels[len(levels) * 2 // 3]
+        self._senior_from = senior_from(person["level"] for person in self._people.values() if person["active"])
         self._tasks: list[asyncio.Task[None]] = []
         self._silent: dict[str, set[str]] = {}
         self.answered: dict[str, int] = {}
@@ -135,7 +167,7 @@ class Participants:
         windows = [window for window in WINDOWS if _chance(email, window) < 0.6] or WINDOWS[:2]
         topics = sorted(CODES, key=lambda code: _chance(email, code))
         form: dict[str, Any] = {"languages": sorted({person["language"], "en"}), "meeting_windows": windows}
-        if person["level"] >= self._senior_from:
+        if self._senior_from is not None and person["level"] >= self._senior_from:
             wanted = {f"topics_wanted_{rank}": code for rank, code in enumerate(topics[:3], start=1)}
             return form | wanted | {"role": "mentee", "mentee_capacity": "1"}
         return form | {"role": "mentor", "topics_taught": topics[:3], "mentor_capacity": "1"}

@@ -29,7 +29,12 @@ not be longer than the time to the next one, for which the demo waits."""
 
 
 def demo_program(
-    sponsor_id: UUID, coordinator_ids: list[UUID], time_zone: str, check_in_seconds: int
+    sponsor_id: UUID,
+    coordinator_ids: list[UUID],
+    time_zone: str,
+    check_in_seconds: int,
+    *,
+    different_department: bool = True,
 ) -> dict[str, Any]:
     """The body of `POST /v1/programs`, with so many seconds from one check-in to the next."""
     check_in = f"PT{check_in_seconds}S"
@@ -39,7 +44,7 @@ def demo_program(
         "topics": TOPICS,
         "time_zone": time_zone,
         "calendar": CALENDAR | {"check_in": {"length": check_in, "reminders": ["PT5S"]}, "check_in_every": check_in},
-        "policy": {"min_level_gap": 1, "different_department": True},
+        "policy": {"min_level_gap": 1, "different_department": different_department},
         "sponsor_id": str(sponsor_id),
         "coordinator_ids": [str(person_id) for person_id in coordinator_ids],
     }

@@ -16,7 +16,7 @@ from shared.auth import Role
 from upward.demo.admin import AdminClient, Refused, RetryingTransport
 from upward.demo.display import STAGES, Display, round_name
 from upward.demo.mailbox import Mailbox
-from upward.demo.people import Participants
+from upward.demo.people import Participants, departments_differ, why_no_pairs
 from upward.demo.program import CHECK_IN_SECONDS, demo_program
 from upward.stack import Stack, running_stack
 
@@ -104,15 +104,25 @@ class Story:
     async def _begin(self, people: Path, columns: Path | None, skip_invalid: bool, check_in_seconds: int) -> str:
         counts = await self._admin.import_people(people, columns, skip_invalid)
         self._display.say(f"Imported {counts['created']} people; {counts['skipped_leavers']} leavers skipped.")
+        for row in counts["notes"]:
+            self._display.say(escape(f"Note on line {row['line']}, {row['column']}: {row['reason']}"))
         for row in counts["left_out"]:
             self._display.say(escape(f"Left out line {row['line']}, {row['column']}: {row['reason']}"))
         directory = await self._admin.people()
         self._names = {person["id"]: person["name"] for person in directory}
         self._participants = Participants(directory, self._client)
+        if (why := why_no_pairs(directory)) is not None:
+            self._display.say(f"[yellow]{why}[/]")
         leader = max(directory, key=lambda person: (person["level"], person["id"]))
         coordinator = next((p for p in directory if "people" in p["department"].lower() and p != leader), directory[0])
         program = await self._admin.create_program(
-            demo_program(UUID(leader["id"]), [UUID(coordinator["id"])], leader["time_zone"], check_in_seconds)
+            demo_program(
+                UUID(leader["id"]),
+                [UUID(coordinator["id"])],
+                leader["time_zone"],
+                check_in_seconds,
+                different_department=departments_differ(directory),
+            )
         )
         cycle = await self._admin.trigger_cycle(program["id"])
         self._display.say("Program created and cycle triggered through the API.")
