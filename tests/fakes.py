@@ -152,10 +152,16 @@ class FakeRounds(RoundActivities):
 
     @activity.defn
     async def open_round(self, request: OpenRound) -> RoundOpened:
-        self._ledger.opened.append(request)
+        before = next((found for found in self._ledger.opened if found.round_id == request.round_id), None)
+        if before is None:
+            self._ledger.opened.append(request)
         if script := self._ledger.at_open.pop((request.kind, request.number), None):
             await script()
-        return RoundOpened(recipients=self._ledger.recipients[request.kind], closes_at=request.closes_at)
+        return RoundOpened(
+            recipients=self._ledger.recipients[request.kind],
+            closes_at=(before or request).closes_at,
+            open=request.round_id not in [found.round_id for found in self._ledger.closed],
+        )
 
     @activity.defn
     async def extend_round(self, request: ExtendRound) -> RoundExtended:
@@ -164,7 +170,8 @@ class FakeRounds(RoundActivities):
 
     @activity.defn
     async def close_round(self, request: CloseRound) -> RoundClosed:
-        self._ledger.closed.append(request)
+        if request.round_id not in [found.round_id for found in self._ledger.closed]:
+            self._ledger.closed.append(request)
         kind = next(found.kind for found in self._ledger.opened if found.round_id == request.round_id)
         return RoundClosed(recipients=self._ledger.recipients[kind], answered=0)
 

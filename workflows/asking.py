@@ -1,11 +1,13 @@
 """What the steps of a cycle use: reading the plan, opening rounds, announcing, and entering the next stage."""
 
-from datetime import datetime
+import asyncio
+from contextlib import suppress
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from temporalio import workflow
-from temporalio.workflow import ChildWorkflowHandle
+from temporalio.exceptions import WorkflowAlreadyStartedError
 
 with workflow.unsafe.imports_passed_through():
     from shared.contracts.notifications import Announcement, Audience, Template
@@ -25,7 +27,10 @@ from workflows.cycle_state import CycleState
 from workflows.ids import round_workflow_id
 from workflows.options import PROGRAMS
 from workflows.pausing import Followers, PausableClock, tell
-from workflows.round import Closing, RoundRequest, RoundWorkflow
+from workflows.round import Closing, RoundOver, RoundRequest, RoundWorkflow, Watcher
+
+LOOK_AGAIN = timedelta(days=1)
+"""After so long a cycle looks again after a round that it follows without being its parent."""
 
 
 class AskingCycle:
@@ -39,17 +44,29 @@ class AskingCycle:
         self.clock = PausableClock()
         self.followers = Followers(self.clock, (*state.concerns, *state.announcements))
         """The rounds, announcements and concerns of this cycle, which pause together with it."""
-        self.rounds: dict[UUID, ChildWorkflowHandle[Any, RoundClosed]] = {}
-        """The rounds that this stage has opened, by id."""
+        self.rounds: dict[UUID, asyncio.Task[RoundClosed]] = {}
+        """The rounds that this stage has opened, by id, in order. Each task ends with its round."""
+        self.rounds_heard: dict[UUID, RoundClosed] = {}
+        """Rounds that told that they are over, because this cycle is not their parent."""
         self.cancelled = False
         """An admin cancelled the cycle."""
-        self.advanced = False
-        """An admin advanced the cycle in this stage."""
+        self.wishes: tuple[UUID | None, ...] = ()
+        """What admins advanced: rounds by their ids, and None for the scheduled stage."""
+        self.advanced_in_stage = False
+        """An admin advanced the cycle in this stage. Only runs that began before `wishes` use it."""
 
     @property
     def cycle(self) -> dict[str, Any]:
         """The fields that name this cycle in every request."""
         return {"organization_id": self.state.organization_id, "cycle_id": self.state.cycle_id}
+
+    @property
+    def advanced(self) -> bool:
+        """An admin advanced what the cycle is waiting for now. A wish is about the round that the admin saw, and dies
+        with it: it may be heard before the cycle knows that the round runs, and also when the round is over."""
+        if self.rounds:
+            return self.advanced_in_stage or next(reversed(self.rounds)) in self.wishes
+        return self.advanced_in_stage or (self.state.stage is Stage.SCHEDULED and None in self.wishes)
 
     def called_off(self) -> bool:
         return self.cancelled
@@ -77,7 +94,7 @@ class AskingCycle:
         await self.clock.run(unless=self.called_off)
         if self.called_off() and stage is not Stage.CANCELLED:
             return
-        self.advanced = False
+        self.advanced_in_stage = False
         if stage is not self.state.stage:
             request = RecordStage(**self.cycle, stage=stage, outcome=self.state.outcome)
             await workflow.execute_activity_method(ProgramsActivities.record_stage, request, **PROGRAMS)
@@ -91,9 +108,9 @@ class AskingCycle:
 
     async def start_round(
         self, kind: RoundKind, number: int, plan: RoundPlan, closes_at: datetime | None = None
-    ) -> ChildWorkflowHandle[Any, RoundClosed]:
+    ) -> asyncio.Task[RoundClosed]:
         """Opens a round and does not wait for its end. `closes_at` is in active time; if it is None, the plan says how
-        long the round lasts."""
+        long the round lasts. A round that runs already, as after a reset of the cycle, is followed instead."""
         round_id = round_id_for(self.state.cycle_id, kind, number)
         request = RoundRequest(
             **self.cycle,
@@ -102,7 +119,7 @@ class AskingCycle:
             plan=plan,
             closes_at=None if closes_at is None else self.clock.on_the_wall(closes_at),
         )
-        handle = await workflow.start_child_workflow(RoundWorkflow.run, request, id=round_workflow_id(round_id))
+        handle = await self._begin_round(round_id, request) or asyncio.ensure_future(self._follow(round_id, request))
         self.rounds[round_id] = handle
         if self.called_off():
             await self.close_rounds(CloseReason.CANCELLED)
@@ -112,6 +129,31 @@ class AskingCycle:
             await self.followers.add(round_workflow_id(round_id))
         return handle
 
+    async def _begin_round(self, round_id: UUID, request: RoundRequest) -> asyncio.Task[RoundClosed] | None:
+        """Starts the round as a child; None if one of its id runs already."""
+        try:
+            return await workflow.start_child_workflow(RoundWorkflow.run, request, id=round_workflow_id(round_id))
+        except WorkflowAlreadyStartedError:
+            return None
+
+    async def _follow(self, round_id: UUID, request: RoundRequest) -> RoundClosed:
+        """Waits for the end of a round that somebody else started. Only a parent hears of that by itself, so that the
+        round is asked to tell it. If it is over before it could, it is started once more, finds that it is closed, and
+        answers with its counts."""
+        watcher = Watcher(workflow_id=workflow.info().workflow_id)
+        while round_id not in self.rounds_heard:
+            if await tell([round_workflow_id(round_id)], "watch", watcher):
+                with suppress(TimeoutError):
+                    await workflow.wait_condition(lambda: round_id in self.rounds_heard, timeout=LOOK_AGAIN)
+            elif (handle := await self._begin_round(round_id, request)) is not None:
+                return await handle
+        return self.rounds_heard[round_id]
+
+    @workflow.signal
+    def round_over(self, over: RoundOver) -> None:
+        """A round that this cycle follows, and whose parent it is not, is over."""
+        self.rounds_heard[over.round_id] = RoundClosed(recipients=over.recipients, answered=over.answered)
+
     async def ask(self, kind: RoundKind, number: int, plan: RoundPlan) -> RoundClosed:
         """Opens a round and waits until it is closed."""
         handle = await self.start_round(kind, number, plan)
@@ -119,8 +161,12 @@ class AskingCycle:
         self.rounds.clear()
         return closed
 
-    async def close_rounds(self, reason: CloseReason) -> None:
-        await tell([round_workflow_id(round_id) for round_id in self.rounds], "close", Closing(reason=reason))
+    async def close_rounds(self, reason: CloseReason, *, upto: UUID | None = None) -> None:
+        """Closes the rounds of this stage, or only one of them and those that were opened before it."""
+        rounds = list(self.rounds)
+        if upto is not None:
+            rounds = rounds[: rounds.index(upto) + 1]
+        await tell([round_workflow_id(round_id) for round_id in rounds], "close", Closing(reason=reason))
 
     def all_rounds_over(self) -> bool:
         return all(handle.done() for handle in self.rounds.values())

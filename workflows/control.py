@@ -2,6 +2,7 @@
 run is approved, an offer is declined, a concern is raised)."""
 
 from temporalio import workflow
+from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.workflow import ParentClosePolicy
 
 with workflow.unsafe.imports_passed_through():
@@ -9,7 +10,7 @@ with workflow.unsafe.imports_passed_through():
 
 from workflows.asking import AskingCycle
 from workflows.concern import Concern, ConcernWorkflow
-from workflows.cycle_state import Advance, ConcernHeard, CycleState, Heard, RunApproved
+from workflows.cycle_state import REMEMBERED, Advance, ConcernHeard, CycleState, Heard, RunApproved
 from workflows.ids import concern_workflow_id
 
 
@@ -41,16 +42,22 @@ class ControlledCycle(AskingCycle):
 
     @workflow.signal
     async def advance(self, heard: Advance) -> None:
-        """Closes the round that the admin saw running. If that round is over by now, nothing happens."""
-        if not self._is_new(heard) or heard.stage is not self.state.stage:
+        """Closes the round that the admin saw running, and those that were opened before it. If that round is over by
+        now, nothing happens."""
+        if not self._is_new(heard):
             return
-        if heard.round_id is None or heard.round_id in self.rounds:
-            self.advanced = True
-            await self.close_rounds(CloseReason.ADVANCED)
+        if not workflow.patched("advance-names-its-moment"):
+            if heard.stage is self.state.stage and (heard.round_id is None or heard.round_id in self.rounds):
+                self.advanced_in_stage = True
+                await self.close_rounds(CloseReason.ADVANCED)
+            return
+        self.wishes = (*self.wishes, heard.round_id)
+        if heard.round_id in self.rounds:
+            await self.close_rounds(CloseReason.ADVANCED, upto=heard.round_id)
 
     @workflow.signal
     def approve(self, heard: RunApproved) -> None:
-        if self._is_new(heard):
+        if self._is_new(heard) and heard.match_run_id not in self.state.approved:
             self.note(
                 approved=(*self.state.approved, heard.match_run_id),
                 approved_attempts=(*self.state.approved_attempts, heard.attempt),
@@ -68,15 +75,27 @@ class ControlledCycle(AskingCycle):
         await workflow.wait_condition(lambda: hasattr(self, "plan"))
         workflow_id = concern_workflow_id(heard.concern_id)
         concern = Concern(**self.cycle, concern_id=heard.concern_id, ladder=self.plan.calendar.concern)
-        await workflow.start_child_workflow(
-            ConcernWorkflow.run, concern, id=workflow_id, parent_close_policy=ParentClosePolicy.ABANDON
-        )
+        try:
+            await workflow.start_child_workflow(
+                ConcernWorkflow.run, concern, id=workflow_id, parent_close_policy=ParentClosePolicy.ABANDON
+            )
+        except WorkflowAlreadyStartedError:
+            workflow.logger.info("concern.repeated")
         self.note(concerns=(*self.state.concerns, workflow_id))
         await self.followers.add(workflow_id)
 
     def _is_new(self, heard: Heard) -> bool:
-        """Whether this is no repeat; from now on it is one."""
-        new = heard.sequence > self.state.heard
-        if new:
-            self.note(heard=heard.sequence)
-        return new
+        """Whether this is no repeat; from now on it is one.
+
+        Sequences are compared within one epoch of the log only: after a restore they are given again. Events that
+        survived it come again with the epoch that the log has then, and are known by their ids.
+        """
+        state = self.state
+        if heard.event_id is not None and heard.event_id in state.heard_events:
+            return False
+        same_log = heard.epoch is None or state.epoch is None or heard.epoch == state.epoch
+        if same_log and heard.sequence <= state.heard:
+            return False
+        events = state.heard_events if heard.event_id is None else (*state.heard_events, heard.event_id)[-REMEMBERED:]
+        self.note(heard=heard.sequence, epoch=heard.epoch or state.epoch, heard_events=events)
+        return True

@@ -1,7 +1,8 @@
 """What a cycle's workflow is started with, and what its signals carry.
 
-Every signal that comes from the event log carries the event's `sequence`. The dispatcher delivers events at least once
-and in order, so a signal that is not newer than the last one heard is a repeat, and the cycle ignores it.
+Every signal that comes from the event log carries the event's `sequence`, its id and the log's epoch. The dispatcher
+delivers events at least once and in order, so a signal that is not newer than the last one heard is a repeat, and the
+cycle ignores it. After a restore of the log sequences are given again, but its epoch is then another one.
 """
 
 from datetime import timedelta
@@ -22,6 +23,11 @@ LONGEST_HISTORY = 1000
 10,240 events and ends a workflow at 51,200."""
 
 
+REMEMBERED = 100
+"""So many events that were heard are known by their ids, for the case that a restored log tells them again. The cursor
+of the dispatcher is restored with the log and lags behind it by seconds, in which a cycle hears few events."""
+
+
 class CycleState(CycleRef):
     """All that a cycle must know to go on. It is the one argument of the cycle's first run and of every run after."""
 
@@ -29,6 +35,10 @@ class CycleState(CycleRef):
     outcome: Outcome | None = None
     heard: int = 0
     """The sequence of the last event that this cycle heard of."""
+    epoch: UUID | None = None
+    """The epoch of the log that gave that sequence; None if no event has told it yet."""
+    heard_events: tuple[UUID, ...] = ()
+    """The ids of the last events that were heard, the newest last."""
     approved: tuple[UUID, ...] = ()
     """Ids of the match runs that were approved."""
     approved_attempts: tuple[int, ...] = ()
@@ -50,6 +60,9 @@ class Heard(Contract):
     """A signal that came from an event."""
 
     sequence: int
+    epoch: UUID | None = None
+    """The log's epoch when the event was read; None from senders that are older than this field, likewise below."""
+    event_id: UUID | None = None
 
 
 class Advance(Heard):

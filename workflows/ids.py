@@ -23,7 +23,7 @@ def endpoint_workflow_id(endpoint_id: UUID) -> str:
     return f"endpoint-{endpoint_id}"
 
 
-def schedule_workflow_id(program_id: UUID, sequence: int) -> str:
-    """`sequence` is that of the event which changed the program's schedule: every change is applied by a run of its
-    own."""
-    return f"schedule-{program_id}-{sequence}"
+def schedule_workflow_id(program_id: UUID, event_id: UUID) -> str:
+    """The event is the one that changed the program's schedule: every change is applied by a run of its own. Its
+    sequence would not do, as a restored log gives it to another event."""
+    return f"schedule-{program_id}-{event_id}"

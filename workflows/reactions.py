@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from pydantic import BaseModel
 
@@ -56,37 +57,44 @@ class Signal:
 
 
 Reaction = Start | Signal | None
+LARGEST_OCCURRENCE = 2**31 - 1
+"""An occurrence is stored as an integer of 32 bits."""
+
+
+def _heard(event: EventRecord) -> dict[str, Any]:
+    """The fields by which a workflow knows an event that it has heard already."""
+    return {"sequence": event.sequence, "epoch": event.epoch, "event_id": event.id}
 
 
 def _cycle_requested(event: EventRecord, data: CycleRequested) -> Reaction:
-    state = CycleState(organization_id=event.organization_id, cycle_id=data.cycle_id)
+    state = CycleState(organization_id=event.organization_id, cycle_id=data.cycle_id, epoch=event.epoch)
     return Start("CycleWorkflow", cycle_workflow_id(data.cycle_id), state)
 
 
 def _schedule_changed(event: EventRecord, data: ProgramScheduleChanged) -> Reaction:
     program = ProgramRef(organization_id=event.organization_id, program_id=data.program_id)
-    return Start("ScheduleWorkflow", schedule_workflow_id(data.program_id, event.sequence), program)
+    return Start("ScheduleWorkflow", schedule_workflow_id(data.program_id, event.id), program)
 
 
 def _cycle_paused(event: EventRecord, data: CyclePaused) -> Reaction:
-    return Signal(cycle_workflow_id(data.cycle_id), "pause", Heard(sequence=event.sequence))
+    return Signal(cycle_workflow_id(data.cycle_id), "pause", Heard(**_heard(event)))
 
 
 def _cycle_resumed(event: EventRecord, data: CycleResumed) -> Reaction:
-    return Signal(cycle_workflow_id(data.cycle_id), "resume", Heard(sequence=event.sequence))
+    return Signal(cycle_workflow_id(data.cycle_id), "resume", Heard(**_heard(event)))
 
 
 def _cancellation_requested(event: EventRecord, data: CycleCancellationRequested) -> Reaction:
-    return Signal(cycle_workflow_id(data.cycle_id), "cancel", Heard(sequence=event.sequence))
+    return Signal(cycle_workflow_id(data.cycle_id), "cancel", Heard(**_heard(event)))
 
 
 def _advance_requested(event: EventRecord, data: CycleAdvanceRequested) -> Reaction:
-    advance = Advance(sequence=event.sequence, stage=data.stage, round_id=data.round_id)
+    advance = Advance(**_heard(event), stage=data.stage, round_id=data.round_id)
     return Signal(cycle_workflow_id(data.cycle_id), "advance", advance)
 
 
 def _run_approved(event: EventRecord, data: MatchRunApproved) -> Reaction:
-    approved = RunApproved(sequence=event.sequence, match_run_id=data.match_run_id, attempt=data.attempt)
+    approved = RunApproved(**_heard(event), match_run_id=data.match_run_id, attempt=data.attempt)
     return Signal(cycle_workflow_id(data.cycle_id), "approve", approved)
 
 
@@ -94,11 +102,11 @@ def _pair_declined(event: EventRecord, data: PairDeclined) -> Reaction:
     """Only a decline by a person is told to the cycle. Who did not answer is dealt with when the round closes."""
     if data.reason is not EndReason.DECLINED:
         return None
-    return Signal(cycle_workflow_id(data.cycle_id), "decline", Heard(sequence=event.sequence))
+    return Signal(cycle_workflow_id(data.cycle_id), "decline", Heard(**_heard(event)))
 
 
 def _concern_raised(event: EventRecord, data: ConcernRaised) -> Reaction:
-    heard = ConcernHeard(sequence=event.sequence, concern_id=data.concern_id)
+    heard = ConcernHeard(**_heard(event), concern_id=data.concern_id)
     return Signal(cycle_workflow_id(data.cycle_id), "raise_concern", heard)
 
 
@@ -123,13 +131,14 @@ def _endpoint_disabled(event: EventRecord, data: EndpointDisabled) -> Reaction:
 
 
 def _tell_owner(event: EventRecord, data: EndpointFailing | EndpointDisabled, template: Template) -> Start:
-    """One message for each event. The event's sequence in it tells a new failure from a repeated event."""
+    """One message for each event. What is derived from the event's id tells a new failure from a repeated event; its
+    sequence would not, as a restored log gives it to another event."""
     announcement = Announcement(
         organization_id=event.organization_id,
         scope_id=data.endpoint_id,
         template=template,
         audience=Audience.PERSON,
-        occurrence=event.sequence,
+        occurrence=event.id.int % LARGEST_OCCURRENCE + 1,
         person_id=data.owner_id,
     )
     return Start("AnnouncementWorkflow", announcement_workflow_id(announcement.id), announcement)

@@ -25,7 +25,7 @@ with workflow.unsafe.imports_passed_through():
 
 from workflows.announcement import announce
 from workflows.options import OPTIONS
-from workflows.pausing import Followers, PausableClock
+from workflows.pausing import Followers, PausableClock, tell
 
 
 class RoundRequest(CycleRef):
@@ -44,6 +44,20 @@ class Closing(Contract):
     reason: CloseReason
 
 
+class Watcher(Contract):
+    """The signal to tell another workflow when the round is over, as its parent is told."""
+
+    workflow_id: str
+
+
+class RoundOver(Contract):
+    """What a round tells who watches it."""
+
+    round_id: UUID
+    recipients: int
+    answered: int
+
+
 @workflow.defn
 class RoundWorkflow:
     """One round. It closes at the deadline, as soon as everyone has answered, or when it is told to close."""
@@ -55,6 +69,7 @@ class RoundWorkflow:
         self._is_open = False
         self._closes_at: datetime | None = None
         """In active time."""
+        self._watchers: list[str] = []
 
     @workflow.run
     async def run(self, request: RoundRequest) -> RoundClosed:
@@ -73,7 +88,15 @@ class RoundWorkflow:
         await self._announcements.stop()
         closed = await self._close()
         await workflow.wait_condition(workflow.all_handlers_finished)
+        over = RoundOver(round_id=self._round_id, recipients=closed.recipients, answered=closed.answered)
+        while self._watchers:
+            await tell([self._watchers.pop(0)], "round_over", over)
         return closed
+
+    @workflow.signal
+    def watch(self, watcher: Watcher) -> None:
+        if watcher.workflow_id not in self._watchers:
+            self._watchers.append(watcher.workflow_id)
 
     @workflow.signal
     def everyone_answered(self) -> None:
@@ -111,7 +134,11 @@ class RoundWorkflow:
             **OPTIONS[self._declaration.owner],
         )
         self._is_open = True
-        if opened.recipients == 0:
+        if opened.closes_at != closes_at and workflow.patched("stored-deadline-stands"):
+            # An earlier run of this workflow opened the round; what people were told then still holds.
+            self._closes_at += opened.closes_at - closes_at
+            closes_at = opened.closes_at
+        if opened.recipients == 0 or not opened.open:
             self._closing = self._closing or CloseReason.ANSWERED  # nobody is asked, so nobody is missing
         elif self._closing is None and self._clock.on_the_wall(self._closes_at) != closes_at:
             await self._extend()  # a pause came and went while the round was being opened

@@ -49,6 +49,8 @@ class EventRecord(Contract):
     subject: str
     time: AwareDatetime
     data: dict[str, Any]
+    epoch: UUID | None = None
+    """The log's epoch when the event was read. None if the reader did not ask for it."""
 
     def parse(self) -> EventData:
         """The data as the model of its type. Raises KeyError for a type that this version does not know, and

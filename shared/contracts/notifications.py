@@ -69,8 +69,8 @@ class Announcement(Contract):
     round_kind: RoundKind | None = None
     """Given if the scope is a round. The message then carries a link by which the reader answers."""
     occurrence: int = 1
-    """Counts a repeated message, such as a reminder, from 1. If an event causes the message, it is the event's
-    sequence."""
+    """Counts a repeated message, such as a reminder, from 1. If an event causes the message, it is derived from the
+    event's id."""
     person_id: UUID | None = None
     """Whom it is for. Given if the audience is one person."""
 

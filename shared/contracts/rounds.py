@@ -57,6 +57,8 @@ class RoundOpened(Contract):
     recipients: int
     """How many answers are asked for: one for each person and subject. The subject is a pair, or the cycle itself."""
     closes_at: AwareDatetime
+    open: bool = True
+    """False if the round has been opened and closed before."""
 
 
 class CloseRound(Contract):

@@ -96,7 +96,7 @@ async def open_round(session: AsyncSession, request: OpenRound, recipients: Iter
             ),
         )
     found = await read_round(session, request.organization_id, request.round_id)
-    return RoundOpened(recipients=found.recipients, closes_at=found.closes_at)
+    return RoundOpened(recipients=found.recipients, closes_at=found.closes_at, open=found.state is RoundState.OPEN)
 
 
 async def extend_round(session: AsyncSession, request: ExtendRound) -> RoundExtended:

@@ -17,6 +17,7 @@ from services.events.log.dispatcher import CONSUMER, Dispatcher, Progress
 from services.events.log.models import Consumer, Event, OrganizationHead, Undispatchable
 from services.events.log.positions import sequence_batch
 from services.events.log.store import reading
+from services.events.log.store.epoch import change_epoch
 from shared.contracts.events import CycleCancelled, CyclePaused, CycleRequested, EventData, EventRecord
 from shared.database import Database
 from shared.events import StagedEvent, emit
@@ -91,6 +92,11 @@ async def refusals(database: Database) -> list[str]:
         return list(await session.scalars(select(Undispatchable.reason).order_by(Undispatchable.position)))
 
 
+async def epoch_of(database: Database) -> UUID:
+    async with database.transaction() as session:
+        return await reading.read_epoch(session)
+
+
 async def signals_of(client: Client, workflow_id: str) -> list[tuple[str, Heard]]:
     heard = []
     async for event in client.get_workflow_handle(workflow_id).fetch_history_events():
@@ -144,7 +150,9 @@ async def test_a_requested_cycle_starts_its_workflow(database: Database, client:
     started = (await handle.fetch_history()).events[0].workflow_execution_started_event_attributes
     assert (started.workflow_type.name, started.task_queue.name) == ("CycleWorkflow", WORKFLOWS_QUEUE)
     (argument,) = await pydantic_data_converter.decode(started.input.payloads, [CycleState])
-    assert argument == CycleState(organization_id=organization_id, cycle_id=requested.cycle_id)
+    assert argument == CycleState(
+        organization_id=organization_id, cycle_id=requested.cycle_id, epoch=await epoch_of(database)
+    )
 
 
 async def test_an_event_is_parsed_once_on_its_way(
@@ -180,16 +188,23 @@ async def test_the_same_event_dispatched_twice_starts_one_workflow(
     assert await refusals(database) == []
 
 
-async def test_signals_carry_the_sequence_so_that_a_repeat_can_be_told(
+async def test_signals_carry_what_tells_a_repeat_also_after_a_restore(
     database: Database, client: Client, organization_id: UUID
 ) -> None:
     requested = CycleRequested(cycle_id=uuid4(), program_id=uuid4())
-    await record(database, organization_id, requested, CyclePaused(cycle_id=requested.cycle_id))
+    _, paused = await record(database, organization_id, requested, CyclePaused(cycle_id=requested.cycle_id))
     dispatcher = Dispatcher(client)
     await dispatch(database, dispatcher)
+    first = Heard(sequence=2, epoch=await epoch_of(database), event_id=paused.id)
     await forget_cursor(database)
     await dispatch(database, dispatcher)
-    assert await signals_of(client, cycle_workflow_id(requested.cycle_id)) == [("pause", Heard(sequence=2))] * 2
+    async with database.transaction() as session:
+        epoch = await change_epoch(session)
+    await forget_cursor(database)
+    await dispatch(database, dispatcher)
+    restored = first.model_copy(update={"epoch": epoch})
+    told = await signals_of(client, cycle_workflow_id(requested.cycle_id))
+    assert told == [("pause", first), ("pause", first), ("pause", restored)]
 
 
 async def test_a_signal_without_an_argument_is_sent_without_one(

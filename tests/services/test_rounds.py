@@ -53,11 +53,22 @@ async def events(session: AsyncSession, organization_id: UUID) -> list[str]:
     return list(found)
 
 
+async def test_a_round_that_is_opened_again_after_its_end_says_so(session: AsyncSession, organization_id: UUID) -> None:
+    request = opening(organization_id)
+    await open_round(session, request, [Recipient(ANNA, PAIR)])
+    closing = CloseRound(organization_id=organization_id, round_id=request.round_id, reason=CloseReason.ADVANCED)
+    await close_round(session, closing)
+    later = request.model_copy(update={"closes_at": request.closes_at + timedelta(days=9)})
+    again = await open_round(session, later, [])
+    assert (again.open, again.recipients, again.closes_at) == (False, 1, request.closes_at)
+
+
 async def test_opening_twice_asks_everyone_once_and_tells_once(session: AsyncSession, organization_id: UUID) -> None:
     request = opening(organization_id)
     first = await open_round(session, request, [Recipient(ANNA, PAIR), Recipient(ANNA, PAIR)])
     again = await open_round(session, request, [Recipient(BEN, PAIR)])
     assert first == again
+    assert first.open
     assert first.recipients == 1
     assert await events(session, organization_id) == ["round.opened"]
 

@@ -33,8 +33,9 @@ from workflows.recurrence import RecurrenceWorkflow, ScheduleWorkflow
 
 FOLDER = Path(__file__).parent / "histories"
 IDENTITY = "worker@test"
-WORKFLOW_ID = re.compile(r"[a-z]+-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}(-\d+)?")
-"""A kind of workflow, an id and at most a sequence."""
+UUID_TEXT = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+WORKFLOW_ID = re.compile(rf"[a-z]+-{UUID_TEXT}(-(\d+|{UUID_TEXT}))?")
+"""A kind of workflow, an id and at most the id of an event (once its sequence)."""
 
 
 def seconds(count: float) -> timedelta:
@@ -86,7 +87,7 @@ async def full(world: World) -> list[str]:
     assert (await cycle.result()).outcome is Outcome.COMPLETED
     await world.client.get_workflow_handle(f"concern-{concerns[0]}").signal("resolve")
     program = ProgramRef(organization_id=ledger.organization_id, program_id=uuid4())
-    recurring = [f"recurrence-{program.program_id}", f"schedule-{program.program_id}-7"]
+    recurring = [f"recurrence-{program.program_id}", f"schedule-{program.program_id}-{uuid4()}"]
     await world.client.execute_workflow(RecurrenceWorkflow.run, program, id=recurring[0], task_queue=WORKFLOWS_QUEUE)
     await world.client.execute_workflow(ScheduleWorkflow.run, program, id=recurring[1], task_queue=WORKFLOWS_QUEUE)
     return [*(f"concern-{concern}" for concern in concerns), *recurring, await drained(world)]

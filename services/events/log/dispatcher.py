@@ -2,8 +2,8 @@
 
 It reads the log in order, looks up in `workflows.reactions` what each event asks for, and starts or signals that
 workflow. It knows nothing else. The cursor is moved afterwards, so an event is dispatched at least once, and again
-after a crash. That does no harm: a workflow id is started only once, and each signal carries the event's sequence, by
-which the workflow recognizes what it has heard already.
+after a crash. That does no harm: a workflow id is started only once, and each signal carries the event's sequence and
+id and the log's epoch, by which the workflow recognizes what it has heard already.
 
 While Temporal is away, the cursor does not move and nothing is lost. An event that can never be dispatched is recorded
 in `undispatchable` with a code, and the dispatcher goes on with the next one.
@@ -68,6 +68,8 @@ class Dispatcher:
         `reading.only_dispatcher`. No transaction is open while Temporal is called."""
         batch = await reading.read_unread_types(session, CONSUMER, self._limit)
         events = await reading.read_records(session, [found for found in batch if not self._is_silent(found)])
+        # Read after the events: whoever sees an event that was given its sequence after a restore sees the new epoch.
+        epoch = await reading.read_epoch(session) if events else None
         await session.commit()
         away: str | None = None
         done = 0
@@ -76,7 +78,7 @@ class Dispatcher:
                 done += 1
                 continue
             try:
-                await self._dispatch(event)
+                await self._dispatch(event.model_copy(update={"epoch": epoch}))
             except TemporalAway as error:
                 away = str(error)
                 break

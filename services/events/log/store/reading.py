@@ -18,7 +18,7 @@ from sqlalchemy import ARRAY, BigInteger, Date, Integer, Uuid, and_, any_, bindp
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.events.log.models import Event, OrganizationDay, OrganizationHead, Undispatchable
+from services.events.log.models import Event, Log, OrganizationDay, OrganizationHead, Undispatchable
 from shared.contracts.events import EventRecord
 from shared.database import Database
 
@@ -134,6 +134,11 @@ async def read_heads(session: AsyncSession, organization_ids: Collection[UUID]) 
 async def read_head(session: AsyncSession, organization_id: UUID) -> Head | None:
     """The organization's head; None before its first event."""
     return (await read_heads(session, [organization_id])).get(organization_id)
+
+
+async def read_epoch(session: AsyncSession) -> UUID:
+    """The epoch of the whole log."""
+    return (await session.scalars(select(Log.epoch))).one()
 
 
 async def read_extent(session: AsyncSession, organization_id: UUID, after: int) -> Extent:
