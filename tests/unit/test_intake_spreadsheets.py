@@ -7,6 +7,7 @@ import pytest
 from services.intake.importing.cells import is_error, is_shortened, parse_email, serial_date, unmark
 from services.intake.importing.column_map import ColumnMap
 from services.intake.importing.drafts import Draft, ParsedFile, parse_people
+from services.intake.importing.plan import plan_import
 from services.intake.importing.problems import ImportInvalid
 from services.intake.rules.applications import emails_of
 from shared.contracts.intake import EnrolmentAnswer, EnrolmentRole
@@ -117,6 +118,12 @@ def test_marks_for_nothing_are_empty_texts_and_names_are_names() -> None:
     assert (draft.external_id, draft.name.name, draft.department, draft.location, draft.job_title) == (
         None, "Lea Null", "", "NA", "",
     )  # fmt: skip
+
+
+def test_a_manager_is_found_by_an_address_with_a_domain_of_other_letters() -> None:
+    text = "id,name,email,manager email\n1,Ann Lee,ann@bücher.example,\n2,Bob Ray,bob@x.example,ANN@Bücher.example\n"
+    ann, bob = plan_import(parsed(text), []).created
+    assert bob.manager_id == ann.id
 
 
 def test_a_domain_of_other_letters_is_the_one_of_the_dns_everywhere() -> None:

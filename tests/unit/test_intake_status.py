@@ -56,7 +56,20 @@ def test_words_of_eight_languages_say_who_is_away(status: str) -> None:
 
 @pytest.mark.parametrize(
     "status",
-    ["Active", "aktiv", "Actif", "Activo/a", "In forza", "In dienst", "Zatrudniony", "Em atividade", "Full-time"],
+    [
+        "Active",
+        "aktiv",
+        "Actif",
+        "Activo/a",
+        "In forza",
+        "In dienst",
+        "Zatrudniony",
+        "Em atividade",
+        "Full-time",
+        "Active - Full-Time",
+        "ACTIVE-FULLTIME",
+        "active.",
+    ],
 )
 def test_words_of_eight_languages_say_who_works_here(status: str) -> None:
     assert standing_of(status) is Standing.ACTIVE

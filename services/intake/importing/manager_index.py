@@ -2,6 +2,7 @@
 
 from enum import Enum
 
+from services.intake.importing.cells import fold_email
 from services.intake.importing.names import NameOrder, PersonName, exact_key, loose_key, parse_name, slug
 
 
@@ -64,7 +65,7 @@ class ManagerIndex:
             if node is None and cell.isdigit():  # a spreadsheet has taken the leading zeros
                 node = self._by_number.get(cell.lstrip("0"))
         if node is None and name in ("manager", "manager_email"):
-            node = self._by_email.get(cell.casefold())
+            node = self._by_email.get(fold_email(cell))
         if node is not None or name not in ("manager", "manager_name"):
             return Unresolved.UNKNOWN if node is None else node
         if cell.endswith(")") and "(" in cell:  # `Jane Doe (1017)`

@@ -14,7 +14,8 @@ LONGEST = 100
 """A longer text is no status but a remark."""
 ENDINGS = re.compile(r"(?<=\w)\s?[(/·*:_.]-?(?:a|as|e|es|er|r|s|n|in|innen|ne|ka)\)?(?!\w)")
 """The second gender that some languages write behind a word, such as `licencié(e)` or `Ausgeschiedene/r`."""
-SEPARATORS = re.compile(r"[-–—/:;,|()\[\]]")
+SEPARATORS = (re.compile(r"\s[-–—]\s|[/:;,|()\[\]]"), re.compile(r"[-–—/:;,|()\[\]]"))
+"""First a hyphen between spaces, as in `Active - Full-time`, and then any hyphen."""
 
 
 class Standing(StrEnum):
@@ -30,10 +31,11 @@ def standing_of(cell: str) -> Standing | None:
     text = ENDINGS.sub("", plain(cell).replace("ł", "l"))
     if (whole := _of_phrase(text)) is not None:
         return whole
-    parts = {_of_phrase(part) for part in SEPARATORS.split(text) if part.strip()}
-    if None in parts or {Standing.ACTIVE, Standing.LEFT} <= parts:
-        return None
-    return next((standing for standing in (Standing.AWAY, Standing.LEFT, Standing.ACTIVE) if standing in parts), None)
+    for separator in SEPARATORS:
+        parts = {_of_phrase(part) for part in separator.split(text) if part.strip()}
+        if None not in parts and not {Standing.ACTIVE, Standing.LEFT} <= parts:
+            return next((found for found in (Standing.AWAY, Standing.LEFT, Standing.ACTIVE) if found in parts), None)
+    return None
 
 
 def standing_of_flag(cell: str) -> Standing | None:
