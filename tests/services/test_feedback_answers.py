@@ -291,3 +291,24 @@ async def test_a_note_is_read_by_the_partner_with_the_next_check_in_and_by_nobod
     assert await notes(pair.mentee_id) == [noted["note"]]
     assert await notes(pair.mentor_id) == [""]
     assert await notes(other.mentee_id) == [""]
+
+
+async def test_a_note_from_the_round_that_is_open_is_not_yet_shown(
+    cycle: FeedbackCycle, participants: Participants
+) -> None:
+    pair = cycle.pairs[0]
+
+    async def note(round_id: UUID) -> str:
+        form = (await participants.form("check-ins", round_id, pair.mentee_id)).json()
+        found: str = form["pairs"][0]["partner_note"]
+        return found
+
+    first = await cycle.open(number=1)
+    await participants.check_in(first, pair.mentor_id, met(pair, note="The first note."))
+    assert await note(first) == ""
+    await cycle.close(first)
+    second = await cycle.open(number=2)
+    await participants.check_in(second, pair.mentor_id, met(pair, note="A note that may still change."))
+    assert await note(second) == "The first note."
+    await cycle.close(second)
+    assert await note(await cycle.open(number=3)) == "A note that may still change."

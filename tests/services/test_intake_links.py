@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from sqlalchemy import select, update
 
 from services.intake import main
-from services.intake.models import Link
+from services.intake.models import Link, Person
 from services.intake.rules.links import hash_token
 from shared.contracts.rounds import OpenRound
 from shared.database import Database
@@ -104,6 +104,27 @@ async def test_a_link_ends_after_its_time(client: httpx.AsyncClient, db: Databas
 
     refused = await resolve(client, token)
     assert (refused.status_code, refused.json()["code"]) == (410, "link_expired")
+
+
+async def test_the_link_of_somebody_who_left_has_expired_and_tells_nothing(
+    client: httpx.AsyncClient, db: Database, asked: OpenRound
+) -> None:
+    links = await mint(client, asked, ANN.id, BOB.id)
+    async with db.transaction() as session:
+        expired = update(Link).where(Link.person_id == BOB.id).values(expires_at=Link.minted_at - timedelta(seconds=1))
+        await session.execute(expired)
+    await set_active(db, ANN.id, active=False)
+
+    left, over = await resolve(client, links[str(ANN.id)]), await resolve(client, links[str(BOB.id)])
+    assert (left.status_code, left.json()["code"]) == (410, "link_expired")
+    assert left.json() == over.json(), "nobody can tell who has left from whose time is over"
+    await set_active(db, ANN.id, active=True)
+    assert (await resolve(client, links[str(ANN.id)])).status_code == 200
+
+
+async def set_active(db: Database, person_id: UUID, *, active: bool) -> None:
+    async with db.transaction() as session:
+        await session.execute(update(Person).where(Person.id == person_id).values(active=active))
 
 
 async def test_unknown_links_are_not_found_and_not_repeated(client: httpx.AsyncClient) -> None:

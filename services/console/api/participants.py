@@ -32,6 +32,8 @@ from shared.http.dependencies import AppSettings, InternalClient
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 files = APIRouter(include_in_schema=False)
+ROUND_CLOSED = "round_closed"
+"""The code of the refusal when the round of a link is closed."""
 Token = Annotated[str, Path(max_length=500)]
 
 
@@ -64,10 +66,13 @@ async def take_answer(token: Token, request: Request, internal: InternalClient, 
 
 @router.api_route("/p/{token}/done", methods=["GET", "HEAD"])
 async def confirm(token: Token, internal: InternalClient) -> Response:
-    """Thanks for the answer. If it was the last one, the round may be closed by now; the page then says so."""
+    """Thanks for the answer. If it was the last one, the round may be closed by now; the page then says so. A link that
+    has expired thanks nobody: Gone (410)."""
     try:
         grant = await resolve(internal, token)
-    except Gone:
+    except Gone as gone:
+        if gone.code != ROUND_CLOSED:
+            raise
         return page("done.html", grant=None, brief=None, time_zone="UTC")
     brief = await read_brief(internal, grant)
     time_zone = grant.time_zone or brief.time_zone

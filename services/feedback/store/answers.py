@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
-from sqlalchemy import func, select
+from sqlalchemy import and_, func, or_, select
 from sqlalchemy.dialects.postgresql import distinct_on, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -88,7 +88,7 @@ async def read_questions(
         raise RoundIsClosed("This round is closed; answers are no longer taken.")
     pair_ids = await asked_subjects(session, round_, person_id)
     answered = await _answered(session, round_, kind, person_id, pair_ids)
-    notes = await _partner_notes(session, organization_id, person_id, pair_ids)
+    notes = await _partner_notes(session, round_, person_id, pair_ids)
     found = await session.scalars(
         select(AskedPair)
         .where(
@@ -212,19 +212,25 @@ async def _asked_pairs(session: AsyncSession, request: OpenRound) -> set[UUID]:
 
 
 async def _partner_notes(
-    session: AsyncSession, organization_id: UUID, person_id: UUID, pair_ids: Collection[UUID]
+    session: AsyncSession, round_: Round, person_id: UUID, pair_ids: Collection[UUID]
 ) -> dict[UUID, str]:
-    """For each pair, the newest note that the partner wrote. Only the two of a pair may read it."""
+    """For each pair, the newest note that the partner wrote in an earlier round. Only the two of a pair may read it.
+
+    What was written in the round that asks now can still be changed, and is read with the next one.
+    """
     found = await session.execute(
         select(CheckIn.pair_id, CheckIn.note)
         .ext(distinct_on(CheckIn.pair_id))
+        .join(Round, Round.id == CheckIn.round_id)
         .where(
-            CheckIn.organization_id == organization_id,
+            CheckIn.organization_id == round_.organization_id,
+            Round.organization_id == round_.organization_id,
             CheckIn.pair_id.in_(pair_ids),
             CheckIn.person_id != person_id,
             CheckIn.note != "",
+            or_(Round.state == RoundState.CLOSED, and_(Round.kind == round_.kind, Round.number < round_.number)),
         )
-        .order_by(CheckIn.pair_id, CheckIn.answered_at.desc())
+        .order_by(CheckIn.pair_id, Round.number.desc(), CheckIn.answered_at.desc())
     )
     return {row.pair_id: row.note for row in found}
 

@@ -47,7 +47,8 @@ async def mint_links(session: AsyncSession, organization_id: UUID, request: Mint
 async def resolve_link(session: AsyncSession, token: str) -> LinkGrant:
     """What the link allows now. This is the only query that does not know the organization: the link names it.
 
-    Raises LinkUnknown (404), LinkExpired (410) and RoundIsClosed (410).
+    Raises LinkUnknown (404), LinkExpired (410) and RoundIsClosed (410). The link of somebody who has left has expired:
+    it allows nothing, and it does not say why.
     """
     row = (
         await session.execute(
@@ -55,6 +56,7 @@ async def resolve_link(session: AsyncSession, token: str) -> LinkGrant:
                 Link,
                 Person.given_name,
                 Person.time_zone,
+                Person.active,
                 Round.state,
                 Round.closes_at,
                 (Link.expires_at <= func.now()).label("over"),
@@ -66,8 +68,8 @@ async def resolve_link(session: AsyncSession, token: str) -> LinkGrant:
     ).one_or_none()
     if row is None:
         raise LinkUnknown("This link is not known; open the one in your most recent message.")
-    link, given_name, time_zone, state, closes_at, over = row
-    if over:
+    link, given_name, time_zone, active, state, closes_at, over = row
+    if over or not active:
         raise LinkExpired("This link has expired.")
     if state != RoundState.OPEN:
         raise RoundIsClosed("This round is closed; answers are no longer taken.")
