@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.feedback.rules.concerns import Participant
 from services.feedback.rules.entries import check_check_in, check_survey
 from services.feedback.store import answers
-from services.feedback.store.concerns import raise_concerns
+from services.feedback.store.concerns import raise_concerns, withdraw_concerns
 from shared.contracts.events import CheckInAnswered, SurveyAnswered
 from shared.contracts.feedback import CheckInAnswer, ConcernReason, Obstacle, SurveyAnswer
 from shared.contracts.rounds import AnswerRecorded, RoundKind
@@ -23,7 +23,8 @@ from shared.rounds.store import asked_subjects, lock_open_round, mark_answered
 async def record_check_in(
     session: AsyncSession, organization_id: UUID, round_id: UUID, person_id: UUID, answer: CheckInAnswer
 ) -> AnswerRecorded:
-    """Stores the check-ins, and raises a concern about each pair that the answer calls "not a fit".
+    """Stores the check-ins, and raises a concern about each pair that the answer calls "not a fit". An answer that says
+    so no longer withdraws the concern that an earlier answer in this round has raised.
 
     Raises NotFound, RoundIsClosed (410), Forbidden for someone who is not asked, AnswerNotValid (422).
     """
@@ -38,6 +39,8 @@ async def record_check_in(
     ]
     await emit(session, organization_id, *events)
     unfit = [Participant(e.pair_id, person_id) for e in answer.entries if e.obstacle is Obstacle.NOT_A_FIT]
+    fit = [e.pair_id for e in answer.entries if e.obstacle is not Obstacle.NOT_A_FIT]
+    await withdraw_concerns(session, round_, person_id, fit)
     await raise_concerns(session, round_, ConcernReason.NOT_A_FIT, unfit)
     await mark_answered(session, round_, person_id, [entry.pair_id for entry in answer.entries])
     return AnswerRecorded(round_id=round_id, closes_at=round_.closes_at)

@@ -10,7 +10,7 @@ from services.feedback.resources import ConcernPage, ConcernResource, ReportReso
 from services.feedback.rules.concerns import ConcernStatus
 from services.feedback.store import answers as answers_store
 from services.feedback.store import concerns, reports
-from shared.auth import Coordinator, ServiceCaller, Viewer
+from shared.auth import Coordinator, Role, ServiceCaller, Viewer
 from shared.contracts.feedback import CheckInAnswer, CheckInForm, SurveyAnswer, SurveyForm
 from shared.contracts.rounds import AnswerRecorded, RoundKind
 from shared.http.dependencies import Session
@@ -29,8 +29,10 @@ async def list_concerns(
     cursor: Cursor = None,
     limit: Limit = 50,
 ) -> ConcernPage:
-    """The concerns of this cycle, which need a human: ids, reasons, rungs and times."""
-    return await concerns.read_concerns(session, caller.organization_id, cycle_id, state, decode_cursor(cursor), limit)
+    """The concerns of this cycle, which need a human: ids, reasons, rungs and times. Whom a concern is about, and why,
+    is told to coordinators; viewers read that a pair needs help."""
+    page = await concerns.read_concerns(session, caller.organization_id, cycle_id, state, decode_cursor(cursor), limit)
+    return page if caller.role.covers(Role.COORDINATOR) else page.anonymous()
 
 
 @router.post("/v1/concerns/{concern_id}/resolve")

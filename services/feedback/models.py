@@ -83,7 +83,12 @@ class Concern(Base):
 
     __tablename__ = "concern"
     __table_args__ = (
-        UniqueConstraint("pair_id", "person_id", "reason", "round_id"),
+        Index(
+            "uq_concern_round",
+            *("pair_id", "person_id", "reason", "round_id"),
+            unique=True,
+            postgresql_where=text("withdrawn_at is null"),
+        ),
         Index(
             "uq_concern_open", "pair_id", "person_id", "reason", unique=True, postgresql_where=text("state = 'open'")
         ),
@@ -107,7 +112,9 @@ class Concern(Base):
     escalated_at: Mapped[datetime | None]
     resolved_at: Mapped[datetime | None]
     resolved_by: Mapped[str | None]
-    """The id of the access key that resolved it; null if the end of the cycle did."""
+    """The id of the access key that resolved it; null if the end of the cycle did, or the person, who withdrew it."""
+    withdrawn_at: Mapped[datetime | None]
+    """When the person changed the answer that had raised the concern. It is resolved then."""
 
 
 class StoredReport(Base):

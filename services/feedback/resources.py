@@ -15,9 +15,10 @@ class ConcernResource(Contract):
     cycle_id: UUID
     round_id: UUID
     pair_id: UUID
-    person_id: UUID
-    """Who missed the check-ins, or who said that it is not a fit."""
-    reason: ConcernReason
+    person_id: UUID | None
+    """Who missed the check-ins, or who said that it is not a fit; null for viewers."""
+    reason: ConcernReason | None
+    """Null for viewers."""
     rung: ConcernRung | None
     """Who was told last; null before anybody was told."""
     state: ConcernStatus
@@ -25,12 +26,19 @@ class ConcernResource(Contract):
     escalated_at: AwareDatetime | None
     resolved_at: AwareDatetime | None
     resolved_by: str | None
-    """The id of the access key that resolved it; null if the end of the cycle did."""
+    """The id of the access key that resolved it; null if the end of the cycle did, or the person, who withdrew it."""
+    withdrawn_at: AwareDatetime | None = None
+    """When the person changed the answer that had raised the concern. It is resolved then."""
 
 
 class ConcernPage(Contract):
     items: tuple[ConcernResource, ...]
     next: str | None
+
+    def anonymous(self) -> "ConcernPage":
+        """The same concerns without whom they are about, and why."""
+        hidden = {"person_id": None, "reason": None}
+        return self.model_copy(update={"items": tuple(item.model_copy(update=hidden) for item in self.items)})
 
 
 class ReportResource(Report):

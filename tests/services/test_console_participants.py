@@ -203,6 +203,13 @@ async def test_the_check_in_says_for_whom_the_note_is(client: httpx.AsyncClient)
     assert "Your partner reads it with the next check-in." in (await client.get(PATHS[RoundKind.CHECK_IN])).text
 
 
+async def test_the_check_in_says_who_is_told_before_it_is_sent(client: httpx.AsyncClient) -> None:
+    shown = " ".join((await client.get(PATHS[RoundKind.CHECK_IN])).text.split())
+    assert "“We are not a good fit” is told to the coordinators of the program, with your name" in shown
+    assert "you can take it back by changing your answer" in shown
+    assert "If somebody misses two check-ins in a row, the coordinators of the program are told." in shown
+
+
 @pytest.mark.parametrize("kind", RoundKind)
 async def test_a_page_without_contacts_still_works(
     client: httpx.AsyncClient, fakes: FakeServices, kind: RoundKind
@@ -243,8 +250,10 @@ async def test_a_link_whose_time_is_over_is_gone(
 ) -> None:
     fakes.links[token_of(RoundKind.CHECK_IN)] = error
     shown = await client.get(PATHS[RoundKind.CHECK_IN])
+    thanked = await client.get(f"{PATHS[RoundKind.CHECK_IN]}/done")
     sent = await client.post(PATHS[RoundKind.CHECK_IN], data=fields_of(fakes)[RoundKind.CHECK_IN])
     assert (shown.status_code, sent.status_code) == (410, 410)
+    assert thanked.status_code == (200 if error.code == "round_closed" else 410)
     assert words in shown.text
     assert words in sent.text
     assert fakes.answers == []

@@ -11,7 +11,8 @@ from fastapi import FastAPI
 from services.events import main
 from services.events.log.positions import sequence_batch
 from shared.auth import Role
-from shared.contracts.events import CycleCancelled, CyclePaused, EventData, MatchRunApproved
+from shared.contracts.events import ConcernRaised, CycleCancelled, CyclePaused, EventData, MatchRunApproved
+from shared.contracts.feedback import ConcernReason
 from shared.database import Database
 from shared.events import emit
 from tests.services.conftest import client_of
@@ -121,3 +122,16 @@ async def test_a_wrong_query_is_a_problem_that_names_the_field(
 async def test_the_feed_needs_a_key(app: FastAPI) -> None:
     answer = await get(app, {})
     assert (answer.status_code, answer.json()["code"]) == (401, "invalid_access_key")
+
+
+@pytest.mark.parametrize("role", Role)
+async def test_why_a_concern_was_raised_is_not_told_to_viewers(
+    app: FastAPI, db: Database, access_key: AccessKeys, organization_id: UUID, role: Role
+) -> None:
+    raised = ConcernRaised(concern_id=uuid4(), cycle_id=uuid4(), pair_id=uuid4(), reason=ConcernReason.NOT_A_FIT)
+    await record(db, organization_id, raised, CycleCancelled(cycle_id=raised.cycle_id))
+    for types in ("", "concern.raised"):
+        page = (await get(app, await access_key(role), types=types)).json()
+        told = "not_a_fit" if role.covers(Role.COORDINATOR) else "not_told"
+        assert page["events"][0]["data"] == raised.model_dump(mode="json") | {"reason": told}
+        assert ("not_a_fit" in str(page)) is role.covers(Role.COORDINATOR)

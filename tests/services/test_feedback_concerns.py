@@ -51,7 +51,7 @@ async def test_two_missed_check_ins_raise_a_concern_about_the_silent_person(
     await run_round(cycle, participants, 2, pair.mentor_id)
     assert await raised(cycle) == [(str(pair.id), "missed_check_ins")]
     listed = await participants.client.get(
-        f"/v1/cycles/{cycle.cycle_id}/concerns", headers=await access_key(Role.VIEWER)
+        f"/v1/cycles/{cycle.cycle_id}/concerns", headers=await access_key(Role.COORDINATOR)
     )
     assert [item["person_id"] for item in listed.json()["items"]] == [str(pair.mentee_id)]
 
@@ -237,3 +237,66 @@ async def test_wrong_requests_get_a_clear_answer(
         assert (response.status_code, response.json()["code"]) == (status, code)
         assert response.headers["content-type"] == "application/problem+json"
     assert (await client.get(listed, headers=stranger)).json()["items"] == []
+
+
+@pytest.mark.parametrize("role", Role)
+async def test_whom_a_concern_is_about_and_why_is_told_to_coordinators_and_not_to_viewers(
+    cycle: FeedbackCycle, concern_id: UUID, participants: Participants, access_key: Key, role: Role
+) -> None:
+    pair = cycle.pairs[0]
+    listed = await participants.client.get(f"/v1/cycles/{cycle.cycle_id}/concerns", headers=await access_key(role))
+    [item] = listed.json()["items"]
+    assert (item["id"], item["pair_id"], item["state"]) == (str(concern_id), str(pair.id), "open")
+    told = (str(pair.mentee_id), "not_a_fit") if role.covers(Role.COORDINATOR) else (None, None)
+    assert (item["person_id"], item["reason"]) == told
+    assert (str(pair.mentee_id) in listed.text) is role.covers(Role.COORDINATOR)
+
+
+async def test_a_changed_answer_withdraws_the_concern_and_the_same_answer_does_not(
+    cycle: FeedbackCycle, participants: Participants, access_key: Key
+) -> None:
+    pair = cycle.pairs[0]
+    round_id = await cycle.open()
+    unfit = not_met(pair, obstacle="not_a_fit")
+    for _ in range(2):
+        await participants.check_in(round_id, pair.mentee_id, unfit)
+    await participants.check_in(round_id, pair.mentor_id, unfit)
+    await participants.check_in(round_id, pair.mentee_id, met(pair))
+    await participants.check_in(round_id, pair.mentee_id, met(pair))
+    mine, theirs = [event.data["concern_id"] for event in await cycle.events("concern.raised")]
+    assert [event.data["concern_id"] for event in await cycle.events("concern.resolved")] == [mine]
+    listed = await participants.client.get(
+        f"/v1/cycles/{cycle.cycle_id}/concerns", headers=await access_key(Role.COORDINATOR)
+    )
+    found = {item["id"]: item for item in listed.json()["items"]}
+    assert (found[mine]["state"], found[mine]["resolved_by"]) == ("resolved", None)
+    assert found[mine]["withdrawn_at"] == found[mine]["resolved_at"]
+    assert (found[theirs]["state"], found[theirs]["withdrawn_at"]) == ("open", None)
+    assert not await escalate(cycle, UUID(mine), ConcernRung.COORDINATOR)
+
+
+async def test_a_withdrawn_concern_can_be_raised_again_and_a_resolved_one_not(
+    cycle: FeedbackCycle, participants: Participants, access_key: Key
+) -> None:
+    pair = cycle.pairs[0]
+    round_id = await cycle.open()
+    for entry in (not_met(pair, obstacle="not_a_fit"), met(pair), not_met(pair, obstacle="not_a_fit")):
+        await participants.check_in(round_id, pair.mentee_id, entry)
+    first, second = [event.data["concern_id"] for event in await cycle.events("concern.raised")]
+    assert first != second
+    headers = await access_key(Role.COORDINATOR)
+    await participants.client.post(f"/v1/concerns/{second}/resolve", headers=headers)
+    await participants.check_in(round_id, pair.mentee_id, met(pair))
+    await participants.check_in(round_id, pair.mentee_id, not_met(pair, obstacle="not_a_fit"))
+    assert len(await cycle.events("concern.raised")) == 2, "a human has dealt with it"
+
+
+async def test_a_concern_of_an_earlier_round_outlives_another_answer(
+    cycle: FeedbackCycle, participants: Participants
+) -> None:
+    pair = cycle.pairs[0]
+    first = await cycle.open(1)
+    await participants.check_in(first, pair.mentee_id, not_met(pair, obstacle="not_a_fit"))
+    await cycle.close(first)
+    await participants.check_in(await cycle.open(2), pair.mentee_id, met(pair))
+    assert await cycle.events("concern.resolved") == []

@@ -6,9 +6,9 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request
 
 from services.events.log.feed import Wanted, find_checkpoint, read_or_wait
-from services.events.log.rules.cloudevents import EventPage, parse_types
+from services.events.log.rules.cloudevents import EventPage, parse_types, told_to_viewers
 from services.events.log.rules.digest import Checkpoint
-from shared.auth import Viewer
+from shared.auth import Role, Viewer
 from shared.http.dependencies import AppDatabase, Session, Stopping
 
 router = APIRouter(prefix="/v1/events", tags=["events"])
@@ -47,7 +47,7 @@ async def read_events(
 ) -> EventPage:
     """Your organization's events in order, each exactly once and none skipped. Keep `after` and ask again. With `wait`
     the answer comes with the next event, or is empty when the time is over. It is 410 when the next event is no longer
-    kept, and 409 when the log was restored."""
+    kept, and 409 when the log was restored. Viewers read `not_told` as the reason of a concern."""
     wanted = Wanted(caller.organization_id, after, limit, frozenset(parse_types(types)), epoch)
     await session.commit()  # the caller is known: nothing is held while waiting
 
@@ -55,7 +55,8 @@ async def read_events(
         while (await request.receive())["type"] != "http.disconnect":
             pass
 
-    return await read_or_wait(database, wanted, wait, [client_has_gone, stopping.wait])
+    page = await read_or_wait(database, wanted, wait, [client_has_gone, stopping.wait])
+    return page if caller.role.covers(Role.COORDINATOR) else told_to_viewers(page)
 
 
 @router.get("/checkpoint")

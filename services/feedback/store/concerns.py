@@ -1,7 +1,7 @@
 """SQL of concerns. Each change locks the row of the concern and emits its event in the same transaction."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from uuid import UUID, uuid4
 
 from sqlalchemy import func, select, update
@@ -29,7 +29,8 @@ async def raise_concerns(
     session: AsyncSession, round_: Round, reason: ConcernReason, participants: Sequence[Participant]
 ) -> int:
     """Opens a concern about each participant, unless one is open for this reason or this round has raised it before.
-    Emits `concern.raised` for each new concern, and returns how many there are."""
+    After a withdrawn concern a new one can be raised. Emits `concern.raised` for each new concern, and returns how
+    many there are."""
     rows = [
         {
             "id": uuid4(),
@@ -54,6 +55,29 @@ async def raise_concerns(
     ]
     await emit(session, round_.organization_id, *events)
     return len(events)
+
+
+async def withdraw_concerns(session: AsyncSession, round_: Round, person_id: UUID, pair_ids: Collection[UUID]) -> None:
+    """Resolves the open concerns that this person has raised in this round by calling these pairs "not a fit". Emits
+    `concern.resolved` for each. The round must be locked."""
+    if not pair_ids:
+        return
+    raised = await session.scalars(
+        update(Concern)
+        .where(
+            Concern.organization_id == round_.organization_id,
+            Concern.round_id == round_.id,
+            Concern.person_id == person_id,
+            Concern.pair_id.in_(pair_ids),
+            Concern.reason == ConcernReason.NOT_A_FIT,
+            Concern.state == ConcernStatus.OPEN,
+        )
+        .values(state=ConcernStatus.RESOLVED, resolved_at=func.now(), withdrawn_at=func.now())
+        .returning(Concern.id)
+        .execution_options(synchronize_session=False)
+    )
+    events = [ConcernResolved(concern_id=id, cycle_id=round_.cycle_id) for id in raised]
+    await emit(session, round_.organization_id, *events)
 
 
 async def read_misses(session: AsyncSession, round_: Round) -> dict[Participant, set[int]]:
@@ -210,4 +234,5 @@ def _resource(concern: Concern) -> ConcernResource:
         escalated_at=concern.escalated_at,
         resolved_at=concern.resolved_at,
         resolved_by=concern.resolved_by,
+        withdrawn_at=concern.withdrawn_at,
     )

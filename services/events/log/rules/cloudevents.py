@@ -17,11 +17,12 @@ from uuid import UUID
 from pydantic import AwareDatetime
 
 from shared.contracts.base import Contract
-from shared.contracts.events import CATALOGUE, EventRecord
+from shared.contracts.events import CATALOGUE, ConcernRaised, EventRecord
 from shared.errors import Invalid
 
 PREFIX = "app.upward."
 SEQUENCE_DIGITS = 19
+NOT_TOLD = "not_told"
 
 
 class UnknownEventType(Invalid):
@@ -91,6 +92,17 @@ def page_of(found: list[EventRecord], after: int, limit: int, reached: int, epoc
         after=given[-1].sequence if more else max(after, reached),
         more=more,
     )
+
+
+def told_to_viewers(page: EventPage) -> EventPage:
+    """The same page as a viewer may read it: why a concern was raised is told to coordinators only, because it tells
+    what one of the two people said. The reason is `not_told` instead."""
+    concern = type_name(ConcernRaised.type, ConcernRaised.version)
+    events = tuple(
+        event.model_copy(update={"data": {**event.data, "reason": NOT_TOLD}}) if event.type == concern else event
+        for event in page.events
+    )
+    return page.model_copy(update={"events": events})
 
 
 def parse_types(text: str | None) -> set[str]:
