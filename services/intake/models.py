@@ -1,6 +1,7 @@
 """The tables of intake: people, enrolments and links."""
 
 from datetime import date, datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ForeignKey, Index, Text, UniqueConstraint, Uuid, func, text
@@ -76,6 +77,20 @@ class Enrolment(Base):
     """The person who is wished for most comes first."""
     avoided: Mapped[list[UUID]] = mapped_column(ARRAY(Uuid()))
     submitted_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class TopicFiguresRow(Base):
+    """The figures about the topics of a cycle as they were shown last. They are kept so that the next ones differ by
+    the answers of a group and never by those of one person."""
+
+    __tablename__ = "topic_figures"
+    __table_args__ = {"schema": "intake"}
+
+    organization_id: Mapped[UUID] = mapped_column(primary_key=True)
+    cycle_id: Mapped[UUID] = mapped_column(primary_key=True)
+    items: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
+    """What is shown of each topic; no hidden figure is stored."""
+    taken_at: Mapped[datetime]
 
 
 class Link(Base):

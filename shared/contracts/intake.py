@@ -89,6 +89,26 @@ class TopicSupply(Contract):
         return max(self.wanted_by - self.places, 0)
 
 
+class TopicFigures(Contract):
+    """What is shown of the supply of and the demand for one topic. A figure about fewer than five people is null."""
+
+    topic: str
+    """The topic's code."""
+    label: str
+    teachers: int | None
+    """People who teach it."""
+    places: int | None
+    """How many people its teachers can mentor in all. A teacher's places count for each topic that they teach."""
+    wanted_by: int | None
+    """People who want to learn it, at any rank."""
+    first_choice_of: int | None
+    """People who want it most of all topics."""
+    gap: int | None
+    """How many people want it without a teacher who has a place for them."""
+    suppressed: bool = False
+    """Whether a figure is hidden, because it is about fewer than five people or would tell such a one."""
+
+
 class PoolPage(Contract):
     people: tuple[PoolPerson, ...]
     after: UUID | None = None

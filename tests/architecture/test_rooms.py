@@ -10,7 +10,8 @@ import pytest
 from tests.architecture.sources import CODE, ROOMS, ROOT, imported_names, module_name, place, python_files, wall
 
 SHARED = {
-    *("auth", "config", "contracts", "database", "errors", "events", "http", "logging", "rounds", "temporal"),
+    *("auth", "config", "contracts", "database", "errors", "events", "http", "logging", "rounds"),
+    *("suppression", "temporal"),
 }
 SERVICES = {"console", "events", "feedback", "intake", "matching", "notifications", "programs"}
 STOREYS = {"log", "webhooks", "broker", "pairs", "runs"}

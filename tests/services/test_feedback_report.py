@@ -8,6 +8,7 @@ import pytest
 from fastapi import FastAPI
 
 import services.feedback.main as feedback
+from services.feedback.models import StoredReport
 from shared.auth import Role
 from shared.config import Settings
 from shared.contracts.programs import Outcome
@@ -64,12 +65,12 @@ async def test_the_report_tells_how_it_went(cycle: FeedbackCycle, participants: 
     rounds = [(row["kind"], row["recipients"], row["answered"], row["rate"]) for row in report["rounds"]]
     assert sorted(rounds) == [("check_in", 12, 11, 0.917), ("survey", 12, 12, 1.0)]
     assert report["usefulness"]["check_ins"] == {
-        "mentor": {"mean": 4.0, "people": 5, "suppressed": False},
-        "mentee": {"mean": 5.0, "people": 6, "suppressed": False},
+        "mentor": {"mean": 4.0, "people": None, "suppressed": False, "bound": None},
+        "mentee": {"mean": 4.5, "people": None, "suppressed": False, "bound": "or_more"},
     }
     assert report["usefulness"]["survey"]["mentor"]["mean"] == 3.0
     assert report["would_repeat"] == {"share": 0.5, "people": 12, "suppressed": False}
-    assert report["meetings_held"]["share"] == 1.0
+    assert report["meetings_held"] == {"share": None, "people": None, "suppressed": True}, "all of them met"
     assert report["topics"] == [{"topic": "ai", "pairs": 6, "people": 12, "suppressed": False}]
 
 
@@ -105,6 +106,23 @@ async def test_a_small_cycle_shows_its_funnel_only(
         assert {
             figure.get(name) for name in ("recipients", "answered", "rate", "mean", "share", "people", "pairs")
         } == {None}
+
+
+async def test_a_report_that_an_earlier_version_stored_is_told_by_the_rule_of_today(
+    cycle: FeedbackCycle, participants: Participants, access_key: Key, db: Database
+) -> None:
+    await play(cycle, participants)
+    await cycle.compile()
+    async with db.transaction() as session:
+        stored = await session.get_one(StoredReport, cycle.cycle_id)
+        document = {name: value for name, value in stored.document.items() if name != "rule"}
+        document["meetings_held"] = {"share": 1.0, "people": 12, "suppressed": False}
+        document["usefulness"]["check_ins"]["mentee"] = {"mean": 5.0, "people": 6, "suppressed": False}
+        stored.document = document
+    report = await report_of(cycle, participants, await access_key(Role.OWNER))
+    assert report["meetings_held"]["share"] is None
+    assert report["usefulness"]["check_ins"]["mentee"]["mean"] == 4.5
+    assert "rule" not in report
 
 
 async def test_compiling_again_tells_nothing_new(cycle: FeedbackCycle) -> None:

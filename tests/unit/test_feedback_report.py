@@ -4,7 +4,20 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from uuid import UUID
 
-from services.feedback.rules.report import CheckInFact, Report, RoundFact, SurveyFact, compile_report
+import pytest
+
+from services.feedback.rules.report import (
+    CheckInFact,
+    Mean,
+    Report,
+    RoundFact,
+    Share,
+    SideMeans,
+    SurveyFact,
+    Usefulness,
+    compile_report,
+    told_again,
+)
 from shared.contracts.feedback import Obstacle
 from shared.contracts.matching import MatchingSummary, PairState, PairSummary, Side
 from shared.contracts.programs import Outcome
@@ -87,8 +100,19 @@ def test_usefulness_is_a_mean_by_side() -> None:
         *[CheckInFact(person(n), Side.MENTEE, True, value, "none") for n, value in enumerate([5, 5, 5, 5, 4], 10)],
     ]
     means = made(check_ins=facts).usefulness.check_ins
-    assert (means.mentor.mean, means.mentor.people, means.mentor.suppressed) == (3.0, 5, False)
-    assert (means.mentee.mean, means.mentee.people) == (4.8, 5)
+    assert (means.mentor.mean, means.mentor.bound, means.mentor.suppressed) == (3.0, None, False)
+    assert (means.mentee.mean, means.mentee.bound) == (4.5, "or_more")
+
+
+def test_a_mean_near_the_end_of_the_scale_does_not_tell_what_each_one_said() -> None:
+    def survey(*values: int) -> tuple[float | None, str | None]:
+        sides = [(n, side, value) for side in Side for n, value in enumerate(values, 10 * (side is Side.MENTEE))]
+        mean = made(surveys=[SurveyFact(person(n), side, value, True) for n, side, value in sides]).usefulness.survey
+        return mean.mentor.mean, mean.mentor.bound
+
+    assert survey(5, 5, 5, 5, 5) == survey(4, 4, 5, 5, 5) == survey(5, 5, 5, 5, 4) == (4.5, "or_more")
+    assert survey(1, 1, 1, 1, 1) == survey(1, 1, 1, 2, 2) == (1.5, "or_less")
+    assert survey(4, 4, 4, 4, 5) == (4.2, None)
 
 
 def test_people_are_counted_once_however_often_they_answer() -> None:
@@ -106,20 +130,63 @@ def test_a_side_under_five_hides_both_sides() -> None:
 def test_a_check_in_without_a_meeting_has_no_part_in_usefulness() -> None:
     absent = [CheckInFact(person(99), Side.MENTOR, False, None, "no_time")]
     assert made(check_ins=check_ins(4, 5) + absent).usefulness.check_ins.mentor.suppressed
-    assert made(check_ins=check_ins(5, 5) + absent).usefulness.check_ins.mentor.people == 5
+    assert made(check_ins=check_ins(5, 5) + absent).usefulness.check_ins.mentor.mean == 4.0
+
+
+def absent(count: int) -> list[CheckInFact]:
+    return [CheckInFact(person(n), Side.MENTOR, False, None, "none") for n in range(90, 90 + count)]
 
 
 def test_meetings_held_is_the_share_of_check_ins_that_met() -> None:
-    absent = [CheckInFact(person(n), Side.MENTOR, False, None, "none") for n in (90, 91)]
-    held = made(check_ins=check_ins(3, 3) + absent).meetings_held
-    assert (held.share, held.people) == (0.75, 8)
+    held = made(check_ins=check_ins(8, 7) + absent(5)).meetings_held
+    assert (held.share, held.people) == (0.75, 20)
 
 
-def test_would_repeat_needs_five_people() -> None:
-    four = [SurveyFact(person(n), Side.MENTOR, 5, n > 0) for n in range(4)]
-    assert made(surveys=four * 2).would_repeat.suppressed
-    five = [*four, SurveyFact(person(4), Side.MENTEE, 5, True)]
-    assert made(surveys=five).would_repeat.share == 0.8
+@pytest.mark.parametrize("missing", range(5))
+def test_whether_fewer_than_five_did_not_meet_is_told_by_no_figure(missing: int) -> None:
+    told = made(check_ins=check_ins(6, 6) + absent(missing))
+    assert (told.meetings_held.share, told.meetings_held.people) == (None, None)
+    assert (told.usefulness.check_ins.mentor.people, told.usefulness.check_ins.mentee.people) == (None, None)
+    assert told.usefulness.check_ins.mentor.mean == 4.0
+
+
+def test_how_many_said_how_useful_it_was_is_told_where_five_did_not_meet() -> None:
+    assert made(check_ins=check_ins(6, 6) + absent(5)).usefulness.check_ins.mentor.people == 6
+
+
+@pytest.mark.parametrize(
+    ("yes", "no", "share"), [(5, 5, 0.5), (15, 5, 0.75), (20, 4, None), (9, 0, None), (0, 9, None)]
+)
+def test_a_share_is_shown_only_where_both_of_its_sides_have_five_people(yes: int, no: int, share: float | None) -> None:
+    told = made(surveys=[SurveyFact(person(n), Side.MENTOR, 3, n < yes) for n in range(yes + no)]).would_repeat
+    assert (told.share, told.people, told.suppressed) == (share, share and yes + no, share is None)
+
+
+def test_a_side_counts_people_and_not_answers() -> None:
+    twice = [SurveyFact(person(n), Side.MENTOR, 3, n < 4) for n in range(10)] * 2
+    assert made(surveys=twice).would_repeat.suppressed
+
+
+def test_a_report_of_an_earlier_version_is_told_by_the_rule_of_today() -> None:
+    report = made(check_ins=check_ins(8, 8, usefulness=5) + absent(6))
+    old = report.model_copy(
+        update={
+            "would_repeat": Share(share=1.0, people=16),
+            "usefulness": Usefulness(
+                check_ins=SideMeans(mentor=Mean(mean=5.0, people=8), mentee=Mean(mean=3.1, people=8)),
+                survey=SideMeans(mentor=Mean(mean=1.2, people=8), mentee=Mean(mean=None, people=None, suppressed=True)),
+            ),
+        }
+    )
+    told = told_again(
+        Report.model_validate(old.model_dump(exclude={"usefulness": {"check_ins": {"mentor": {"bound"}}}}))
+    )
+    assert told.would_repeat == told.meetings_held == Share(share=None, people=None, suppressed=True)
+    assert told.usefulness.check_ins.mentor == Mean(mean=4.5, people=None, bound="or_more")
+    assert told.usefulness.check_ins.mentee == Mean(mean=3.1, people=None)
+    assert told.usefulness.survey.mentor == Mean(mean=1.5, people=8, bound="or_less")
+    assert told.usefulness.survey.mentee.suppressed
+    assert told.obstacles == report.obstacles
 
 
 def test_obstacles_count_people_and_hide_what_subtraction_would_tell() -> None:

@@ -73,7 +73,7 @@ class Display:
         useful = Table("Usefulness, 1 to 5", "Mentors", "Mentees")
         for title, kind in (("in check-ins", "check_ins"), ("in the survey", "survey")):
             sides = report["usefulness"][kind]
-            useful.add_row(title, _figure(sides["mentor"]["mean"]), _figure(sides["mentee"]["mean"]))
+            useful.add_row(title, _mean(sides["mentor"]), _mean(sides["mentee"]))
         topics = Table("Topic", "Pairs", "People")
         for topic in report["topics"]:
             topics.add_row(topic["topic"], _figure(topic["pairs"]), _figure(topic["people"]))
@@ -106,6 +106,11 @@ def _figure(value: float | None) -> str:
     if value is None:
         return "–"
     return f"{value:.1f}" if isinstance(value, float) else str(value)
+
+
+def _mean(side: dict[str, Any]) -> str:
+    """A mean near the end of the scale is shown as that end, for instance as `4.5 or more`."""
+    return " ".join([_figure(side["mean"]), *(side["bound"] or "").split("_")]).strip()
 
 
 def _share(value: float | None) -> str:

@@ -1,16 +1,16 @@
 """Compiles the report of a cycle from plain facts.
 
-The funnel counts people and pairs, and is always shown. What people said is shown only for groups of at least five
-people (see `suppression`); otherwise `suppressed` is true and the figures are null. The report contains no person, no
-pair and no free text.
+The funnel counts people and pairs, and is always shown. What people said is shown only as far as the gate of figures
+lets it pass (`shared/suppression.py`); otherwise `suppressed` is true and the figures are null. The report contains no
+person, no pair and no free text.
 """
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 from uuid import UUID
 
-from services.feedback.rules.suppression import hidden_cells, hidden_sides, is_small
+from services.feedback.rules.suppression import hidden_cells, hidden_sides, is_small, share_is_told, told_mean
 from shared.contracts.base import Contract
 from shared.contracts.feedback import Obstacle
 from shared.contracts.matching import MatchingSummary, PairState, PairSummary, Side
@@ -64,11 +64,14 @@ class ResponseRate(Contract):
 
 
 class Mean(Contract):
-    """The mean usefulness, 1 to 5, of all answers. `people` says how many people gave them."""
+    """The mean usefulness, 1 to 5, of all answers. `people` says how many people gave them; for check-ins it is null
+    where it would tell how many did not meet."""
 
     mean: float | None
     people: int | None
     suppressed: bool = False
+    bound: Literal["or_more", "or_less"] | None = None
+    """`or_more`: the mean is 4.5 or more. `or_less`: it is 1.5 or less. Null: it is exact."""
 
 
 class SideMeans(Contract):
@@ -82,7 +85,8 @@ class Usefulness(Contract):
 
 
 class Share(Contract):
-    """A share of all answers, 0 to 1. `people` says how many people gave them."""
+    """A share of all answers, 0 to 1. `people` says how many people gave them. It is shown only if at least five people
+    said yes and at least five people said no."""
 
     share: float | None
     people: int | None
@@ -124,19 +128,44 @@ def compile_report(
     check_ins: Sequence[CheckInFact],
     surveys: Sequence[SurveyFact],
 ) -> Report:
+    meetings_held = _share([(c.person_id, c.met) for c in check_ins])
+    ratings = [(c.side, c.person_id, c.usefulness) for c in check_ins if c.usefulness is not None]
     return Report(
         outcome=outcome,
         funnel=_funnel(summary),
         rounds=tuple(_response_rate(fact) for fact in rounds),
         usefulness=Usefulness(
-            check_ins=_side_means([(c.side, c.person_id, c.usefulness) for c in check_ins if c.usefulness is not None]),
+            check_ins=_side_means(ratings, counted=not meetings_held.suppressed),
             survey=_side_means([(s.side, s.person_id, s.usefulness) for s in surveys]),
         ),
         would_repeat=_share([(s.person_id, s.would_repeat) for s in surveys]),
-        meetings_held=_share([(c.person_id, c.met) for c in check_ins]),
+        meetings_held=meetings_held,
         obstacles=_obstacles(check_ins),
         topics=_topics(pairs),
     )
+
+
+def told_again(report: Report) -> Report:
+    """A report that an earlier version stored, by the rule of this one. Its shares are hidden, because nobody can tell
+    any more how many people stood on each side."""
+    usefulness = report.usefulness
+    means = {
+        "check_ins": _means_again(usefulness.check_ins, counted=False),
+        "survey": _means_again(usefulness.survey, counted=True),
+    }
+    hidden = Share(share=None, people=None, suppressed=True)
+    changed = {"usefulness": Usefulness(**means), "would_repeat": hidden, "meetings_held": hidden}
+    return report.model_copy(update=changed)
+
+
+def _means_again(means: SideMeans, *, counted: bool) -> SideMeans:
+    def again(mean: Mean) -> Mean:
+        if mean.mean is None:
+            return mean
+        told, bound = told_mean(mean.mean)
+        return Mean(mean=told, people=mean.people if counted else None, bound=bound)
+
+    return SideMeans(mentor=again(means.mentor), mentee=again(means.mentee))
 
 
 def _funnel(summary: MatchingSummary) -> Funnel:
@@ -167,7 +196,9 @@ def _response_rate(fact: RoundFact) -> ResponseRate:
     )
 
 
-def _side_means(answers: Sequence[tuple[Side, UUID, int]]) -> SideMeans:
+def _side_means(answers: Sequence[tuple[Side, UUID, int]], *, counted: bool = True) -> SideMeans:
+    """The means by side, and how many people gave them if that may be `counted`. Only those who met are asked how
+    useful it was, and how many answered is known: their number would tell how many did not meet."""
     people = {side: {person for at, person, _ in answers if at == side} for side in Side}
     hidden = hidden_sides(people)
 
@@ -175,14 +206,15 @@ def _side_means(answers: Sequence[tuple[Side, UUID, int]]) -> SideMeans:
         if side in hidden:
             return Mean(mean=None, people=None, suppressed=True)
         values = [value for at, _, value in answers if at == side]
-        return Mean(mean=round(sum(values) / len(values), 1), people=len(people[side]))
+        mean, bound = told_mean(sum(values) / len(values))
+        return Mean(mean=mean, people=len(people[side]) if counted else None, bound=bound)
 
     return SideMeans(mentor=mean(Side.MENTOR), mentee=mean(Side.MENTEE))
 
 
 def _share(answers: Sequence[tuple[UUID, bool]]) -> Share:
     people = {person for person, _ in answers}
-    if is_small(people):
+    if not share_is_told(answers):
         return Share(share=None, people=None, suppressed=True)
     return Share(share=round(sum(said for _, said in answers) / len(answers), 2), people=len(people))
 

@@ -8,13 +8,16 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.feedback.models import CheckIn, StoredReport, SurveyResponse
 from services.feedback.resources import ReportResource
-from services.feedback.rules.report import CheckInFact, Report, RoundFact, SurveyFact
+from services.feedback.rules.report import CheckInFact, Report, RoundFact, SurveyFact, told_again
 from shared.contracts.events import ReportCompiledEvent
 from shared.contracts.matching import Side
 from shared.errors import NotFound
 from shared.events import emit
 from shared.rounds.models import Round, RoundRecipient
 from shared.rounds.store import read_rounds
+
+RULE = 2
+"""The version of the rule about what is shown. It is stored with each report, but not with those of the first one."""
 
 
 class ReportNotReady(NotFound):
@@ -61,7 +64,7 @@ async def read_surveys(session: AsyncSession, organization_id: UUID, cycle_id: U
 
 async def save_report(session: AsyncSession, organization_id: UUID, cycle_id: UUID, report: Report) -> None:
     """Stores the report of the cycle; a repeated call replaces it. Emits `report.compiled` only the first time."""
-    document = report.model_dump(mode="json")
+    document = report.model_dump(mode="json") | {"rule": RULE}
     first = await session.scalar(
         insert(StoredReport)
         .values(cycle_id=cycle_id, organization_id=organization_id, outcome=report.outcome, document=document)
@@ -91,4 +94,7 @@ async def read_report(session: AsyncSession, organization_id: UUID, cycle_id: UU
             "There is no report of this cycle: it is compiled when the cycle ends. "
             "Look at GET /v1/cycles/{id} for its stage and ask again when it is over."
         )
-    return ReportResource(cycle_id=cycle_id, compiled_at=row.compiled_at, **dict(Report.model_validate(row.document)))
+    report = Report.model_validate(row.document)
+    if row.document.get("rule", 1) < RULE:
+        report = told_again(report)
+    return ReportResource(cycle_id=cycle_id, compiled_at=row.compiled_at, **dict(report))

@@ -7,7 +7,7 @@ import httpx
 from fastapi import APIRouter, Depends, Header
 
 from services.intake.cycle_topics import read_topics
-from services.intake.rules.demand import TopicSupplyList, supply_of
+from services.intake.rules.demand import TopicSupplyList
 from services.intake.store import demand
 from shared.auth import Caller, current_caller
 from shared.errors import DomainError
@@ -32,12 +32,11 @@ async def list_topics(
     cycle_id: UUID, caller: Annotated[Caller, Depends(reader)], database: AppDatabase, internal: InternalClient
 ) -> TopicSupplyList:
     """How many people teach and want each topic of the program, of those who have enrolled so far. The topic that lacks
-    most places comes first. While enrolment is open, there is time to find more teachers."""
+    most places comes first. While enrolment is open, there is time to find more teachers. Figures about fewer than five
+    people are null, and all figures change only once five more people have enrolled."""
     try:
         listed = await read_topics(internal, caller.organization_id, cycle_id)
     except httpx.HTTPError:
         raise ProgramsAway("The programs cannot be read just now; try again in a moment.") from None
     async with database.transaction() as session:
-        taught = await demand.read_taught(session, caller.organization_id, cycle_id)
-        wanted = await demand.read_wanted(session, caller.organization_id, cycle_id)
-    return TopicSupplyList(items=supply_of(listed, taught, wanted))
+        return TopicSupplyList(items=await demand.read_figures(session, caller.organization_id, cycle_id, listed))

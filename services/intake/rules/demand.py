@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from shared.contracts.base import Contract
-from shared.contracts.intake import TopicSupply
+from shared.contracts.intake import TopicFigures, TopicSupply
 from shared.contracts.programs import Topic
 
 
@@ -23,15 +23,15 @@ class Wanted(NamedTuple):
 
 
 class TopicSupplyList(Contract):
-    items: tuple[TopicSupply, ...]
-    """Every topic of the program. The topic that lacks most places comes first."""
+    items: tuple[TopicFigures, ...]
+    """Every topic of the program. The topic that lacks most places, as far as that is shown, comes first."""
 
 
 def supply_of(
     topics: Sequence[Topic], taught: Mapping[str, Taught], wanted: Mapping[str, Wanted]
 ) -> tuple[TopicSupply, ...]:
-    """Every topic, sorted by how many places it lacks, most first. Topics that lack equally many keep their order."""
-    found = [
+    """Every topic of the program, in its order."""
+    return tuple(
         TopicSupply(
             topic=topic.code,
             label=topic.label,
@@ -39,5 +39,4 @@ def supply_of(
             **wanted.get(topic.code, Wanted())._asdict(),
         )
         for topic in topics
-    ]
-    return tuple(sorted(found, key=lambda one: one.places - one.wanted_by))
+    )

@@ -56,7 +56,7 @@ async def save_enrolment(
     session: AsyncSession, organization_id: UUID, cycle_id: UUID, person_id: UUID, application: Application
 ) -> UUID:
     """Writes the application, which replaces an earlier one. Returns the id of the enrolment."""
-    values = application._asdict()
+    values = application._asdict() | {"submitted_at": func.clock_timestamp()}
     statement = insert(Enrolment).values(
         id=uuid4(), organization_id=organization_id, cycle_id=cycle_id, person_id=person_id, **values
     )
@@ -64,7 +64,7 @@ async def save_enrolment(
         await session.scalars(
             statement.on_conflict_do_update(
                 index_elements=[Enrolment.cycle_id, Enrolment.person_id],
-                set_=values | {"submitted_at": func.now()},
+                set_=values,
                 where=Enrolment.organization_id == organization_id,
             ).returning(Enrolment.id)
         )
