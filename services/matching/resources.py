@@ -11,7 +11,7 @@ from services.matching.engine.rules.eligibility import Constraint
 from services.matching.engine.steering import Steering
 from services.matching.engine.unmatched import UnmatchedReason
 from shared.contracts.base import Contract
-from shared.contracts.intake import TopicSupply
+from shared.contracts.intake import TopicFigures
 from shared.contracts.matching import EndReason, MatchRunState, PairState, Side
 from shared.contracts.programs import Direction, MatchingPolicy
 
@@ -86,7 +86,8 @@ class ChangeView(Contract):
 
 class UnmatchedView(Contract):
     person_id: UUID
-    reason: UnmatchedReason
+    reason: UnmatchedReason | Literal["not_possible"]
+    """`not_possible` says no more than that: what two people said about each other is told to nobody."""
     candidates: int
     blocked: dict[str, int]
     change: ChangeView | None
@@ -132,8 +133,9 @@ class MatchRunDetail(MatchRunView):
     pairs: tuple[PairView, ...]
     """Empty once the run is superseded or expired, because its proposed pairs are deleted then."""
     unmatched: tuple[UnmatchedView, ...]
-    supply: tuple[TopicSupply, ...]
-    """Topics wanted and taught in the pool, the most lacking first."""
+    supply: tuple[TopicFigures, ...]
+    """Topics wanted and taught in the pool, the most lacking first. Figures about fewer than five people are null; for
+    viewers all of them are, because two revisions of a run differ by single people."""
 
 
 class MatchRunList(Contract):
@@ -142,7 +144,8 @@ class MatchRunList(Contract):
 
 
 class MatchRunInputs(Contract):
-    """Everything that the result of a run depends on: ids and features of people, but no names."""
+    """What the result of a run depends on: ids and features of people, but no names. The avoid lists of people are
+    always empty here, because nobody reads them. A viewer reads nothing that people answered, except their role."""
 
     match_run_id: UUID
     inputs_hash: str

@@ -56,7 +56,7 @@ async def test_a_run_is_stored_with_pairs_reasons_and_unmatched_people(
     [left] = run["unmatched"]
     assert left["reason"] == "candidates_taken"
     assert {found["person_id"] for found in first["alternatives"] if found["side"] == "mentee"} >= {left["person_id"]}
-    assert [(topic["topic"], topic["teachers"], topic["wanted_by"]) for topic in run["supply"]] == [("ai", 3, 2)]
+    assert [(topic["topic"], topic["teachers"], topic["suppressed"]) for topic in run["supply"]] == [("ai", None, True)]
     assert await matching.told() == ["match_run.proposed"]
 
 

@@ -73,7 +73,7 @@ async def test_a_pin_meets_every_hard_constraint_and_by_hand_needs_a_reason_to_b
     assert set(said) == {"body.pins.0.mentee_id", "body.by_hand.0.override_reason"}
     assert "(level_gap)" in said["body.pins.0.mentee_id"]
     assert "(language)" in said["body.pins.0.mentee_id"]
-    assert "(avoided)" in said["body.by_hand.0.override_reason"]
+    assert "not possible (not_possible)" in said["body.by_hand.0.override_reason"]
 
 
 async def test_a_reason_overrides_neither_a_place_nor_a_role(admin: Admin) -> None:

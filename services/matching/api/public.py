@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Response
 from services.matching.pairs.store import pairs as pairs_store
 from services.matching.resources import EndPair, MatchRunDetail, MatchRunList, MatchRunView, PairList, PairView
 from services.matching.runs.store import decisions, reading
-from shared.auth import Coordinator, Viewer
+from shared.auth import Coordinator, Role, Viewer
 from shared.contracts.matching import PairState
 from shared.http.dependencies import Session
 from shared.http.etags import etag
@@ -27,7 +27,8 @@ async def list_match_runs(cycle_id: UUID, caller: Viewer, session: Session) -> M
 async def read_match_run(match_run_id: UUID, caller: Viewer, session: Session, response: Response) -> MatchRunDetail:
     """Reads one match run: its pairs with score, contributions, reasons and alternatives, why everybody else is
     unmatched, and which topics lack teachers."""
-    run = await reading.read_run(session, caller.organization_id, match_run_id)
+    in_full = caller.role.covers(Role.COORDINATOR)
+    run = await reading.read_run(session, caller.organization_id, match_run_id, in_full=in_full)
     response.headers["etag"] = etag(reading.version_of(run.attempt, run.revision, run.state))
     return run
 

@@ -60,7 +60,8 @@ async def read_counterfactual(
     mentor_id: Annotated[UUID, Query(description="of the pair that would be forced into the run")],
     mentee_id: Annotated[UUID, Query(description="of the same pair")],
 ) -> Counterfactual:
-    """Says exactly what the run would lose if these two people had to be a pair, or what forbids them to be one."""
+    """Says exactly what the run would lose if these two people had to be a pair, or what forbids them to be one. A
+    viewer is told only that the pair is not possible."""
     await session.commit()
     return await revising.force(database, caller, match_run_id, (mentor_id, mentee_id))
 
@@ -76,6 +77,7 @@ async def replay_match_run(match_run_id: UUID, caller: Viewer, session: Session,
 async def read_match_run_inputs(
     match_run_id: UUID, caller: Viewer, session: Session, database: AppDatabase
 ) -> MatchRunInputs:
-    """Shows everything that the run was computed from: ids and features of people, but no names."""
+    """Shows what the run was computed from: ids and features of people, but no names and no avoid lists. A viewer
+    reads nothing that people answered, except their role."""
     await session.commit()
     return await revising.read_inputs(database, caller, match_run_id)

@@ -16,13 +16,14 @@ from services.matching.engine.steering import Steering
 from services.matching.resources import MatchRunDetail, MatchRunInputs
 from services.matching.runs.rules import counterfactual, preview, replay
 from services.matching.runs.rules.counterfactual import Counterfactual
+from services.matching.runs.rules.disclosure import obstacles_told
 from services.matching.runs.rules.preview import ComparedResult, Preview, pairs_of
 from services.matching.runs.rules.replay import Replay
 from services.matching.runs.rules.steering_rules import check, check_couple
 from services.matching.runs.solving import in_thread, solve
 from services.matching.runs.store.decisions import check_steerable, store_revision
 from services.matching.runs.store.reading import StoredRun, read_stored_run
-from shared.auth import Caller
+from shared.auth import Caller, Role
 from shared.database import Database
 from shared.errors import Conflict
 
@@ -67,7 +68,8 @@ async def show(database: Database, caller: Caller, match_run_id: UUID, steering:
 
 
 async def force(database: Database, caller: Caller, match_run_id: UUID, couple: Couple) -> Counterfactual:
-    """What forcing this pair into the run would cost, or what forbids the pair. Raises MatchRunNotFound, Invalid."""
+    """What forcing this pair into the run would cost, or what forbids the pair; a viewer is not told what. Raises
+    MatchRunNotFound, Invalid."""
     stored_run = await _read(database, caller, match_run_id)
     inputs = await in_thread(stored_run.inputs)
     await in_thread(partial(check_couple, inputs, couple))
@@ -75,7 +77,8 @@ async def force(database: Database, caller: Caller, match_run_id: UUID, couple: 
     if couple in before.pairs:
         return counterfactual.answer(match_run_id, couple, before, before, chosen=True, certified=certified)
     if forbidden_by := await in_thread(partial(counterfactual.obstacles, inputs, couple)):
-        return counterfactual.refusal(match_run_id, couple, forbidden_by)
+        told = obstacles_told(forbidden_by, in_full=_makes_pairs(caller))
+        return counterfactual.refusal(match_run_id, couple, told)
     changed = counterfactual.forced(inputs, couple)
     result = await solve(changed)
     return counterfactual.answer(
@@ -106,9 +109,15 @@ async def repeat(database: Database, caller: Caller, match_run_id: UUID) -> Repl
 
 
 async def read_inputs(database: Database, caller: Caller, match_run_id: UUID) -> MatchRunInputs:
-    """The inputs that the run was computed from. Raises MatchRunNotFound."""
+    """The inputs that the run was computed from, as far as the caller may know them. Raises MatchRunNotFound."""
     stored_run = await _read(database, caller, match_run_id)
-    return await in_thread(stored_run.inputs_view)
+    return await in_thread(partial(stored_run.inputs_view, in_full=_makes_pairs(caller)))
+
+
+def _makes_pairs(caller: Caller) -> bool:
+    """Whether the caller decides about pairs, and therefore reads what people enrolled with and why a pair is not
+    allowed."""
+    return caller.role.covers(Role.COORDINATOR)
 
 
 async def _read(database: Database, caller: Caller, match_run_id: UUID) -> StoredRun:

@@ -1,17 +1,15 @@
 """What it would cost to force a pair into a run. It is exact, as the run is solved again with the pair pinned. Pure."""
 
 from collections import Counter
-from typing import Literal
 from uuid import UUID
 
 from services.matching.engine.inputs import Inputs
 from services.matching.engine.rules.eligibility import Constraint, Couple
 from services.matching.engine.steering import PersonCouple
+from services.matching.runs.rules.disclosure import Obstacle
 from services.matching.runs.rules.preview import ComparedResult, Coverage
 from services.matching.runs.rules.steering_rules import broken
 from shared.contracts.base import Contract
-
-Obstacle = Constraint | Literal["dropped"]
 
 
 class Counterfactual(Contract):
@@ -22,7 +20,8 @@ class Counterfactual(Contract):
     mentee_id: UUID
     allowed: bool
     forbidden_by: tuple[Obstacle, ...] = ()
-    """What forbids the pair if it is not allowed. Nothing was computed then, and the costs are null."""
+    """What forbids the pair if it is not allowed. Nothing was computed then, and the costs are null. `not_possible`
+    says no more than that; viewers read nothing else."""
     chosen: bool = False
     """The pair is one of the run's pairs already, so it costs nothing."""
     people: int | None = None

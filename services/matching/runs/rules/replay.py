@@ -13,6 +13,7 @@ from uuid import UUID
 from services.matching.engine.computation import Result
 from services.matching.engine.inputs import CODE_VERSION
 from services.matching.engine.rules.eligibility import Couple
+from services.matching.runs.rules.disclosure import decided_told
 from shared.contracts.base import Contract
 
 What = Literal["pair", "unmatched", "total", "bound", "result"]
@@ -114,7 +115,9 @@ def _differences(stored: DecidedResult, now: DecidedResult) -> Iterator[Differen
     for person_id in sorted(stored.unmatched.keys() | now.unmatched.keys()):
         then, left = stored.unmatched.get(person_id), now.unmatched.get(person_id)
         if then != left:
-            yield Difference(what="unmatched", person_id=person_id, stored=then, replayed=left)
+            yield Difference(
+                what="unmatched", person_id=person_id, stored=decided_told(then), replayed=decided_told(left)
+            )
     if stored.total is not None and stored.total != now.total:
         yield Difference(what="total", stored=stored.total, replayed=now.total)
     if stored.bound is not None and stored.bound != now.bound:

@@ -6,7 +6,7 @@ every hard constraint; a pair by hand may break one if a reason is written. Pure
 
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Annotated, Any, NamedTuple
 
 import numpy as np
@@ -17,7 +17,7 @@ from services.matching.engine.rules import scoring
 from services.matching.engine.rules.eligibility import Constraint, Couple, violations
 from services.matching.engine.rules.pool import Pool
 from services.matching.engine.steering import HandMadePair, PersonCouple, Steering
-from services.matching.engine.unmatched import SAYS
+from services.matching.runs.rules.disclosure import words_told
 from shared.contracts.intake import EnrolmentRole, PoolPerson
 from shared.contracts.matching import Side
 from shared.contracts.programs import MatchingPolicy
@@ -175,7 +175,7 @@ def _breaking(
         if named.ids in either_way:
             yield named.refused("these two are offered to each other, or a pair, in this cycle already")
         elif found and number < len(pins):
-            yield named.refused(f"this pair is {_said(found)}; a pair by hand may override that")
+            yield named.refused(f"this pair is {words_told(found)}; a pair by hand may override that")
         elif isinstance(named.couple, HandMadePair):
             yield from _unexplained(named, named.couple, found)
 
@@ -183,10 +183,6 @@ def _breaking(
 def _unexplained(named: _Named, pair: HandMadePair, found: Sequence[Constraint]) -> Iterator[Error]:
     reason = pair.override_reason
     if found and reason is None:
-        yield named.refused(f"this pair is {_said(found)}; write why it is made all the same", "override_reason")
+        yield named.refused(f"this pair is {words_told(found)}; write why it is made all the same", "override_reason")
     elif reason is not None and any(unicodedata.category(one) in ("Cc", "Cs") for one in reason):
         yield named.refused("control characters and line breaks are not allowed", "override_reason")
-
-
-def _said(constraints: Iterable[Constraint]) -> str:
-    return ", ".join(f"{SAYS.get(constraint, constraint.value)} ({constraint.value})" for constraint in constraints)

@@ -15,9 +15,13 @@ OWN_COLUMNS = ("cycle_id", "direction", "policy", "steering")
 """What the run's row holds in columns of their own, beside the column `inputs`."""
 
 
-def columns_of(inputs: Inputs) -> dict[str, Any]:
-    """The columns of a run's row that hold its inputs."""
-    document = inputs.model_dump(mode="json")
+def columns_of(inputs: Inputs, salt: str) -> dict[str, Any]:
+    """The columns of a run's row that hold its inputs.
+
+    The hash is shown to readers who do not see all of the inputs. `salt` is stored and never shown, so that nobody can
+    find out what they do not see by trying which inputs have that hash.
+    """
+    document = inputs.model_dump(mode="json") | {"salt": salt}
     own = {name: document.pop(name) for name in OWN_COLUMNS}
     return {
         **own,

@@ -13,10 +13,13 @@ from services.matching.engine.steering import Steering
 from services.matching.engine.unmatched import UnmatchedReason
 from services.matching.models import MatchRun, Pair, UnmatchedPerson
 from services.matching.resources import MatchRunDetail, MatchRunInputs, MatchRunView, PairView, UnmatchedView
+from services.matching.runs.rules.disclosure import inputs_told, unmatched_told
 from services.matching.runs.rules.replay import DecidedResult
 from services.matching.runs.rules.stored_inputs import StoredInputs
 from services.matching.runs.store.runs import not_found
 from services.matching.runs.store.standing import Standing, read_standing
+from shared.contracts.intake import TopicSupply
+from shared.suppression import told_topics, untold_topics
 
 
 class StoredRun(NamedTuple):
@@ -37,14 +40,15 @@ class StoredRun(NamedTuple):
         """Whether the stored inputs still have the hash that was stored with them."""
         return self.stored_inputs.have_hash(self.view.inputs_hash)
 
-    def inputs_view(self) -> MatchRunInputs:
+    def inputs_view(self, *, in_full: bool) -> MatchRunInputs:
+        """The inputs as they are told. Not `in_full`, they are without what people answered."""
         inputs = self.inputs()
         return MatchRunInputs(
             match_run_id=self.view.id,
             inputs_hash=self.view.inputs_hash,
             code_version=self.view.code_version,
             policy=inputs.steering.policy or inputs.policy,
-            inputs=inputs,
+            inputs=inputs_told(inputs, in_full=in_full),
         )
 
     @property
@@ -95,8 +99,11 @@ async def read_runs(session: AsyncSession, organization_id: UUID, cycle_id: UUID
     return tuple(view_of(run) for run in found)
 
 
-async def read_run(session: AsyncSession, organization_id: UUID, run_id: UUID) -> MatchRunDetail:
-    """One run with its pairs, best first, and its unmatched people. Raises MatchRunNotFound."""
+async def read_run(
+    session: AsyncSession, organization_id: UUID, run_id: UUID, *, in_full: bool = True
+) -> MatchRunDetail:
+    """One run with its pairs, best first, and its unmatched people. Not `in_full`, without the figures about topics.
+    Raises MatchRunNotFound."""
     run = await _find(session, organization_id, run_id)
     pairs = await session.scalars(
         select(Pair)
@@ -108,13 +115,17 @@ async def read_run(session: AsyncSession, organization_id: UUID, run_id: UUID) -
         .where(UnmatchedPerson.organization_id == organization_id, UnmatchedPerson.match_run_id == run_id)
         .order_by(UnmatchedPerson.person_id)
     )
+    supply = [TopicSupply.model_validate(topic) for topic in run.supply]
+    tell = told_topics if in_full else untold_topics
     return MatchRunDetail.model_validate(
         {
             **view_of(run).model_dump(),
             "steering": Steering.model_validate(run.steering),
-            "supply": run.supply,
+            "supply": [topic.model_dump() for topic in tell(supply)],
             "pairs": [PairView.model_validate(pair, from_attributes=True) for pair in pairs],
-            "unmatched": [UnmatchedView.model_validate(person, from_attributes=True) for person in unmatched],
+            "unmatched": [
+                unmatched_told(UnmatchedView.model_validate(person, from_attributes=True)) for person in unmatched
+            ],
         }
     )
 

@@ -4,6 +4,7 @@ Every transaction that adds, approves or expires runs of a cycle first locks the
 This lock decides which comes first: an approval, a steering, or the end of the time for offers. Functions never commit.
 """
 
+import secrets
 from dataclasses import asdict
 from typing import Any
 from uuid import UUID, uuid5
@@ -113,7 +114,7 @@ async def store_run(
 
 def _columns(inputs: Inputs, result: Result) -> dict[str, Any]:
     return {
-        **columns_of(inputs),
+        **columns_of(inputs, secrets.token_hex(16)),
         "state": MatchRunState.PROPOSED,
         "result_hash": result_hash(result),
         "certified": result.certified,

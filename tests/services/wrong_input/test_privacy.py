@@ -1,0 +1,148 @@
+"""docs/privacy.md says what each role can see. Every route is asked as every role, and the answers are compared."""
+
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from services.events.log.positions import sequence_batch
+from services.feedback.models import CheckIn, Concern, SurveyResponse
+from services.matching.models import MatchRun, Pair
+from shared.auth import Role
+from shared.contracts.events import CATALOGUE, ConcernRaised
+from shared.contracts.feedback import ConcernReason
+from shared.contracts.notifications import Template
+from shared.database import Database
+from shared.events import emit
+from tests.architecture.documents import names_in, table_rows
+from tests.architecture.sources import ROOT
+from tests.services.wrong_input.attempts import Attempts, Headers
+from tests.services.wrong_input.public_routes import ROWS, Row
+
+PAGE = "docs/privacy.md"
+KeyMaker = Callable[..., Awaitable[Headers]]
+WISHED_FOR, AVOIDED, CONCERNED = uuid4(), uuid4(), uuid4()
+PLANTED = {
+    "name, e-mail address": ["grace@example.org", "Grace Example"],
+    "in which pairs": ["planted reason of the pair"],
+    "why an admin made a pair": ["planted override"],
+    "what the person enrolled with": ["planted-wish", str(WISHED_FOR)],
+    "whom the person would rather not": [str(AVOIDED)],
+    "that a concern is about": [str(CONCERNED)],
+    "what the person said": ["planted_obstacle"],
+    "the note of a check-in": ["planted note"],
+    "the comment of a survey": ["planted comment"],
+    "the address of a webhook": ["https://hooks.example.com/"],
+}
+"""For the beginning of each line of the first table: what is stored of such facts, as it would stand in an answer."""
+PEOPLE = {"person_id", "mentor_id", "mentee_id", "owner_id"}
+
+
+@pytest.fixture
+async def facts(db: Database, attempts: Attempts, organization_id: UUID) -> None:
+    """Stores each of the facts about the people of the world."""
+    ids: dict[str, Any] = {**attempts.ids}
+    of_cycle: dict[str, Any] = {"organization_id": organization_id, "cycle_id": ids["cycle_id"]}
+    answer = of_cycle | {
+        "round_id": uuid4(), "pair_id": ids["pair_id"], "person_id": ids["mentee_id"], "side": "mentee",
+    }  # fmt: skip
+    async with db.transaction() as session:
+        run = await session.get_one(MatchRun, ids["match_run_id"])
+        await session.refresh(run, ["inputs"])
+        mentor, mentee = run.inputs["people"]
+        one = {**mentor, "languages": ["fr"], "avoided": [str(AVOIDED)]}
+        other = {**mentee, "languages": ["de"], "topics_wanted": ["planted-wish"], "preferred": [str(WISHED_FOR)]}
+        run.inputs = {**run.inputs, "people": [one, other]}
+        run.supply = [
+            {"topic": "ai", "label": "AI", "teachers": 9, "places": 9, "wanted_by": 9, "first_choice_of": 9, "gap": 0}
+        ]
+        pair = await session.get_one(Pair, ids["pair_id"])
+        pair.reasons, pair.override_reason = ["planted reason of the pair"], "planted override"
+        session.add(CheckIn(**answer, met=True, usefulness=4, obstacle="planted_obstacle", note="planted note"))
+        session.add(SurveyResponse(**answer, usefulness=4, would_repeat=True, comment="planted comment"))
+        concern = {"id": uuid4(), "round_id": uuid4(), "pair_id": ids["pair_id"], "person_id": CONCERNED}
+        session.add(Concern(**of_cycle, **concern, reason=ConcernReason.NOT_A_FIT, state="open"))
+        raised = ConcernRaised(
+            concern_id=concern["id"], cycle_id=ids["cycle_id"], pair_id=ids["pair_id"], reason=ConcernReason.NOT_A_FIT
+        )
+        await emit(session, organization_id, raised)
+        await sequence_batch(session)
+
+
+def asks(row: Row) -> bool:
+    """Whether the route tells something and changes nothing."""
+    return row.method == "GET" or not row.stores
+
+
+@pytest.fixture
+async def told(attempts: Attempts, access_key: KeyMaker, facts: None) -> dict[Role, dict[str, str]]:
+    """For each role, what it reads on each route that it may ask, as sorted JSON."""
+    found: dict[Role, dict[str, str]] = {}
+    for role in Role:
+        headers = await access_key(role)
+        answers = {str(row): await attempts.call(row, headers) for row in ROWS if asks(row) and role.covers(row.role)}
+        assert {row: one.text for row, one in answers.items() if one.status_code != 200} == {}
+        found[role] = {row: json.dumps(one.json(), sort_keys=True) for row, one in answers.items()}
+    return found
+
+
+def test_every_route_is_in_the_table() -> None:
+    listed = [names_in(row[0])[0] for row in table_rows(PAGE, "## What each route answers")]
+    assert listed == [str(row) for row in ROWS]
+
+
+async def test_each_route_answers_each_role_as_the_table_says(
+    attempts: Attempts, access_key: KeyMaker, told: dict[Role, dict[str, str]]
+) -> None:
+    cells = {
+        names_in(row[0])[0]: dict(zip(Role, row[1:], strict=True))
+        for row in table_rows(PAGE, "## What each route answers")
+    }
+    keys = {role: await access_key(role) for role in Role}
+    wrong = []
+    for row in ROWS:
+        for role, cell in cells[str(row)].items():
+            if not role.covers(row.role):
+                found = "no" if (await attempts.call(row, keys[role])).status_code == 403 else "an answer"
+            elif asks(row):
+                found = "yes" if told[role][str(row)] == told[Role.OWNER][str(row)] else "part"
+            else:
+                found = "yes"  # that it is right is tried with wrong input
+            if found != cell:
+                wrong.append(f"{row} as {role}: {found}, not {cell}")
+    assert wrong == []
+
+
+async def test_each_role_reads_of_a_person_what_the_table_says(told: dict[Role, dict[str, str]]) -> None:
+    rows = table_rows(PAGE, "## What a role reads about a person")
+    assert len(rows) == len(PLANTED)
+    wrong = []
+    for (begins, planted), row in zip(PLANTED.items(), rows, strict=True):
+        assert row[0].startswith(begins)
+        for role, cell in zip(Role, row[1:], strict=True):
+            for text in planted:
+                routes = [one for one, answer in told[role].items() if text in answer]
+                if bool(routes) is not (cell == "yes"):
+                    wrong.append(f"{role} reads {text!r} on {routes}, and the table says {cell}")
+    assert wrong == []
+
+
+def test_the_events_that_point_at_people_are_those_of_the_table() -> None:
+    listed = {names_in(row[0])[0]: names_in(row[1]) for row in table_rows(PAGE, "## What other systems get")}
+    assert listed == {
+        type: people
+        for type, model in CATALOGUE.items()
+        if (people := [name for name in model.model_fields if name in PEOPLE])
+    }
+
+
+def test_mails_about_approvals_and_concerns_name_nobody() -> None:
+    """Their texts hold nothing that depends on a person, besides what every message holds."""
+    about = [template for template in Template if template.value.startswith(("approval_", "concern_"))]
+    assert len(about) >= 6
+    for template in about:
+        for form in ("txt", "html"):
+            text = (ROOT / f"services/notifications/templates/{template}.{form}.j2").read_text()
+            assert not any(word in text for word in ("partner", "pair.", "person", "note", "given_name")), template
