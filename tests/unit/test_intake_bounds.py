@@ -180,6 +180,10 @@ EVIL_BOOKS = {
     "far cell": lambda: packed(["A"], {SHEET: sheet_xml([["name"]]).replace("</row>", f"{FAR}</row>")}),
     "far row": lambda: packed(["A"], {SHEET: sheet_xml([["name"]]).replace('r="A1"', 'r="A999999999"')}),
     "wide and long": lambda: packed(["A"], {SHEET: sheet_xml([["n"]]).replace('r="A1"', "r = 'ALL190000'")}),
+    "far cell behind a bracket": lambda: packed(["A"], {SHEET: sheet_xml([["n"]]).replace('r="A1"', 'x=">" r="XFD9"')}),
+    "cell without a place": lambda: packed(["A"], {SHEET: sheet_xml([["n"]]).replace('r="A1"', 'r="ZZZZZZZZZ1"')}),
+    "row zero": lambda: packed(["A"], {SHEET: sheet_xml([["n"]]).replace('r="A1"', 'r="A0"')}),
+    "another encoding": lambda: packed(["A"], {SHEET: '<?xml version="1.0" encoding="latin-1"?>' + sheet_xml([["n"]])}),
     "no sheet": lambda: packed([], {}),
     "no workbook": lambda: archive({"a.txt": b"a"}),
     "broken": lambda: packed(["A"], {SHEET: "<worksheet><sheetData><row><c"})[:-40],
@@ -209,6 +213,35 @@ def test_a_workbook_is_unpacked_up_to_a_limit(monkeypatch: pytest.MonkeyPatch) -
 def test_any_bytes_after_the_signature_are_refused_as_a_workbook(data: bytes) -> None:
     with pytest.raises(WorkbookRefused):
         read_sheet(workbook.SIGNATURE + data)
+
+
+TOKENS = [
+    'r="A1048576"',
+    'r="XFD9"',
+    ' x:r="A9"',
+    's="99"',
+    't="s"',
+    "<c",
+    "<row",
+    "<v>9",
+    "</c>",
+    "<!--",
+    "-->",
+    "&#65;",
+    ">",
+    '"',
+]
+
+
+@examples(40)
+@given(st.lists(st.tuples(st.floats(0, 1), st.sampled_from(TOKENS), st.integers(0, 9)), min_size=1, max_size=3))
+def test_any_sheet_is_read_or_refused(changes: list[tuple[float, str, int]]) -> None:
+    text = sheet_xml([["id", "name"], [1, True], ["#N/A", (40729, 1)]])
+    for place, token, removed in changes:
+        start = int(place * len(text))
+        text = text[:start] + token + text[start + removed :]
+    with contextlib.suppress(WorkbookRefused):
+        assert read_sheet(packed(["A"], {SHEET: text})) is not None
 
 
 def plan(text: str, directory: list[PersonRecord] | None = None, toml: str = "") -> object:

@@ -4,13 +4,14 @@ A workbook is a ZIP archive, and its cells say where they stand. So a small file
 holds is unpacked up to a limit, and the positions of its cells are looked at, before it is read.
 """
 
+import codecs
 import io
 import re
 import zipfile
 from datetime import date, datetime, time
 from math import isfinite
 from typing import Any
-from xml.parsers.expat import ExpatError
+from xml.parsers.expat import ExpatError, ParserCreate
 
 from python_calamine import CalamineError, CalamineWorkbook
 
@@ -25,7 +26,8 @@ CHUNK = 1024 * 1024
 PARTS = re.compile(r"^(\[Content_Types\]\.xml|_rels/.*|xl/(workbook|styles|sharedStrings)\.xml|xl/_rels/.*|"
                    r"xl/worksheets/.*)$", re.IGNORECASE)  # fmt: skip
 """The parts of the archive that hold texts and numbers. Pictures, macros and the like are not unpacked."""
-POSITION = re.compile(rb"""\sr\s*=\s*["']([A-Za-z]{0,8})(\d{1,12})["']""")
+PLACE = re.compile(r"^([A-Za-z]{0,3})([1-9][0-9]{0,6})$", re.ASCII)
+UNREADABLE = "The workbook cannot be read; save it without a password, or save its sheet as CSV."
 
 
 class WorkbookRefused(ValueError):
@@ -65,24 +67,47 @@ def _unpacked(data: bytes) -> bytes:
                     if len(content) > left:
                         raise WorkbookRefused("The workbook is too large when it is unpacked; save the sheet as CSV.")
             left -= len(content)
-            if b"<!DOCTYPE" in content[:2000] or b"<!ENTITY" in content[:2000]:
-                raise WorkbookRefused("The workbook declares entities of its own; save the sheet as CSV.")
-            if part.filename.lower().startswith("xl/worksheets/"):
-                _check_positions(content)
+            _check(part.filename, bytes(content))
             plain.writestr(part.filename, bytes(content))
     return target.getvalue()
 
 
-def _check_positions(sheet: bytearray) -> None:
-    """A reader makes room for every cell up to the last one, so two cells far apart could fill the memory."""
-    last_row = last_column = 1
-    for found in POSITION.finditer(sheet):
-        last_row = max(last_row, int(found[2]))
-        column = 0
-        for letter in found[1].upper():
-            column = column * 26 + letter - 64
-        last_column = max(last_column, column)
-    if last_row > MAX_ROWS or last_column > MAX_COLUMNS or last_row * last_column > MAX_CELLS:
+def _check(name: str, content: bytes) -> None:
+    """Raises WorkbookRefused for a part that is no plain XML, or whose cells stand far apart.
+
+    A reader makes room for every cell up to the last one, so two cells far apart could fill the memory.
+    """
+    last = {"row": 1, "column": 1}
+    seen = {"row": 0, "column": 0}
+
+    def declared(version: str, encoding: str | None, standalone: int) -> None:
+        if (encoding or "utf-8").lower() != "utf-8":
+            raise WorkbookRefused(UNREADABLE)
+
+    def doctype(*parts: Any) -> None:
+        raise WorkbookRefused("The workbook declares entities of its own; save the sheet as CSV.")
+
+    def started(tag: str, attributes: dict[str, str]) -> None:
+        kind = tag.rpartition(":")[2]
+        if kind not in ("c", "row"):
+            return
+        if (place := attributes.get("r")) is None:
+            seen["row"], seen["column"] = (seen["row"] + 1, 0) if kind == "row" else (seen["row"], seen["column"] + 1)
+        elif (found := PLACE.match(place)) is None or bool(found[1]) != (kind == "c"):
+            raise WorkbookRefused(UNREADABLE)
+        else:
+            column = 0
+            for letter in found[1].upper():
+                column = column * 26 + ord(letter) - 64
+            seen["row"], seen["column"] = int(found[2]), column
+        last["row"], last["column"] = max(last["row"], seen["row"]), max(last["column"], seen["column"])
+
+    parser = ParserCreate()
+    parser.XmlDeclHandler, parser.StartDoctypeDeclHandler = declared, doctype
+    if name.lower().startswith("xl/worksheets/") and not name.lower().endswith(".rels"):
+        parser.StartElementHandler = started
+    parser.Parse(content.removeprefix(codecs.BOM_UTF8), True)
+    if last["row"] > MAX_ROWS or last["column"] > MAX_COLUMNS or last["row"] * last["column"] > MAX_CELLS:
         raise WorkbookRefused("A sheet of the workbook has cells far below or far to the right; save it as CSV.")
 
 
