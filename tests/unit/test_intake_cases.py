@@ -44,6 +44,8 @@ def refusal(directory: Directory, name: str) -> list[tuple[int, str, str]]:
     with pytest.raises(ImportInvalid) as caught:
         directory.case(name)
     assert directory.people == before
+    for error in caught.value.extra["errors"]:
+        assert all(person in error["reason"] for person in error.get("persons", ()))
     return [(error["line"], error["column"], error["reason"]) for error in caught.value.extra["errors"]]
 
 

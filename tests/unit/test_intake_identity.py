@@ -41,6 +41,7 @@ def test_an_id_and_an_address_of_two_people_are_refused_and_both_are_named() -> 
     assert (error["line"], error["column"]) == (2, "id")
     assert str(found["Ann Lee"].id) in error["reason"]
     assert str(found["Bob Ray"].id) in error["reason"]
+    assert error["persons"] == [str(found["Ann Lee"].id), str(found["Bob Ray"].id)]
 
 
 def test_one_of_name_and_address_may_change() -> None:

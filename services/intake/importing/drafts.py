@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from functools import partial
 from typing import TypeVar
+from uuid import UUID
 
 from services.intake.importing.cells import (
     LONGEST_CELL,
@@ -104,9 +105,9 @@ class ParsedFile:
         """The header of the column for one of our fields, which a problem names."""
         return self.layout[name].header if name in self.layout else name
 
-    def reject(self, draft: Draft, name: str, reason: str) -> None:
+    def reject(self, draft: Draft, name: str, reason: str, persons: tuple[UUID, ...] = ()) -> None:
         draft.rejected = True
-        self.problems.append(Problem(line=draft.line, column=self.header(name), reason=reason))
+        self.problems.append(Problem(line=draft.line, column=self.header(name), reason=reason, persons=persons))
 
 
 def parse_people(data: bytes, column_map: ColumnMap, today: date) -> ParsedFile:

@@ -5,6 +5,10 @@ and says what to do, and never repeats what the cell contains.
 """
 
 from collections.abc import Sequence
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import Field
 
 from shared.contracts.base import Contract
 from shared.errors import DomainError, Invalid
@@ -18,6 +22,8 @@ class Problem(Contract):
     line: int
     column: str
     reason: str
+    persons: Annotated[tuple[UUID, ...], Field(exclude_if=lambda persons: not persons)] = ()
+    """The people of the directory whom the row contradicts. It is left out where there are none."""
 
 
 class Remarks:
@@ -54,7 +60,7 @@ class ImportInvalid(Invalid):
         advice = " Correct them, or import the other rows with skip_invalid=true." if skippable else ""
         super().__init__(
             f"Nothing was imported; errors lists what to correct.{advice}",
-            errors=[problem.model_dump() for problem in listed],
+            errors=[problem.model_dump(mode="json") for problem in listed],
             total=len(problems),
         )
 

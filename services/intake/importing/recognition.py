@@ -103,7 +103,7 @@ def _recognise(parsed: ParsedFile, directory: Sequence[PersonRecord], found: Rec
     staff = sorted((n for n in range(len(drafts)) if not drafts[n].leaver), key=lambda node: drafts[node].rejected)
     claims = {node: index.claim(drafts[node], parsed) for node in staff}
     answers = Answers(parsed.column_map.identity)
-    persons = {node: claim.person for node, claim in claims.items()}
+    chosen = {node: claim.person for node, claim in claims.items()}
     doubtful: dict[int, tuple[str, str]] = {}
     for node, claim in claims.items():
         if claim.doubt is None:
@@ -111,16 +111,18 @@ def _recognise(parsed: ParsedFile, directory: Sequence[PersonRecord], found: Rec
         if (answer := answers.about(drafts[node])) is None:
             doubtful[node] = claim.doubt
         elif answer is Answer.SAME:
-            persons[node] = claim.by_id or claim.by_email
+            chosen[node] = claim.by_id or claim.by_email
         else:
             _release(claim, found)
     _refuse_column(parsed, claims, doubtful)
     for node, (field_name, reason) in doubtful.items():
-        parsed.reject(drafts[node], field_name, reason)
+        records = (claims[node].by_id, claims[node].by_email)
+        persons = tuple(dict.fromkeys(record.id for record in records if record is not None))
+        parsed.reject(drafts[node], field_name, reason, persons)
     taken: dict[UUID, int] = {}
     for by_id in (True, False):
         for node in staff:
-            person = persons[node]
+            person = chosen[node]
             if person is not None and (claims[node].by_id is not None) == by_id and person.id not in taken:
                 found.known[node] = person
                 taken[person.id] = node
