@@ -32,6 +32,8 @@ class Program(Contract):
     updated_at: AwareDatetime
     next_recurrence_at: AwareDatetime | None = None
     """When the next cycle starts by itself, computed at every read. It is null for a program that does not recur."""
+    notes: tuple[str, ...] = ()
+    """What somebody should know about the definition, such as a default reminder that does not fit into its round."""
 
 
 class ProgramPage(Contract):
@@ -61,6 +63,9 @@ class CycleSummary(Contract):
 class Cycle(CycleSummary):
     rounds: tuple[RoundCounts, ...] = ()
     """The rounds in the order in which they opened, with their counts at this moment."""
+    notes: tuple[str, ...] = ()
+    """How the request was filled in, such as which of the program's reminders a shorter round keeps. Only the answer to
+    the request has them."""
 
 
 class CyclePage(Contract):

@@ -1,11 +1,12 @@
 """What all contracts have in common. A contract is immutable, plain data that one part of Upward gives to another."""
 
-from datetime import timedelta
+import re
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Self
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
 
 class Contract(BaseModel):
@@ -54,7 +55,36 @@ class Service(StrEnum):
     CONSOLE = "console"
 
 
-Duration = Annotated[timedelta, Field(gt=timedelta(0), description="ISO 8601 duration, longer than zero")]
+ISO_DURATION = re.compile(
+    r"P(?=[0-9]|T[0-9])([0-9]+Y)?([0-9]+M)?([0-9]+W)?([0-9]+D)?"
+    r"(T(?=[0-9])([0-9]+H)?([0-9]+M)?([0-9]+([.,][0-9]{1,9})?S)?)?"
+)
+ISO_MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ].+")
+
+
+def _iso_duration(value: Any) -> Any:
+    """Pydantic also reads `14 days`, `01:00` and bare numbers, which no description of Upward allows."""
+    if isinstance(value, timedelta):
+        return value
+    if isinstance(value, str) and ISO_DURATION.fullmatch(value):
+        return value.replace(",", ".")
+    raise ValueError("must be an ISO 8601 duration, such as P14D or PT20S")
+
+
+def _iso_moment(value: Any) -> Any:
+    """Pydantic also reads numbers as the time since 1970, which no description of Upward allows."""
+    if isinstance(value, datetime) or (isinstance(value, str) and ISO_MOMENT.fullmatch(value)):
+        return value
+    raise ValueError("must be a date and a time with an offset, such as 2027-01-11T09:00:00Z")
+
+
+Duration = Annotated[
+    timedelta,
+    Field(gt=timedelta(0), description="ISO 8601 duration, longer than zero", examples=["P14D"]),
+    BeforeValidator(_iso_duration),
+]
+Moment = Annotated[AwareDatetime, BeforeValidator(_iso_moment)]
+"""A point in time that a caller writes: ISO 8601, with an offset."""
 
 
 class PersonPage(Contract):

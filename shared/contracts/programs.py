@@ -3,10 +3,10 @@
 from abc import ABC, abstractmethod
 from datetime import time, timedelta
 from enum import StrEnum
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 from uuid import UUID
 
-from pydantic import AwareDatetime, Field, WithJsonSchema, model_validator
+from pydantic import AwareDatetime, BeforeValidator, Field, WithJsonSchema, model_validator
 from temporalio import activity
 
 from shared.contracts.base import Contract, Duration
@@ -67,7 +67,20 @@ class LadderPlan(Contract):
 
 
 LOCAL_TIME = r"^([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]{1,6})?)?$"
-LocalTime = Annotated[time, WithJsonSchema({"type": "string", "pattern": LOCAL_TIME, "examples": ["08:00"]})]
+
+
+def _written_as_time(value: Any) -> Any:
+    """Pydantic also reads numbers as the seconds since midnight, which no description of Upward allows."""
+    if isinstance(value, time) or (isinstance(value, str) and ":" in value):
+        return value
+    raise ValueError("must be a time of the day, such as 08:00")
+
+
+LocalTime = Annotated[
+    time,
+    WithJsonSchema({"type": "string", "pattern": LOCAL_TIME, "examples": ["08:00"]}),
+    BeforeValidator(_written_as_time),
+]
 """A local time. The format `time` of JSON Schema does not fit, as it has an offset."""
 
 
@@ -268,7 +281,7 @@ class CreatePeriodCycle(Contract):
 
 class PeriodCycle(Contract):
     cycle_id: UUID | None
-    """None if the program no longer recurs."""
+    """None if the program no longer recurs, or has no topics."""
 
 
 class ScheduleApplied(Contract):

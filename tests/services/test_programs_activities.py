@@ -5,9 +5,11 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from sqlalchemy import update
 from temporalio.client import Client
 
 from services.programs import main
+from services.programs.models import ProgramRow
 from services.programs.rules.definition import CycleRequest, ProgramDefinition
 from services.programs.store import programs
 from services.programs.store.cycles import read_cycle, request_cycle
@@ -130,6 +132,19 @@ async def test_a_period_gets_one_cycle_in_the_programs_zone(
 async def test_a_program_that_no_longer_recurs_gets_no_cycle(
     activities: ProgramsActivities, db: Database, organization_id: UUID, program_id: UUID
 ) -> None:
+    request = CreatePeriodCycle(
+        organization_id=organization_id, program_id=program_id, scheduled_at=datetime(2026, 10, 5, 7, tzinfo=UTC)
+    )
+    assert (await activities.create_period_cycle(request)).cycle_id is None
+    assert await staged(db, organization_id) == []
+
+
+async def test_a_program_that_recurs_without_topics_asks_nobody(
+    activities: ProgramsActivities, db: Database, organization_id: UUID, program_id: UUID
+) -> None:
+    """A version before this one stored such programs."""
+    async with db.transaction() as session:
+        await session.execute(update(ProgramRow).where(ProgramRow.id == program_id).values(recurs=True, topics=[]))
     request = CreatePeriodCycle(
         organization_id=organization_id, program_id=program_id, scheduled_at=datetime(2026, 10, 5, 7, tzinfo=UTC)
     )

@@ -4,13 +4,16 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from services.programs.rules.definition import CycleRequest, ProgramDefinition, changed_calendar, check_start
 from services.programs.rules.topics import AmbiguousTopics, check_unambiguous
-from shared.contracts.programs import Calendar, MatchingPolicy, Objective, Topic, Weights
+from shared.contracts.programs import Calendar, MatchingPolicy, Objective, RoundPlan, Topic, Weights
 from shared.errors import Invalid
 from shared.http.etags import IfMatchRequired, StaleVersion, check_match, check_present, etag
+from tests.unit.properties import examples
 
 
 def refused(**fields: Any) -> set[str]:
@@ -71,6 +74,81 @@ def test_an_unknown_field_is_named_at_any_depth(fields: dict[str, Any], place: s
 )
 def test_a_duration_is_positive_and_at_most_two_years(length: Any) -> None:
     assert refused(calendar={"survey": {"length": length}}) == {"calendar.survey.length"}
+
+
+@pytest.mark.parametrize(
+    "length",
+    [
+        "14 days",
+        "14",
+        "14:00:00",
+        "1 day, 02:00:00",
+        "P",
+        "PT",
+        "P1DT",
+        "p14d",
+        "P14",
+        "14D",
+        " P14D",
+        "+P14D",
+        "P1H",
+        14,
+        14.5,
+        True,
+        ["P14D"],
+    ],
+)
+def test_a_duration_is_written_in_iso_8601(length: Any) -> None:
+    for part in ("enrolment", "survey"):
+        assert refused(calendar={part: {"length": length}}) == {f"calendar.{part}.length"}
+    assert refused(calendar={"check_in_every": length}) == {"calendar.check_in_every"}
+    assert refused(calendar={"survey": {"length": "P20D", "reminders": [length]}}) == {"calendar.survey.reminders.0"}
+    assert refused(calendar={"approval": {"remind_every": length, "escalate_after": "P9D"}}) == {
+        "calendar.approval.remind_every"
+    }
+    with pytest.raises(Invalid):
+        changed_calendar(Calendar(), {"survey": {"length": length}})
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("P14D", timedelta(days=14)),
+        ("P2W", timedelta(weeks=2)),
+        ("PT36H", timedelta(hours=36)),
+        ("P1DT12H30M", timedelta(days=1, hours=12, minutes=30)),
+        ("PT0.5S", timedelta(milliseconds=500)),
+        ("PT90S", timedelta(seconds=90)),
+    ],
+)
+def test_every_form_of_an_iso_duration_is_taken(written: str, meant: timedelta) -> None:
+    assert changed_calendar(Calendar(), {"survey": {"length": written, "reminders": []}}).survey.length == meant
+
+
+@examples(50)
+@given(st.timedeltas(min_value=timedelta(microseconds=1), max_value=timedelta(days=731)))
+def test_a_duration_is_read_as_it_was_written(length: timedelta) -> None:
+    written = RoundPlan(length=length).model_dump(mode="json")
+    assert RoundPlan.model_validate(written).length == length
+    assert RoundPlan.model_validate_json(RoundPlan(length=length).model_dump_json()).length == length
+
+
+@pytest.mark.parametrize("moment", [1_800_000_000, "1800000000", 1.8e9, "2027-01-11", True])
+def test_a_moment_is_a_date_and_a_time(moment: Any) -> None:
+    with pytest.raises(ValidationError):
+        CycleRequest(starts_at=moment)
+
+
+@pytest.mark.parametrize("start", [28800, "28800", 8.0, True])
+def test_an_hour_is_no_number_of_seconds(start: Any) -> None:
+    assert refused(calendar={"sending_hours": {"start": start}}) == {"calendar.sending_hours.start"}
+
+
+def test_a_program_that_recurs_needs_topics() -> None:
+    assert refused(recurs=True) == {"topics"}
+    assert refused(recurs=True, topics=[]) == {"topics"}
+    topics = [{"code": "ai", "label": "AI"}]
+    assert ProgramDefinition.model_validate({"name": "x", "recurs": True, "topics": topics}).recurs
 
 
 def test_every_duration_that_is_too_long_is_named() -> None:

@@ -8,13 +8,12 @@ import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Self, TypeVar
 from uuid import UUID
 from zoneinfo import available_timezones
 
 from pydantic import (
     AfterValidator,
-    AwareDatetime,
     BaseModel,
     ConfigDict,
     Field,
@@ -22,10 +21,13 @@ from pydantic import (
     StringConstraints,
     ValidationError,
     WrapValidator,
+    model_validator,
 )
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
+from services.programs.rules.reminders import keep_reminders
 from services.programs.rules.topics import check_unambiguous
+from shared.contracts.base import Moment
 from shared.contracts.programs import Calendar, Direction, MatchingPolicy, Topic
 from shared.errors import Invalid
 
@@ -39,6 +41,17 @@ PAST_TOLERANCE = timedelta(minutes=1)
 """How far in the past a start may lie, because the clocks of two computers differ."""
 LOCAL_HOURS = "hours are local; write them without an offset"
 MESSAGE = "Some fields are not valid; see errors."
+
+PROGRAM: dict[str, JsonValue] = {
+    "name": "Digital Upward",
+    "direction": "reverse",
+    "time_zone": "Europe/Berlin",
+    "topics": [{"code": "generative-ai", "label": "Generative AI", "aliases": ["GenAI"]}],
+    "calendar": {"enrolment": {"length": "P10D", "reminders": ["P5D"]}, "check_ins": 4},
+    "policy": {"min_level_gap": 2, "different_department": True},
+}
+CYCLE: dict[str, JsonValue] = {"calendar": {"enrolment": {"length": "P10D"}}}
+"""The examples of the API's description."""
 
 
 def clean_text(value: str) -> str:
@@ -64,8 +77,9 @@ def check_time_zone(value: str) -> str:
     return value
 
 
-def strict_calendar(value: Any) -> Calendar:
-    """Validates a calendar: no unknown field, no duration over two years. Raises ValidationError."""
+def strict_calendar(value: Any, before: Calendar | None = None) -> Calendar:
+    """Validates a calendar: no unknown field, no duration over two years. A round that is given without reminders keeps
+    those of `before` (by default, the default ones) that fall inside it. Raises ValidationError."""
     try:
         calendar = Calendar.model_validate(value, extra="forbid")
     except TypeError as error:  # comparing a time that has an offset with one that has none
@@ -74,13 +88,13 @@ def strict_calendar(value: Any) -> Calendar:
         raise _refusal([("sending_hours",)], LOCAL_HOURS)
     if too_long := [place for place, duration in _durations(calendar) if duration > LONGEST]:
         raise _refusal(too_long, "must not be longer than two years")
-    return calendar
+    return keep_reminders(calendar, before or Calendar())
 
 
 def changed_calendar(calendar: Calendar, changes: Mapping[str, JsonValue]) -> Calendar:
     """The calendar in which the parts that `changes` names are replaced. Raises Invalid."""
     try:
-        return strict_calendar(calendar.model_dump(mode="json") | dict(changes))
+        return strict_calendar(calendar.model_dump(mode="json") | dict(changes), calendar)
     except ValidationError as error:
         found = error.errors(include_url=False, include_context=False, include_input=False)
         raise Invalid(
@@ -134,7 +148,7 @@ StrictTopic = Annotated[Topic, _strictly(Topic, _strict_topic)]
 class ProgramDefinition(BaseModel):
     """A program as an admin writes it. PUT replaces all of it."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", json_schema_extra={"examples": [PROGRAM]})
 
     name: Name
     direction: Direction = Direction.REVERSE
@@ -146,20 +160,28 @@ class ProgramDefinition(BaseModel):
     """The person who is told when no coordinator acts."""
     coordinator_ids: Annotated[tuple[UUID, ...], Field(max_length=50), AfterValidator(_distinct)] = ()
     recurs: bool = False
-    """Whether a cycle starts by itself on the first Monday of every quarter."""
+    """Whether a cycle starts by itself on the first Monday of every quarter. This needs topics."""
+
+    @model_validator(mode="after")
+    def recurring_needs_topics(self) -> Self:
+        if self.recurs and not self.topics:
+            raise _refusal([("topics",)], "a program that recurs needs topics, as nobody could enrol without any")
+        return self
 
 
 class CycleRequest(BaseModel):
     """What an admin may say when they request a cycle. Every field has a default."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", json_schema_extra={"examples": [CYCLE]})
 
     period: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,39}$")] | None = None
-    """By default the current quarter in the program's time zone, with a number behind it if that period is taken."""
-    starts_at: AwareDatetime | None = None
+    """By default the quarter of `starts_at` in the program's time zone, with a number behind it if that period is
+    taken."""
+    starts_at: Moment | None = None
     """By default now."""
     calendar: dict[str, JsonValue] | None = None
-    """The parts of the program's calendar that are different for this cycle."""
+    """The parts of the program's calendar that are different for this cycle. A round that is given without reminders
+    keeps those of the program that fall inside it; `notes` of the answer tells which."""
 
 
 @lru_cache

@@ -11,6 +11,7 @@ from services.programs.models import CycleRow, OrganizationRow, ProgramRow
 from services.programs.resources import Cycle, CyclePage, CycleSummary
 from services.programs.rules.calendar import free_period, period_of
 from services.programs.rules.definition import CycleRequest, changed_calendar, check_start
+from services.programs.rules.reminders import notes_on_request
 from services.programs.store.programs import find_program, lock_program, unknown_cursor
 from shared.contracts.events import CycleCancelled, CycleCompleted, CycleRequested, CycleStageChanged, EventData
 from shared.contracts.programs import (
@@ -25,7 +26,7 @@ from shared.contracts.programs import (
     Stage,
     StageRecorded,
 )
-from shared.errors import Conflict, NotFound
+from shared.errors import Conflict, Invalid, NotFound
 from shared.events import emit
 from shared.http.paging import decode_cursor, encode_cursor
 from shared.rounds.store import read_rounds
@@ -44,28 +45,42 @@ class PeriodExists(Conflict):
     code = "period_exists"
 
 
+class NoTopics(Invalid):
+    code = "no_topics"
+
+
 async def request_cycle(session: AsyncSession, organization_id: UUID, program_id: UUID, request: CycleRequest) -> Cycle:
-    """Creates a cycle and emits `cycle.requested`. Raises ProgramNotFound, PeriodExists, Invalid."""
+    """Creates a cycle and emits `cycle.requested`. Raises ProgramNotFound, NoTopics, PeriodExists, Invalid."""
     now = datetime.now(UTC)
     starts_at = request.starts_at or now
     check_start(starts_at, now)
     program = await lock_program(session, organization_id, program_id)
-    calendar = changed_calendar(Calendar.model_validate(program.calendar), request.calendar or {})
+    if not program.topics:
+        raise NoTopics(
+            "This program has no topics, so that nobody could say what they teach or want to learn. Add topics first.",
+            errors=[{"field": "program.topics", "detail": "must not be empty"}],
+        )
+    before = Calendar.model_validate(program.calendar)
+    calendar = changed_calendar(before, request.calendar or {})
     taken = await _periods(session, program)
     if request.period is not None and request.period in taken:
         raise PeriodExists("This program has a cycle of this period already; name another period.")
-    period = request.period or free_period(period_of(now, program.time_zone), taken)
+    period = request.period or free_period(period_of(starts_at, program.time_zone), taken)
     row = await _insert(session, program, period, starts_at, calendar)
-    return await read_cycle(session, organization_id, row.id)
+    cycle = await read_cycle(session, organization_id, row.id)
+    return cycle.model_copy(update={"notes": notes_on_request(calendar, before)})
 
 
 async def create_period_cycle(session: AsyncSession, request: CreatePeriodCycle) -> PeriodCycle:
     """The cycle of a recurring program for the quarter, which is created if it does not exist.
 
-    The answer names no cycle when the program does not recur any more. Raises ProgramNotFound.
+    The answer names no cycle when the program does not recur any more, or has no topics. Raises ProgramNotFound.
     """
     program = await lock_program(session, request.organization_id, request.program_id)
     if not program.recurs:
+        return PeriodCycle(cycle_id=None)
+    if not program.topics:  # a program of a version that let it recur without any
+        log.warning("recurrence.skipped", program_id=str(program.id), reason=NoTopics.code)
         return PeriodCycle(cycle_id=None)
     period = period_of(request.scheduled_at, program.time_zone)
     found = await session.scalar(

@@ -11,6 +11,7 @@ from services.programs.models import ProgramRow
 from services.programs.resources import Program, ProgramPage
 from services.programs.rules.calendar import next_recurrence
 from services.programs.rules.definition import ProgramDefinition
+from services.programs.rules.reminders import notes_on_definition
 from shared.contracts.events import ProgramScheduleChanged
 from shared.contracts.programs import ProgramRef
 from shared.errors import BadRequest, NotFound
@@ -135,6 +136,7 @@ def _columns(definition: ProgramDefinition) -> dict[str, Any]:
 
 def _program(row: ProgramRow) -> Program:
     program = Program.model_validate(row, from_attributes=True)
-    if not row.recurs:
-        return program
-    return program.model_copy(update={"next_recurrence_at": next_recurrence(datetime.now(UTC), row.time_zone)})
+    update: dict[str, Any] = {"notes": notes_on_definition(program.calendar)}
+    if row.recurs:
+        update["next_recurrence_at"] = next_recurrence(datetime.now(UTC), row.time_zone)
+    return program.model_copy(update=update)

@@ -155,7 +155,7 @@ async def add_world(db: Database, organization_id: UUID) -> dict[str, UUID | int
     program, cycle, run, pair, concern = (uuid4() for _ in range(5))
     plan: dict[str, Any] = {
         "direction": Direction.REVERSE,
-        "topics": [],
+        "topics": [{"code": "ai", "label": "AI"}],
         "calendar": Calendar().model_dump(mode="json"),
         "policy": MatchingPolicy().model_dump(mode="json"),
     }

@@ -5,10 +5,10 @@ import unicodedata
 from typing import Annotated, Self
 from uuid import UUID
 
-from pydantic import AfterValidator, AwareDatetime, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, AwareDatetime, ConfigDict, Field, JsonValue, StringConstraints, model_validator
 
 from services.events.webhooks.rules.delivery import BackfillKind, DeliveryState
-from shared.contracts.base import Contract
+from shared.contracts.base import Contract, Moment
 from shared.contracts.endpoints import DisableReason, EndpointState
 from shared.errors import Conflict, Invalid, NotFound
 
@@ -18,6 +18,13 @@ MOST_SECRETS = 5
 """How many secrets of an endpoint may sign at the same time."""
 LEAST_OVERLAP_HOURS = 24
 MOST_OVERLAP_HOURS = 168
+ENDPOINT: dict[str, JsonValue] = {
+    "url": "https://hooks.example.com/upward",
+    "owner_id": "7c9e6679-7425-40de-944b-e07fc1f90ae7",
+    "description": "People analytics",
+    "types": ["pair.activated", "pair.ended"],
+}
+"""The example of the API's description."""
 
 
 class EndpointNotFound(NotFound):
@@ -61,6 +68,8 @@ class Strict(Contract, extra="forbid"):
 class EndpointDefinition(Strict):
     """An endpoint as an admin writes it."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [ENDPOINT]})
+
     url: Annotated[str, StringConstraints(max_length=2000)]
     """`https://…` on the public Internet."""
     owner_id: UUID
@@ -73,11 +82,15 @@ class EndpointDefinition(Strict):
 
 
 class EnableRequest(Strict):
+    model_config = ConfigDict(json_schema_extra={"examples": [{"catch_up": True}]})
+
     catch_up: bool = True
     """Whether events that happened while the endpoint was disabled, and deliveries that still waited, are sent."""
 
 
 class RotationRequest(Strict):
+    model_config = ConfigDict(json_schema_extra={"examples": [{"overlap_hours": 48}]})
+
     overlap_hours: Annotated[int, Field(ge=LEAST_OVERLAP_HOURS, le=MOST_OVERLAP_HOURS)] = LEAST_OVERLAP_HOURS
     """For how many hours the old secrets sign too, beside the new one."""
 
@@ -85,13 +98,15 @@ class RotationRequest(Strict):
 class ReplayRequest(Strict):
     """Which events to send again: one, a range, or all since a time."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [{"what": "dead", "since": "2027-01-11T09:00:00Z"}]})
+
     what: BackfillKind = BackfillKind.DEAD
     """`dead`: events that were given up. `missed`: events that never had a delivery. `all`: every event of the
     endpoint's types."""
     sequence: Annotated[int | None, Field(ge=1, le=2**63 - 1)] = None
     from_sequence: Annotated[int | None, Field(ge=1, le=2**63 - 1)] = None
     to_sequence: Annotated[int | None, Field(ge=1, le=2**63 - 1)] = None
-    since: AwareDatetime | None = None
+    since: Moment | None = None
 
     @model_validator(mode="after")
     def _says_one_thing(self) -> Self:
