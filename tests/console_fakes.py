@@ -18,8 +18,10 @@ from shared.contracts.feedback import CheckInAnswer, CheckInForm, PairQuestion, 
 from shared.contracts.intake import (
     Contact,
     Contacts,
+    EnrolledCount,
     EnrolmentAnswer,
     EnrolmentForm,
+    EnrolmentRole,
     LinkGrant,
     ReadContacts,
     ResolveLink,
@@ -97,6 +99,12 @@ class FakeServices:
     pairs: list[PairSummary] = field(default_factory=list)
     awaiting_approval: UUID | None = None
     enrolment: EnrolmentAnswer | None = None
+    lonely: tuple[EnrolmentRole, ...] = ()
+    """The roles in which nobody could be the partner."""
+    enrolled: int = 0
+    """Counted by intake."""
+    matched_of: int = 61
+    """Counted by matching; 0 before there is a run."""
     offered: bool = True
     unknown_contacts: bool = False
     links: dict[str, DomainError] = field(default_factory=dict)
@@ -184,8 +192,13 @@ class FakeServices:
         @router.get("/matching/cycles/{cycle_id}/summary")
         async def summary(cycle_id: UUID, caller: ServiceCaller) -> MatchingSummary:
             self._check(caller.organization_id)
-            counts = dict.fromkeys(MatchingSummary.model_fields, 0) | {"enrolled": 61, "matched": 48}
+            counts = dict.fromkeys(MatchingSummary.model_fields, 0) | {"enrolled": self.matched_of, "matched": 48}
             return MatchingSummary.model_validate(counts | {"awaiting_approval": self.awaiting_approval})
+
+        @router.get("/intake/cycles/{cycle_id}/enrolled/count")
+        async def enrolled(cycle_id: UUID, caller: ServiceCaller) -> EnrolledCount:
+            self._check(caller.organization_id)
+            return EnrolledCount(enrolled=self.enrolled)
 
     def _add_owner(self, router: APIRouter, kind: RoundKind, form: Any, answer_type: type[Value]) -> None:
         declared = declaration_of(kind)
@@ -236,7 +249,9 @@ class FakeServices:
         )
 
     def _enrolment_form(self) -> EnrolmentForm:
-        return EnrolmentForm(topics=TOPICS, languages=("en", "de", "pt-BR"), answer=self.enrolment)
+        return EnrolmentForm(
+            topics=TOPICS, languages=("en", "de", "pt-BR"), answer=self.enrolment, roles_without_partner=self.lonely
+        )
 
     def _acceptance_form(self) -> AcceptanceForm:
         offer = Offer(

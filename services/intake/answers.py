@@ -9,9 +9,10 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.intake.cycle_topics import read_topics
+from services.intake.cycle_topics import read_terms, read_topics
 from services.intake.rules.applications import check_application, emails_of
 from services.intake.store import enrolments, people
+from services.intake.store.prospects import roles_without_partner
 from shared.contracts.events import EnrolmentSubmitted
 from shared.contracts.intake import EnrolmentAnswer, EnrolmentForm
 from shared.contracts.programs import Topic
@@ -34,8 +35,10 @@ async def read_form(
         await enrolments.check_asked(session, organization_id, round_id, person_id)
         languages = await people.read_languages(session, organization_id)
         answer = await enrolments.read_answer(session, organization_id, cycle_id, person_id)
-    topics = await read_topics(internal, organization_id, cycle_id)
-    return EnrolmentForm(topics=topics, languages=languages, answer=answer)
+    terms = await read_terms(internal, organization_id, cycle_id)
+    async with database.transaction() as session:
+        lonely = await roles_without_partner(session, organization_id, person_id, terms.direction, terms.policy)
+    return EnrolmentForm(topics=terms.topics, languages=languages, answer=answer, roles_without_partner=lonely)
 
 
 async def record_answer(

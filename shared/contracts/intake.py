@@ -202,6 +202,13 @@ class EnrolmentForm(Contract):
     topics: tuple[Topic, ...]
     languages: tuple[str, ...]
     answer: EnrolmentAnswer | None = None
+    roles_without_partner: tuple[EnrolmentRole, ...] = ()
+    """The roles in which nobody in the directory could be this person's partner."""
+
+
+class EnrolledCount(Contract):
+    enrolled: int
+    """People who have enrolled in the cycle so far, in any role."""
 
 
 class IntakeActivities(RoundActivities):

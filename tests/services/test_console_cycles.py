@@ -86,6 +86,19 @@ async def test_the_page_shows_stage_rounds_and_pairs(
     assert "742" in text
 
 
+@pytest.mark.parametrize(
+    ("stage", "by_intake", "by_matching", "shown"),
+    [(Stage.INTAKE, 7, 0, 7), (Stage.MATCHING, 9, 0, 9), (Stage.REVIEW, 12, 11, 11)],
+)
+async def test_who_enrolled_is_counted_while_people_enrol(
+    client: httpx.AsyncClient, fakes: FakeServices, stage: Stage, by_intake: int, by_matching: int, shown: int
+) -> None:
+    """Once matching has counted the people of a run, these are shown."""
+    fakes.stage, fakes.enrolled, fakes.matched_of = stage, by_intake, by_matching
+    text = (await client.get(f"/console/cycles/{fakes.cycle_id}")).text
+    assert f"<dt>Enrolled</dt><dd>{shown}</dd>" in text
+
+
 async def test_a_closed_round_says_why_and_what_is_missing(
     client: httpx.AsyncClient, db: Database, fakes: FakeServices
 ) -> None:

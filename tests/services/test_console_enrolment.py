@@ -63,3 +63,19 @@ async def test_a_level_reaches_the_owner_whose_error_leads_back_to_it(
 
 async def test_the_form_says_that_the_order_of_wishes_counts(client: httpx.AsyncClient) -> None:
     assert "The order counts" in (await client.get(PAGE)).text
+
+
+@pytest.mark.parametrize(
+    ("lonely", "told"), [((), 0), ((EnrolmentRole.MENTEE,), 1), (tuple(EnrolmentRole), 3)], ids=["none", "one", "all"]
+)
+async def test_a_role_in_which_nobody_could_be_the_partner_says_so_and_can_be_chosen(
+    client: httpx.AsyncClient, fakes: FakeServices, lonely: tuple[EnrolmentRole, ...], told: int
+) -> None:
+    fakes.lonely = lonely
+    text = (await client.get(PAGE)).text
+    assert text.count("nobody in the company could be your partner in this role") == told
+    for role in lonely:
+        option = re.search(rf'value="{role.value}".*?</label>', text, re.DOTALL)
+        assert option is not None
+        assert "You may choose it all the same." in option[0]
+    assert (await client.post(PAGE, data=ENROL)).status_code == 303

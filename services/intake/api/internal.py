@@ -11,6 +11,7 @@ from shared.auth import ServiceCaller
 from shared.contracts.base import PersonPage
 from shared.contracts.intake import (
     Contacts,
+    EnrolledCount,
     EnrolmentAnswer,
     EnrolmentForm,
     LinkGrant,
@@ -39,6 +40,11 @@ async def read_enrolled(
     cycle_id: UUID, caller: ServiceCaller, session: Session, after: UUID | None = None, limit: PageLimit = 500
 ) -> PersonPage:
     return await enrolments.read_enrolled(session, caller.organization_id, cycle_id, after, limit)
+
+
+@router.get("/cycles/{cycle_id}/enrolled/count")
+async def count_enrolled(cycle_id: UUID, caller: ServiceCaller, session: Session) -> EnrolledCount:
+    return EnrolledCount(enrolled=await enrolments.count_enrolled(session, caller.organization_id, cycle_id))
 
 
 @router.post("/contacts")

@@ -122,6 +122,22 @@ async def read_pool(
     return PoolPage(people=people, after=people[-1].person_id if len(rows) > limit else None)
 
 
+async def count_enrolled(session: AsyncSession, organization_id: UUID, cycle_id: UUID) -> int:
+    """How many active people have enrolled with a role: those who would be matched now."""
+    counted = await session.scalar(
+        select(func.count())
+        .select_from(Enrolment)
+        .join(Person, Person.id == Enrolment.person_id)
+        .where(
+            Enrolment.organization_id == organization_id,
+            Enrolment.cycle_id == cycle_id,
+            Enrolment.role.is_not(None),
+            Person.active,
+        )
+    )
+    return counted or 0
+
+
 async def read_enrolled(
     session: AsyncSession, organization_id: UUID, cycle_id: UUID, after: UUID | None, limit: int
 ) -> PersonPage:
