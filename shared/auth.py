@@ -18,7 +18,8 @@ from enum import StrEnum
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import Depends, Header, Request
+from fastapi import Depends, Header, Request, Security
+from fastapi.security import HTTPBearer
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
@@ -30,6 +31,16 @@ from shared.errors import Forbidden, Unauthorized
 from shared.http.dependencies import Session
 
 ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
+ACCESS_KEY = HTTPBearer(
+    scheme_name="accessKey",
+    bearerFormat="upw_…",
+    description=(
+        "An access key of your organization, made by `upward keys create`. Each operation names the lowest role that "
+        "its key needs: viewer, coordinator, admin or owner. Each role may do what those before it may."
+    ),
+    auto_error=False,
+)
+"""What the OpenAPI document says about signing in. `current_caller` reads the header itself."""
 KEY = re.compile(r"^upw_([0-9a-z]{12})_([0-9a-f]{64})([0-9a-z]{7})$")
 
 
@@ -110,7 +121,11 @@ async def authenticate(session: AsyncSession, key: str) -> Caller:
     return Caller(organization_id=row.organization_id, key_id=row.id, role=Role(row.role))
 
 
-async def current_caller(session: Session, authorization: Annotated[str, Header()] = "") -> Caller:
+async def current_caller(
+    session: Session,
+    authorization: Annotated[str, Header(include_in_schema=False)] = "",
+    described: Annotated[object, Security(ACCESS_KEY)] = None,
+) -> Caller:
     caller = await authenticate(session, _bearer(authorization))
     bind_contextvars(organization_id=str(caller.organization_id), key_id=caller.key_id)
     return caller
@@ -141,10 +156,11 @@ async def internal_caller(
     return InternalCaller(organization_id=upward_organization)
 
 
-Viewer = Annotated[Caller, Depends(at_least(Role.VIEWER))]
-Coordinator = Annotated[Caller, Depends(at_least(Role.COORDINATOR))]
-Admin = Annotated[Caller, Depends(at_least(Role.ADMIN))]
-Owner = Annotated[Caller, Depends(at_least(Role.OWNER))]
+# The scopes only tell the OpenAPI document which role is needed.
+Viewer = Annotated[Caller, Security(at_least(Role.VIEWER), scopes=[Role.VIEWER])]
+Coordinator = Annotated[Caller, Security(at_least(Role.COORDINATOR), scopes=[Role.COORDINATOR])]
+Admin = Annotated[Caller, Security(at_least(Role.ADMIN), scopes=[Role.ADMIN])]
+Owner = Annotated[Caller, Security(at_least(Role.OWNER), scopes=[Role.OWNER])]
 ServiceCaller = Annotated[InternalCaller, Depends(internal_caller)]
 
 

@@ -53,7 +53,10 @@ async def assemble(
     check_round_kinds()
     database = Database(settings.database_url, pool_size=settings.database_pool_size)
     services = tuple(service_names)
-    app = create_application(routers(services), database, settings, webhooks=webhooks(services))
+    everything = list(Service)
+    app = create_application(
+        routers(services), database, settings, webhooks=webhooks(everything), described=routers(everything)
+    )
     client = await connect(temporal_address)
     sender = events.create_sender(settings)
     resources = Resources(settings, database, app.state.internal, client, sender, temporal_address)

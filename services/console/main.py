@@ -5,9 +5,10 @@ The console has no tables and no activities. It reads from the other services an
 
 from fastapi import APIRouter
 
-from services.console.api import cycles, participants
+from services.console.api import cycles, front, participants
 
 router = APIRouter()
+router.include_router(front.router)
 router.include_router(participants.router)
 router.include_router(participants.files)
 router.include_router(cycles.router)

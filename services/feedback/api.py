@@ -15,6 +15,7 @@ from shared.contracts.feedback import CheckInAnswer, CheckInForm, SurveyAnswer, 
 from shared.contracts.rounds import AnswerRecorded, RoundKind
 from shared.http.dependencies import Session
 from shared.http.paging import Cursor, Limit, decode_cursor
+from shared.http.problems import refusals
 
 router = APIRouter(tags=["feedback"])
 internal_router = APIRouter(prefix="/internal/feedback", include_in_schema=False)
@@ -35,13 +36,13 @@ async def list_concerns(
     return page if caller.role.covers(Role.COORDINATOR) else page.anonymous()
 
 
-@router.post("/v1/concerns/{concern_id}/resolve")
+@router.post("/v1/concerns/{concern_id}/resolve", responses=refusals(404))
 async def resolve_concern(concern_id: UUID, caller: Coordinator, session: Session) -> ConcernResource:
     """Ends the concern's reminders. Resolving it again changes nothing."""
     return await concerns.resolve_concern(session, caller.organization_id, concern_id, caller.key_id)
 
 
-@router.get("/v1/cycles/{cycle_id}/report")
+@router.get("/v1/cycles/{cycle_id}/report", responses=refusals(404))
 async def get_report(cycle_id: UUID, caller: Viewer, session: Session) -> ReportResource:
     """The report of a cycle that is over. Figures about fewer than five people are null and marked `suppressed`."""
     return await reports.read_report(session, caller.organization_id, cycle_id)

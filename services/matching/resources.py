@@ -163,6 +163,6 @@ class PairList(Contract):
 class EndPair(BaseModel):
     """Why an admin ends a pair. The other end reasons are used by the cycle itself. An unknown field is refused."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", json_schema_extra={"examples": [{"reason": "no_time"}]})
 
     reason: Literal[EndReason.NOT_A_FIT, EndReason.NO_TIME, EndReason.LEFT_COMPANY, EndReason.OTHER]

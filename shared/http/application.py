@@ -16,6 +16,8 @@ from structlog.contextvars import bound_contextvars
 
 from shared.config import Settings
 from shared.database import Database
+from shared.http.description import Described, operation_id
+from shared.http.docs import install_docs
 from shared.http.internal import Internal
 from shared.http.problems import DESCRIBED, install_problem_handlers, problem
 
@@ -29,22 +31,15 @@ def create_application(
     settings: Settings,
     lifespan: Lifespan | None = None,
     webhooks: APIRouter | None = None,
+    described: Iterable[APIRouter] | None = None,
 ) -> FastAPI:
     """Makes one ASGI application of these routers. Its `app.state` holds the database, the settings, the internal
     client, and the event `stopping`, which is set when the process is about to end.
 
-    `webhooks` are only described in the OpenAPI document: others serve them, and Upward calls them.
+    `webhooks` are only described in the OpenAPI document: others serve them, and Upward calls them. The document
+    describes the routes of `described`, where other processes serve some of them; by default, those of `routers`.
     """
-    app = FastAPI(
-        title="Upward",
-        description="Reverse-mentoring programs that run themselves.",
-        version="1",
-        lifespan=lifespan,
-        docs_url="/docs",
-        redoc_url=None,
-        responses=DESCRIBED,
-        webhooks=webhooks,
-    )
+    app = _application(lifespan, webhooks)
     app.state.database = database
     app.state.settings = settings
     app.state.stopping = asyncio.Event()
@@ -52,9 +47,28 @@ def create_application(
     install_problem_handlers(app)
     for router in routers:
         app.include_router(router)
+    if described is not None:
+        app.whole = _application(None, webhooks)
+        for router in described:
+            app.whole.include_router(router)
+    install_docs(app)
     _add_health(app, database)
     app.middleware("http")(_observe)
     return app
+
+
+def _application(lifespan: Lifespan | None, webhooks: APIRouter | None) -> Described:
+    return Described(
+        title="Upward",
+        description="Reverse-mentoring programs that run themselves.",
+        version="1",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        responses=DESCRIBED,
+        generate_unique_id_function=operation_id,
+        webhooks=webhooks,
+    )
 
 
 def _add_health(app: FastAPI, database: Database) -> None:

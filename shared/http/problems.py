@@ -27,6 +27,7 @@ TITLES = {
     415: "Unsupported media type",
     422: "Invalid",
     428: "Precondition required",
+    429: "Too many requests",
     500: "Internal error",
     503: "Not available",
 }
@@ -45,13 +46,14 @@ class Problem(BaseModel):
     errors: list[dict[str, Any]] = Field(default=[], description="with 422: the fields, or the lines and columns")
 
 
-DESCRIBED: dict[int | str, dict[str, Any]] = {
-    "4XX": {
-        "description": "The request was refused.",
-        "content": {"application/problem+json": {"schema": Problem.model_json_schema()}},
-    }
-}
-"""What the OpenAPI document says about every request that is refused."""
+DESCRIBED: dict[int | str, dict[str, Any]] = {"4XX": {"description": "The request was refused."}}
+"""What the OpenAPI document says about every request, besides the statuses that it names."""
+
+
+def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The statuses with which a route itself refuses a request, for its `responses`. `shared/http/description.py` adds
+    those that follow from the key, the parameters and the body, and the schema of all of them."""
+    return {status: {"description": TITLES[status]} for status in statuses}
 
 
 def problem(status: int, code: str, detail: str | None = None, **extra: Any) -> JSONResponse:

@@ -61,20 +61,25 @@ def test_no_internal_route_is_let_through(service: Service) -> None:
 @pytest.mark.parametrize(
     "path",
     [
-        "/",
         "/internal/",
         "/internal/intake/contacts",
         "/v1",
         "/v1/",
         "/v1/peoples",
         "/readyz",
-        "/docs",
+        "/docsx",
+        "/openapi.jsonx",
         "/p",
         "/v2/people",
     ],
 )
 def test_what_is_no_public_path_goes_nowhere(path: str) -> None:
     assert target(path) is None
+
+
+@pytest.mark.parametrize("path", ["/", "/docs", "/docs/", "/docs/start.js", "/openapi.json"])
+def test_the_console_serves_the_front_page_and_the_description_of_all_services(path: str) -> None:
+    assert target(path) == Service.CONSOLE.value
 
 
 def test_a_path_without_a_rule_is_a_problem_document() -> None:

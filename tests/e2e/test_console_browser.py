@@ -25,6 +25,7 @@ from sqlalchemy import text
 from services.console import main
 from shared.auth import AccessKey, NewKey, Role, new_key
 from shared.config import Settings
+from shared.contracts.base import Service
 from shared.contracts.matching import PairState
 from shared.contracts.rounds import CloseReason, CloseRound, OpenRound, RoundKind
 from shared.database import SCHEMAS, Base, Database
@@ -37,6 +38,7 @@ from tests.clusters import cluster
 from tests.console_fakes import CLOSES_AT, FakeServices, token_of
 from tests.patience import PATIENCE_SECONDS
 from tests.services.tables import import_tables
+from upward.composition import routers
 
 PATIENCE_MS = PATIENCE_SECONDS * 1000
 expect.set_options(timeout=PATIENCE_MS)
@@ -78,7 +80,8 @@ def site(database_url: str) -> Iterator[Site]:
         url = f"http://127.0.0.1:{listening.getsockname()[1]}"
         settings = Settings(database_url=database_url, service_token=SecretStr("t" * 40), public_url=url)
         database = Database(database_url)
-        app = create_application([main.router, fakes.router()], database, settings)
+        everything = routers(list(Service))
+        app = create_application([main.router, fakes.router()], database, settings, described=everything)
         server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False))
 
         async def serve() -> None:
@@ -321,3 +324,30 @@ def test_an_admin_signs_in_with_a_key_and_sees_the_cycle(browser: Browser, site:
     expect(pairs.get_by_role("cell", name="Bernd Falk").first).to_be_visible()
     expect(page.get_by_text(f"/v1/match-runs/{site.fakes.awaiting_approval}/approve")).to_be_visible()
     context.close()
+
+
+@with_sizes
+def test_people_are_told_at_the_front_what_this_is(page: Page, site: Site, size: str) -> None:
+    page.goto(f"{site.url}/")
+    expect(page.get_by_role("heading", name="Upward runs mentoring programs")).to_be_visible()
+    _fits(page)
+    _shoot(page, f"front-{size}")
+    page.get_by_role("link", name="The API describes itself").click()
+    expect(page.get_by_role("heading", name="Upward", exact=False).first).to_be_visible()
+
+
+@with_sizes
+def test_the_description_of_the_api_is_shown_without_loading_anything_from_elsewhere(
+    page: Page, site: Site, size: str
+) -> None:
+    """The page fixture fails at every message of the console, which is where the browser says what a policy forbids."""
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(f"{site.url}/docs")
+    operation = page.locator("#operations-cycles-request_cycle")
+    expect(operation).to_be_visible()
+    expect(page.get_by_role("button", name="Authorize")).to_be_visible()
+    operation.get_by_role("button").first.click()
+    expect(operation.get_by_text("Precondition", exact=False).or_(operation.get_by_text("P10D").first)).to_be_visible()
+    _shoot(page, f"docs-{size}")
+    assert {url for url in asked if not url.startswith((site.url, "data:"))} == set()

@@ -21,6 +21,7 @@ from shared.contracts.endpoints import EndpointRef
 from shared.contracts.events import EndpointTested
 from shared.http.dependencies import Session
 from shared.http.paging import Cursor, Limit
+from shared.http.problems import refusals
 
 router = APIRouter(prefix="/v1/endpoints/{endpoint_id}", tags=["endpoints"])
 
@@ -29,20 +30,20 @@ Sequence = Annotated[int, Path(ge=1, le=2**63 - 1)]
 OfEvent = Annotated[int | None, Query(ge=1, le=2**63 - 1, description="only of the event of this sequence")]
 
 
-@router.post("/test", status_code=202)
+@router.post("/test", status_code=202, responses=refusals(404, 409))
 async def test_endpoint(endpoint_id: UUID, caller: Admin, session: Session) -> TestAccepted:
     """Emits the event `endpoint.tested`, which this endpoint alone receives, in the same way as every other event."""
     await endpoints.test_endpoint(session, _ref(caller, endpoint_id))
     return TestAccepted(type=type_name(EndpointTested.type, EndpointTested.version))
 
 
-@router.post("/replays", status_code=202)
+@router.post("/replays", status_code=202, responses=refusals(404, 409))
 async def replay_events(endpoint_id: UUID, body: ReplayRequest, caller: Admin, session: Session) -> ReplayAccepted:
     """Sends events again: one, a range, or all since a time. Each has the same `webhook-id` as before."""
     return await endpoints.replay(session, _ref(caller, endpoint_id), body)
 
 
-@router.get("/deliveries")
+@router.get("/deliveries", responses=refusals(404))
 async def list_deliveries(
     endpoint_id: UUID,
     caller: Admin,
@@ -57,13 +58,13 @@ async def list_deliveries(
     return await attempts.list_deliveries(session, endpoint, state, cursor, limit)
 
 
-@router.get("/deliveries/{sequence}")
+@router.get("/deliveries/{sequence}", responses=refusals(404))
 async def read_delivery(endpoint_id: UUID, sequence: Sequence, caller: Admin, session: Session) -> Delivery:
     endpoint = await _existing(session, caller, endpoint_id)
     return await attempts.read_delivery(session, endpoint, sequence)
 
 
-@router.get("/attempts")
+@router.get("/attempts", responses=refusals(404))
 async def list_attempts(
     endpoint_id: UUID,
     caller: Admin,

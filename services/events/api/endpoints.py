@@ -32,11 +32,12 @@ from shared.http.etags import check_present, etag
 from shared.http.idempotency import Answer, IdempotencyKey, answer_once
 from shared.http.internal import Internal
 from shared.http.paging import Cursor, Limit
+from shared.http.problems import refusals
 
 router = APIRouter(tags=["endpoints"])
 
 
-@router.post("/v1/endpoints", status_code=201, response_model=NewEndpoint)
+@router.post("/v1/endpoints", status_code=201, response_model=NewEndpoint, responses=refusals(409))
 async def create_endpoint(
     body: EndpointDefinition,
     caller: Admin,
@@ -66,14 +67,14 @@ async def list_endpoints(caller: Admin, session: Session, cursor: Cursor = None,
     return await endpoints.list_endpoints(session, caller.organization_id, cursor, limit)
 
 
-@router.get("/v1/endpoints/{endpoint_id}")
+@router.get("/v1/endpoints/{endpoint_id}", responses=refusals(404))
 async def read_endpoint(endpoint_id: UUID, caller: Admin, session: Session, response: Response) -> Endpoint:
     found = await endpoints.read_endpoint(session, _ref(caller.organization_id, endpoint_id))
     response.headers["etag"] = etag(found.version)
     return found
 
 
-@router.put("/v1/endpoints/{endpoint_id}")
+@router.put("/v1/endpoints/{endpoint_id}", responses=refusals(404))
 async def replace_endpoint(
     endpoint_id: UUID,
     body: EndpointDefinition,
@@ -95,19 +96,19 @@ async def replace_endpoint(
     return changed
 
 
-@router.delete("/v1/endpoints/{endpoint_id}", status_code=204)
+@router.delete("/v1/endpoints/{endpoint_id}", status_code=204, responses=refusals(404))
 async def delete_endpoint(endpoint_id: UUID, caller: Admin, database: AppDatabase) -> None:
     """Disables the endpoint, and then deletes it with its deliveries, attempts and secrets."""
     await switching.delete_endpoint(database, _ref(caller.organization_id, endpoint_id))
 
 
-@router.post("/v1/endpoints/{endpoint_id}/disable")
+@router.post("/v1/endpoints/{endpoint_id}/disable", responses=refusals(404))
 async def disable_endpoint(endpoint_id: UUID, caller: Admin, session: Session) -> Endpoint:
     """Nothing is sent from now on. A repeat changes nothing."""
     return await endpoints.disable_endpoint(session, _ref(caller.organization_id, endpoint_id))
 
 
-@router.post("/v1/endpoints/{endpoint_id}/enable")
+@router.post("/v1/endpoints/{endpoint_id}/enable", responses=refusals(404, 409))
 async def enable_endpoint(
     endpoint_id: UUID, caller: Admin, database: AppDatabase, body: EnableRequest | None = None
 ) -> Endpoint:
@@ -117,7 +118,9 @@ async def enable_endpoint(
     return await switching.enable_endpoint(database, _ref(caller.organization_id, endpoint_id), catch_up=catch_up)
 
 
-@router.post("/v1/endpoints/{endpoint_id}/secrets", status_code=201, response_model=NewSecret)
+@router.post(
+    "/v1/endpoints/{endpoint_id}/secrets", status_code=201, response_model=NewSecret, responses=refusals(404, 409)
+)
 async def rotate_secret(
     endpoint_id: UUID,
     caller: Admin,

@@ -10,6 +10,7 @@ from services.events.log.rules.cloudevents import EventPage, parse_types, told_t
 from services.events.log.rules.digest import Checkpoint
 from shared.auth import Role, Viewer
 from shared.http.dependencies import AppDatabase, Session, Stopping
+from shared.http.problems import refusals
 
 router = APIRouter(prefix="/v1/events", tags=["events"])
 
@@ -32,7 +33,7 @@ At = Annotated[int | None, Query(ge=0, le=2**63 - 1, description="an earlier seq
 Epoch = Annotated[UUID | None, Query(description="the epoch that you know; 409 `epoch_changed` if it is not the log's")]
 
 
-@router.get("")
+@router.get("", responses=refusals(409, 410))
 async def read_events(
     request: Request,
     caller: Viewer,
@@ -59,7 +60,7 @@ async def read_events(
     return page if caller.role.covers(Role.COORDINATOR) else told_to_viewers(page)
 
 
-@router.get("/checkpoint")
+@router.get("/checkpoint", responses=refusals(404, 409))
 async def read_checkpoint(caller: Viewer, session: Session, at: At = None, epoch: Epoch = None) -> Checkpoint:
     """How many events there are, and the digest of all of them. Compare it with your own: equal digests prove that you
     have every event, unchanged."""

@@ -19,6 +19,7 @@ from shared.contracts.events import EventData, PeopleImported, PersonLeft, Perso
 from shared.events import emit
 from shared.http.dependencies import Session
 from shared.http.paging import Cursor, Limit, decode_cursor, encode_cursor
+from shared.http.problems import refusals
 
 NO_NUL = r"^[^\x00]*$"
 """Postgres cannot store the NUL character in a text."""
@@ -27,7 +28,7 @@ log = structlog.get_logger(__name__)
 router = APIRouter(prefix="/v1/people", tags=["people"])
 
 
-@router.post("/import", openapi_extra={"requestBody": REQUEST_BODY})
+@router.post("/import", openapi_extra={"requestBody": REQUEST_BODY}, responses=refusals(400, 415, 429))
 async def import_people(
     request: Request,
     caller: Admin,
@@ -88,6 +89,6 @@ async def list_people(
     return PeoplePage(items=tuple(people), next=encode_cursor(last) if last else None)
 
 
-@router.get("/{person_id}")
+@router.get("/{person_id}", responses=refusals(404))
 async def read_person(person_id: UUID, caller: Viewer, session: Session) -> PersonView:
     return await store.read_person(session, caller.organization_id, person_id)

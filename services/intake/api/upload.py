@@ -18,6 +18,11 @@ ALONE = ("text/csv", "application/vnd.openxmlformats-officedocument.spreadsheetm
 """The types of a file that is sent without a form."""
 SPARE = 64 * 1024  # for the lines that belong to the multipart form itself
 
+CSV = """\
+employee_id,name,email,department,level,manager_id
+1,Ada Stone,ada.stone@example.com,Strategy,5,
+2,Dev Patel,dev.patel@example.com,Sales,1,1
+"""
 REQUEST_BODY = {
     "required": True,
     "content": {
@@ -33,10 +38,14 @@ REQUEST_BODY = {
                     },
                     "columns": {"type": "string", "format": "binary", "description": "column mapping, TOML"},
                 },
-            }
+            },
+            "example": {"file": CSV},
         },
-        "text/csv": {"schema": {"type": "string", "description": "the CSV file alone"}},
-        ALONE[1]: {"schema": {"type": "string", "format": "binary", "description": "the XLSX file alone"}},
+        "text/csv": {"schema": {"type": "string", "description": "the CSV file alone"}, "example": CSV},
+        ALONE[1]: {
+            "schema": {"type": "string", "format": "binary", "description": "the XLSX file alone"},
+            "example": "the bytes of the file",
+        },
     },
 }
 

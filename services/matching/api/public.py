@@ -13,6 +13,7 @@ from shared.contracts.matching import PairState
 from shared.http.dependencies import Session
 from shared.http.etags import etag
 from shared.http.paging import Cursor, Limit, decode_cursor, encode_cursor
+from shared.http.problems import refusals
 
 router = APIRouter(prefix="/v1", tags=["matching"])
 
@@ -23,7 +24,7 @@ async def list_match_runs(cycle_id: UUID, caller: Viewer, session: Session) -> M
     return MatchRunList(items=await reading.read_runs(session, caller.organization_id, cycle_id))
 
 
-@router.get("/match-runs/{match_run_id}")
+@router.get("/match-runs/{match_run_id}", responses=refusals(404))
 async def read_match_run(match_run_id: UUID, caller: Viewer, session: Session, response: Response) -> MatchRunDetail:
     """Reads one match run: its pairs with score, contributions, reasons and alternatives, why everybody else is
     unmatched, and which topics lack teachers."""
@@ -33,7 +34,7 @@ async def read_match_run(match_run_id: UUID, caller: Viewer, session: Session, r
     return run
 
 
-@router.post("/match-runs/{match_run_id}/approve")
+@router.post("/match-runs/{match_run_id}/approve", responses=refusals(404, 409))
 async def approve_match_run(match_run_id: UUID, caller: Coordinator, session: Session) -> MatchRunView:
     """Approves the run: its pairs are offered to their people. Approving again answers the same."""
     return await decisions.approve_run(session, caller.organization_id, match_run_id, caller.key_id)
@@ -54,12 +55,12 @@ async def list_pairs(
     return PairList(items=pairs, next=encode_cursor(last) if last is not None else None)
 
 
-@router.get("/pairs/{pair_id}")
+@router.get("/pairs/{pair_id}", responses=refusals(404))
 async def read_pair(pair_id: UUID, caller: Viewer, session: Session) -> PairView:
     return await pairs_store.read_pair(session, caller.organization_id, pair_id)
 
 
-@router.post("/pairs/{pair_id}/end")
+@router.post("/pairs/{pair_id}/end", responses=refusals(404, 409))
 async def end_pair(pair_id: UUID, body: EndPair, caller: Coordinator, session: Session) -> PairView:
     """Ends an active pair. Ending it again answers the same."""
     return await pairs_store.end_pair(session, caller.organization_id, pair_id, body.reason)

@@ -18,11 +18,12 @@ from services.matching.runs.store.reading import version_of
 from shared.auth import Coordinator, Viewer
 from shared.http.dependencies import AppDatabase, Session
 from shared.http.etags import check_present, etag
+from shared.http.problems import refusals
 
 router = APIRouter(prefix="/v1/match-runs/{match_run_id}", tags=["matching"])
 
 
-@router.put("/steering", status_code=201)
+@router.put("/steering", status_code=201, responses=refusals(404, 409))
 async def steer_match_run(
     match_run_id: UUID,
     body: SteeringRequest,
@@ -42,7 +43,7 @@ async def steer_match_run(
     return run
 
 
-@router.post("/preview")
+@router.post("/preview", responses=refusals(404, 409))
 async def preview_steering(
     match_run_id: UUID, body: SteeringRequest, caller: Coordinator, session: Session, database: AppDatabase
 ) -> Preview:
@@ -51,7 +52,7 @@ async def preview_steering(
     return await revising.show(database, caller, match_run_id, body.steering())
 
 
-@router.get("/counterfactual")
+@router.get("/counterfactual", responses=refusals(404, 409))
 async def read_counterfactual(
     match_run_id: UUID,
     caller: Viewer,
@@ -66,14 +67,14 @@ async def read_counterfactual(
     return await revising.force(database, caller, match_run_id, (mentor_id, mentee_id))
 
 
-@router.post("/replay")
+@router.post("/replay", responses=refusals(404))
 async def replay_match_run(match_run_id: UUID, caller: Viewer, session: Session, database: AppDatabase) -> Replay:
     """Computes the run again from its stored inputs and says what differs. Nothing is stored."""
     await session.commit()
     return await revising.repeat(database, caller, match_run_id)
 
 
-@router.get("/inputs")
+@router.get("/inputs", responses=refusals(404))
 async def read_match_run_inputs(
     match_run_id: UUID, caller: Viewer, session: Session, database: AppDatabase
 ) -> MatchRunInputs:

@@ -13,11 +13,12 @@ from shared.contracts.programs import CycleBrief
 from shared.http.dependencies import Session
 from shared.http.idempotency import Answer, IdempotencyKey, answer_once
 from shared.http.paging import Cursor, Limit
+from shared.http.problems import refusals
 
 router = APIRouter(tags=["cycles"])
 
 
-@router.post("/v1/programs/{program_id}/cycles", status_code=202, response_model=Cycle)
+@router.post("/v1/programs/{program_id}/cycles", status_code=202, response_model=Cycle, responses=refusals(404))
 async def request_cycle(
     program_id: UUID,
     caller: Admin,
@@ -37,7 +38,7 @@ async def request_cycle(
     return await answer_once(session, request, caller.organization_id, idempotency_key, work)
 
 
-@router.get("/v1/programs/{program_id}/cycles")
+@router.get("/v1/programs/{program_id}/cycles", responses=refusals(404))
 async def list_cycles(
     program_id: UUID, caller: Viewer, session: Session, cursor: Cursor = None, limit: Limit = 50
 ) -> CyclePage:
@@ -45,30 +46,30 @@ async def list_cycles(
     return await cycles.list_cycles(session, caller.organization_id, program_id, cursor, limit)
 
 
-@router.get("/v1/cycles/{cycle_id}")
+@router.get("/v1/cycles/{cycle_id}", responses=refusals(404))
 async def read_cycle(cycle_id: UUID, caller: Viewer, session: Session) -> Cycle:
     return await cycles.read_cycle(session, caller.organization_id, cycle_id)
 
 
-@router.post("/v1/cycles/{cycle_id}/pause", status_code=202)
+@router.post("/v1/cycles/{cycle_id}/pause", status_code=202, responses=refusals(404, 409))
 async def pause_cycle(cycle_id: UUID, caller: Coordinator, session: Session) -> Cycle:
     """Stops the cycle's timers and messages until it is resumed."""
     return await control.pause_cycle(session, caller.organization_id, cycle_id)
 
 
-@router.post("/v1/cycles/{cycle_id}/resume", status_code=202)
+@router.post("/v1/cycles/{cycle_id}/resume", status_code=202, responses=refusals(404, 409))
 async def resume_cycle(cycle_id: UUID, caller: Coordinator, session: Session) -> Cycle:
     """Lets a paused cycle go on. Everything that still lies ahead moves by the length of the pause."""
     return await control.resume_cycle(session, caller.organization_id, cycle_id)
 
 
-@router.post("/v1/cycles/{cycle_id}/cancel", status_code=202)
+@router.post("/v1/cycles/{cycle_id}/cancel", status_code=202, responses=refusals(404, 409))
 async def cancel_cycle(cycle_id: UUID, caller: Admin, session: Session) -> Cycle:
     """Ends the cycle before its time. Its participants are told once."""
     return await control.cancel_cycle(session, caller.organization_id, cycle_id)
 
 
-@router.post("/v1/cycles/{cycle_id}/advance", status_code=202)
+@router.post("/v1/cycles/{cycle_id}/advance", status_code=202, responses=refusals(404, 409))
 async def advance_cycle(cycle_id: UUID, caller: Coordinator, session: Session) -> Cycle:
     """Closes the running round early, or starts a cycle that still waits for its date."""
     return await control.advance_cycle(session, caller.organization_id, cycle_id)

@@ -14,6 +14,7 @@ from shared.http.dependencies import Session
 from shared.http.etags import check_present, etag
 from shared.http.idempotency import Answer, IdempotencyKey, answer_once
 from shared.http.paging import Cursor, Limit
+from shared.http.problems import refusals
 
 router = APIRouter(prefix="/v1", tags=["programs"])
 
@@ -46,14 +47,14 @@ async def list_programs(caller: Viewer, session: Session, cursor: Cursor = None,
     return await programs.list_programs(session, caller.organization_id, cursor, limit)
 
 
-@router.get("/programs/{program_id}")
+@router.get("/programs/{program_id}", responses=refusals(404))
 async def read_program(program_id: UUID, caller: Viewer, session: Session, response: Response) -> Program:
     program = await programs.read_program(session, caller.organization_id, program_id)
     response.headers["etag"] = etag(program.version)
     return program
 
 
-@router.put("/programs/{program_id}")
+@router.put("/programs/{program_id}", responses=refusals(404))
 async def replace_program(
     program_id: UUID,
     definition: ProgramDefinition,

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Annotated, Any, NamedTuple
 
 import numpy as np
-from pydantic import ValidatorFunctionWrapHandler, WrapValidator
+from pydantic import ConfigDict, JsonValue, ValidatorFunctionWrapHandler, WrapValidator
 
 from services.matching.engine.inputs import Inputs, participants, rules_of
 from services.matching.engine.rules import scoring
@@ -28,6 +28,13 @@ MESSAGE = "This steering does not fit the match run; see errors."
 MENTORS = (EnrolmentRole.MENTOR, EnrolmentRole.BOTH)
 MENTEES = (EnrolmentRole.MENTEE, EnrolmentRole.BOTH)
 SELF = "nobody can be their own partner"
+EXAMPLE: dict[str, JsonValue] = {
+    "pins": [
+        {"mentor_id": "7c9e6679-7425-40de-944b-e07fc1f90ae7", "mentee_id": "16fd2706-8baf-433b-82eb-8c7fada847da"}
+    ],
+    "dropped": ["886313e1-3b8a-5372-9b90-0c9aee199e5d"],
+}
+"""The example of the API's description."""
 
 
 def _strict_policy(value: Any, validate: ValidatorFunctionWrapHandler) -> MatchingPolicy | None:
@@ -40,6 +47,8 @@ def _strict_policy(value: Any, validate: ValidatorFunctionWrapHandler) -> Matchi
 class SteeringRequest(Steering):
     """What an admin decides, as the whole body of the request. Contracts ignore unknown fields so that they can grow,
     but a name that an admin mistyped must not be ignored."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
 
     policy: Annotated[MatchingPolicy | None, WrapValidator(_strict_policy)] = None
     """Replaces the program's policy for this run."""

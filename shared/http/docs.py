@@ -1,0 +1,97 @@
+"""`/docs`: the description of the API as a page that people can try it on.
+
+The page is Swagger UI, whose files come with the package `fastapi-swagger`: nothing is loaded from elsewhere, so that
+the page works without the Internet and tells nobody who reads it. Only the files of the package are used, and none of
+its code.
+"""
+
+import gzip
+from functools import lru_cache
+from importlib.metadata import version
+from importlib.resources import files
+from typing import NamedTuple
+
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import HTMLResponse
+
+from shared.errors import NotFound
+
+PACKAGE = "fastapi_swagger"
+VERSION = version(PACKAGE)
+START = """\
+SwaggerUIBundle({
+  url: "/openapi.json",
+  dom_id: "#swagger-ui",
+  deepLinking: true,
+  displayRequestDuration: true,
+  filter: true,
+  tryItOutEnabled: true,
+  validatorUrl: null,
+  queryConfigEnabled: false,
+});
+"""
+PAGE = f"""\
+<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>The API of Upward</title>
+<link rel="stylesheet" href="/docs/swagger-ui.css?v={VERSION}">
+<link rel="icon" type="image/png" href="/docs/favicon-32x32.png?v={VERSION}">
+</head>
+<body>
+<div id="swagger-ui"></div>
+<noscript><p>This page needs JavaScript. <a href="/openapi.json">The description itself</a> does not.</p></noscript>
+<script src="/docs/swagger-ui-bundle.js?v={VERSION}"></script>
+<script src="/docs/start.js?v={VERSION}"></script>
+</body>
+</html>
+"""
+MEDIA_TYPES = {
+    "swagger-ui-bundle.js": "text/javascript; charset=utf-8",
+    "swagger-ui.css": "text/css; charset=utf-8",
+    "favicon-32x32.png": "image/png",
+    "start.js": "text/javascript; charset=utf-8",
+}
+HEADERS = {
+    # Swagger UI has a few icons as data: addresses, and sets styles of single elements.
+    "content-security-policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+        "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+    "referrer-policy": "no-referrer",
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+}
+
+
+class File(NamedTuple):
+    content: bytes
+    packed: bytes
+    media_type: str
+
+
+def install_docs(app: FastAPI) -> None:
+    """Adds the page and its files."""
+
+    @app.get("/docs", include_in_schema=False)
+    async def read_docs() -> HTMLResponse:
+        return HTMLResponse(PAGE, headers=HEADERS | {"cache-control": "no-cache"})
+
+    @app.get("/docs/{name}", include_in_schema=False)
+    def read_docs_file(name: str, request: Request) -> Response:
+        """Runs in a thread, as reading and packing the large file takes a moment the first time."""
+        if name not in MEDIA_TYPES:
+            raise NotFound("There is no such file.", code="file_not_found")
+        found = _file(name)
+        headers = HEADERS | {"cache-control": "public, max-age=604800", "vary": "accept-encoding"}
+        if "gzip" in request.headers.get("accept-encoding", ""):
+            return Response(found.packed, headers=headers | {"content-encoding": "gzip"}, media_type=found.media_type)
+        return Response(found.content, headers=headers, media_type=found.media_type)
+
+
+@lru_cache
+def _file(name: str) -> File:
+    content = START.encode() if name == "start.js" else (files(PACKAGE) / "resources" / name).read_bytes()
+    return File(content, gzip.compress(content, mtime=0), MEDIA_TYPES[name])

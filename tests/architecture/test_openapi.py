@@ -1,0 +1,111 @@
+"""The OpenAPI document is enough to write a client: how to sign in, what methods are called, what bodies look like, and
+how each request can fail."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+from pydantic import SecretStr
+
+from shared.auth import Role
+from shared.config import Settings
+from shared.contracts.base import Service
+from shared.database import Database
+from shared.http.application import create_application
+from tests.services.wrong_input.public_routes import ROWS, Row
+from upward.composition import routers, webhooks
+
+METHODS = ("get", "put", "post", "delete", "patch")
+REF = "#/components/schemas/ProblemDocument"
+OPERATION_IDS = """\
+advance_cycle approve_match_run cancel_cycle create_endpoint create_program delete_endpoint disable_endpoint
+enable_endpoint end_pair get_report import_people list_attempts list_concerns list_cycles list_deliveries list_endpoints
+list_match_runs list_pairs list_people list_programs list_topics pause_cycle preview_steering read_asyncapi
+read_checkpoint read_counterfactual read_cycle read_delivery read_endpoint read_event_types read_events read_match_run
+read_match_run_inputs read_messages read_organization read_pair read_person read_program replace_endpoint
+replace_program replay_events replay_match_run request_cycle resolve_concern resume_cycle rotate_secret steer_match_run
+test_endpoint
+"""
+"""Generated clients have methods of these names. Add new ones; none is changed or removed."""
+
+
+def document_of(services: list[Service], described: list[Service] | None = None) -> dict[str, Any]:
+    settings = Settings(service_token=SecretStr("a" * 32))
+    database = Database("postgresql://nobody@127.0.0.1:1/none", pool_size=1)
+    told = None if described is None else routers(described)
+    app = create_application(routers(services), database, settings, webhooks=webhooks(list(Service)), described=told)
+    return app.openapi()
+
+
+@pytest.fixture(scope="module")
+def document() -> dict[str, Any]:
+    return document_of(list(Service))
+
+
+def operations(document: dict[str, Any]) -> Iterator[tuple[Row, dict[str, Any]]]:
+    rows = {(row.method.lower(), row.path): row for row in ROWS}
+    for path, item in document["paths"].items():
+        for method in METHODS:
+            if method in item:
+                yield rows[method, path], item[method]
+
+
+def test_every_operation_needs_the_key_and_says_which_role(document: dict[str, Any]) -> None:
+    assert document["components"]["securitySchemes"]["accessKey"]["type"] == "http"
+    assert document["components"]["securitySchemes"]["accessKey"]["scheme"] == "bearer"
+    for row, operation in operations(document):
+        assert operation["security"] == [{"accessKey": [row.role.value]}], row
+
+
+def test_no_operation_has_the_key_as_a_parameter(document: dict[str, Any]) -> None:
+    for row, operation in operations(document):
+        assert "authorization" not in {one["name"].lower() for one in operation.get("parameters", ())}, row
+
+
+def test_headers_that_a_route_insists_on_are_required(document: dict[str, Any]) -> None:
+    for row, operation in operations(document):
+        needed = {
+            one["name"].lower() for one in operation.get("parameters", ()) if one["required"] and one["in"] == "header"
+        }
+        assert needed == ({"idempotency-key"} if row.once else {"if-match"} if row.if_match else set()), row
+
+
+def test_operation_ids_are_short_and_unique_and_stay(document: dict[str, Any]) -> None:
+    found = [operation["operationId"] for _, operation in operations(document)]
+    assert len(found) == len(set(found))
+    known = OPERATION_IDS.split()
+    assert set(known) <= set(found), "a method that generated clients have is gone"
+    assert sorted(found) == sorted(known), "name the new ones above"
+
+
+def test_each_refusal_that_can_happen_is_named_and_a_problem_document(document: dict[str, Any]) -> None:
+    for row, operation in operations(document):
+        statuses = {status for status in operation["responses"] if status[0] in "45"}
+        expected = {"401"} | ({"403"} if row.role is not Role.VIEWER else set())
+        expected |= {"404", "422"} if row.ids and not row.lists else set()
+        expected |= {"412", "428"} if row.if_match else set()
+        expected |= {"400", "409"} if row.once else set()
+        expected |= {"413", "422"} if row.body else set()
+        assert expected <= statuses, row
+        for status in statuses:
+            content = operation["responses"][status]["content"]
+            assert content == {"application/problem+json": {"schema": {"$ref": REF}}}, (row, status)
+            assert operation["responses"][status]["description"], (row, status)
+    named = {status for _, operation in operations(document) for status in operation["responses"]}
+    assert named >= {"401", "403", "404", "409", "410", "412", "413", "415", "422", "428", "429"}
+
+
+def test_every_body_has_an_example_that_its_schema_takes(document: dict[str, Any]) -> None:
+    seen = 0
+    for row, operation in operations(document):
+        for kind, content in operation.get("requestBody", {}).get("content", {}).items():
+            seen += 1
+            schema = {**content["schema"], "components": document["components"]}
+            assert Draft202012Validator(schema).is_valid(content["example"]), (row, kind)
+    assert seen >= 12
+
+
+def test_a_process_that_serves_one_service_describes_all_of_them(document: dict[str, Any]) -> None:
+    assert document_of([Service.CONSOLE], list(Service)) == document
+    assert document_of([Service.CONSOLE])["paths"] == {}
