@@ -235,7 +235,7 @@ def test_every_route_that_is_mentioned_exists(document: str) -> None:
 
 def test_every_public_route_is_mentioned() -> None:
     public = {shape(path) for path in routes() if not path.startswith("/internal/")}
-    mentioned = set().union(*mentioned_routes().values())
+    mentioned = set().union(*mentioned_routes().values()) | ({""} if "`/`" in TEXTS["docs/api.md"] else set())
     assert public - mentioned == set()
 
 
