@@ -111,7 +111,7 @@ class Calendar(Contract):
     approval: LadderPlan = LadderPlan(remind_every=timedelta(days=2), escalate_after=timedelta(days=5))
     concern: LadderPlan = LadderPlan(remind_every=timedelta(days=1), escalate_after=timedelta(days=3))
     sending_hours: SendingHours | None = SendingHours()
-    """None means that messages are sent at any hour of any day."""
+    """By default from 08:00 to 18:00. None means that messages are sent at any hour of any day."""
 
     @model_validator(mode="after")
     def check_ins_do_not_overlap(self) -> Self:

@@ -61,6 +61,9 @@ def operation_id(route: APIRoute) -> str:
 def complete(document: dict[str, Any]) -> None:
     """Adds the statuses of refusals, the schema of problem documents and the examples of bodies."""
     schemas = document.setdefault("components", {}).setdefault("schemas", {})
+    for schema in schemas.values():
+        for field in schema.get("properties", {}).values():
+            _tell_default(field)
     schemas[PROBLEM] = Problem.model_json_schema() | {"title": PROBLEM}
     for operation in _operations(document):
         responses = operation["responses"]
@@ -81,6 +84,12 @@ def complete(document: dict[str, Any]) -> None:
 def _operations(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
     for path in document["paths"].values():
         yield from (path[method] for method in METHODS if method in path)
+
+
+def _tell_default(field: dict[str, Any]) -> None:
+    """Generators give up at an object that is the default of what may be null, so it becomes an example."""
+    if "anyOf" in field and isinstance(field.get("default"), dict):
+        field["examples"] = [field.pop("default")]
 
 
 def _place(parameter: dict[str, Any]) -> str:
