@@ -123,7 +123,9 @@ def test_stray_spaces_and_invisible_characters_go() -> None:
 
 
 def test_ids_that_a_spreadsheet_made_decimal() -> None:
-    assert [parse_id(cell) for cell in ("17.0", "0017", "A.0")] == ["17", "0017", "A.0"]
+    assert [parse_id(cell) for cell in ("17.0", "0017", "A.0", "17,0", "17.00", "17.000")] == [
+        "17", "0017", "A.0", "17", "17", "17.000",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(

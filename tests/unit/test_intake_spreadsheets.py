@@ -37,7 +37,9 @@ def notes(found: ParsedFile) -> list[tuple[int, str]]:
     [
         ('="00017"', "00017"), ("'00017", "00017"), ('="a ""b"""', 'a "b"'), ('= "x"', "x"), ("'=x", "=x"),
         ("'-x", "-x"),
-        ("'t Hooft", "'t Hooft"), ('="A"&"B"', '="A"&"B"'), ("=A1", "=A1"), ("", ""), ('=""', ""),
+        ("'t Hooft", "'t Hooft"),
+        ("'Ann Lee", "Ann Lee"), ("'S-Gravenhage", "'S-Gravenhage"), ("'", ""),
+        ('="A"&"B"', '="A"&"B"'), ("=A1", "=A1"), ("", ""), ('=""', ""),
     ],
 )  # fmt: skip
 def test_text_marks_are_no_part_of_the_text(cell: str, text: str) -> None:

@@ -33,7 +33,9 @@ INVISIBLE = dict.fromkeys(
 LONGEST_CELL = 2_000
 """The most characters of a cell that is used, so that no expression is tried on a whole file."""
 TEXT_FORMULA = re.compile(r'^=\s*"((?:[^"]|"")*)"$')
-APOSTROPHE = re.compile(r"^'(?=[\d=+@-])")
+APOSTROPHE = re.compile(r"^'(?![tsnkd][\s-])", re.IGNORECASE)
+"""The mark of a text, but not the beginning of `'t Hooft`."""
+DECIMAL_ID = re.compile(r"^(\d+)[.,]0{1,2}$")
 SHORTENED = re.compile(r"^[+-]?\d(?:[.,]\d+)?E\+\d{1,3}$", re.IGNORECASE)
 ERROR = re.compile(r"^#(?:N/A|N/D|N/V|NV|NA|GETTING_DATA|#+|[\w/.¡]{2,14}[!?])(?: N/A)?$", re.IGNORECASE)
 SERIAL_DATE = re.compile(r"^(\d{5})(?:[.,]\d{1,12})?$")
@@ -218,7 +220,8 @@ def parse_yes(cell: str) -> bool:
 def parse_id(cell: str) -> str:
     """The employee id. Spreadsheets turn `17` into `17.0`, which is `17` here too, and keep `'A17` as a text."""
     cell = cell.removeprefix("'")
-    return cell[:-2] if cell.endswith(".0") and cell[:-2].isdigit() else cell
+    found = DECIMAL_ID.match(cell)
+    return found[1] if found else cell
 
 
 @cache
