@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 import os
 import sys
 from collections.abc import Iterator
@@ -217,6 +218,24 @@ def events_restored(folder: KeyFolder = None) -> None:
     configure_logging("WARNING", "console")
     with _plain_failures():
         print(f"The log's epoch is now {asyncio.run(tell_restored(folder))}.")
+
+
+@events.command("set-aside")
+def events_set_aside(
+    skip: Annotated[str | None, typer.Option(help="Leave out the event of this id for good.")] = None,
+    folder: KeyFolder = None,
+) -> None:
+    """Print the events that could not be handled and what waits for them, a line of JSON each."""
+    from upward.running import leave_out_event, list_set_aside
+
+    configure_logging("WARNING", "console")
+    with _plain_failures():
+        if skip is not None:
+            asyncio.run(leave_out_event(folder, skip))
+            print(f"The event {skip} is left out, and what waited for it goes on.")
+            return
+        for found in asyncio.run(list_set_aside(folder)):
+            print(json.dumps(found._asdict(), default=str))
 
 
 @contextlib.contextmanager

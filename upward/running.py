@@ -1,17 +1,18 @@
-"""`upward up`, `upward keys` and `upward events restored`.
+"""`upward up`, `upward keys`, `upward events restored` and `upward events set-aside`.
 
 The first runs the embedded stack. The others change the database of an embedded stack or that of production.
 """
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from uuid import UUID
 
 from rich.console import Console
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.events.log.store import set_aside
 from services.events.log.store.epoch import change_epoch
 from services.programs.store.keys import create_access_key as store_key
 from services.programs.store.keys import find_or_create_organization, find_organization
@@ -63,6 +64,27 @@ async def tell_restored(folder: Path | None) -> UUID:
     """Gives the event log a new epoch and returns it. Raises NoSuchStack."""
     async with _transaction(folder) as session:
         return await change_epoch(session)
+
+
+class NotSetAside(CannotRun):
+    """No event of this id is set aside."""
+
+
+async def list_set_aside(folder: Path | None) -> Sequence[set_aside.SetAside]:
+    """The events that the dispatcher had to set aside, in the log's order. Raises NoSuchStack."""
+    async with _transaction(folder) as session:
+        return await set_aside.read_all(session)
+
+
+async def leave_out_event(folder: Path | None, event_id: str) -> None:
+    """Leaves an event that was set aside out for good. Raises NoSuchStack, NotSetAside."""
+    async with _transaction(folder) as session:
+        try:
+            is_left_out = await set_aside.leave_out(session, UUID(event_id))
+        except ValueError:  # not an id at all
+            is_left_out = False
+        if not is_left_out:
+            raise NotSetAside(f"No event with the id {event_id} is set aside.")
 
 
 @contextlib.asynccontextmanager

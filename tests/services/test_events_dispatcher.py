@@ -7,22 +7,21 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import delete, select, text
+from sqlalchemy import text
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.contrib.pydantic import pydantic_data_converter
 
 from services.events import main
-from services.events.log.dispatcher import CONSUMER, Dispatcher, Progress
-from services.events.log.models import Consumer, Event, OrganizationHead, Undispatchable
-from services.events.log.positions import sequence_batch
+from services.events.log.dispatcher import Dispatcher, Progress
 from services.events.log.store import reading
 from services.events.log.store.epoch import change_epoch
 from shared.contracts.events import CycleCancelled, CyclePaused, CycleRequested, EventData, EventRecord
 from shared.database import Database
-from shared.events import StagedEvent, emit
+from shared.events import emit
 from shared.temporal import WORKFLOWS_QUEUE, connect
 from tests.patience import PATIENCE_SECONDS
+from tests.services.dispatch_stand import cursor, dispatch, empty_log, forget_cursor, record, record_raw, refusals
 from tests.temporal_server import Server, temporal_server
 from workflows.cycle_state import CycleState, Heard
 from workflows.ids import cycle_workflow_id
@@ -44,52 +43,7 @@ async def client(server: Server) -> Client:
 async def clean_log(database: Database) -> AsyncIterator[None]:
     """Tests here commit for real. The log is empty again after each test."""
     yield
-    async with database.transaction() as session:
-        for table in (StagedEvent, Event, OrganizationHead, Consumer, Undispatchable):
-            await session.execute(delete(table))
-
-
-async def record(database: Database, organization_id: UUID, *events: EventData) -> list[EventRecord]:
-    """Emits and sequences the events, and returns their records."""
-    async with database.transaction() as session:
-        await emit(session, organization_id, *events)
-    async with database.transaction() as session:
-        await sequence_batch(session)
-        return await reading.read_feed(session, organization_id, 0, 1000)
-
-
-async def record_raw(
-    database: Database, organization_id: UUID, type: str, data: dict[str, Any], version: int = 1
-) -> None:
-    """Stages an event as a writer of another version, or a broken one, may do."""
-    async with database.transaction() as session:
-        session.add(
-            StagedEvent(
-                event_id=uuid4(), organization_id=organization_id, type=type, version=version, subject="x/1", data=data
-            )
-        )
-
-
-async def dispatch(database: Database, dispatcher: Dispatcher) -> Progress:
-    async with reading.only_dispatcher(database) as session:
-        assert session is not None
-        return await dispatcher.dispatch_batch(session)
-
-
-async def forget_cursor(database: Database) -> None:
-    """Removes the cursor, as after a crash between the call of Temporal and the commit of the cursor."""
-    async with database.transaction() as session:
-        await session.execute(delete(Consumer))
-
-
-async def cursor(database: Database) -> int | None:
-    async with database.transaction() as session:
-        return await session.scalar(select(Consumer.position).where(Consumer.name == CONSUMER))
-
-
-async def refusals(database: Database) -> list[str]:
-    async with database.transaction() as session:
-        return list(await session.scalars(select(Undispatchable.reason).order_by(Undispatchable.position)))
+    await empty_log(database)
 
 
 async def epoch_of(database: Database) -> UUID:

@@ -125,7 +125,8 @@ class Consumer(Base):
 
 
 class Undispatchable(Base):
-    """An event that the dispatcher had to leave out, and the reason as a code."""
+    """An event that the dispatcher had to set aside, and the reason as a code. It is tried again until it is
+    dispatched, and then the row is deleted."""
 
     __tablename__ = "undispatchable"
     __table_args__ = {"schema": "events"}
@@ -135,3 +136,7 @@ class Undispatchable(Base):
     position: Mapped[int] = mapped_column(BigInteger)
     reason: Mapped[str]
     recorded_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    holds: Mapped[str | None]
+    """The id of the workflow whose later events wait for this one, if any do."""
+    retry_at: Mapped[datetime | None]
+    """When it is tried again; None if it was left out for good."""

@@ -12,9 +12,9 @@ import asyncio
 import structlog
 from temporalio.client import Client
 from temporalio.common import WorkflowIDConflictPolicy
-from temporalio.service import RPCError
+from temporalio.service import RPCError, RPCStatusCode
 
-from services.events.log.dispatcher import CALL_SECONDS, TemporalAway
+from services.events.log.dispatcher import CALL_SECONDS, TemporalAway, temporal_is_well
 from services.events.webhooks.store import fan_out
 from shared.contracts.endpoints import EndpointRef
 from shared.database import Database
@@ -57,12 +57,26 @@ class FanOut:
         if heard:
             async with self._database.transaction() as session:
                 await fan_out.note_told(session, heard)
-        for failure in told:
-            if isinstance(failure, RPCError):
-                raise TemporalAway(failure.status.name.lower()) from failure
+        for one, failure in zip(called, told, strict=True):
             if failure is not None:
-                raise TemporalAway(type(failure).__name__) from failure
+                await self._tell_failure(one.endpoint, failure)
         return len(heard)
+
+    async def _tell_failure(self, endpoint: EndpointRef, failure: BaseException) -> None:
+        """Raises TemporalAway if the failure means that. Any other failure is logged, and the endpoint is called again
+        later: it holds up no other endpoint."""
+        if isinstance(failure, RPCError) and failure.status is not RPCStatusCode.INVALID_ARGUMENT:
+            raise TemporalAway(failure.status.name.lower()) from failure
+        if isinstance(failure, OSError) or not isinstance(failure, Exception):
+            raise TemporalAway(type(failure).__name__) from failure
+        if isinstance(failure, RuntimeError) and not await temporal_is_well(self._client):
+            raise TemporalAway(type(failure).__name__) from failure
+        log.error(
+            "endpoint.not_called",
+            organization_id=str(endpoint.organization_id),
+            endpoint_id=str(endpoint.endpoint_id),
+            error=type(failure).__name__,
+        )
 
     async def _tell(self, endpoint: EndpointRef) -> None:
         """Starts the endpoint's workflow, or wakes it."""

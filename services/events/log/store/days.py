@@ -13,7 +13,7 @@ from sqlalchemy import Date, cast, delete, exists, func, literal, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.events.log.models import Consumer, Event, LogDay, OrganizationDay
+from services.events.log.models import Consumer, Event, LogDay, OrganizationDay, Undispatchable
 
 DAYS_LOCK = 0x7570_7761_7264_0003
 RETENTION_LOCK = 0x7570_7761_7264_0004
@@ -91,9 +91,12 @@ async def read_partitions(session: AsyncSession) -> Sequence[date]:
 
 
 async def is_held_back(session: AsyncSession, day: date) -> bool:
-    """Whether one of the consumers in `HOLDING_BACK` has yet to read events of this day."""
+    """Whether one of the consumers in `HOLDING_BACK` has yet to read events of this day, or an event of it is set
+    aside."""
     passed = select(func.min(Consumer.position)).where(Consumer.name.in_(HOLDING_BACK)).scalar_subquery()
-    return bool(await session.scalar(select(exists().where(Event.day == day, Event.position > passed))))
+    waiting = select(Undispatchable.position).where(Undispatchable.retry_at.is_not(None))
+    needed = (Event.position > passed) | Event.position.in_(waiting)
+    return bool(await session.scalar(select(exists().where(Event.day == day, needed))))
 
 
 async def drop_partition(session: AsyncSession, day: date) -> None:

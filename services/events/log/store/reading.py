@@ -11,14 +11,14 @@ sequences alone, as days never go back. So Postgres reads one partition after th
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import date
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
+from pydantic import ValidationError
 from sqlalchemy import ARRAY, BigInteger, Date, Integer, Uuid, and_, any_, bindparam, func, literal, select, text
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.events.log.models import Event, Log, OrganizationDay, OrganizationHead, Undispatchable
+from services.events.log.models import Event, Log, OrganizationDay, OrganizationHead
 from shared.contracts.events import EventRecord
 from shared.database import Database
 
@@ -241,7 +241,7 @@ async def read_records(session: AsyncSession, found: Sequence[EventBrief]) -> di
     if not found:
         return {}
     given = {"first_day": found[0].day, "last_day": found[-1].day, "positions": [one.position for one in found]}
-    return {row.position: record_of(row) for row in await session.scalars(AT_POSITIONS, given)}
+    return {row.position: lenient_record_of(row) for row in await session.scalars(AT_POSITIONS, given)}
 
 
 async def move_cursor(session: AsyncSession, consumer: str, position: int) -> None:
@@ -249,28 +249,27 @@ async def move_cursor(session: AsyncSession, consumer: str, position: int) -> No
     await session.execute(MOVE_CURSOR, {"name": consumer, "position": position})
 
 
-async def record_undispatchable(session: AsyncSession, position: int, event: EventRecord, reason: str) -> None:
-    """Records an event that was left out. A repeat changes nothing."""
-    await session.execute(
-        insert(Undispatchable)
-        .values(
-            event_id=event.id,
-            organization_id=event.organization_id,
-            position=position,
-            reason=reason,
-        )
-        .on_conflict_do_nothing()
-    )
+def lenient_record_of(row: Event) -> EventRecord:
+    """The record of a row. If a broken writer made the row, the record holds what the row holds, and only parsing its
+    data fails."""
+    try:
+        return record_of(row)
+    except ValidationError:
+        return EventRecord.model_construct(**_fields(row))
 
 
 def record_of(row: Event) -> EventRecord:
-    return EventRecord(
-        id=row.event_id,
-        organization_id=row.organization_id,
-        sequence=row.sequence,
-        type=row.type,
-        version=row.version,
-        subject=row.subject,
-        time=row.time,
-        data=row.data,
-    )
+    return EventRecord(**_fields(row))
+
+
+def _fields(row: Event) -> dict[str, Any]:
+    return {
+        "id": row.event_id,
+        "organization_id": row.organization_id,
+        "sequence": row.sequence,
+        "type": row.type,
+        "version": row.version,
+        "subject": row.subject,
+        "time": row.time,
+        "data": row.data,
+    }
