@@ -206,6 +206,12 @@ def test_a_workbook_is_read_like_a_csv_file() -> None:
     assert "sheet" in caught.value.extra["errors"][0]["reason"]
 
 
+def test_an_old_workbook_or_one_with_a_password_says_what_to_do() -> None:
+    with pytest.raises(ImportInvalid) as caught:
+        parsed(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(500))
+    assert "password" in caught.value.extra["errors"][0]["reason"]
+
+
 def test_a_number_that_a_workbook_holds_without_all_its_digits_is_refused() -> None:
     found = parsed(workbook({"A": [["id", "name", "email"], [1.2345678901234568e17, "Ann Lee", "a@x.example"]]}))
     assert [problem.column for problem in found.problems] == ["id"]

@@ -14,8 +14,6 @@ from pydantic_core import ErrorDetails
 
 SHOWN = 40
 """The most problems that are listed. Of the others, only the number is said."""
-OLD_WORKBOOK = b"\xd0\xcf\x11\xe0"
-"""The first bytes of an XLS workbook, and of one with a password."""
 
 
 class FileProblem(NamedTuple):
@@ -103,12 +101,8 @@ def _fields(model: type[BaseModel], place: tuple[int | str, ...]) -> list[str]:
 
 
 def read_bytes(path: Path) -> bytes:
-    """The content of the file. Raises FilesInvalid if it cannot be read, or cannot be a CSV file."""
+    """The content of the file. Raises FilesInvalid if it cannot be read."""
     try:
-        data = path.read_bytes()
+        return path.read_bytes()
     except OSError as error:
         raise FilesInvalid([FileProblem(path.name, 0, "", "", f"cannot be read: {error.strerror}.")]) from None
-    if data.startswith(OLD_WORKBOOK):
-        reason = "This is an old workbook, or one with a password; save it as XLSX without one, or as CSV (UTF-8)."
-        raise FilesInvalid([FileProblem(path.name, 1, "", "", reason)])
-    return data

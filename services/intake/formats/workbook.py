@@ -16,6 +16,8 @@ from xml.parsers.expat import ExpatError, ParserCreate
 from python_calamine import CalamineError, CalamineWorkbook
 
 SIGNATURE = b"PK\x03\x04"
+OLD_SIGNATURE = b"\xd0\xcf\x11\xe0"
+"""The first bytes of an XLS workbook, and of one with a password."""
 MAX_UNPACKED = 150 * 1024 * 1024
 MAX_PARTS = 1_000
 MAX_COLUMNS = 1_000

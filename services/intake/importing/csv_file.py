@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
-from services.intake.formats.workbook import SIGNATURE, WorkbookRefused, read_sheet
+from services.intake.formats.workbook import OLD_SIGNATURE, SIGNATURE, WorkbookRefused, read_sheet
 from services.intake.importing.problems import ImportInvalid, unusable
 
 if TYPE_CHECKING:
@@ -63,6 +63,9 @@ def read_table(
     if data.startswith(SIGNATURE):
         rows = _sheet_rows(data, sheet, header_line or 1)
         return _table(rows, (0 if header_line else _position(rows, is_header)) or 0, header_line)
+    if data.startswith(OLD_SIGNATURE):
+        reason = "This is an old workbook, or one with a password; save it as XLSX without one, or as CSV (UTF-8)."
+        raise unusable(1, "", reason)
     text = decode(data, encoding)
     if text.count("\n") + text.count("\r") > 2 * MAX_LINES:
         raise unusable(1, "", f"The file has more than {MAX_LINES} lines; leave out empty ones.")
