@@ -6,7 +6,7 @@ from uuid import UUID
 
 from services.notifications.facts import BatchFacts, partner_of
 from services.notifications.rules.endpoint_notices import endpoint_facts
-from services.notifications.rules.meeting import Meeting, first_meeting
+from services.notifications.rules.meeting import Meeting
 from services.notifications.rules.messages import ClaimedMessage
 from services.notifications.rules.rendering import (
     EndpointFacts,
@@ -17,7 +17,7 @@ from services.notifications.rules.rendering import (
     readable_time,
     render,
 )
-from services.notifications.rules.sending_hours import next_sending_moment, zone_of
+from services.notifications.rules.sending_hours import zone_of
 from shared.config import Settings
 from shared.contracts.intake import Contact
 from shared.contracts.matching import PairSummary
@@ -65,7 +65,8 @@ def _facts(
     brief, token = batch.delivery.cycle, batch.tokens.get(contact.person_id)
     zone = zone_of(contact.time_zone, brief.time_zone)
     public_url = settings.public_url.rstrip("/")
-    pairs = batch.meetable_pairs(contact.person_id) if meetings else []
+    kickoff = batch.delivery.announcement.template is Template.KICKOFF
+    pairs = batch.meetable_pairs(contact.person_id) if kickoff else []
     return Facts(
         given_name=one_line(contact.given_name) or one_line(contact.name),
         program_name=one_line(brief.program_name),
@@ -77,12 +78,18 @@ def _facts(
         deadline=readable_time(batch.round.closes_at, zone) if batch.round else None,
         number=batch.round.number if batch.round else None,
         partners=tuple(
-            _partner(pair, contact.person_id, batch, readable_time(meetings[pair.id].starts_at, zone)) for pair in pairs
+            _partner(
+                pair,
+                contact.person_id,
+                batch,
+                readable_time(meetings[pair.id].starts_at, zone) if pair.id in meetings else None,
+            )
+            for pair in pairs
         ),
     )
 
 
-def _partner(pair: PairSummary, reader_id: UUID, batch: BatchFacts, meeting: str) -> Partner:
+def _partner(pair: PairSummary, reader_id: UUID, batch: BatchFacts, meeting: str | None) -> Partner:
     partner = batch.contacts[partner_of(pair, reader_id)]
     labels = {topic.code: topic.label for topic in batch.delivery.cycle.topics}
     return Partner(
@@ -97,23 +104,19 @@ def _partner(pair: PairSummary, reader_id: UUID, batch: BatchFacts, meeting: str
 
 
 def _meetings(reader_id: UUID, batch: BatchFacts, now: datetime) -> dict[UUID, Meeting]:
-    """The proposed first meeting of each of the reader's pairs. It is the same for both sides, as it is counted from
-    the moment from which on both may have been told. If the result is in the past, as after a long pause, it is counted
-    from now."""
-    delivery, brief, meetings = batch.delivery, batch.delivery.cycle, dict[UUID, Meeting]()
+    """The proposed first meeting of each of the reader's pairs, as far as the two share a time. It is the same for both
+    sides."""
+    delivery, meetings = batch.delivery, dict[UUID, Meeting]()
     for pair in batch.meetable_pairs(reader_id):
+        starts_at = delivery.first_meetings.of(pair.id, now) if delivery.first_meetings is not None else None
+        if starts_at is None:
+            continue
         mentor, mentee = batch.contacts[pair.mentor_id], batch.contacts[pair.mentee_id]
-        zones = [zone_of(person.time_zone, brief.time_zone) for person in (mentor, mentee)]
-        hours, slot = brief.calendar.sending_hours, delivery.slots[pair.id]
-        told_at = max(next_sending_moment(delivery.announced_at, hours, zone) for zone in zones)
-        starts_at = first_meeting(told_at, zones[1], slot)
-        if starts_at <= now:
-            starts_at = first_meeting(now, zones[1], slot)
         names = [f"{one_line(person.name)} <{one_line(person.email)}>" for person in (mentor, mentee)]
         meetings[pair.id] = Meeting(
             pair_id=pair.id,
             starts_at=starts_at,
-            summary=f"{one_line(brief.program_name)}: first meeting",
+            summary=f"{one_line(delivery.cycle.program_name)}: first meeting",
             description=f"Mentor: {names[0]}\nMentee: {names[1]}\nA proposal: move it to a time that suits you both.",
         )
     return meetings

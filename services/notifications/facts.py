@@ -7,16 +7,19 @@ from uuid import UUID
 
 from services.notifications.audience import read_brief, read_contacts, read_pending
 from services.notifications.rules.endpoint_notices import NOTICES, pointless
-from services.notifications.rules.meeting import meeting_slots
+from services.notifications.rules.meeting import FirstMeetings, Hours
+from services.notifications.rules.sending_hours import next_sending_moment, zone_of
 from shared.contracts.base import Service
 from shared.contracts.endpoints import EndpointBrief
-from shared.contracts.intake import Contact, MintedLinks, MintLinks
+from shared.contracts.intake import Contact, MeetingHoursPage, MintedLinks, MintLinks
 from shared.contracts.matching import PairPage, PairState, PairSummary
 from shared.contracts.notifications import Announcement, Audience, Template
 from shared.contracts.programs import CycleBrief
 from shared.errors import NotFound
 from shared.http.internal import Internal
 from shared.rounds.store import RoundBrief
+
+BEGUN = (PairState.ACTIVE, PairState.ON_HOLD, PairState.ENDED, PairState.COMPLETED)
 
 
 @dataclass(frozen=True)
@@ -31,8 +34,8 @@ class DeliveryFacts:
     """The people who have not answered yet, if the announcement is for a round."""
     pairs: dict[UUID, list[PairSummary]] = field(default_factory=dict)
     """Each person's active pairs, for the kickoff."""
-    slots: dict[UUID, int] = field(default_factory=dict)
-    """The slot of each pair's first meeting."""
+    first_meetings: FirstMeetings | None = None
+    """When first meetings are proposed, for the kickoff."""
     endpoint: EndpointBrief | None = field(default=None, repr=False)
     """The endpoint that a notice to its owner is about; None if it has been deleted."""
 
@@ -82,12 +85,16 @@ async def read_delivery_facts(internal: Internal, announcement: Announcement, an
     brief = await read_brief(internal, announcement)
     endpoint = await _read_endpoint(internal, announcement) if announcement.template in NOTICES else None
     pending = await read_pending(internal, announcement) if announcement.audience is Audience.ROUND else None
-    pairs = await _read_pairs(internal, announcement) if announcement.template is Template.KICKOFF else []
     by_person: dict[UUID, list[PairSummary]] = {}
-    for pair in pairs:
-        by_person.setdefault(pair.mentor_id, []).append(pair)
-        by_person.setdefault(pair.mentee_id, []).append(pair)
-    return DeliveryFacts(announcement, announced_at, brief, pending, by_person, meeting_slots(pairs), endpoint)
+    first_meetings = None
+    if announcement.template is Template.KICKOFF and brief is not None:
+        begun = await _read_begun_pairs(internal, announcement)
+        for pair in begun:
+            if pair.state is PairState.ACTIVE:
+                by_person.setdefault(pair.mentor_id, []).append(pair)
+                by_person.setdefault(pair.mentee_id, []).append(pair)
+        first_meetings = await _read_first_meetings(internal, announcement, announced_at, brief, begun)
+    return DeliveryFacts(announcement, announced_at, brief, pending, by_person, first_meetings, endpoint)
 
 
 async def read_batch_facts(
@@ -121,12 +128,41 @@ async def _read_endpoint(internal: Internal, announcement: Announcement) -> Endp
         return None  # deleted since
 
 
-async def _read_pairs(internal: Internal, announcement: Announcement) -> list[PairSummary]:
+async def _read_begun_pairs(internal: Internal, announcement: Announcement) -> list[PairSummary]:
+    """The pairs that went live. Those that have ended since are among them: their first meetings may have been told, so
+    that the time of no other meeting may depend on whether they still last."""
     path, pairs = f"/cycles/{announcement.cycle_id}/pairs", list[PairSummary]()
-    params = {"state": PairState.ACTIVE.value, "limit": "500"}
+    params: dict[str, str | list[str]] = {"state": [state.value for state in BEGUN], "limit": "500"}
     while True:
         page = await internal.get(Service.MATCHING, path, PairPage, announcement.organization_id, params)
         pairs += page.pairs
         if page.after is None:
             return pairs
         params |= {"after": str(page.after)}
+
+
+async def _read_first_meetings(
+    internal: Internal,
+    announcement: Announcement,
+    announced_at: datetime,
+    brief: CycleBrief,
+    pairs: list[PairSummary],
+) -> FirstMeetings:
+    """First meetings are counted from the moment from which on both people of a pair may have been told."""
+    anywhen = Hours(zone_of(brief.time_zone))
+    hours = dict.fromkeys((person for pair in pairs for person in (pair.mentor_id, pair.mentee_id)), anywhen)
+    path, params = f"/cycles/{announcement.cycle_id}/meeting-hours", {"limit": "1000"}
+    while pairs:
+        page = await internal.get(Service.INTAKE, path, MeetingHoursPage, announcement.organization_id, params)
+        for one in page.people:
+            if one.person_id in hours:
+                hours[one.person_id] = Hours(zone_of(one.time_zone, brief.time_zone), one.meeting_windows)
+        if page.after is None:
+            break
+        params["after"] = str(page.after)
+
+    def told_at(pair: PairSummary) -> datetime:
+        zones = (hours[person].zone for person in (pair.mentor_id, pair.mentee_id))
+        return max(next_sending_moment(announced_at, brief.calendar.sending_hours, zone) for zone in zones)
+
+    return FirstMeetings(pairs, hours, told_at)

@@ -1,5 +1,6 @@
 """Intake: people, their enrolments, and the links by which participants answer."""
 
+from datetime import time
 from enum import IntEnum, StrEnum
 from typing import Annotated
 from uuid import UUID
@@ -38,6 +39,19 @@ class MeetingWindow(StrEnum):
     THU_PM = "thu-pm"
     FRI_AM = "fri-am"
     FRI_PM = "fri-pm"
+
+    @property
+    def weekday(self) -> int:
+        """Counted from 0, which is Monday, as in `date.weekday`."""
+        return ("mon", "tue", "wed", "thu", "fri").index(self.value[:3])
+
+    @property
+    def begins(self) -> time:
+        return time(8) if self.value.endswith("am") else time(13)
+
+    @property
+    def ends(self) -> time:
+        return time(12) if self.value.endswith("am") else time(17)
 
 
 class PoolPerson(Contract):
@@ -111,6 +125,20 @@ class TopicFigures(Contract):
 
 class PoolPage(Contract):
     people: tuple[PoolPerson, ...]
+    after: UUID | None = None
+
+
+class MeetingHours(Contract):
+    """When one enrolled person can meet."""
+
+    person_id: UUID
+    time_zone: str
+    meeting_windows: tuple[MeetingWindow, ...] = ()
+    """In the person's own time zone. Without any, the person can meet in all of them."""
+
+
+class MeetingHoursPage(Contract):
+    people: tuple[MeetingHours, ...]
     after: UUID | None = None
 
 

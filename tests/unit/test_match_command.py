@@ -89,6 +89,19 @@ def with_row(row: str, enrolments: str = ENROLMENTS) -> str:
     return f"{enrolments}{row}\n"
 
 
+def test_shared_hours_are_told_on_the_days_of_their_own_calendar(tmp_path: Path) -> None:
+    people = """employee_id,name,email,level,time_zone
+1,Min Tor,min@x.example,1,Pacific/Auckland
+2,Men Tee,men@x.example,3,Pacific/Auckland
+"""
+    enrolments = """email,role,topics,meeting_windows
+min@x.example,mentor,AI,fri-am
+men@x.example,mentee,AI,fri-am
+"""
+    [pair] = match(tmp_path, people, enrolments, "--starts-on", "2026-12-01").rows("pairs.csv")
+    assert "4 shared hours a week, on Fri." in pair["reasons"]
+
+
 def test_three_files_hold_the_pairs_the_people_without_one_and_the_proof(tmp_path: Path) -> None:
     found = match(tmp_path, PEOPLE, with_row("finn.berg@example.com,mentor,Short video,,"))
     result = found.result

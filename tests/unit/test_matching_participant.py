@@ -1,16 +1,22 @@
 """One person prepared for matching: free places, hours of the week in UTC, and columns of a whole pool."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time
 from uuid import UUID
+from zoneinfo import available_timezones
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from services.matching.engine.rules.participant import SLOTS_A_WEEK, prepare, weekly_slots
+from services.matching.engine.inputs import week_of
+from services.matching.engine.rules.participant import SLOTS_A_WEEK, local_days, prepare, weekly_slots
 from services.matching.engine.rules.pool import Pool
 from shared.contracts.intake import MeetingWindow
 from tests.unit.matching_pools import junior, person
+from tests.unit.properties import examples
 
 WEEK = datetime(2026, 1, 5, 12, tzinfo=UTC)
+ZONES = st.sampled_from(sorted(available_timezones()))
 SUMMER = datetime(2026, 7, 6, 12, tzinfo=UTC)
 
 
@@ -54,6 +60,15 @@ def test_a_monday_morning_in_the_east_is_the_end_of_the_week_in_utc() -> None:
 
 def test_a_friday_afternoon_in_the_west_ends_on_saturday_in_utc() -> None:
     assert hours("fri-pm", "Pacific/Honolulu") == half_hours(4 * 24 + 23)
+
+
+@examples(40)
+@given(st.sampled_from(MeetingWindow), ZONES, st.dates(date(2026, 1, 1), date(2028, 1, 1)))
+def test_a_window_lies_on_its_own_day_on_the_clock_of_whoever_named_it(
+    window: MeetingWindow, zone: str, day: date
+) -> None:
+    one = prepare(person(meeting_windows=(window,), time_zone=zone), datetime.combine(week_of(day), time(), UTC))
+    assert local_days(one.slots, one.offset) == (window.value[:3],)
 
 
 def test_whoever_names_no_meeting_window_can_meet_in_all_of_them() -> None:

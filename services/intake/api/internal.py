@@ -15,6 +15,7 @@ from shared.contracts.intake import (
     EnrolmentAnswer,
     EnrolmentForm,
     LinkGrant,
+    MeetingHoursPage,
     MintedLinks,
     MintLinks,
     PoolPage,
@@ -33,6 +34,13 @@ async def read_pool(
     cycle_id: UUID, caller: ServiceCaller, session: Session, after: UUID | None = None, limit: PageLimit = 500
 ) -> PoolPage:
     return await enrolments.read_pool(session, caller.organization_id, cycle_id, after, limit)
+
+
+@router.get("/cycles/{cycle_id}/meeting-hours")
+async def read_meeting_hours(
+    cycle_id: UUID, caller: ServiceCaller, session: Session, after: UUID | None = None, limit: PageLimit = 500
+) -> MeetingHoursPage:
+    return await enrolments.read_meeting_hours(session, caller.organization_id, cycle_id, after, limit)
 
 
 @router.get("/cycles/{cycle_id}/enrolled")

@@ -11,7 +11,16 @@ from services.intake.models import Enrolment, Person
 from services.intake.rules.applications import Application
 from services.intake.store.people import page_of, read_emails
 from shared.contracts.base import PersonPage
-from shared.contracts.intake import EnrolmentAnswer, EnrolmentRole, MeetingWindow, PoolPage, PoolPerson, TeachingLevel
+from shared.contracts.intake import (
+    EnrolmentAnswer,
+    EnrolmentRole,
+    MeetingHours,
+    MeetingHoursPage,
+    MeetingWindow,
+    PoolPage,
+    PoolPerson,
+    TeachingLevel,
+)
 from shared.contracts.rounds import CloseReason, RoundKind, RoundState
 from shared.errors import Forbidden, NotFound
 from shared.rounds.models import Round, RoundRecipient
@@ -136,6 +145,31 @@ async def count_enrolled(session: AsyncSession, organization_id: UUID, cycle_id:
         )
     )
     return counted or 0
+
+
+async def read_meeting_hours(
+    session: AsyncSession, organization_id: UUID, cycle_id: UUID, after: UUID | None, limit: int
+) -> MeetingHoursPage:
+    """One page of when the people who enrolled with a role can meet, in id order. Leavers are included, so that what is
+    planned for the others does not change when somebody leaves."""
+    query = (
+        select(Enrolment.person_id, Person.time_zone, Enrolment.meeting_windows)
+        .join(Person, Person.id == Enrolment.person_id)
+        .where(
+            Enrolment.organization_id == organization_id,
+            Person.organization_id == organization_id,
+            Enrolment.cycle_id == cycle_id,
+            Enrolment.role.is_not(None),
+        )
+    )
+    if after is not None:
+        query = query.where(Enrolment.person_id > after)
+    rows = (await session.execute(query.order_by(Enrolment.person_id).limit(limit + 1))).all()
+    people = tuple(
+        MeetingHours(person_id=person_id, time_zone=time_zone, meeting_windows=tuple(map(MeetingWindow, windows)))
+        for person_id, time_zone, windows in rows[:limit]
+    )
+    return MeetingHoursPage(people=people, after=people[-1].person_id if len(rows) > limit else None)
 
 
 async def read_enrolled(

@@ -11,10 +11,9 @@ from services.matching.engine.alternatives import Alternative, Alternatives
 from services.matching.engine.rules import eligibility, scoring
 from services.matching.engine.rules.eligibility import SLOTS_AN_HOUR, Rules
 from services.matching.engine.rules.participant import (
-    DAYS,
-    SLOTS_A_WEEK,
     TAUGHT_QUARTERS,
     Participant,
+    local_days,
     shared_topics,
 )
 from services.matching.engine.rules.pool import Ints, Pool
@@ -27,7 +26,6 @@ from shared.contracts.programs import Direction, LocationPreference
 
 ORDINALS = ("first", "second", "third", "fourth", "fifth")
 LEVELS = {TAUGHT_QUARTERS[level]: level.name.lower() for level in TeachingLevel}
-SLOTS_A_DAY = SLOTS_A_WEEK // 7
 
 
 class Origin(StrEnum):
@@ -105,7 +103,7 @@ class _Words:
         if preference is Preference.WISHES:
             return self._wishes(mentor, mentee)
         if preference is Preference.MEETING_WINDOWS:
-            return [_shared_hours(one.slots & other.slots)]
+            return [_shared_hours(one, other)]
         if preference is Preference.LEVEL_GAP:
             return [f"{gap} {'level' if gap == 1 else 'levels'} apart."]
         if preference is Preference.LOCATION:
@@ -135,11 +133,13 @@ class _Words:
         return found
 
 
-def _shared_hours(slots: int) -> str:
-    by_day = [(slots >> day * SLOTS_A_DAY) & ((1 << SLOTS_A_DAY) - 1) for day in range(len(DAYS))]
-    days = [name.capitalize() for name, found in zip(DAYS, by_day, strict=True) if found]
+def _shared_hours(mentor: Participant, mentee: Participant) -> str:
+    """The days are those of each one's own clock. They are told for each where they are not the same."""
+    slots = mentor.slots & mentee.slots
     hours = slots.bit_count() / SLOTS_AN_HOUR
-    return f"{hours:g} shared {'hour' if hours == 1 else 'hours'} a week{', on ' if days else ''}{_listed(days)}."
+    theirs = [_listed([day.capitalize() for day in local_days(slots, person.offset)]) for person in (mentor, mentee)]
+    days = theirs[0] if theirs[0] == theirs[1] else f"{theirs[0]} for the mentor and on {theirs[1]} for the mentee"
+    return f"{hours:g} shared {'hour' if hours == 1 else 'hours'} a week, on {days}."
 
 
 def _listed(words: Sequence[str]) -> str:

@@ -37,8 +37,8 @@ class Partner:
     side: Side
     """The partner's side of the pair."""
     topics: tuple[str, ...]
-    meeting: str
-    """When the first meeting is proposed, in the reader's time zone."""
+    meeting: str | None
+    """When the first meeting is proposed, in the reader's time zone. None if the two share no time."""
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,8 @@
 
 import io
 from datetime import UTC, datetime, timedelta
+from email.message import EmailMessage
+from zoneinfo import ZoneInfo
 
 import pytest
 from icalendar import Calendar as CalendarFile
@@ -9,6 +11,8 @@ from sqlalchemy import event
 
 from services.notifications import delivery
 from services.notifications.activities import Activities
+from shared.contracts.intake import MeetingWindow
+from shared.contracts.matching import PairState
 from shared.contracts.notifications import (
     Audience,
     Delivery,
@@ -207,13 +211,74 @@ async def test_the_kickoff_introduces_the_pair_and_proposes_both_the_same_first_
     assert "/p/" not in "".join(email.as_string() for email in post.received)
 
 
+async def test_a_kickoff_proposes_no_time_where_the_two_share_none_and_says_so(
+    activities: Activities, database: Database, world: World, post: Post
+) -> None:
+    mentor = world.add_person("ann@acme.example", time_zone="Pacific/Auckland")
+    far = world.add_person("bea@acme.example", time_zone="Europe/London")
+    near = world.add_person("cem@acme.example", time_zone="Pacific/Auckland")
+    world.windows[near] = (MeetingWindow.THU_PM,)
+    world.pair(mentor, far)
+    world.pair(mentor, near)
+    announcement = world.announcement(Template.KICKOFF, Audience.PARTICIPANTS)
+    await prepare(activities, announcement)
+    await deliver(activities, announcement)
+    for email in post.received:
+        body = email.get_body(("plain",))
+        assert body is not None
+        text = body.get_content()
+        to = email["To"].addresses[0].addr_spec
+        assert ("do not overlap" in text) == (to != "cem@acme.example")
+        files = list(email.iter_attachments())
+        assert len(files) == (0 if to == "bea@acme.example" else 1)
+        assert ("calendar file" in text) == bool(files)
+        for file in files:
+            [meeting] = CalendarFile.from_ical(file.get_content()).walk("VEVENT")
+            local = meeting.decoded("DTSTART").astimezone(ZoneInfo("Pacific/Auckland"))
+            assert (local.weekday(), local.hour) == (3, 13)
+            assert f"{local:%A}" in text
+
+
+async def test_that_a_pair_has_ended_moves_no_meeting_of_the_others(
+    activities: Activities, database: Database, world: World, post: Post
+) -> None:
+    mentor = world.add_person("mo@acme.example")
+    mentees = [world.add_person(f"m{number}@acme.example") for number in range(3)]
+    pairs = [world.pair(mentor, mentee) for mentee in mentees]
+    announcement = world.announcement(Template.KICKOFF, Audience.PARTICIPANTS)
+    await prepare(activities, announcement)
+    ended = min(pairs, key=lambda pair: pair.id)
+    world.contacts[mentor] = world.contacts[mentor].model_copy(update={"email": "not an address"})
+    await deliver(activities, announcement)
+    told = {email["To"].addresses[0].addr_spec: _starts(email) for email in post.received}
+    assert len({start for starts in told.values() for start in starts}) == 3
+    world.pairs = [
+        pair.model_copy(update={"state": PairState.ENDED if pair.id == ended.id else PairState.ACTIVE})
+        for pair in world.pairs
+    ]
+    post.received.clear()
+    again = world.announcement(Template.KICKOFF, Audience.PARTICIPANTS, occurrence=2)
+    world.contacts[mentor] = world.contacts[mentor].model_copy(update={"email": "mo@acme.example"})
+    await prepare(activities, again)
+    await deliver(activities, again)
+    later = {email["To"].addresses[0].addr_spec: _starts(email) for email in post.received}
+    gone = world.contacts[ended.mentee_id].email
+    assert later.pop("mo@acme.example") == {start for to, starts in told.items() if to != gone for start in starts}
+    assert later == {to: starts for to, starts in told.items() if to != gone}
+
+
+def _starts(email: EmailMessage) -> set[datetime]:
+    [file] = email.iter_attachments()
+    return {event.decoded("DTSTART") for event in CalendarFile.from_ical(file.get_content()).walk("VEVENT")}
+
+
 async def test_a_kickoff_of_a_pair_that_has_ended_is_not_sent(
     activities: Activities, database: Database, world: World, post: Post
 ) -> None:
     world.pair(world.add_person("a@acme.example"), world.add_person("b@acme.example"))
     announcement = world.announcement(Template.KICKOFF, Audience.PARTICIPANTS)
     await prepare(activities, announcement)
-    world.pairs.clear()
+    world.pairs = [pair.model_copy(update={"state": PairState.ENDED}) for pair in world.pairs]
     assert await deliver(activities, announcement) == Delivery(sent=0, failed=0, waiting=0)
     assert post.received == []
 

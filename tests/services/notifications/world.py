@@ -5,17 +5,27 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes, policy
 from email.message import EmailMessage
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID, uuid4
 
 from aiosmtpd.controller import Controller
-from fastapi import FastAPI
+from fastapi import FastAPI, Query
 
 from shared.auth import ServiceCaller
 from shared.config import Settings
 from shared.contracts.base import PersonPage
 from shared.contracts.endpoints import DisableReason, EndpointBrief, EndpointState
-from shared.contracts.intake import Contact, Contacts, MintedLink, MintedLinks, MintLinks, ReadContacts
+from shared.contracts.intake import (
+    Contact,
+    Contacts,
+    MeetingHours,
+    MeetingHoursPage,
+    MeetingWindow,
+    MintedLink,
+    MintedLinks,
+    MintLinks,
+    ReadContacts,
+)
 from shared.contracts.matching import PairPage, PairState, PairSummary
 from shared.contracts.notifications import Announcement, Audience, Template
 from shared.contracts.programs import (
@@ -44,6 +54,7 @@ class World:
         self.enrolled: list[UUID] = []
         self.unmatched: list[UUID] = []
         self.pairs: list[PairSummary] = []
+        self.windows: dict[UUID, tuple[MeetingWindow, ...]] = {}
         self.coordinators: tuple[UUID, ...] = ()
         self.sponsor: UUID | None = None
         self.calendar = Calendar(sending_hours=None)
@@ -163,16 +174,36 @@ class World:
 
         @app.get("/internal/matching/cycles/{cycle_id}/{group}")
         async def matched(
-            cycle_id: UUID, group: str, caller: ServiceCaller, limit: int, after: UUID | None = None, state: str = ""
+            cycle_id: UUID,
+            group: str,
+            caller: ServiceCaller,
+            limit: int,
+            after: UUID | None = None,
+            state: Annotated[tuple[PairState, ...], Query()] = (),
         ) -> PersonPage | PairPage:
             if group == "pairs":
-                assert state == "active"
-                return PairPage(pairs=tuple(self.pairs))
+                return PairPage(pairs=tuple(pair for pair in self.pairs if pair.state in state))
             return page(sorted({"participants": self.participants, "unmatched": self.unmatched}[group]), after, limit)
 
         @app.get("/internal/intake/cycles/{cycle_id}/enrolled")
         async def enrolled(cycle_id: UUID, caller: ServiceCaller, limit: int, after: UUID | None = None) -> PersonPage:
             return page(sorted(self.enrolled), after, limit)
+
+        @app.get("/internal/intake/cycles/{cycle_id}/meeting-hours")
+        async def hours(
+            cycle_id: UUID, caller: ServiceCaller, limit: int, after: UUID | None = None
+        ) -> MeetingHoursPage:
+            """One person a page, so that paging matters."""
+            found = [contact for id, contact in sorted(self.contacts.items()) if after is None or id > after]
+            people = tuple(
+                MeetingHours(
+                    person_id=contact.person_id,
+                    time_zone=contact.time_zone,
+                    meeting_windows=self.windows.get(contact.person_id, ()),
+                )
+                for contact in found[:1]
+            )
+            return MeetingHoursPage(people=people, after=people[0].person_id if len(found) > 1 else None)
 
         @app.post("/internal/intake/contacts")
         async def contacts(body: ReadContacts, caller: ServiceCaller) -> Contacts:

@@ -15,6 +15,7 @@ from shared.contracts.programs import Direction
 
 SLOTS_A_WEEK = 7 * 24 * 2
 """Half hours, because some time zones are half an hour apart."""
+SLOTS_A_DAY = SLOTS_A_WEEK // 7
 STARTS = {"am": 8, "pm": 13}
 SLOTS_A_WINDOW = 8
 """Mornings are 8 to 12, afternoons 13 to 17, local time."""
@@ -56,6 +57,8 @@ class Participant:
     """How many of the `WISH_UNITS` each wanted topic has, most wanted first."""
     slots: int
     """Half hours of the week in UTC in which the person can meet, as a bit mask."""
+    offset: int
+    """Half hours by which the person's clock is ahead of UTC."""
     preferred: tuple[UUID, ...]
     """Most wished for first."""
     avoided: frozenset[UUID]
@@ -94,6 +97,7 @@ def prepare(
         },
         wanted=wish_units(person.topics_wanted),
         slots=weekly_slots(person.meeting_windows, person.time_zone, week),
+        offset=_offset_slots(person.time_zone, week),
         preferred=tuple(dict.fromkeys(person.preferred))[:MOST_WISHES],
         avoided=frozenset(person.avoided),
     )
@@ -126,6 +130,13 @@ def weekly_slots(windows: tuple[MeetingWindow, ...], time_zone: str, week: datet
     for window in windows or tuple(MeetingWindow):
         mask |= _window_slots(window, offset)
     return mask
+
+
+def local_days(slots: int, offset: int) -> tuple[str, ...]:
+    """The working days on which half hours of the week in UTC lie on a clock that is `offset` half hours ahead."""
+    shift = offset % SLOTS_A_WEEK
+    local = slots << shift | slots >> (SLOTS_A_WEEK - shift)
+    return tuple(day for number, day in enumerate(DAYS) if local >> number * SLOTS_A_DAY & ((1 << SLOTS_A_DAY) - 1))
 
 
 @cache
