@@ -118,7 +118,7 @@ def _statuses(operation: dict[str, Any]) -> set[int]:
     if "header if-match" in taken:
         found |= {412, 428}
     if "requestBody" in operation:
-        found.add(413)
+        found |= {400, 413}  # 400: what is no text in UTF-8
     if taken or "requestBody" in operation:
         found.add(422)
     return found

@@ -31,7 +31,7 @@ from shared.contracts.base import Service
 from shared.database import Database
 from shared.http.application import create_application
 from tests.clusters import cluster
-from tests.services.wrong_input.public_routes import add_world
+from tests.services.wrong_input.public_routes import ROWS, add_world
 from tests.unit.properties import FACTOR
 from upward.composition import routers, webhooks
 from upward.process import listen
@@ -92,6 +92,7 @@ def api_url(database_url: str) -> Iterator[str]:
 
 
 schema = schemathesis.openapi.from_dict(application("postgresql://nobody@127.0.0.1/nothing").openapi())
+schema.config.generation.update(with_security_parameters=False)  # every call has a valid key
 OPERATIONS = {found.ok().label: found.ok() for found in schema.get_all_operations() if isinstance(found, Ok)}
 TAKING_NOTHING = {"GET /v1/organization", "GET /v1/events/catalogue", "GET /v1/events/asyncapi.json"}
 """Nothing that they take could be wrong."""
@@ -113,6 +114,11 @@ def problems_are_problems(ctx: CheckContext, response: Response, case: Case[Any]
         assert document["detail"]
 
 
+def refusals_are_named(ctx: CheckContext, response: Response, case: Case[Any]) -> None:
+    """By their own status, and not only by the generic one, which the check of the statuses takes as well."""
+    assert str(response.status_code) in case.operation.definition.raw["responses"]
+
+
 def at_home(case: Case[Any], ids: dict[str, UUID | int]) -> Case[Any]:
     """Ids that could be ids become those of things that exist, so that calls get further than 404. What a DELETE would
     remove is needed by others."""
@@ -122,6 +128,10 @@ def at_home(case: Case[Any], ids: dict[str, UUID | int]) -> Case[Any]:
         if name in ids and isinstance(value, str) and re.fullmatch(r"[0-9a-f-]{36}", value):
             case.path_parameters[name] = str(ids[name])
     return case
+
+
+def test_every_public_route_is_tried() -> None:
+    assert set(OPERATIONS) == {f"{row.method} {row.path}" for row in ROWS}
 
 
 @pytest.mark.property
@@ -139,7 +149,7 @@ def test_no_input_makes_the_api_fail(operation: str, mode: GenerationMode, api_u
         at_home(case, world.ids).call_and_validate(
             base_url=api_url,
             headers={"authorization": f"Bearer {world.admin_key}"},
-            checks=[not_a_server_error, problems_are_problems, *DESCRIBED_AS_IT_IS],
+            checks=[not_a_server_error, problems_are_problems, refusals_are_named, *DESCRIBED_AS_IT_IS],
         )
 
     call()
