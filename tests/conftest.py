@@ -14,7 +14,12 @@ from tests.restarts import restarted
 
 SHARED = "UPWARD_TESTS_SHARED_FOLDER"
 """The variable of the environment that names a folder of all workers (`tests/clusters.py`)."""
-ONE_STACK = ("tests/e2e/test_cycle_end_to_end.py", "tests/e2e/test_webhooks.py", "tests/e2e/test_recurrence.py")
+ONE_STACK = (
+    "tests/e2e/test_cycle_end_to_end.py",
+    "tests/e2e/test_generated_client.py",
+    "tests/e2e/test_webhooks.py",
+    "tests/e2e/test_recurrence.py",
+)
 """Files whose tests share a stack, so that one worker runs them all."""
 LONGEST = (
     *ONE_STACK,

@@ -98,6 +98,10 @@ class Company:
         """Their readers open the links and send the forms, each once."""
         await asyncio.gather(*(self._answer(letter) for letter in letters if letter.link))
 
+    async def answer_new(self) -> None:
+        """Everybody answers what has arrived since the last time."""
+        await self.answer(letter for letter in self.letters() if letter.message_id not in self._answered)
+
     async def until(self, is_so: Callable[[], Awaitable[Any]]) -> Any:
         """Looks again and again until it is so; answers what was found."""
         async with asyncio.timeout(PATIENCE_SECONDS):
@@ -127,7 +131,7 @@ class Company:
                     if run["state"] == "proposed" and run["pairs_count"]:
                         await self.admin.approve(run["id"])
             if answering:
-                await self.answer(letter for letter in self.letters() if letter.message_id not in self._answered)
+                await self.answer_new()
             return None
 
         found: Found = await self.until(come_far_enough)
