@@ -11,9 +11,13 @@ from shared.contracts.endpoints import Drained, EndpointRef, EventsActivities
 from shared.contracts.feedback import (
     CompileReport,
     ConcernState,
+    ConcernsTold,
     EscalateConcern,
+    EscalateRound,
     FeedbackActivities,
     ReportCompiled,
+    RoundConcerns,
+    TellConcerns,
 )
 from shared.contracts.intake import IntakeActivities
 from shared.contracts.matching import (
@@ -80,6 +84,15 @@ class Ledger:
         """Pairs of each match run, in order; the last one repeats."""
         self.active = 2
         self.concern_open = True
+        self.silent = 3
+        """Open concerns about missed check-ins, of each round."""
+        self.paused = False
+        """Whether the cycle is paused, as far as is written."""
+        self.concerns: dict[UUID, str] = {}
+        """The open concerns, and the workflow of each."""
+        self.page = 100
+        self.tell: Callable[[str, str], Awaitable[None]] | None = None
+        """Signals a workflow."""
         self.deliveries: list[Delivery] = []
         """Answers of the next deliveries; then everything is sent at once."""
         self.drains: list[Drained] = []
@@ -103,6 +116,8 @@ class Ledger:
         self.run_ids: list[UUID] = []
         self.concluded: list[PairState] = []
         self.escalated: list[EscalateConcern] = []
+        self.escalated_rounds: list[EscalateRound] = []
+        self.told: list[TellConcerns] = []
         self.reports: list[CompileReport] = []
         self.periods: list[CreatePeriodCycle] = []
         self.schedules: list[ProgramRef] = []
@@ -126,6 +141,7 @@ class FakePrograms(ProgramsActivities):
             starts_at=START,
             calendar=self._ledger.calendar,
             policy=MatchingPolicy(),
+            paused=self._ledger.paused,
         )
 
     @activity.defn
@@ -206,6 +222,23 @@ class FakeFeedback(FakeRounds, FeedbackActivities):
     async def escalate_concern(self, request: EscalateConcern) -> ConcernState:
         self._ledger.escalated.append(request)
         return ConcernState(open=self._ledger.concern_open)
+
+    @activity.defn
+    async def escalate_round(self, request: EscalateRound) -> RoundConcerns:
+        self._ledger.escalated_rounds.append(request)
+        return RoundConcerns(open=self._ledger.silent)
+
+    @activity.defn
+    async def tell_concerns(self, request: TellConcerns) -> ConcernsTold:
+        """A page of the concerns."""
+        self._ledger.told.append(request)
+        concerns = list(self._ledger.concerns)
+        if request.after is not None:
+            concerns = concerns[concerns.index(request.after) + 1 :]
+        for concern_id in (page := concerns[: self._ledger.page]):
+            if self._ledger.tell is not None:
+                await self._ledger.tell(self._ledger.concerns[concern_id], request.word.value)
+        return ConcernsTold(told=len(page), after=page[-1] if len(concerns) > len(page) else None)
 
     @activity.defn
     async def compile_report(self, request: CompileReport) -> ReportCompiled:

@@ -1,5 +1,6 @@
 """An announcement tells an audience something: its messages are prepared, and each is delivered when it is due."""
 
+from collections.abc import Callable
 from datetime import timedelta
 
 from temporalio import workflow
@@ -22,55 +23,61 @@ from workflows.options import NOTIFICATIONS
 from workflows.pausing import PausableClock
 
 DELIVERY = ActivityConfig(**NOTIFICATIONS, cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED)
-NOTHING = Delivery(sent=0, failed=0, waiting=0)
+SMALLEST_SLEEP, LONGEST_IDLE_SLEEP = timedelta(seconds=1), timedelta(minutes=1)
+"""So long an announcement sleeps at least after a delivery in which nothing was sent, and twice as long each time."""
 
 
-@workflow.defn
-class AnnouncementWorkflow:
-    """Runs until every message is sent, has failed for good or is dropped. While it is paused it sends nothing. When it
-    is stopped, it drops the messages that it has not sent."""
+class Telling:
+    """One announcement on its way. It obeys the clock of the workflow that runs it, and can be stopped."""
 
-    def __init__(self) -> None:
-        self._clock = PausableClock()
+    def __init__(self, announcement: Announcement, clock: PausableClock) -> None:
+        self._announcement = announcement
+        self._clock = clock
         self._stopped = False
 
-    @workflow.run
-    async def run(self, announcement: Announcement) -> None:
-        await self._prepare(announcement)
-        ref = AnnouncementRef(organization_id=announcement.organization_id, announcement_id=announcement.id)
+    def stop(self) -> None:
+        """The messages that have not been sent are dropped."""
+        self._stopped = True
+
+    async def run(self, *, prepared: bool = False, goes_on: Callable[[], None] = lambda: None) -> None:
+        """Prepares the messages, unless that was done before, and delivers each when it is due. Between two deliveries
+        `goes_on` is called, which may end this run of the workflow."""
+        if not prepared:
+            await self._prepare()
+        ref = AnnouncementRef(organization_id=self._announcement.organization_id, announcement_id=self._announcement.id)
+        done, sleep = 0, SMALLEST_SLEEP
         while not self._stopped:
             await self._clock.run(unless=self._is_stopped)
             delivery = await self._deliver(ref)
             if delivery is not None and delivery.waiting == 0:
                 return
-            if delivery is not None and delivery.next_due_at is not None:
-                moment = workflow.now() + max(delivery.next_due_at - workflow.now(), timedelta(0))
-                await self._clock.reach(moment - (workflow.now() - self._clock.now()), unless=self._is_stopped)
+            if delivery is not None:
+                now = workflow.now()
+                left = max((delivery.next_due_at or now) - now, timedelta(0))
+                idle = delivery.sent + delivery.failed <= done
+                done = delivery.sent + delivery.failed
+                if idle and left < sleep and workflow.patched("smallest-sleep"):
+                    # The clocks of Postgres and Temporal differ, so that a message is due here and not yet there.
+                    left, sleep = sleep, min(sleep * 2, LONGEST_IDLE_SLEEP)
+                else:
+                    sleep = SMALLEST_SLEEP
+                if left or delivery.next_due_at is not None:
+                    await self._clock.reach(now + left - (now - self._clock.now()), unless=self._is_stopped)
+                if not self._stopped and not self._clock.paused:
+                    goes_on()
         await workflow.execute_activity_method(
             NotificationsActivities.drop_messages, DropMessages(**dict(ref)), **NOTIFICATIONS
         )
 
-    @workflow.signal
-    def pause(self) -> None:
-        self._clock.pause()
-
-    @workflow.signal
-    def resume(self) -> None:
-        self._clock.resume()
-
-    @workflow.signal
-    def stop(self) -> None:
-        self._stopped = True
-
-    async def _prepare(self, announcement: Announcement) -> None:
-        request = PrepareMessages(announcement=announcement)
+    async def _prepare(self) -> None:
+        request = PrepareMessages(announcement=self._announcement)
         while not self._stopped:
             page = await workflow.execute_activity_method(
                 NotificationsActivities.prepare_messages, request, **NOTIFICATIONS
             )
             if page.after is None:
                 return
-            request = PrepareMessages(announcement=announcement, after=page.after)
+            request = PrepareMessages(announcement=self._announcement, after=page.after)
 
     async def _deliver(self, ref: AnnouncementRef) -> Delivery | None:
         """Delivers what is due. Returns None if the announcement was paused or stopped, which cancels the delivery."""
@@ -90,6 +97,40 @@ class AnnouncementWorkflow:
 
     def _is_stopped(self) -> bool:
         return self._stopped
+
+
+@workflow.defn
+class AnnouncementWorkflow:
+    """Runs until every message is sent, has failed for good or is dropped. While it is paused it sends nothing. When it
+    is stopped, it drops the messages that it has not sent."""
+
+    @workflow.init
+    def __init__(self, announcement: Announcement) -> None:
+        self._announcement = announcement
+        self._clock = PausableClock()
+        self._telling = Telling(announcement, self._clock)
+
+    @workflow.run
+    async def run(self, announcement: Announcement) -> None:
+        prepared = workflow.info().continued_run_id is not None
+        await self._telling.run(prepared=prepared, goes_on=self._go_on)
+
+    @workflow.signal
+    def pause(self) -> None:
+        self._clock.pause()
+
+    @workflow.signal
+    def resume(self) -> None:
+        self._clock.resume()
+
+    @workflow.signal
+    def stop(self) -> None:
+        self._telling.stop()
+
+    def _go_on(self) -> None:
+        """Goes on in a new run when the history of this one is long, as when a mail server puts off for weeks."""
+        if workflow.info().is_continue_as_new_suggested() and workflow.patched("announcement-goes-on"):
+            workflow.continue_as_new(self._announcement)
 
 
 async def announce(announcement: Announcement) -> str:

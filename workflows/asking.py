@@ -10,6 +10,7 @@ from temporalio import workflow
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
 with workflow.unsafe.imports_passed_through():
+    from shared.contracts.feedback import ConcernWord, FeedbackActivities, TellConcerns
     from shared.contracts.notifications import Announcement, Audience, Template
     from shared.contracts.programs import (
         CyclePlan,
@@ -25,7 +26,7 @@ with workflow.unsafe.imports_passed_through():
 from workflows.announcement import announce
 from workflows.cycle_state import CycleState
 from workflows.ids import round_workflow_id
-from workflows.options import PROGRAMS
+from workflows.options import FEEDBACK, PROGRAMS
 from workflows.pausing import Followers, PausableClock, tell
 from workflows.round import Closing, RoundOver, RoundRequest, RoundWorkflow, Watcher
 
@@ -44,6 +45,7 @@ class AskingCycle:
         self.clock = PausableClock()
         self.followers = Followers(self.clock, (*state.concerns, *state.announcements))
         """The rounds, announcements and concerns of this cycle, which pause together with it."""
+        self._concerns_paused = self._telling_concerns = False
         self.rounds: dict[UUID, asyncio.Task[RoundClosed]] = {}
         """The rounds that this stage has opened, by id, in order. Each task ends with its round."""
         self.rounds_heard: dict[UUID, RoundClosed] = {}
@@ -104,7 +106,20 @@ class AskingCycle:
         info = workflow.info()
         long = info.is_continue_as_new_suggested() or info.get_current_history_length() > self.state.longest_history
         if long and not self.called_off() and not self.clock.paused:
+            await self._prune()
+        if long and not self.called_off() and not self.clock.paused:
             workflow.continue_as_new(self.state)
+
+    async def _prune(self) -> None:
+        """Forgets the announcements and concerns that are over, so that the next run does not know them."""
+        known = (*self.state.concerns, *self.state.announcements)
+        if known and workflow.patched("next-run-knows-only-who-runs"):
+            await self.followers.prune()
+            self.note(
+                concerns=tuple(found for found in self.state.concerns if self.followers.know(found)),
+                announcements=tuple(found for found in self.state.announcements if self.followers.know(found)),
+            )
+            await workflow.wait_condition(workflow.all_handlers_finished)
 
     async def start_round(
         self, kind: RoundKind, number: int, plan: RoundPlan, closes_at: datetime | None = None
@@ -192,6 +207,30 @@ class AskingCycle:
         self.note(announcements=(*self.state.announcements, workflow_id))
         if not self.called_off():  # the end of a paused cycle is told at once
             await self.followers.add(workflow_id)
+
+    async def concerns_follow(self) -> None:
+        """Tells the workflows of open concerns that the clock was paused or runs again. They are no children of the
+        cycle, as there may be thousands."""
+        if self._telling_concerns:
+            return
+        self._telling_concerns = True
+        try:
+            while self._concerns_paused is not self.clock.paused:
+                paused = self.clock.paused
+                await self.tell_concerns(ConcernWord.PAUSE if paused else ConcernWord.RESUME)
+                self._concerns_paused = paused
+        finally:
+            self._telling_concerns = False
+
+    async def tell_concerns(self, word: ConcernWord) -> None:
+        """Tells all open concerns, a page at a time."""
+        after: UUID | None = None
+        while True:
+            told = await workflow.execute_activity_method(
+                FeedbackActivities.tell_concerns, TellConcerns(**self.cycle, word=word, after=after), **FEEDBACK
+            )
+            if (after := told.after) is None:
+                return
 
     async def silence(self) -> None:
         """Drops those messages of the cycle's own announcements that have not been sent yet."""

@@ -1,17 +1,22 @@
-"""A concern needs a human: the coordinators are told, reminded, and then the sponsor is told, until it is resolved."""
+"""A concern needs a human: the coordinators are told, reminded, and then the sponsor is told, until it is resolved.
 
+What a check-in round raises about people who are silent is one matter, a digest: one message tells a coordinator of all
+of it. A concern that somebody raised ("not a fit") is one by itself, and is told at once.
+"""
+
+import asyncio
 from uuid import UUID
 
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from shared.contracts.feedback import ConcernRung, EscalateConcern, FeedbackActivities
+    from shared.contracts.feedback import ConcernRung, EscalateConcern, EscalateRound, FeedbackActivities
     from shared.contracts.notifications import Announcement, Audience, Template
-    from shared.contracts.programs import CycleRef, LadderPlan
+    from shared.contracts.programs import CycleRef, LadderPlan, ProgramsActivities
 
-from workflows.announcement import announce
+from workflows.announcement import Telling, announce
 from workflows.ladder import Rung, climb
-from workflows.options import FEEDBACK
+from workflows.options import FEEDBACK, PROGRAMS
 from workflows.pausing import Followers, PausableClock
 
 TEMPLATES = {
@@ -25,37 +30,97 @@ class Concern(CycleRef):
     """A concern of a cycle, and when it is escalated."""
 
     concern_id: UUID
-    ladder: LadderPlan
+    ladder: LadderPlan | None = None
+    """None if the workflow reads it by itself. Otherwise a cycle is its parent, as it was before."""
+
+
+class Digest(CycleRef):
+    """The concerns about missed check-ins that one round raised."""
+
+    round_id: UUID
+
+
+class Escalating:
+    """What the workflows of concerns have in common: they belong to no other workflow, and tell by themselves. Their
+    cycle signals them when it is paused or resumed, and when it ends."""
+
+    def __init__(self) -> None:
+        self.clock = PausableClock()
+        self.resolved = False
+        self._heard_of_pause = False
+        self._tellings: list[tuple[Telling, asyncio.Task[None]]] = []
+
+    def is_resolved(self) -> bool:
+        return self.resolved
+
+    @workflow.signal
+    def resolve(self) -> None:
+        self.resolved = True
+
+    @workflow.signal
+    async def pause(self) -> None:
+        self._heard_of_pause = True
+        self.clock.pause()
+        await self.follow()
+
+    @workflow.signal
+    async def resume(self) -> None:
+        self._heard_of_pause = True
+        self.clock.resume()
+        await self.follow()
+
+    async def follow(self) -> None:
+        """Tells the pause to workflows that this one has started."""
+
+    async def read_ladder(self, cycle: CycleRef) -> LadderPlan:
+        """The cycle's plan says when a concern is escalated, and whether the cycle is paused now. A pause or a resume
+        that is heard meanwhile is newer than what was read. Returns when the cycle is not paused."""
+        plan = await workflow.execute_activity_method(
+            ProgramsActivities.read_plan,
+            CycleRef(organization_id=cycle.organization_id, cycle_id=cycle.cycle_id),
+            **PROGRAMS,
+        )
+        if plan.paused and not self._heard_of_pause:
+            self.clock.pause()
+        await self.clock.run(unless=self.is_resolved)
+        return plan.calendar.concern
+
+    def tell(self, announcement: Announcement) -> None:
+        """Tells something, without waiting until everybody has heard it."""
+        telling = Telling(announcement, self.clock)
+        self._tellings.append((telling, asyncio.create_task(telling.run())))
+
+    async def end_tellings(self) -> None:
+        """Waits until everything is told. What has not been sent is dropped as soon as the matter is resolved."""
+        tasks = [task for _, task in self._tellings]
+        if not tasks:
+            return
+        await workflow.wait_condition(lambda: self.resolved or all(task.done() for task in tasks))
+        if self.resolved:
+            for telling, _ in self._tellings:
+                telling.stop()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 @workflow.defn
-class ConcernWorkflow:
+class ConcernWorkflow(Escalating):
     """Tells one person after the other of a concern until it is resolved. It stands still while the cycle is paused."""
 
     def __init__(self) -> None:
-        self._clock = PausableClock()
-        self._resolved = False
-        self._announcements = Followers(self._clock)
+        super().__init__()
+        self._announcements = Followers(self.clock)
+        """Announcements of their own, where a cycle is the parent of the concern."""
 
     @workflow.run
     async def run(self, concern: Concern) -> None:
         self._concern = concern
-        await climb(concern.ladder, self._clock, self._is_resolved, self._say)
+        ladder = concern.ladder or await self.read_ladder(concern)
+        await climb(ladder, self.clock, self.is_resolved, self._say)
         await self._announcements.stop()
+        await self.end_tellings()
         await workflow.wait_condition(workflow.all_handlers_finished)
 
-    @workflow.signal
-    def resolve(self) -> None:
-        self._resolved = True
-
-    @workflow.signal
-    async def pause(self) -> None:
-        self._clock.pause()
-        await self._announcements.follow()
-
-    @workflow.signal
-    async def resume(self) -> None:
-        self._clock.resume()
+    async def follow(self) -> None:
         await self._announcements.follow()
 
     async def _say(self, rung: Rung, occurrence: int) -> None:
@@ -70,17 +135,56 @@ class ConcernWorkflow:
             **FEEDBACK,
         )
         if not state.open:
-            self._resolved = True
+            self.resolved = True
             return
-        announcement = Announcement(
-            organization_id=self._concern.organization_id,
-            cycle_id=self._concern.cycle_id,
-            scope_id=self._concern.concern_id,
-            template=TEMPLATES[rung],
-            audience=Audience.SPONSOR if to_sponsor else Audience.COORDINATORS,
-            occurrence=occurrence,
-        )
-        await self._announcements.add(await announce(announcement))
+        announcement = _about(self._concern, self._concern.concern_id, rung, occurrence)
+        if self._concern.ladder is None:
+            self.tell(announcement)
+        else:
+            await self._announcements.add(await announce(announcement))
 
-    def _is_resolved(self) -> bool:
-        return self._resolved
+
+@workflow.defn
+class DigestWorkflow(Escalating):
+    """Tells of all concerns that a round raised about missed check-ins, with one message to each coordinator, as long
+    as one of them is open. After the sponsor was told nobody else is, and the workflow ends."""
+
+    @workflow.run
+    async def run(self, digest: Digest) -> None:
+        self._digest = digest
+        self._told_all = False
+        await climb(await self.read_ladder(digest), self.clock, self._is_over, self._say)
+        await self.end_tellings()
+        await workflow.wait_condition(workflow.all_handlers_finished)
+
+    async def _say(self, rung: Rung, occurrence: int) -> None:
+        to_sponsor = rung is Rung.ESCALATED
+        concerns = await workflow.execute_activity_method(
+            FeedbackActivities.escalate_round,
+            EscalateRound(
+                organization_id=self._digest.organization_id,
+                cycle_id=self._digest.cycle_id,
+                round_id=self._digest.round_id,
+                rung=ConcernRung.SPONSOR if to_sponsor else ConcernRung.COORDINATOR,
+            ),
+            **FEEDBACK,
+        )
+        if concerns.open == 0:
+            self.resolved = True
+            return
+        self.tell(_about(self._digest, self._digest.round_id, rung, occurrence))
+        self._told_all = to_sponsor
+
+    def _is_over(self) -> bool:
+        return self.resolved or self._told_all
+
+
+def _about(cycle: CycleRef, scope_id: UUID, rung: Rung, occurrence: int) -> Announcement:
+    return Announcement(
+        organization_id=cycle.organization_id,
+        cycle_id=cycle.cycle_id,
+        scope_id=scope_id,
+        template=TEMPLATES[rung],
+        audience=Audience.SPONSOR if rung is Rung.ESCALATED else Audience.COORDINATORS,
+        occurrence=occurrence,
+    )

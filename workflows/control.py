@@ -26,13 +26,13 @@ class ControlledCycle(AskingCycle):
     async def pause(self, heard: Heard) -> None:
         if self._is_new(heard):
             self.clock.pause()
-            await self.followers.follow()
+            await self._tell_pause(heard)
 
     @workflow.signal
     async def resume(self, heard: Heard) -> None:
         if self._is_new(heard):
             self.clock.resume()
-            await self.followers.follow()
+            await self._tell_pause(heard)
 
     @workflow.signal
     async def cancel(self, heard: Heard) -> None:
@@ -46,7 +46,7 @@ class ControlledCycle(AskingCycle):
         now, nothing happens."""
         if not self._is_new(heard):
             return
-        if not workflow.patched("advance-names-its-moment"):
+        if not self._goes_new_way("advance-names-its-moment", heard):
             if heard.stage is self.state.stage and (heard.round_id is None or heard.round_id in self.rounds):
                 self.advanced_in_stage = True
                 await self.close_rounds(CloseReason.ADVANCED)
@@ -70,6 +70,7 @@ class ControlledCycle(AskingCycle):
 
     @workflow.signal
     async def raise_concern(self, heard: ConcernHeard) -> None:
+        """A dispatcher of an older release sends it. Now the event itself starts the workflow of the concern."""
         if not self._is_new(heard):
             return
         await workflow.wait_condition(lambda: hasattr(self, "plan"))
@@ -83,6 +84,17 @@ class ControlledCycle(AskingCycle):
             workflow.logger.info("concern.repeated")
         self.note(concerns=(*self.state.concerns, workflow_id))
         await self.followers.add(workflow_id)
+
+    async def _tell_pause(self, heard: Heard) -> None:
+        """Tells whoever pauses and resumes with this cycle."""
+        await self.followers.follow()
+        if self._goes_new_way("concerns-by-themselves", heard):
+            await self.concerns_follow()
+
+    def _goes_new_way(self, change: str, heard: Heard) -> bool:
+        """Whether the change holds for this signal. A run that heard one of its kind before the change keeps the old
+        way, but only for signals of senders that were there then."""
+        return workflow.patched(change if heard.event_id is None else f"{change}-2")
 
     def _is_new(self, heard: Heard) -> bool:
         """Whether this is no repeat; from now on it is one.

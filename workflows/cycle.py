@@ -8,7 +8,7 @@ from uuid import UUID
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from shared.contracts.feedback import CompileReport, FeedbackActivities
+    from shared.contracts.feedback import CompileReport, ConcernWord, FeedbackActivities
     from shared.contracts.matching import (
         ConcludeOffers,
         ConcludePairs,
@@ -191,6 +191,8 @@ class CycleWorkflow(ControlledCycle):
     async def _report(self) -> None:
         outcome = self.state.outcome
         assert outcome is not None
+        if workflow.patched("concerns-hear-the-end"):
+            await self.tell_concerns(ConcernWord.RESOLVE)  # the report resolves them
         request = CompileReport(**self.cycle, outcome=outcome)
         await workflow.execute_activity_method(FeedbackActivities.compile_report, request, **FEEDBACK)
         if outcome in RESULT:

@@ -19,6 +19,11 @@ def concern_workflow_id(concern_id: UUID) -> str:
     return f"concern-{concern_id}"
 
 
+def digest_workflow_id(round_id: UUID) -> str:
+    """The round is the check-in round that raised the concerns."""
+    return f"digest-{round_id}"
+
+
 def endpoint_workflow_id(endpoint_id: UUID) -> str:
     return f"endpoint-{endpoint_id}"
 

@@ -1,10 +1,14 @@
 """Pausing: a clock that stands still during a pause, and the other workflows that pause together with this one."""
 
+import asyncio
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError
+
+BATCH = 100
+"""So many workflows are signalled at a time."""
 
 
 class PausableClock:
@@ -58,7 +62,7 @@ class PausableClock:
 class Followers:
     """The workflows that pause and resume together with a clock, and what each of them was told last.
 
-    They are told one after the other, and each is told only what it does not know yet. So no follower hears of the end
+    They are told in batches, and each is told only what it does not know yet. So no follower hears of the end
     of a pause before its beginning, and a follower that is added while others are being told is told too.
     """
 
@@ -78,34 +82,67 @@ class Followers:
             return
         self._telling = True
         try:
-            while (behind := self._behind()) is not None:
+            while behind := self._behind():
+                if len(behind) > 1 and not workflow.patched("followers-in-batches"):
+                    behind = behind[:1]
                 paused = self._clock.paused
-                if await tell([behind], "pause" if paused else "resume"):
-                    self._paused[behind] = paused
-                else:
-                    del self._paused[behind]
+                told = await tell(behind, "pause" if paused else "resume")
+                for workflow_id in behind:
+                    if workflow_id in told:
+                        self._paused[workflow_id] = paused
+                    else:
+                        del self._paused[workflow_id]
         finally:
             self._telling = False
+
+    async def prune(self) -> None:
+        """Forgets the followers that are over. The others hear once more that the clock runs, which changes nothing."""
+        if self._telling or self._clock.paused:
+            return
+        self._telling = True
+        try:
+            asked = list(self._paused)
+            running = await tell(asked, "resume")
+            for workflow_id in asked:
+                if workflow_id in running:
+                    self._paused[workflow_id] = False
+                else:
+                    del self._paused[workflow_id]
+        finally:
+            self._telling = False
+        await self.follow()  # a pause may have come meanwhile
+
+    def know(self, workflow_id: str) -> bool:
+        """Whether this workflow was running when it was told something last."""
+        return workflow_id in self._paused
 
     async def stop(self) -> None:
         """Tells all followers to stop."""
         await tell(list(self._paused), "stop")
 
-    def _behind(self) -> str | None:
-        """A follower that does not know yet what the clock does now. The youngest comes first, as the older ones are
+    def _behind(self) -> list[str]:
+        """The followers that do not know yet what the clock does now. The youngest come first, as the older ones are
         more likely to be over."""
-        known = reversed(self._paused.items())
-        return next((found for found, paused in known if paused is not self._clock.paused), None)
+        return [found for found, paused in reversed(self._paused.items()) if paused is not self._clock.paused]
 
 
 async def tell(workflow_ids: Iterable[str], signal: str, argument: object = None) -> list[str]:
-    """Signals each workflow. Returns the ids of those that were still running and heard it."""
-    heard = []
-    for workflow_id in workflow_ids:
-        handle = workflow.get_external_workflow_handle(workflow_id)
-        try:
-            await (handle.signal(signal, argument) if argument is not None else handle.signal(signal))
-        except ApplicationError:
-            continue  # it is over
-        heard.append(workflow_id)
+    """Signals each workflow, many at a time. Returns the ids of those that were still running and heard it."""
+    given = list(workflow_ids)
+    if len(given) < 2 or not workflow.patched("told-in-batches"):
+        return [workflow_id for workflow_id in given if await _tell_one(workflow_id, signal, argument)]
+    heard: list[str] = []
+    for start in range(0, len(given), BATCH):
+        batch = given[start : start + BATCH]
+        told = await asyncio.gather(*(_tell_one(workflow_id, signal, argument) for workflow_id in batch))
+        heard += [workflow_id for workflow_id, was_told in zip(batch, told, strict=True) if was_told]
     return heard
+
+
+async def _tell_one(workflow_id: str, signal: str, argument: object) -> bool:
+    handle = workflow.get_external_workflow_handle(workflow_id)
+    try:
+        await (handle.signal(signal, argument) if argument is not None else handle.signal(signal))
+    except ApplicationError:
+        return False  # it is over
+    return True

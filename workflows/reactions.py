@@ -25,14 +25,17 @@ from shared.contracts.events import (
     ProgramScheduleChanged,
     RoundAnswered,
 )
+from shared.contracts.feedback import ConcernReason
 from shared.contracts.matching import EndReason
 from shared.contracts.notifications import Announcement, Audience, Template
 from shared.contracts.programs import ProgramRef
-from workflows.cycle_state import Advance, ConcernHeard, CycleState, Heard, RunApproved
+from workflows.concern import Concern, Digest
+from workflows.cycle_state import Advance, CycleState, Heard, RunApproved
 from workflows.ids import (
     announcement_workflow_id,
     concern_workflow_id,
     cycle_workflow_id,
+    digest_workflow_id,
     round_workflow_id,
     schedule_workflow_id,
 )
@@ -106,8 +109,12 @@ def _pair_declined(event: EventRecord, data: PairDeclined) -> Reaction:
 
 
 def _concern_raised(event: EventRecord, data: ConcernRaised) -> Reaction:
-    heard = ConcernHeard(**_heard(event), concern_id=data.concern_id)
-    return Signal(cycle_workflow_id(data.cycle_id), "raise_concern", heard)
+    """What a round raises about silent people is one matter, whichever of its events comes first."""
+    cycle = {"organization_id": event.organization_id, "cycle_id": data.cycle_id}
+    if data.reason is ConcernReason.MISSED_CHECK_INS and data.round_id is not None:
+        digest = Digest(**cycle, round_id=data.round_id)
+        return Start("DigestWorkflow", digest_workflow_id(data.round_id), digest)
+    return Start("ConcernWorkflow", concern_workflow_id(data.concern_id), Concern(**cycle, concern_id=data.concern_id))
 
 
 def _concern_resolved(event: EventRecord, data: ConcernResolved) -> Reaction:

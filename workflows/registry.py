@@ -1,7 +1,7 @@
 """All workflows, for the worker that runs them."""
 
 from workflows.announcement import AnnouncementWorkflow
-from workflows.concern import ConcernWorkflow
+from workflows.concern import ConcernWorkflow, DigestWorkflow
 from workflows.cycle import CycleWorkflow
 from workflows.endpoint import EndpointWorkflow
 from workflows.recurrence import RecurrenceWorkflow, ScheduleWorkflow
@@ -12,6 +12,7 @@ WORKFLOWS: tuple[type, ...] = (
     RoundWorkflow,
     AnnouncementWorkflow,
     ConcernWorkflow,
+    DigestWorkflow,
     EndpointWorkflow,
     RecurrenceWorkflow,
     ScheduleWorkflow,

@@ -5,12 +5,17 @@ from temporalio import activity
 from services.feedback import closing
 from services.feedback.pairs import ACTIVATED, read_pairs, read_summary
 from services.feedback.store import answers, concerns
+from services.feedback.telling import tell_concerns
 from shared.contracts.feedback import (
     CompileReport,
     ConcernState,
+    ConcernsTold,
     EscalateConcern,
+    EscalateRound,
     FeedbackActivities,
     ReportCompiled,
+    RoundConcerns,
+    TellConcerns,
 )
 from shared.contracts.matching import PairState
 from shared.contracts.rounds import CloseRound, ExtendRound, OpenRound, RoundClosed, RoundExtended, RoundOpened
@@ -48,6 +53,15 @@ class Activities(FeedbackActivities):
     async def escalate_concern(self, request: EscalateConcern) -> ConcernState:
         async with self._database.transaction() as session:
             return await concerns.escalate_concern(session, request)
+
+    @activity.defn
+    async def escalate_round(self, request: EscalateRound) -> RoundConcerns:
+        async with self._database.transaction() as session:
+            return await concerns.escalate_round(session, request)
+
+    @activity.defn
+    async def tell_concerns(self, request: TellConcerns) -> ConcernsTold:
+        return await tell_concerns(self._database, activity.client(), request)
 
     @activity.defn
     async def compile_report(self, request: CompileReport) -> ReportCompiled:

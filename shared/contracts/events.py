@@ -291,6 +291,8 @@ class ConcernRaised(EventData):
     cycle_id: UUID
     pair_id: UUID
     reason: ConcernReason
+    round_id: UUID | None = None
+    """The check-in round that raised it; null in events that are older than this field."""
 
 
 class ConcernEscalated(EventData):

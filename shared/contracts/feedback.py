@@ -93,6 +93,43 @@ class ConcernState(Contract):
     open: bool
 
 
+class EscalateRound(Contract):
+    """All concerns about missed check-ins that one round raised, as one matter."""
+
+    organization_id: UUID
+    cycle_id: UUID
+    round_id: UUID
+    rung: ConcernRung
+
+
+class RoundConcerns(Contract):
+    open: int
+    """How many of the concerns that the round raised about missed check-ins are open."""
+
+
+class ConcernWord(StrEnum):
+    """What the workflows of concerns hear from their cycle. The value is the name of the signal."""
+
+    PAUSE = "pause"
+    RESUME = "resume"
+    RESOLVE = "resolve"
+
+
+class TellConcerns(Contract):
+    organization_id: UUID
+    cycle_id: UUID
+    word: ConcernWord
+    after: UUID | None = None
+    """The cursor: the last concern of the page before. None for the first page."""
+
+
+class ConcernsTold(Contract):
+    told: int
+    """How many workflows heard it."""
+    after: UUID | None = None
+    """The cursor of the next page; None when all have been told."""
+
+
 class CompileReport(Contract):
     organization_id: UUID
     cycle_id: UUID
@@ -112,6 +149,17 @@ class FeedbackActivities(RoundActivities):
     async def escalate_concern(self, request: EscalateConcern) -> ConcernState:
         """Records that this rung is told of the concern now, and says whether the concern is still open. If it is not,
         nothing is recorded."""
+
+    @activity.defn
+    @abstractmethod
+    async def escalate_round(self, request: EscalateRound) -> RoundConcerns:
+        """The same for all open concerns that a round raised about missed check-ins."""
+
+    @activity.defn
+    @abstractmethod
+    async def tell_concerns(self, request: TellConcerns) -> ConcernsTold:
+        """Signals the workflows of one page of the cycle's open concerns. Those that do not run are passed over: one
+        that starts later reads whether the cycle is paused."""
 
     @activity.defn
     @abstractmethod

@@ -232,6 +232,8 @@ class CyclePlan(Contract):
     starts_at: AwareDatetime
     calendar: Calendar
     policy: MatchingPolicy
+    paused: bool = False
+    """Whether the cycle is paused in this moment."""
 
 
 class CycleBrief(Contract):

@@ -54,6 +54,7 @@ HANDS_ON = {
     "services.feedback.answers",
     "services.feedback.closing",
     "services.feedback.pairs",
+    "services.feedback.telling",
     "services.intake.answers",
     "services.intake.cycle_topics",
     "services.matching.pairs.answers",

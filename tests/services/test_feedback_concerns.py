@@ -1,16 +1,20 @@
 """Concerns: raised with the fact that causes them, once; escalated and resolved once."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import cast
 from uuid import UUID, uuid4
 
 import pytest
 from fastapi import FastAPI
+from temporalio.client import Client
+from temporalio.service import RPCError, RPCStatusCode
 
 import services.feedback.main as feedback
+from services.feedback import telling
 from shared.auth import Role
 from shared.config import Settings
-from shared.contracts.feedback import ConcernRung, EscalateConcern
-from shared.contracts.rounds import CloseReason
+from shared.contracts.feedback import ConcernRung, ConcernWord, EscalateConcern, EscalateRound, TellConcerns
+from shared.contracts.rounds import CloseReason, RoundKind, round_id_for
 from shared.database import Database
 from shared.errors import NotFound
 from tests.services.conftest import client_of
@@ -155,6 +159,95 @@ async def test_each_rung_is_told_once(cycle: FeedbackCycle, concern_id: UUID) ->
     for rung in (ConcernRung.COORDINATOR, ConcernRung.COORDINATOR, ConcernRung.SPONSOR, ConcernRung.COORDINATOR):
         assert await escalate(cycle, concern_id, rung)
     assert [event.data["rung"] for event in await cycle.events("concern.escalated")] == ["coordinator", "sponsor"]
+
+
+async def escalate_round(cycle: FeedbackCycle, number: int, rung: ConcernRung) -> int:
+    request = EscalateRound(
+        organization_id=cycle.organization_id,
+        cycle_id=cycle.cycle_id,
+        round_id=round_id_for(cycle.cycle_id, RoundKind.CHECK_IN, number),
+        rung=rung,
+    )
+    return (await cycle.activities.escalate_round(request)).open
+
+
+async def test_a_round_s_silence_is_escalated_as_one_matter_and_what_is_resolved_no_longer_counts(
+    cycle: FeedbackCycle, participants: Participants, access_key: Key
+) -> None:
+    for number in (1, 2):
+        await run_round(cycle, participants, number)
+    for rung in (ConcernRung.COORDINATOR, ConcernRung.COORDINATOR):
+        assert await escalate_round(cycle, 2, rung) == 2
+    assert [event.data["rung"] for event in await cycle.events("concern.escalated")] == ["coordinator"] * 2
+    concern = (await cycle.events("concern.raised"))[0].data["concern_id"]
+    await participants.client.post(f"/v1/concerns/{concern}/resolve", headers=await access_key(Role.COORDINATOR))
+    assert await escalate_round(cycle, 2, ConcernRung.SPONSOR) == 1
+    assert [event.data["rung"] for event in await cycle.events("concern.escalated")][2:] == ["sponsor"]
+    assert await escalate_round(cycle, 1, ConcernRung.SPONSOR) == 0, "that round raised nothing"
+
+
+async def test_a_concern_names_the_round_that_raised_it(cycle: FeedbackCycle, participants: Participants) -> None:
+    for number in (1, 2):
+        await run_round(cycle, participants, number)
+    expected = str(round_id_for(cycle.cycle_id, RoundKind.CHECK_IN, 2))
+    assert {event.data["round_id"] for event in await cycle.events("concern.raised")} == {expected}
+
+
+class Signalled:
+    """A Temporal client that notes what it signals; one workflow does not run."""
+
+    def __init__(self, missing: str = "") -> None:
+        self.told: list[tuple[str, str]] = []
+        self._missing = missing
+
+    def get_workflow_handle(self, workflow_id: str) -> "SignalledHandle":
+        return SignalledHandle(self, workflow_id)
+
+    def note(self, workflow_id: str, signal: str) -> None:
+        self.told.append((workflow_id, signal))
+        if workflow_id == self._missing:
+            raise RPCError("workflow execution already completed", RPCStatusCode.NOT_FOUND, b"")
+
+
+class SignalledHandle:
+    def __init__(self, client: Signalled, workflow_id: str) -> None:
+        self._client, self._id = client, workflow_id
+
+    async def signal(self, name: str) -> None:
+        self._client.note(self._id, name)
+
+
+async def test_open_concerns_are_told_a_page_at_a_time_and_a_round_s_silence_as_one(
+    cycle: FeedbackCycle, participants: Participants, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pair = cycle.pairs[0]
+    for number in (1, 2):
+        await run_round(cycle, participants, number)
+    await participants.check_in(await cycle.open(3), pair.mentee_id, not_met(pair, obstacle="not_a_fit"))
+    monkeypatch.setattr(telling, "PAGE", 1)
+    raised = {event.data["concern_id"]: event.data["reason"] for event in await cycle.events("concern.raised")}
+    unfit = next(f"concern-{id}" for id, reason in raised.items() if reason == "not_a_fit")
+    digest = f"digest-{round_id_for(cycle.cycle_id, RoundKind.CHECK_IN, 2)}"
+    client, told, after = Signalled(missing=digest), 0, None
+    for _ in range(4):
+        request = TellConcerns(
+            organization_id=cycle.organization_id, cycle_id=cycle.cycle_id, word=ConcernWord.PAUSE, after=after
+        )
+        answer = await telling.tell_concerns(cycle.db, cast(Client, client), request)
+        told, after = told + answer.told, answer.after
+    assert after is None
+    assert sorted(client.told) == sorted([(digest, "pause")] * 2 + [(unfit, "pause")])
+    assert told == 1
+
+
+async def test_a_temporal_that_is_away_is_no_concern_that_is_over(cycle: FeedbackCycle, concern_id: UUID) -> None:
+    class Away(Signalled):
+        def note(self, workflow_id: str, signal: str) -> None:
+            raise RPCError("away", RPCStatusCode.UNAVAILABLE, b"")
+
+    request = TellConcerns(organization_id=cycle.organization_id, cycle_id=cycle.cycle_id, word=ConcernWord.PAUSE)
+    with pytest.raises(RPCError):
+        await telling.tell_concerns(cycle.db, cast(Client, Away()), request)
 
 
 async def test_an_unknown_concern_is_an_expected_failure(cycle: FeedbackCycle) -> None:

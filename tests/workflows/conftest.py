@@ -58,6 +58,7 @@ class World:
         self.ledger = Ledger()
         self.sequence = 0
         self._reached: dict[Stage, asyncio.Event] = {}
+        self.ledger.tell = self._tell
 
     async def start(self, longest_history: int = LONGEST_HISTORY) -> Running:
         """Starts the cycle, which goes on in a new run after so many events."""
@@ -139,6 +140,10 @@ class World:
                 await asyncio.sleep(0.05)
             if before == len(self.ledger.announced) > 0:
                 return
+
+    async def _tell(self, workflow_id: str, signal: str) -> None:
+        with contextlib.suppress(RPCError):  # it is over
+            await self.client.get_workflow_handle(workflow_id).signal(signal)
 
     def _next(self) -> int:
         self.sequence += 1

@@ -20,15 +20,17 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import WorkflowEnvironment
 
 from shared.contracts.endpoints import Drained, EndpointRef
-from shared.contracts.notifications import Delivery
+from shared.contracts.notifications import Announcement, Delivery
 from shared.contracts.programs import Calendar, LadderPlan, Outcome, ProgramRef, RoundPlan, Stage
 from shared.contracts.rounds import RoundKind
 from shared.temporal import WORKFLOWS_QUEUE
 from tests.fakes import Script
 from tests.temporal_server import temporal_server
 from tests.workflows.conftest import World, world_in
+from workflows.concern import Concern, ConcernWorkflow, Digest, DigestWorkflow
+from workflows.cycle_state import Advance, Heard
 from workflows.endpoint import EndpointWorkflow
-from workflows.ids import endpoint_workflow_id
+from workflows.ids import concern_workflow_id, digest_workflow_id, endpoint_workflow_id
 from workflows.recurrence import RecurrenceWorkflow, ScheduleWorkflow
 
 FOLDER = Path(__file__).parent / "histories"
@@ -186,6 +188,44 @@ async def long(world: World) -> list[str]:
     return [f"concern-{concern}" for concern in concerns]
 
 
+async def concerns(world: World) -> list[str]:
+    """Concerns that are nobody's children, and one check-in's silence as one matter. The cycle is paused, resumed and
+    advanced by events that tell their ids, and its end reaches the concerns."""
+    ledger, raised, ids = world.ledger, asyncio.Event(), list[str]()
+    ref = {"organization_id": ledger.organization_id, "cycle_id": ledger.cycle_id}
+    ledger.calendar = CALENDAR.model_copy(
+        update={"concern": LadderPlan(remind_every=seconds(2), escalate_after=seconds(60))}
+    )
+
+    def known() -> dict[str, Any]:
+        world.sequence += 1
+        return {"sequence": world.sequence, "epoch": ledger.cycle_id, "event_id": uuid4()}
+
+    async def raise_concerns() -> None:
+        concern, round_id = Concern(**ref, concern_id=uuid4()), ledger.opened[-1].round_id
+        ids.extend([concern_workflow_id(concern.concern_id), digest_workflow_id(round_id)])
+        ledger.concerns = {uuid4(): workflow_id for workflow_id in ids}
+        start = world.client.start_workflow
+        await start(ConcernWorkflow.run, concern, id=ids[0], task_queue=WORKFLOWS_QUEUE)
+        await start(DigestWorkflow.run, Digest(**ref, round_id=round_id), id=ids[1], task_queue=WORKFLOWS_QUEUE)
+        raised.set()
+
+    async def advance() -> None:
+        await world.signal("advance", Advance(**known(), stage=Stage.ACTIVE, round_id=ledger.opened[-1].round_id))
+
+    ledger.at_open[RoundKind.CHECK_IN, 1] = raise_concerns
+    ledger.at_open[RoundKind.CHECK_IN, 2] = advance
+    cycle = await world.start()
+    await raised.wait()
+    await world.sleep(seconds(0.7))
+    for count, signal in enumerate(("pause", "resume"), start=1):
+        await world.signal(signal, Heard(**known()))
+        while len(ledger.told) < count:
+            await world.sleep(seconds(0.1))
+    assert (await cycle.result()).outcome is Outcome.COMPLETED
+    return ids
+
+
 def set_later(reached: asyncio.Event) -> Script:
     async def script() -> None:
         reached.set()
@@ -198,6 +238,7 @@ SCENARIOS: dict[str, Callable[[World], Awaitable[list[str]]]] = {
     "cancelled": cancelled,
     "paused": paused,
     "long": long,
+    "concerns": concerns,
 }
 
 
@@ -208,7 +249,9 @@ async def record(world: World, scenario: Callable[[World], Awaitable[list[str]]]
     others = await scenario(world)
     ids = [f"cycle-{world.ledger.cycle_id}", *others]
     ids += [f"round-{opened.round_id}" for opened in world.ledger.opened]
-    ids += [f"announcement-{announced.id}" for announced in world.ledger.announced]
+    ids += [
+        f"announcement-{announced.id}" for announced in world.ledger.announced if not by_a_concern(announced, others)
+    ]
     kept: dict[str, WorkflowHistory] = {}
     for workflow_id in dict.fromkeys(ids):
         handle = world.client.get_workflow_handle(workflow_id)
@@ -221,6 +264,12 @@ async def record(world: World, scenario: Callable[[World], Awaitable[list[str]]]
         *between, last = following
         kept |= {"cycle": max(between, key=eventfulness), "cycle-first": first, "cycle-last": last}
     return kept
+
+
+def by_a_concern(announced: Announcement, others: Sequence[str]) -> bool:
+    """Whether a concern that is nobody's child told it by itself, without a workflow for it."""
+    alone = any(workflow_id.startswith("digest-") for workflow_id in others)
+    return alone and announced.template.value.startswith("concern_")
 
 
 def eventfulness(history: WorkflowHistory) -> tuple[int, int, int]:

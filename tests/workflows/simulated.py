@@ -19,6 +19,7 @@ from tests.fakes import (
     Ledger,
 )
 from tests.workflows.simulator import Execution, Simulation
+from workflows.concern import Concern, Digest
 from workflows.cycle_state import LONGEST_HISTORY, Advance, CycleState, Heard, RunApproved
 from workflows.registry import WORKFLOWS
 
@@ -34,6 +35,7 @@ class SimulatedCycle:
         self.ledger.at_stage[Stage.REVIEW] = self._approve_at_once
         activities = [method for fake in FAKES for method in activity_methods(fake(self.ledger))]
         self.simulation = Simulation(WORKFLOWS, activities, start=START - 3 * DAY, unpatched=unpatched)
+        self.ledger.tell = self._tell
         self.id = f"cycle-{self.ledger.cycle_id}"
         self.sequence = 0
         self.epoch: UUID | None = uuid4()
@@ -102,6 +104,25 @@ class SimulatedCycle:
 
     def rest(self, longest: timedelta = timedelta(days=3650)) -> None:
         self.simulation.run(longest=longest)
+
+    def raise_concern(self) -> str:
+        """A participant says that a pair is not a fit. Returns the id of the workflow that the event starts."""
+        concern_id = uuid4()
+        ref = {"organization_id": self.ledger.organization_id, "cycle_id": self.ledger.cycle_id}
+        workflow_id = self.ledger.concerns[concern_id] = f"concern-{concern_id}"
+        self.simulation.start("ConcernWorkflow", Concern(**ref, concern_id=concern_id), workflow_id)
+        return workflow_id
+
+    def miss_check_ins(self) -> str:
+        """People missed a check-in again. Returns the id of the workflow that the events start."""
+        round_id = self.ledger.opened[-1].round_id
+        ref = {"organization_id": self.ledger.organization_id, "cycle_id": self.ledger.cycle_id}
+        workflow_id = self.ledger.concerns[uuid4()] = f"digest-{round_id}"
+        self.simulation.start("DigestWorkflow", Digest(**ref, round_id=round_id), workflow_id)
+        return workflow_id
+
+    async def _tell(self, workflow_id: str, signal: str) -> None:
+        self.simulation.signal(workflow_id, signal)
 
     async def _approve_at_once(self) -> None:
         # The proposal is written, so that a coordinator can see it.

@@ -92,9 +92,8 @@ def test_every_workflow_has_a_history_and_each_scenario_one_of_each_kind() -> No
     scenario_kinds = {scenario: {path.stem for path in (FOLDER / scenario).glob("*.json")} for scenario in SCENARIOS}
     of_a_cycle = {"cycle", "round", "announcement", "concern"}
     assert all(of_a_cycle <= kinds for kinds in scenario_kinds.values())
-    assert {f"{kind.capitalize()}Workflow" for kind in scenario_kinds["full"]} == {
-        found.__name__ for found in WORKFLOWS
-    }
+    kinds = scenario_kinds["full"] | scenario_kinds["concerns"]
+    assert {f"{kind.capitalize()}Workflow" for kind in kinds} == {found.__name__ for found in WORKFLOWS}
 
 
 def test_the_histories_tell_what_their_scenario_promises() -> None:
@@ -105,6 +104,9 @@ def test_the_histories_tell_what_their_scenario_promises() -> None:
     assert {"pause", "resume", "raise_concern"} <= signals_of(cycles["paused"])
     for kind in ("round", "announcement", "concern"):
         assert {"pause", "resume"} <= signals_of(FOLDER / "paused" / f"{kind}.json")
+    assert {"pause", "resume", "advance"} <= signals_of(cycles["concerns"])
+    for kind in ("concern", "digest"):
+        assert {"pause", "resume"} <= signals_of(FOLDER / "concerns" / f"{kind}.json")
     assert "close" in signals_of(FOLDER / "cancelled" / "round.json")
     assert "stop" in signals_of(FOLDER / "cancelled" / "announcement.json")
     for path in HISTORIES:

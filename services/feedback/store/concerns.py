@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
+from typing import NamedTuple
 from uuid import UUID, uuid4
 
 from sqlalchemy import func, select, update
@@ -18,11 +19,24 @@ from services.feedback.rules.concerns import (
     is_higher,
 )
 from shared.contracts.events import ConcernEscalated, ConcernRaised, ConcernResolved
-from shared.contracts.feedback import ConcernReason, ConcernRung, ConcernState, EscalateConcern
+from shared.contracts.feedback import (
+    ConcernReason,
+    ConcernRung,
+    ConcernState,
+    EscalateConcern,
+    EscalateRound,
+    RoundConcerns,
+)
 from shared.contracts.rounds import CloseReason, RoundKind, RoundState
 from shared.events import emit
 from shared.http.paging import encode_cursor
 from shared.rounds.models import Round, RoundRecipient
+
+
+class OpenConcern(NamedTuple):
+    id: UUID
+    round_id: UUID
+    reason: ConcernReason
 
 
 async def raise_concerns(
@@ -50,7 +64,9 @@ async def raise_concerns(
         insert(Concern).on_conflict_do_nothing().returning(Concern.id, Concern.pair_id), rows
     )
     events = [
-        ConcernRaised(concern_id=concern_id, cycle_id=round_.cycle_id, pair_id=pair_id, reason=reason)
+        ConcernRaised(
+            concern_id=concern_id, cycle_id=round_.cycle_id, pair_id=pair_id, reason=reason, round_id=round_.id
+        )
         for concern_id, pair_id in raised
     ]
     await emit(session, round_.organization_id, *events)
@@ -146,6 +162,50 @@ async def escalate_concern(session: AsyncSession, request: EscalateConcern) -> C
         event = ConcernEscalated(concern_id=concern.id, cycle_id=concern.cycle_id, rung=request.rung)
         await emit(session, request.organization_id, event)
     return ConcernState(open=True)
+
+
+async def escalate_round(session: AsyncSession, request: EscalateRound) -> RoundConcerns:
+    """The same for all open concerns that this round raised about missed check-ins. Emits `concern.escalated` for each
+    that had not been told to this rung."""
+    found = await session.scalars(
+        select(Concern)
+        .where(
+            Concern.organization_id == request.organization_id,
+            Concern.cycle_id == request.cycle_id,
+            Concern.round_id == request.round_id,
+            Concern.reason == ConcernReason.MISSED_CHECK_INS,
+            Concern.state == ConcernStatus.OPEN,
+        )
+        .order_by(Concern.id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    open_concerns = found.all()
+    lower = [one for one in open_concerns if is_higher(request.rung, ConcernRung(one.rung) if one.rung else None)]
+    if lower:
+        await session.execute(
+            update(Concern)
+            .where(Concern.organization_id == request.organization_id, Concern.id.in_([one.id for one in lower]))
+            .values(rung=request.rung, escalated_at=func.now())
+        )
+        events = [ConcernEscalated(concern_id=one.id, cycle_id=one.cycle_id, rung=request.rung) for one in lower]
+        await emit(session, request.organization_id, *events)
+    return RoundConcerns(open=len(open_concerns))
+
+
+async def read_open(
+    session: AsyncSession, organization_id: UUID, cycle_id: UUID, after: UUID | None, limit: int
+) -> list[OpenConcern]:
+    """One page of the cycle's open concerns, in the order of their ids."""
+    query = select(Concern.id, Concern.round_id, Concern.reason).where(
+        Concern.organization_id == organization_id,
+        Concern.cycle_id == cycle_id,
+        Concern.state == ConcernStatus.OPEN,
+    )
+    if after is not None:
+        query = query.where(Concern.id > after)
+    found = await session.execute(query.order_by(Concern.id).limit(limit))
+    return [OpenConcern(id, round_id, ConcernReason(reason)) for id, round_id, reason in found]
 
 
 async def resolve_concern(

@@ -133,6 +133,7 @@ async def read_plan(session: AsyncSession, ref: CycleRef) -> CyclePlan:
             "starts_at": row.starts_at,
             "calendar": row.calendar,
             "policy": row.policy,
+            "paused": row.paused,
         }
     )
 
