@@ -58,6 +58,7 @@ HANDS_ON = {
     "services.intake.answers",
     "services.intake.cycle_topics",
     "services.matching.pairs.answers",
+    "services.matching.runs.places",
     "services.matching.runs.proposing",
     "services.matching.runs.revising",
     "services.matching.runs.solving",

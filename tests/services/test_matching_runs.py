@@ -156,7 +156,7 @@ async def test_an_approval_during_the_computation_is_not_overlooked(
     real = solving.solve
     calls = 0
 
-    async def approve_meanwhile(inputs: Inputs, heartbeat: Callable[[], None]) -> Result:
+    async def approve_meanwhile(inputs: Inputs, heartbeat: Callable[[], None], **_: object) -> Result:
         nonlocal calls
         calls += 1
         if calls == 1:

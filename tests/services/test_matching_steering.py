@@ -12,6 +12,7 @@ from services.matching.engine.computation import Result
 from services.matching.engine.inputs import Inputs
 from services.matching.models import MatchRun, Pair
 from services.matching.runs import revising, solving
+from services.matching.runs.places import TooManyWait
 from shared.auth import Role
 from shared.config import Settings
 from shared.contracts.matching import ConcludeOffers
@@ -197,7 +198,7 @@ async def test_an_offer_that_ends_during_the_computation_makes_it_compute_again(
     await admin.read((await admin.matching.propose(2)).match_run_id)
     calls = 0
 
-    async def decline_meanwhile(inputs: Inputs) -> Result:
+    async def decline_meanwhile(inputs: Inputs, **_: object) -> Result:
         nonlocal calls
         calls += 1
         if calls == 1:
@@ -214,7 +215,7 @@ async def test_an_offer_that_ends_during_the_computation_makes_it_compute_again(
 async def test_offers_that_change_during_every_computation_are_409(
     admin: Admin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def someone_else_meanwhile(inputs: Inputs) -> Result:
+    async def someone_else_meanwhile(inputs: Inputs, **_: object) -> Result:
         mentor, mentee = mentors(1)[0].person_id, mentees(1)[0].person_id
         async with admin.matching.db.transaction() as session:
             session.add(
@@ -229,6 +230,18 @@ async def test_offers_that_change_during_every_computation_are_409(
     monkeypatch.setattr(revising, "solve", someone_else_meanwhile)
     answer = await admin.put({})
     assert (answer.status_code, answer.json()["code"]) == (409, "offers_keep_changing")
+
+
+async def test_too_many_computations_that_wait_are_429_with_a_time_to_come_back(
+    admin: Admin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def full(inputs: Inputs, **_: object) -> Result:
+        raise TooManyWait
+
+    monkeypatch.setattr(revising, "solve", full)
+    answer = await admin.put({})
+    assert (answer.status_code, answer.json()["code"]) == (429, "matching_busy")
+    assert answer.headers["retry-after"] == "30"
 
 
 async def test_an_approval_that_would_take_a_place_twice_is_refused(admin: Admin) -> None:

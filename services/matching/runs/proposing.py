@@ -34,7 +34,8 @@ async def propose(
     request: ProposeMatches, database: Database, internal: Internal, heartbeat: Callable[[], None]
 ) -> Proposal:
     """The stored proposal of this attempt of the cycle, which is made now if it does not exist. `heartbeat` is called
-    while the work goes on. Raises PoolKeepsChanging."""
+    while the work goes on or waits for its turn. Raises PoolKeepsChanging, and TooManyWait when too many runs of the
+    organization wait for their turn; Temporal tries again later."""
     organization_id, cycle_id = request.organization_id, request.cycle_id
     async with database.transaction() as session:
         stored = await runs.find_proposal(session, organization_id, cycle_id, request.attempt)
@@ -46,8 +47,8 @@ async def propose(
         standing = await read_standing(session, organization_id, cycle_id)
         history = await read_history(session, organization_id, brief.program_id, cycle_id)
     for _ in range(TRIES):
-        inputs = await in_thread(partial(_inputs, request, brief, people, standing, history))
-        result = await solve(inputs, heartbeat)
+        inputs = await in_thread(partial(_inputs, request, brief, people, standing, history), heartbeat)
+        result = await solve(inputs, heartbeat, organization_id=organization_id)
         async with database.transaction() as session:
             await runs.lock_runs(session, organization_id, cycle_id)
             now = await read_standing(session, organization_id, cycle_id)

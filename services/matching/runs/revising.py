@@ -10,10 +10,12 @@ from uuid import UUID
 
 import structlog
 
+from services.matching.engine.computation import Result
 from services.matching.engine.inputs import CODE_VERSION, Inputs, canonical
 from services.matching.engine.rules.eligibility import Couple
 from services.matching.engine.steering import Steering
 from services.matching.resources import MatchRunDetail, MatchRunInputs
+from services.matching.runs.places import TooManyWait
 from services.matching.runs.rules import counterfactual, preview, replay
 from services.matching.runs.rules.counterfactual import Counterfactual
 from services.matching.runs.rules.disclosure import obstacles_told
@@ -25,14 +27,20 @@ from services.matching.runs.store.decisions import check_steerable, store_revisi
 from services.matching.runs.store.reading import StoredRun, read_stored_run
 from shared.auth import Caller, Role
 from shared.database import Database
-from shared.errors import Conflict
+from shared.errors import Conflict, DomainError
 
 log = structlog.get_logger(__name__)
 TRIES = 3
+RETRY_SECONDS = 30
 
 
 class OffersKeepChanging(Conflict):
     code = "offers_keep_changing"
+
+
+class MatchingBusy(DomainError):
+    status = 429
+    code = "matching_busy"
 
 
 async def steer(
@@ -44,7 +52,7 @@ async def steer(
         stored_run = await _read(database, caller, match_run_id)
         check_steerable(stored_run.view, if_match)
         inputs = await in_thread(partial(_steered, stored_run, steering))
-        result = await solve(inputs)
+        result = await _solve(caller, inputs)
         async with database.transaction() as session:
             stored = await store_revision(
                 session, caller.organization_id, stored_run, inputs, result, if_match, caller.key_id
@@ -60,7 +68,7 @@ async def show(database: Database, caller: Caller, match_run_id: UUID, steering:
     stored_run = await _read(database, caller, match_run_id)
     check_steerable(stored_run.view, None)
     inputs = await in_thread(partial(_steered, stored_run, steering))
-    result = await solve(inputs)
+    result = await _solve(caller, inputs)
     before = ComparedResult(stored_run.pairs, await in_thread(stored_run.inputs))
     return preview.difference(
         match_run_id, before, ComparedResult(pairs_of(result), inputs), certified=result.certified
@@ -73,14 +81,14 @@ async def force(database: Database, caller: Caller, match_run_id: UUID, couple: 
     stored_run = await _read(database, caller, match_run_id)
     inputs = await in_thread(stored_run.inputs)
     await in_thread(partial(check_couple, inputs, couple))
-    before, certified = await _as_it_was(stored_run, inputs)
+    before, certified = await _as_it_was(caller, stored_run, inputs)
     if couple in before.pairs:
         return counterfactual.answer(match_run_id, couple, before, before, chosen=True, certified=certified)
     if forbidden_by := await in_thread(partial(counterfactual.obstacles, inputs, couple)):
         told = obstacles_told(forbidden_by, in_full=_makes_pairs(caller))
         return counterfactual.refusal(match_run_id, couple, told)
     changed = counterfactual.forced(inputs, couple)
-    result = await solve(changed)
+    result = await _solve(caller, changed)
     return counterfactual.answer(
         match_run_id,
         couple,
@@ -95,7 +103,7 @@ async def repeat(database: Database, caller: Caller, match_run_id: UUID) -> Repl
     """Computes the run again from its stored inputs and compares the results. Raises MatchRunNotFound."""
     stored_run = await _read(database, caller, match_run_id)
     inputs = await in_thread(stored_run.inputs)
-    result = await solve(inputs)
+    result = await _solve(caller, inputs)
     unaltered = await in_thread(stored_run.inputs_are_unaltered)
     compare = partial(
         replay.compare,
@@ -125,11 +133,22 @@ async def _read(database: Database, caller: Caller, match_run_id: UUID) -> Store
         return await read_stored_run(session, caller.organization_id, match_run_id)
 
 
-async def _as_it_was(stored_run: StoredRun, inputs: Inputs) -> tuple[ComparedResult, bool]:
+async def _solve(caller: Caller, inputs: Inputs) -> Result:
+    """The result, when it is the organization's turn. Raises MatchingBusy."""
+    try:
+        return await solve(inputs, organization_id=caller.organization_id)
+    except TooManyWait:
+        raise MatchingBusy(
+            "Other computations of yours wait for their turn; send this again when one is done.",
+            headers={"retry-after": str(RETRY_SECONDS)},
+        ) from None
+
+
+async def _as_it_was(caller: Caller, stored_run: StoredRun, inputs: Inputs) -> tuple[ComparedResult, bool]:
     """The run's own result. It is computed again if its pairs were deleted, or if older code made it."""
     if stored_run.has_pairs and stored_run.view.code_version == CODE_VERSION:
         return ComparedResult(stored_run.pairs, inputs), stored_run.view.certified
-    result = await solve(inputs)
+    result = await _solve(caller, inputs)
     return ComparedResult(pairs_of(result), inputs), result.certified
 
 

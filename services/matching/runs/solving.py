@@ -1,5 +1,8 @@
 """The one place that solves: beside the event loop for the service, in the calling thread for the command line.
 
+Computations of all organizations share a few places, which organizations get in turn (`places.py`). Who waits for a
+place heartbeats meanwhile.
+
 Solving changes two settings of the whole process, which is why the engine leaves them alone: the garbage collector is
 paused, and libraries for linear algebra (BLAS) use one thread each. Computations may overlap, so they are counted: the
 first one changes the settings and the last one restores them, also when it raises.
@@ -8,47 +11,72 @@ first one changes the settings and the last one restores them, also when it rais
 import asyncio
 import gc
 import threading
+from asyncio import Future
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from functools import cache
 from typing import TypeVar
+from uuid import UUID
 
 from threadpoolctl import ThreadpoolController
 
 from services.matching.engine.computation import Result, compute
 from services.matching.engine.inputs import Inputs
+from services.matching.runs.places import Places
 
 Found = TypeVar("Found")
 HEARTBEAT_SECONDS = 3
 AT_ONCE = 2
 """Computations of one process at the same time; more would only take each other's processors and memory."""
+_places = Places(AT_ONCE)
 _threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="matching")
+_short = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="matching-short")
+"""Shorter work has its own threads, so that it does not wait for computations of minutes."""
 
 
 class NotWanted(Exception):
     """Ends a computation whose result nobody waits for any more."""
 
 
-async def solve(inputs: Inputs, heartbeat: Callable[[], None] = lambda: None) -> Result:
-    """The result of these inputs, computed beside the event loop. `heartbeat` is called on the event loop, every few
-    seconds. When the caller is cancelled, the computation stops soon after."""
+async def solve(
+    inputs: Inputs, heartbeat: Callable[[], None] = lambda: None, *, organization_id: UUID | None = None
+) -> Result:
+    """The result of these inputs, computed beside the event loop when it is the organization's turn. `heartbeat` is
+    called on the event loop, every few seconds, also while it waits for its turn. When the caller is cancelled, the
+    computation stops soon after. Raises TooManyWait."""
     unwanted = threading.Event()
 
     def go_on() -> None:
         if unwanted.is_set():
             raise NotWanted
 
-    computing = asyncio.get_running_loop().run_in_executor(_threads, solve_here, inputs, go_on)
+    place = _places.enter(organization_id)
     try:
-        while not computing.done():
-            heartbeat()
-            await asyncio.wait({computing}, timeout=HEARTBEAT_SECONDS)
+        await place.wait(heartbeat, HEARTBEAT_SECONDS)
+        computing = _threads.submit(solve_here, inputs, go_on)
+    except BaseException:
+        _places.leave(place)
+        raise
+    # A computation that nobody wants any more keeps its place until it has stopped.
+    computing.add_done_callback(lambda _: _places.leave(place))
+    try:
+        return await _watched(asyncio.wrap_future(computing), heartbeat)
     except BaseException:
         unwanted.set()
-        computing.cancel()
         raise
-    return computing.result()
+
+
+async def _watched(work: "Future[Found]", heartbeat: Callable[[], None]) -> Found:
+    """The result of the work. `heartbeat` is called every few seconds; what it raises cancels the work."""
+    try:
+        while not work.done():
+            heartbeat()
+            await asyncio.wait({work}, timeout=HEARTBEAT_SECONDS)
+    except BaseException:
+        work.cancel()
+        raise
+    return work.result()
 
 
 def solve_here(inputs: Inputs, heartbeat: Callable[[], None] = lambda: None) -> Result:
@@ -58,9 +86,9 @@ def solve_here(inputs: Inputs, heartbeat: Callable[[], None] = lambda: None) -> 
         return compute(inputs, heartbeat)
 
 
-async def in_thread(work: Callable[[], Found]) -> Found:
-    """Shorter work on a whole pool, which would also hold up the event loop."""
-    return await asyncio.get_running_loop().run_in_executor(_threads, work)
+async def in_thread(work: Callable[[], Found], heartbeat: Callable[[], None] = lambda: None) -> Found:
+    """Shorter work on a whole pool, which would also hold up the event loop. `heartbeat` is called meanwhile."""
+    return await _watched(asyncio.get_running_loop().run_in_executor(_short, work), heartbeat)
 
 
 @contextmanager
