@@ -9,7 +9,7 @@ import pytest
 from services.intake import cycle_topics
 from services.intake.cycle_topics import read_topics
 from shared.contracts.base import Service
-from shared.contracts.programs import Topic
+from shared.contracts.programs import Direction, MatchingPolicy, Topic
 from shared.errors import NotFound
 from shared.http.internal import Internal
 
@@ -27,7 +27,7 @@ class Programs:
         self.asked += 1
         if organization_id != self.organization_id:
             raise NotFound("There is no such cycle.", code="cycle_not_found")
-        return SimpleNamespace(topics=TOPICS)
+        return SimpleNamespace(topics=TOPICS, direction=Direction.REVERSE, policy=MatchingPolicy())
 
 
 @pytest.fixture
