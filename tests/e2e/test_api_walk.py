@@ -21,7 +21,7 @@ ENDINGS = [
     '"name":"Example Inc"}',
     '"level":5,',
     "Upward 2027",
-    '"pending":8}]}',
+    '"pending":8}]',
     "303 303 303 303 303 303 303 303 ",
     "approved",
     '"state":"active"',
