@@ -2,6 +2,8 @@
 
 from uuid import UUID
 
+from shared.contracts.feedback import workflow_of_concern, workflow_of_digest
+
 
 def cycle_workflow_id(cycle_id: UUID) -> str:
     return f"cycle-{cycle_id}"
@@ -16,12 +18,12 @@ def announcement_workflow_id(announcement_id: UUID) -> str:
 
 
 def concern_workflow_id(concern_id: UUID) -> str:
-    return f"concern-{concern_id}"
+    return workflow_of_concern(concern_id)
 
 
 def digest_workflow_id(round_id: UUID) -> str:
     """The round is the check-in round that raised the concerns."""
-    return f"digest-{round_id}"
+    return workflow_of_digest(round_id)
 
 
 def endpoint_workflow_id(endpoint_id: UUID) -> str:

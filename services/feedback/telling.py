@@ -8,9 +8,8 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from services.feedback.store import concerns
 from services.feedback.store.concerns import OpenConcern
-from shared.contracts.feedback import ConcernReason, ConcernsTold, TellConcerns
+from shared.contracts.feedback import ConcernReason, ConcernsTold, TellConcerns, workflow_of_concern, workflow_of_digest
 from shared.database import Database
-from workflows.ids import concern_workflow_id, digest_workflow_id
 
 PAGE = 500
 AT_ONCE = 20
@@ -31,8 +30,8 @@ async def tell_concerns(database: Database, client: Client, request: TellConcern
 def workflow_of(concern: OpenConcern) -> str:
     """A round's concerns about missed check-ins are one matter; every other concern is one by itself."""
     if concern.reason is ConcernReason.MISSED_CHECK_INS:
-        return digest_workflow_id(concern.round_id)
-    return concern_workflow_id(concern.id)
+        return workflow_of_digest(concern.round_id)
+    return workflow_of_concern(concern.id)
 
 
 def _cursor(page: list[OpenConcern]) -> UUID | None:

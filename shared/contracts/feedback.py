@@ -123,6 +123,16 @@ class TellConcerns(Contract):
     """The cursor: the last concern of the page before. None for the first page."""
 
 
+def workflow_of_concern(concern_id: UUID) -> str:
+    """The id of the workflow of a concern that is a matter by itself."""
+    return f"concern-{concern_id}"
+
+
+def workflow_of_digest(round_id: UUID) -> str:
+    """The id of the workflow of all concerns that a round raised about missed check-ins."""
+    return f"digest-{round_id}"
+
+
 class ConcernsTold(Contract):
     told: int
     """How many workflows heard it."""
