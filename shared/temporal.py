@@ -24,6 +24,7 @@ from temporalio.worker import (
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from shared.errors import DomainError, Unauthorized
+from shared.logging import where
 
 log = structlog.get_logger(__name__)
 WORKFLOWS_QUEUE = "workflows"
@@ -112,5 +113,5 @@ class _ActivityEdge(ActivityInboundInterceptor):
                 raise
             except Exception as error:
                 kind = type(error).__name__
-                log.warning("activity.failed", error=kind)
+                log.warning("activity.failed", error=kind, where=where(error))
                 raise ApplicationError(f"{kind} in {info.activity_type}", type=kind) from None

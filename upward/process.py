@@ -5,6 +5,7 @@ import contextlib
 import gc
 import signal
 import socket
+import sys
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 
 import structlog
@@ -19,14 +20,15 @@ from shared.database import Database
 from shared.http.application import create_application
 from shared.temporal import connect
 from upward.composition import Resources, queue_worker, routers, webhooks
+from upward.connections import Connection
 from upward.failures import CannotRun
 from upward.round_kinds import check_round_kinds
 
 log = structlog.get_logger(__name__)
 RETRY_SECONDS = 1.0
-KEEP_ALIVE_SECONDS = 150
-"""How long the server keeps an idle connection. Longer than clients do (httpx 5 s, Caddy 2 min), so that it is the
-client who closes: a server that closes first may do so while the next request is on its way."""
+SWITCH_SECONDS = 0.0002
+"""How soon a thread that computes, such as that of an import, gives way to a request. Python's 5 ms are waited for at
+each of the dozen steps of a request."""
 RELAY = "relay"
 
 
@@ -84,11 +86,13 @@ def listen(host: str, port: int) -> socket.socket:
 
 async def serve_http(app: FastAPI, address: socket.socket, stop: asyncio.Event) -> None:
     """Serves HTTP until `stop` is set, and then finishes the requests that have begun."""
+    sys.setswitchinterval(SWITCH_SECONDS)
     config = uvicorn.Config(
         app,
         log_config=None,
         access_log=False,
-        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        http=Connection,
+        ws="none",
         timeout_graceful_shutdown=10,
     )
     server = Server(config)

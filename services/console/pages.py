@@ -15,14 +15,16 @@ import structlog
 from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse
-from fastapi.routing import APIRoute
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from services.console.forms.registry import round_title
+from services.console.submission import MOST_BYTES
 from services.console.words import codes
 from services.console.words.failures import NOT_AVAILABLE, Failure, failure_of
 from shared.errors import DomainError, NotFound
 from shared.http.problems import problem
+from shared.http.receiving import BodyLimits
+from shared.http.routing import Route
 
 log = structlog.get_logger(__name__)
 HERE = Path(__file__).parent
@@ -78,8 +80,10 @@ def failure_page(failure: Failure) -> HTMLResponse:
     return response
 
 
-class PageRoute(APIRoute):
+class PageRoute(Route):
     """A route that answers with pages. Its failures are pages too, and every answer has the headers above."""
+
+    limits = BodyLimits(most_bytes=2 * MOST_BYTES)  # the form itself is measured when it is read
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()

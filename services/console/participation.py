@@ -6,6 +6,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from pydantic import ValidationError
+from structlog.contextvars import bind_contextvars
 
 from services.console.forms.registry import questionnaire_of
 from shared.contracts.base import Contract, Service
@@ -39,7 +40,9 @@ async def resolve(internal: Internal, token: str) -> LinkGrant:
         request = ResolveLink(token=token)
     except ValidationError:
         raise LinkUnknown("There is no such link.") from None
-    return await internal.post(Service.INTAKE, "/links/resolve", request, LinkGrant, NO_ORGANIZATION)
+    grant = await internal.ask(Service.INTAKE, "/links/resolve", request, LinkGrant, NO_ORGANIZATION)
+    bind_contextvars(organization_id=str(grant.organization_id))
+    return grant
 
 
 async def read_brief(internal: Internal, grant: LinkGrant) -> CycleBrief:
@@ -74,5 +77,5 @@ async def read_contacts(internal: Internal, organization_id: UUID, person_ids: S
     if not person_ids:
         return {}
     request = ReadContacts(person_ids=tuple(dict.fromkeys(person_ids)))
-    found = await internal.post(Service.INTAKE, "/contacts", request, Contacts, organization_id)
+    found = await internal.ask(Service.INTAKE, "/contacts", request, Contacts, organization_id)
     return {contact.person_id: contact for contact in found.contacts}

@@ -43,11 +43,15 @@ def refuse_cross_site(request: Request, public_url: str) -> None:
         raise refused
 
 
-async def read_typed(request: Request) -> FormData:
-    """The fields of a URL-encoded form. Raises NotAForm (415), FormTooLarge (413), BadRequest."""
+def check_is_form(request: Request) -> None:
+    """Raises NotAForm (415) unless the headers say that the body is a URL-encoded form."""
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type != "application/x-www-form-urlencoded":
         raise NotAForm("Send the fields as application/x-www-form-urlencoded.")
+
+
+async def read_typed(request: Request) -> FormData:
+    """The fields of a URL-encoded form. Raises FormTooLarge (413), BadRequest."""
     body = b""
     async for chunk in request.stream():
         body += chunk

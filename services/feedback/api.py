@@ -16,9 +16,10 @@ from shared.contracts.rounds import AnswerRecorded, RoundKind
 from shared.http.dependencies import Session
 from shared.http.paging import Cursor, Limit, decode_cursor
 from shared.http.problems import refusals
+from shared.http.routing import Route
 
-router = APIRouter(tags=["feedback"])
-internal_router = APIRouter(prefix="/internal/feedback", include_in_schema=False)
+router = APIRouter(route_class=Route, tags=["feedback"])
+internal_router = APIRouter(route_class=Route, prefix="/internal/feedback", include_in_schema=False)
 
 
 @router.get("/v1/cycles/{cycle_id}/concerns")

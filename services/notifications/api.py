@@ -9,8 +9,9 @@ from services.notifications.resources import CycleMessages
 from shared.auth import Viewer
 from shared.http.dependencies import Session
 from shared.http.paging import Cursor, Limit, decode_cursor, encode_cursor
+from shared.http.routing import Route
 
-router = APIRouter(prefix="/v1", tags=["notifications"])
+router = APIRouter(route_class=Route, prefix="/v1", tags=["notifications"])
 
 
 @router.get("/cycles/{cycle_id}/messages")

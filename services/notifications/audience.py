@@ -52,7 +52,7 @@ async def read_contacts(internal: Internal, organization_id: UUID, people: Itera
     contacts: dict[UUID, Contact] = {}
     for start in range(0, len(wanted), PAGE):
         body = ReadContacts(person_ids=tuple(wanted[start : start + PAGE]))
-        answer = await internal.post(Service.INTAKE, "/contacts", body, Contacts, organization_id)
+        answer = await internal.ask(Service.INTAKE, "/contacts", body, Contacts, organization_id)
         contacts |= {contact.person_id: contact for contact in answer.contacts if contact.active}
     return contacts
 

@@ -1,24 +1,22 @@
-"""The FastAPI application of one or more services: health checks, problem documents, and a log entry for each
+"""The FastAPI application of one or more services: health checks, problem documents, and what is done around each
 request."""
 
 import asyncio
-import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from contextlib import AbstractAsyncContextManager
-from typing import Any
-from uuid import uuid4
 
 import structlog
-from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi import APIRouter, FastAPI
 from fastapi.responses import JSONResponse
 from sqlalchemy import text
-from structlog.contextvars import bound_contextvars
 
 from shared.config import Settings
 from shared.database import Database
 from shared.http.description import Described, operation_id
 from shared.http.docs import install_docs
 from shared.http.internal import Internal
+from shared.http.observing import Observed
 from shared.http.problems import DESCRIBED, install_problem_handlers, problem
 
 log = structlog.get_logger(__name__)
@@ -34,7 +32,8 @@ def create_application(
     described: Iterable[APIRouter] | None = None,
 ) -> FastAPI:
     """Makes one ASGI application of these routers. Its `app.state` holds the database, the settings, the internal
-    client, and the event `stopping`, which is set when the process is about to end.
+    client, the event `stopping`, which is set when the process is about to end, and `uploads`, which counts the
+    uploads that each organization has under way.
 
     `webhooks` are only described in the OpenAPI document: others serve them, and Upward calls them. The document
     describes the routes of `described`, where other processes serve some of them; by default, those of `routers`.
@@ -44,6 +43,7 @@ def create_application(
     app.state.settings = settings
     app.state.stopping = asyncio.Event()
     app.state.internal = Internal(settings, app)
+    app.state.uploads = Counter()
     install_problem_handlers(app)
     for router in routers:
         app.include_router(router)
@@ -53,7 +53,7 @@ def create_application(
             app.whole.include_router(router)
     install_docs(app)
     _add_health(app, database)
-    app.middleware("http")(_observe)
+    app.add_middleware(Observed)
     return app
 
 
@@ -86,38 +86,3 @@ def _add_health(app: FastAPI, database: Database) -> None:
             log.warning("readiness.failed", error=type(error).__name__)
             return problem(503, "not_ready", "The database cannot be reached.")
         return {"status": "ready"}
-
-
-async def _observe(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
-    # The id is bound for this request alone, as a service may call another one inside the same process.
-    with bound_contextvars(request_id=str(uuid4())):
-        started = time.perf_counter()
-        try:
-            response = await call_next(request)
-        except Exception as error:
-            # The class of the error alone is logged, as the message of a database error can quote a row.
-            log.error("request.failed", route=_route(request), error=type(error).__name__, where=_where(error))
-            return problem(500, "internal_error")
-        log.info(
-            "request.answered",
-            method=request.method,
-            route=_route(request),
-            status=response.status_code,
-            ms=round((time.perf_counter() - started) * 1000, 1),
-        )
-        return response
-
-
-def _route(request: Request) -> str:
-    """The template of the route. The path itself is not logged, as it can hold the token of a link."""
-    route: Any = request.scope.get("route")
-    return getattr(route, "path", "unmatched")
-
-
-def _where(error: BaseException) -> list[str]:
-    trace, places = error.__traceback__, []
-    while trace is not None:
-        code = trace.tb_frame.f_code
-        places.append(f"{code.co_filename.rsplit('/', 1)[-1]}:{trace.tb_lineno} {code.co_name}")
-        trace = trace.tb_next
-    return places[-6:]

@@ -5,6 +5,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 import httpx
+import structlog
 from pydantic import BaseModel
 
 from shared.config import Settings
@@ -12,6 +13,12 @@ from shared.contracts.base import Contract, PersonPage, Service
 from shared.errors import BadRequest, Conflict, DomainError, Forbidden, Gone, Invalid, NotFound, Unauthorized
 
 Answer = TypeVar("Answer", bound=Contract)
+log = structlog.get_logger(__name__)
+IDLE_SECONDS = 5.0
+"""How long an idle connection is kept: much shorter than servers keep it (upward/connections.py)."""
+CLOSED = (httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError)
+"""How httpx says that a connection was closed before the answer began. A server may close an idle connection in the
+moment in which a request is on its way to it."""
 
 EXPECTED: dict[int, type[DomainError]] = {
     400: BadRequest,
@@ -30,21 +37,16 @@ class Internal:
     """Calls the internal APIs of services.
 
     A problem that the service answers is raised as the same DomainError. If the service is away, answers 5xx or does
-    not serve the address, `httpx.HTTPError` is raised. Activities do not catch it, so that Temporal tries again."""
+    not serve the address, `httpx.HTTPError` is raised. Activities do not catch it, so that Temporal tries again.
+
+    A read whose connection was closed before any byte of an answer came is asked once more, on a new connection."""
 
     def __init__(self, settings: Settings, app: Any = None, *, timeout: float = 30) -> None:
         """`app` is the ASGI application of this process. Services without a URL in the settings are called in it."""
         self._token = settings.service_token.get_secret_value()
-        self._clients = {
-            service: httpx.AsyncClient(
-                base_url=settings.service_urls.get(service.value, "http://in-process"),
-                transport=None
-                if service.value in settings.service_urls
-                else httpx.ASGITransport(app=app, raise_app_exceptions=False),
-                timeout=timeout,
-            )
-            for service in Service
-        }
+        self._clients = {service: _client(settings, app, service, timeout) for service in Service}
+        # Connections of these are never used twice, so none can be one that its server has closed.
+        self._fresh = {service: _client(settings, app, service, timeout, kept=0) for service in Service}
 
     async def get(
         self,
@@ -57,10 +59,17 @@ class Internal:
         """GET `/internal/{service}{path}`."""
         return await self._call("GET", service, path, answer, organization_id, params=params)
 
+    async def ask(
+        self, service: Service, path: str, body: BaseModel, answer: type[Answer], organization_id: UUID
+    ) -> Answer:
+        """A POST that reads and changes nothing, so that it may be asked twice."""
+        return await self._call("POST", service, path, answer, organization_id, body=body)
+
     async def post(
         self, service: Service, path: str, body: BaseModel, answer: type[Answer], organization_id: UUID
     ) -> Answer:
-        return await self._call("POST", service, path, answer, organization_id, body=body)
+        """A POST that changes something. It is sent once."""
+        return await self._call("POST", service, path, answer, organization_id, body=body, reads=False)
 
     async def people(
         self, service: Service, path: str, organization_id: UUID, params: Mapping[str, Any] | None = None
@@ -76,7 +85,7 @@ class Internal:
                 return
 
     async def close(self) -> None:
-        for client in self._clients.values():
+        for client in (*self._clients.values(), *self._fresh.values()):
             await client.aclose()
 
     async def _call(
@@ -89,22 +98,50 @@ class Internal:
         *,
         params: Mapping[str, Any] | None = None,
         body: BaseModel | None = None,
+        reads: bool = True,
     ) -> Answer:
-        response = await self._clients[service].request(
-            method,
-            f"/internal/{service.value}{path}",
-            params=params,
-            content=body.model_dump_json() if body is not None else None,
-            headers={
+        request: dict[str, Any] = {
+            "method": method,
+            "url": f"/internal/{service.value}{path}",
+            "params": params,
+            "content": body.model_dump_json() if body is not None else None,
+            "headers": {
                 "authorization": f"Bearer {self._token}",
                 "upward-organization": str(organization_id),
                 "content-type": "application/json",
             },
-        )
+        }
+        try:
+            response = await _begin(self._clients[service], request)
+        except CLOSED as error:
+            log.warning("internal.connection_closed", service=service.value, error=type(error).__name__, again=reads)
+            if not reads:
+                raise
+            response = await _begin(self._fresh[service], request)
+        try:
+            await response.aread()
+        finally:
+            await response.aclose()
         if (expected := _expected(response)) is not None:
             raise expected
         response.raise_for_status()
         return answer.model_validate_json(response.content)
+
+
+def _client(settings: Settings, app: Any, service: Service, timeout: float, kept: int | None = 20) -> httpx.AsyncClient:
+    """`kept` is how many idle connections are kept for the next request."""
+    url = settings.service_urls.get(service.value)
+    return httpx.AsyncClient(
+        base_url=url or "http://in-process",
+        transport=None if url else httpx.ASGITransport(app=app, raise_app_exceptions=False),
+        limits=httpx.Limits(max_connections=100, max_keepalive_connections=kept, keepalive_expiry=IDLE_SECONDS),
+        timeout=timeout,
+    )
+
+
+async def _begin(client: httpx.AsyncClient, request: dict[str, Any]) -> httpx.Response:
+    """Sends the request and returns the beginning of the answer."""
+    return await client.send(client.build_request(**request), stream=True)
 
 
 def _expected(response: httpx.Response) -> DomainError | None:

@@ -9,12 +9,13 @@ from shared.auth import ServiceCaller
 from shared.contracts.base import PersonPage, Service
 from shared.contracts.rounds import RecipientState
 from shared.http.dependencies import Session
+from shared.http.routing import Route
 from shared.rounds import store
 
 
 def recipients_router(owner: Service) -> APIRouter:
     """Serves `GET /internal/{owner}/rounds/{round_id}/recipients?state=pending&after=&limit=` for this owner."""
-    router = APIRouter(include_in_schema=False)
+    router = APIRouter(route_class=Route, include_in_schema=False)
 
     @router.get(f"/internal/{owner.value}/rounds/{{round_id}}/recipients")
     async def read_recipients(

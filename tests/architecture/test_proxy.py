@@ -10,6 +10,8 @@ import pytest
 from fastapi.routing import iter_route_contexts
 
 from shared.contracts.base import Service
+from shared.http.internal import IDLE_SECONDS
+from upward.connections import KEEP_ALIVE_SECONDS
 
 ROOT = Path(__file__).parents[2]
 CADDYFILE = (ROOT / "deploy/Caddyfile").read_text()
@@ -24,7 +26,11 @@ class Rule(NamedTuple):
 def rules() -> list[Rule]:
     """The `path_regexp` of each matcher and the service of its `handle`, in the order in which the proxy tries them."""
     patterns = dict(re.findall(r"^\t@(\w+) path_regexp (\S+)$", CADDYFILE, re.MULTILINE))
-    handled = re.findall(r"^\thandle @(\w+) \{\n\t\treverse_proxy (\w+):8080\n\t\}$", CADDYFILE, re.MULTILINE)
+    handled = re.findall(
+        r"^\thandle @(\w+) \{\n\t\treverse_proxy (\w+):8080 \{\n\t\t\timport upstream\n\t\t\}\n\t\}$",
+        CADDYFILE,
+        re.MULTILINE,
+    )
     assert len(handled) == len(patterns) == CADDYFILE.count("reverse_proxy"), (
         "a rule that this test does not understand"
     )
@@ -91,3 +97,9 @@ def test_a_path_without_a_rule_is_a_problem_document() -> None:
 def test_logs_of_the_proxy_hold_no_links() -> None:
     assert re.search(r"^\t*request>uri delete$", CADDYFILE, re.MULTILINE)
     assert re.search(r"^\t*request>headers delete$", CADDYFILE, re.MULTILINE)
+
+
+def test_idle_connections_are_closed_by_whoever_sends_requests() -> None:
+    """A server that closes first may do so while a request is on its way. Twice as long is clearly longer."""
+    (proxy,) = re.findall(r"^\t\tkeepalive (\d+)s$", CADDYFILE, re.MULTILINE)
+    assert KEEP_ALIVE_SECONDS >= 2 * int(proxy) >= 2 * IDLE_SECONDS

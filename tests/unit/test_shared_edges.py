@@ -1,5 +1,7 @@
 """What leaves a service at its edges: which failures are final and which are tried again, and nothing private."""
 
+from collections.abc import Awaitable, Callable
+from typing import Any
 from uuid import uuid4
 
 import httpx
@@ -7,7 +9,10 @@ import pytest
 from fastapi import APIRouter, FastAPI, Response
 from fastapi.responses import HTMLResponse, JSONResponse
 from pydantic import SecretStr
-from structlog.contextvars import bound_contextvars, get_contextvars
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as NoConnectionFree
+from structlog.contextvars import bind_contextvars, bound_contextvars, get_contextvars, merge_contextvars
+from structlog.testing import capture_logs
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
@@ -116,3 +121,89 @@ async def test_a_call_inside_the_process_leaves_the_callers_log_context_alone() 
         assert get_contextvars() == before
     await app.state.internal.close()
     assert seen[0]["request_id"] != "the caller's"
+
+
+async def entries_of(request: Callable[[httpx.AsyncClient], Awaitable[httpx.Response]], router: APIRouter) -> list[Any]:
+    """What is logged while a request is answered, with what was bound."""
+    settings = Settings(service_token=SecretStr("a" * 32))
+    app = create_application([router], Database("postgresql://nobody@127.0.0.1:1/none"), settings)
+    transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://upward.test") as client:
+        with capture_logs(processors=[merge_contextvars]) as entries:
+            await request(client)
+    await app.state.internal.close()
+    return entries
+
+
+async def test_the_entry_of_a_request_has_what_its_handler_bound_and_nothing_remains() -> None:
+    router = APIRouter()
+
+    @router.get("/mine")
+    async def read_mine() -> dict[str, str]:
+        bind_contextvars(organization_id="o", key_id="k")
+        return {}
+
+    before = get_contextvars()
+    [entry] = await entries_of(lambda client: client.get("/mine"), router)
+    assert (entry["event"], entry["organization_id"], entry["key_id"]) == ("request.answered", "o", "k")
+    assert (entry["route"], entry["status"], entry["method"]) == ("/mine", 200, "GET")
+    assert entry["request_id"]
+    assert get_contextvars() == before
+
+
+async def test_an_unexpected_failure_is_a_problem_and_its_place_is_logged() -> None:
+    router = APIRouter()
+
+    @router.get("/broken")
+    async def read_broken() -> None:
+        bind_contextvars(organization_id="o")
+        raise ValueError("anna@company.example is taken")
+
+    answers: list[httpx.Response] = []
+
+    async def ask(client: httpx.AsyncClient) -> httpx.Response:
+        answers.append(await client.get("/broken"))
+        return answers[0]
+
+    [entry] = await entries_of(ask, router)
+    assert (answers[0].status_code, answers[0].json()["code"]) == (500, "internal_error")
+    assert answers[0].headers["cache-control"] == "no-store"
+    assert (entry["event"], entry["error"], entry["organization_id"]) == ("request.failed", "ValueError", "o")
+    assert entry["where"][-1].endswith(" read_broken")
+    assert "anna" not in str(entry)
+
+
+async def test_a_failed_activity_is_logged_with_its_place() -> None:
+    with capture_logs() as entries:
+        await leaves_as(ValueError("anna@company.example is taken"))
+    [entry] = entries
+    assert (entry["event"], entry["error"]) == ("activity.failed", "ValueError")
+    assert entry["where"][-1].endswith(" execute_activity")
+    assert "anna" not in str(entry)
+
+
+async def test_a_service_or_a_database_that_is_busy_is_503() -> None:
+    router = APIRouter()
+
+    class Late(Exception):
+        sqlstate = "55P03"
+
+    failures = {
+        "service": httpx.ConnectError("x"),
+        "pool": NoConnectionFree(),
+        "lock": OperationalError("", {}, Late()),
+    }
+
+    @router.get("/{name}")
+    async def read(name: str) -> None:
+        raise failures[name]
+
+    async def ask(client: httpx.AsyncClient) -> httpx.Response:
+        for name in failures:
+            answer = await client.get(f"/{name}")
+            assert (answer.status_code, answer.json()["code"]) == (503, "not_available"), name
+            assert answer.headers["retry-after"]
+        return answer
+
+    entries = await entries_of(ask, router)
+    assert [entry["event"] for entry in entries[::2]] == ["service.unavailable", "database.busy", "database.busy"]

@@ -26,12 +26,13 @@ from services.console.participation import (
     resolve,
     send_answer,
 )
-from services.console.submission import read_typed, refuse_cross_site
+from services.console.submission import check_is_form, read_typed, refuse_cross_site
 from shared.errors import Gone, Invalid, NotFound
 from shared.http.dependencies import AppSettings, InternalClient
+from shared.http.routing import Route
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
-files = APIRouter(include_in_schema=False)
+files = APIRouter(route_class=Route, include_in_schema=False)
 ROUND_CLOSED = "round_closed"
 """The code of the refusal when the round of a link is closed."""
 Token = Annotated[str, Path(max_length=500)]
@@ -49,8 +50,9 @@ async def show_page(token: Token, internal: InternalClient) -> Response:
 @router.post("/p/{token}/")
 async def take_answer(token: Token, request: Request, internal: InternalClient, settings: AppSettings) -> Response:
     refuse_cross_site(request, settings.public_url)
+    check_is_form(request)
+    grant = await resolve(internal, token)  # the link is what allows the caller to send anything
     typed = await read_typed(request)
-    grant = await resolve(internal, token)
     questionnaire = questionnaire_of(grant.kind)
     try:
         answer = questionnaire.parse(typed)

@@ -15,12 +15,12 @@ from starlette.datastructures import FormData
 
 from shared.contracts.base import Contract
 from shared.contracts.rounds import RoundKind
+from shared.contracts.text import without_hidden
 
 Form = TypeVar("Form", bound=Contract)
 Answer = TypeVar("Answer", bound=Contract)
 Entry = TypeVar("Entry", bound=Contract)
 TOO_MANY_PAIRS = "Answer for at most 20 pairs at once."
-CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
 
 class FieldError(NamedTuple):
@@ -80,16 +80,17 @@ class Questionnaire(ABC, Generic[Form, Answer]):
 
 
 def text(typed: FormData, name: str) -> str:
-    """The value of a field without control characters and without space around it. Empty when it was not sent."""
+    """The value of a field without characters that nobody sees and without space around it. Empty when it was not
+    sent."""
     value = typed.get(name, "")
     if not isinstance(value, str):
         return ""
-    return CONTROL.sub("", value.replace("\r\n", "\n").replace("\r", "\n")).strip()
+    return without_hidden(value.replace("\r\n", "\n").replace("\r", "\n")).strip()
 
 
 def texts(typed: FormData, name: str) -> tuple[str, ...]:
     """The values of a repeated field in their order, each once, without empty ones."""
-    values = (CONTROL.sub("", value).strip() for value in typed.getlist(name) if isinstance(value, str))
+    values = (without_hidden(value).strip() for value in typed.getlist(name) if isinstance(value, str))
     return tuple(dict.fromkeys(value for value in values if value))
 
 

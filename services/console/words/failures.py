@@ -38,6 +38,10 @@ BY_CODE = {
         "That was too much text",
         "Your answer was not saved. Go back in your browser, shorten the longest text and send it again.",
     ),
+    "body_too_large": (
+        "That was too much text",
+        "Your answer was not saved. Go back in your browser, shorten the longest text and send it again.",
+    ),
     "role_too_low": ("Your access key does not allow this", "Ask the owner of your organization for another key."),
 }
 BY_STATUS = {

@@ -7,8 +7,9 @@ from fastapi import APIRouter, Response
 from services.events.log.rules.asyncapi import CONTENT_TYPE, asyncapi_document
 from services.events.log.rules.catalogue import EventType, EventTypes, event_schema, read_catalogue
 from shared.auth import Viewer
+from shared.http.routing import Route
 
-router = APIRouter(prefix="/v1/events", tags=["events"])
+router = APIRouter(route_class=Route, prefix="/v1/events", tags=["events"])
 
 
 @router.get("/catalogue")

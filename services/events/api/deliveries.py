@@ -22,8 +22,9 @@ from shared.contracts.events import EndpointTested
 from shared.http.dependencies import Session
 from shared.http.paging import Cursor, Limit
 from shared.http.problems import refusals
+from shared.http.routing import Route
 
-router = APIRouter(prefix="/v1/endpoints/{endpoint_id}", tags=["endpoints"])
+router = APIRouter(route_class=Route, prefix="/v1/endpoints/{endpoint_id}", tags=["endpoints"])
 
 OfState = Annotated[DeliveryState | None, Query(description="only these")]
 Sequence = Annotated[int, Path(ge=1, le=2**63 - 1)]

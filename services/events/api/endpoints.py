@@ -11,6 +11,7 @@ from services.events.log.rules.cloudevents import check_types
 from services.events.webhooks import switching
 from services.events.webhooks.rules.addresses import parse_endpoint_url
 from services.events.webhooks.rules.endpoints import (
+    UNKNOWN_OWNER,
     EnableRequest,
     Endpoint,
     EndpointDefinition,
@@ -18,23 +19,22 @@ from services.events.webhooks.rules.endpoints import (
     NewEndpoint,
     NewSecret,
     RotationRequest,
-    UnknownOwner,
 )
 from services.events.webhooks.rules.signing import new_secret
 from services.events.webhooks.store import endpoints
 from shared.auth import Admin, ServiceCaller
 from shared.config import Settings
-from shared.contracts.base import Service
 from shared.contracts.endpoints import EndpointBrief, EndpointRef
-from shared.contracts.intake import Contacts, ReadContacts
 from shared.http.dependencies import AppDatabase, AppSettings, InternalClient, Session
+from shared.http.directory import UnknownPerson, refuse_others
 from shared.http.etags import check_present, etag
 from shared.http.idempotency import Answer, IdempotencyKey, answer_once
 from shared.http.internal import Internal
 from shared.http.paging import Cursor, Limit
 from shared.http.problems import refusals
+from shared.http.routing import Route
 
-router = APIRouter(tags=["endpoints"])
+router = APIRouter(route_class=Route, tags=["endpoints"])
 
 
 @router.post("/v1/endpoints", status_code=201, response_model=NewEndpoint, responses=refusals(409))
@@ -49,9 +49,12 @@ async def create_endpoint(
 ) -> JSONResponse:
     """Creates an endpoint, which receives events from the organization's next one on. Only this answer shows the
     secret."""
+    refusal = await _refusal(body, caller.organization_id, internal)
 
     async def work() -> Answer:
-        definition = await _checked(body, caller.organization_id, settings, internal)
+        definition = _normal(body, settings)
+        if refusal is not None:
+            raise refusal
         secret = new_secret()
         made = await endpoints.create_endpoint(session, caller.organization_id, definition, secret)
         headers = {"location": f"/v1/endpoints/{made.id}", "etag": etag(made.version)}
@@ -89,8 +92,11 @@ async def replace_endpoint(
     that happen from now on."""
     expected = check_present(if_match)
     endpoint = _ref(caller.organization_id, endpoint_id)
+    refusal = await _refusal(body, caller.organization_id, internal)
     await endpoints.read_endpoint(session, endpoint)
-    definition = await _checked(body, caller.organization_id, settings, internal)
+    definition = _normal(body, settings)
+    if refusal is not None:
+        raise refusal
     changed = await endpoints.replace_endpoint(session, endpoint, definition, expected)
     response.headers["etag"] = etag(changed.version)
     return changed
@@ -151,17 +157,11 @@ def _ref(organization_id: UUID, endpoint_id: UUID) -> EndpointRef:
     return EndpointRef(organization_id=organization_id, endpoint_id=endpoint_id)
 
 
-async def _checked(
-    body: EndpointDefinition, organization_id: UUID, settings: Settings, internal: Internal
-) -> EndpointDefinition:
-    """The definition with its URL and types in their normal form. Raises UnsafeUrl, UnknownEventType, UnknownOwner."""
+def _normal(body: EndpointDefinition, settings: Settings) -> EndpointDefinition:
+    """The definition with its URL and types in their normal form. Raises UnsafeUrl, UnknownEventType."""
     url = parse_endpoint_url(body.url, development=bool(settings.webhook_development_networks))
-    types = check_types(body.types)
-    wanted = ReadContacts(person_ids=(body.owner_id,))
-    found = await internal.post(Service.INTAKE, "/contacts", wanted, Contacts, organization_id)
-    if not any(contact.active for contact in found.contacts):
-        raise UnknownOwner(
-            "The owner is not in the directory; see errors.",
-            errors=[{"field": "body.owner_id", "detail": "expected the id of an active person"}],
-        )
-    return body.model_copy(update={"url": url, "types": tuple(sorted(types))})
+    return body.model_copy(update={"url": url, "types": tuple(sorted(check_types(body.types)))})
+
+
+async def _refusal(body: EndpointDefinition, organization_id: UUID, internal: Internal) -> UnknownPerson | None:
+    return await refuse_others(internal, organization_id, {"body.owner_id": body.owner_id}, code=UNKNOWN_OWNER)

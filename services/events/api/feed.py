@@ -11,8 +11,9 @@ from services.events.log.rules.digest import Checkpoint
 from shared.auth import Role, Viewer
 from shared.http.dependencies import AppDatabase, Session, Stopping
 from shared.http.problems import refusals
+from shared.http.routing import Route
 
-router = APIRouter(prefix="/v1/events", tags=["events"])
+router = APIRouter(route_class=Route, prefix="/v1/events", tags=["events"])
 
 After = Annotated[int, Query(ge=0, le=2**63 - 1, description="the last sequence you have; 0 for the beginning")]
 Limit = Annotated[int, Query(ge=1, le=1000, description="events a page")]

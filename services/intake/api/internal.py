@@ -24,8 +24,9 @@ from shared.contracts.intake import (
 )
 from shared.contracts.rounds import AnswerRecorded
 from shared.http.dependencies import AppDatabase, InternalClient, Session
+from shared.http.routing import Route
 
-router = APIRouter(prefix="/internal/intake", include_in_schema=False)
+router = APIRouter(route_class=Route, prefix="/internal/intake", include_in_schema=False)
 PageLimit = Annotated[int, Query(ge=1, le=1000)]
 
 

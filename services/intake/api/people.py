@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 import structlog
 from fastapi import APIRouter, Query, Request
 
-from services.intake.api.upload import REQUEST_BODY, read_upload
+from services.intake.api.upload import REQUEST_BODY, UPLOAD, read_upload
 from services.intake.importing.drafts import parse_people
 from services.intake.importing.plan import ImportPlan, plan_import
 from services.intake.resources import ImportReport, PeoplePage, PersonView
@@ -20,15 +20,18 @@ from shared.events import emit
 from shared.http.dependencies import Session
 from shared.http.paging import Cursor, Limit, decode_cursor, encode_cursor
 from shared.http.problems import refusals
+from shared.http.receiving import takes
+from shared.http.routing import Route, except_for
 
 NO_NUL = r"^[^\x00]*$"
 """Postgres cannot store the NUL character in a text."""
 
 log = structlog.get_logger(__name__)
-router = APIRouter(prefix="/v1/people", tags=["people"])
+router = APIRouter(route_class=Route, prefix="/v1/people", tags=["people"])
 
 
 @router.post("/import", openapi_extra={"requestBody": REQUEST_BODY}, responses=refusals(400, 415, 429))
+@takes(UPLOAD)
 async def import_people(
     request: Request,
     caller: Admin,
@@ -37,7 +40,7 @@ async def import_people(
 ) -> ImportReport:
     """Imports an HR export. Either all rows are imported or none, unless `skip_invalid` leaves out those that cannot be
     used. Importing the same file again changes nothing."""
-    upload = await read_upload(request)
+    upload = await read_upload(request)  # nothing is held meanwhile: the session connects with its first statement
     today = datetime.now(UTC).date()
     parsed = await asyncio.to_thread(parse_people, upload.file, upload.column_map, today)
     await store.lock_directory(session, caller.organization_id)
@@ -90,5 +93,6 @@ async def list_people(
 
 
 @router.get("/{person_id}", responses=refusals(404))
+@except_for("import")
 async def read_person(person_id: UUID, caller: Viewer, session: Session) -> PersonView:
     return await store.read_person(session, caller.organization_id, person_id)

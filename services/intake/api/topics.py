@@ -1,20 +1,20 @@
 """The public API of a cycle's topics, which shows what is missing while there is time to find more teachers."""
 
-from typing import Annotated
 from uuid import UUID
 
 import httpx
-from fastapi import APIRouter, Header, Security
+from fastapi import APIRouter
 
 from services.intake.cycle_topics import read_topics
 from services.intake.rules.demand import TopicSupplyList
 from services.intake.store import demand
-from shared.auth import ACCESS_KEY, Caller, Role, current_caller
+from shared.auth import Viewer
 from shared.errors import DomainError
 from shared.http.dependencies import AppDatabase, InternalClient
 from shared.http.problems import refusals
+from shared.http.routing import Route
 
-router = APIRouter(prefix="/v1/cycles", tags=["people"])
+router = APIRouter(route_class=Route, prefix="/v1/cycles", tags=["people"])
 
 
 class ProgramsAway(DomainError):
@@ -22,19 +22,9 @@ class ProgramsAway(DomainError):
     code = "not_available"
 
 
-async def reader(
-    database: AppDatabase,
-    authorization: Annotated[str, Header(include_in_schema=False)] = "",
-    described: Annotated[object, Security(ACCESS_KEY, scopes=[Role.VIEWER])] = None,
-) -> Caller:
-    """The caller, who may have any role. Unlike `Viewer`, this holds no connection while programs is asked."""
-    async with database.transaction() as session:
-        return await current_caller(session, authorization)
-
-
 @router.get("/{cycle_id}/topics", responses=refusals(404, 503))
 async def list_topics(
-    cycle_id: UUID, caller: Annotated[Caller, Security(reader)], database: AppDatabase, internal: InternalClient
+    cycle_id: UUID, caller: Viewer, database: AppDatabase, internal: InternalClient
 ) -> TopicSupplyList:
     """How many people teach and want each topic of the program, of those who have enrolled so far. The topic that lacks
     most places comes first. While enrolment is open, there is time to find more teachers. Figures about fewer than five

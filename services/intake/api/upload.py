@@ -11,6 +11,7 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from services.intake.importing.column_map import ColumnMap
 from services.intake.importing.problems import FileTooLarge, FileTypeUnknown
 from shared.errors import BadRequest
+from shared.http.receiving import BodyLimits
 
 MAX_BYTES = 20 * 1024 * 1024
 MAX_MAP_BYTES = 100 * 1024
@@ -23,6 +24,8 @@ employee_id,name,email,department,level,manager_id
 1,Ada Stone,ada.stone@example.com,Strategy,5,
 2,Dev Patel,dev.patel@example.com,Sales,1,1
 """
+UPLOAD = BodyLimits(most_bytes=MAX_BYTES + MAX_MAP_BYTES + SPARE, seconds=120, at_once=2)
+
 REQUEST_BODY = {
     "required": True,
     "content": {

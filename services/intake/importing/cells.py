@@ -14,6 +14,7 @@ from zoneinfo import available_timezones
 import idna
 
 from services.intake.vocabulary import BLANK, LANGUAGES, NO, NO_DATE, YES
+from shared.contracts.text import without_invisible
 
 ISO_DATE = re.compile(r"^(\d{4})([-/.])(\d{1,2})\2(\d{1,2})(?:[T ]+\d{1,2}:\d{2}.*)?$")
 COMPACT_DATE = re.compile(r"^((?:19|20)\d{2})(\d{2})(\d{2})$")
@@ -62,7 +63,7 @@ class DateOrder(StrEnum):
 def clean(text: str) -> str:
     """The cell without unnecessary spaces, invisible characters and line breaks, in composed Unicode (NFC)."""
     if not text.isascii():
-        text = unicodedata.normalize("NFC", text.translate(INVISIBLE))
+        text = unicodedata.normalize("NFC", without_invisible(text).translate(INVISIBLE))
     text = " ".join(text.split())
     return text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text).strip()
 

@@ -20,8 +20,9 @@ from shared.contracts.matching import (
 )
 from shared.contracts.rounds import AnswerRecorded
 from shared.http.dependencies import Session
+from shared.http.routing import Route
 
-router = APIRouter(prefix="/internal/matching", include_in_schema=False)
+router = APIRouter(route_class=Route, prefix="/internal/matching", include_in_schema=False)
 PageLimit = Annotated[int, Query(ge=1, le=1000)]
 
 

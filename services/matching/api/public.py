@@ -14,8 +14,9 @@ from shared.http.dependencies import Session
 from shared.http.etags import etag
 from shared.http.paging import Cursor, Limit, decode_cursor, encode_cursor
 from shared.http.problems import refusals
+from shared.http.routing import Route
 
-router = APIRouter(prefix="/v1", tags=["matching"])
+router = APIRouter(route_class=Route, prefix="/v1", tags=["matching"])
 
 
 @router.get("/cycles/{cycle_id}/match-runs")

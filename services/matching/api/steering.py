@@ -19,11 +19,16 @@ from shared.auth import Coordinator, Viewer
 from shared.http.dependencies import AppDatabase, Session
 from shared.http.etags import check_present, etag
 from shared.http.problems import refusals
+from shared.http.receiving import BodyLimits, takes
+from shared.http.routing import Route
 
-router = APIRouter(prefix="/v1/match-runs/{match_run_id}", tags=["matching"])
+router = APIRouter(route_class=Route, prefix="/v1/match-runs/{match_run_id}", tags=["matching"])
+STEERING = BodyLimits(most_bytes=4 * 1024 * 1024, most_values=100_000)
+"""5,000 entries in each of the lists of a steering document."""
 
 
 @router.put("/steering", status_code=201, responses=refusals(404, 409))
+@takes(STEERING)
 async def steer_match_run(
     match_run_id: UUID,
     body: SteeringRequest,
@@ -44,6 +49,7 @@ async def steer_match_run(
 
 
 @router.post("/preview", responses=refusals(404, 409))
+@takes(STEERING)
 async def preview_steering(
     match_run_id: UUID, body: SteeringRequest, caller: Coordinator, session: Session, database: AppDatabase
 ) -> Preview:

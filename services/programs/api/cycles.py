@@ -14,8 +14,9 @@ from shared.http.dependencies import Session
 from shared.http.idempotency import Answer, IdempotencyKey, answer_once
 from shared.http.paging import Cursor, Limit
 from shared.http.problems import refusals
+from shared.http.routing import Route
 
-router = APIRouter(tags=["cycles"])
+router = APIRouter(route_class=Route, tags=["cycles"])
 
 
 @router.post("/v1/programs/{program_id}/cycles", status_code=202, response_model=Cycle, responses=refusals(404))

@@ -29,6 +29,7 @@ from services.programs.rules.reminders import keep_reminders
 from services.programs.rules.topics import check_unambiguous
 from shared.contracts.base import Moment
 from shared.contracts.programs import Calendar, Direction, MatchingPolicy, Topic
+from shared.contracts.text import has_hidden
 from shared.errors import Invalid
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -61,8 +62,8 @@ def clean_text(value: str) -> str:
     """
     value = value.strip()
     categories = [unicodedata.category(character) for character in value]
-    if any(category in ("Cc", "Cs", "Zl", "Zp") for category in categories):
-        raise ValueError("control characters and line breaks are not allowed")
+    if any(category in ("Cc", "Cs", "Zl", "Zp") for category in categories) or has_hidden(value):
+        raise ValueError("control characters, line breaks and characters that nobody sees are not allowed")
     if all(category[0] in "CZ" for category in categories):
         raise ValueError("must not be empty")
     return value
@@ -167,6 +168,11 @@ class ProgramDefinition(BaseModel):
         if self.recurs and not self.topics:
             raise _refusal([("topics",)], "a program that recurs needs topics, as nobody could enrol without any")
         return self
+
+    def named_people(self) -> dict[str, UUID]:
+        """Everybody whom the definition names, by the field of the request."""
+        sponsor = {} if self.sponsor_id is None else {"body.sponsor_id": self.sponsor_id}
+        return sponsor | {f"body.coordinator_ids.{index}": one for index, one in enumerate(self.coordinator_ids)}
 
 
 class CycleRequest(BaseModel):

@@ -153,7 +153,11 @@ async def vacuum_staged(database: Database) -> None:
     """Vacuums the staging table, unless another sequencer does so now. Needs no lock."""
     async with database.engine.connect() as connection:
         await connection.execution_options(isolation_level="AUTOCOMMIT")
-        await connection.execute(VACUUM)
+        try:
+            await connection.execute(text("set statement_timeout = 0"))
+            await connection.execute(VACUUM)
+        finally:
+            await connection.invalidate()  # closed, not pooled: it has no limit any more
 
 
 def _arrays(name: str, shape: type[NamedTuple], rows: Collection[tuple[Any, ...]]) -> dict[str, Any]:

@@ -2,18 +2,21 @@
 Pure."""
 
 import unicodedata
+from datetime import UTC, datetime
 from typing import Annotated, Self
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from pydantic import AfterValidator, AwareDatetime, ConfigDict, Field, JsonValue, StringConstraints, model_validator
 
 from services.events.webhooks.rules.delivery import BackfillKind, DeliveryState
 from shared.contracts.base import Contract, Moment
 from shared.contracts.endpoints import DisableReason, EndpointState
-from shared.errors import Conflict, Invalid, NotFound
+from shared.contracts.text import has_hidden
+from shared.errors import Conflict, NotFound
 
 MOST_ENDPOINTS = 50
 """How many endpoints an organization may have."""
+UNKNOWN_OWNER = "unknown_owner"
 MOST_SECRETS = 5
 """How many secrets of an endpoint may sign at the same time."""
 LEAST_OVERLAP_HOURS = 24
@@ -47,17 +50,13 @@ class TooManySecrets(Conflict):
     code = "too_many_secrets"
 
 
-class UnknownOwner(Invalid):
-    code = "unknown_owner"
-
-
 class DeliveryNotFound(NotFound):
     code = "delivery_not_found"
 
 
 def _readable(value: str) -> str:
-    if any(unicodedata.category(character) in ("Cc", "Cs") for character in value):
-        raise ValueError("control characters and line breaks are not allowed")
+    if any(unicodedata.category(character) in ("Cc", "Cs") for character in value) or has_hidden(value):
+        raise ValueError("control characters, line breaks and characters that nobody sees are not allowed")
     return value.strip()
 
 
@@ -192,7 +191,7 @@ class DeliveryPage(Contract):
 class Attempt(Contract):
     """One attempt to deliver an event."""
 
-    id: int
+    id: UUID
     sequence: int
     number: int
     started_at: AwareDatetime
@@ -203,6 +202,12 @@ class Attempt(Contract):
     """Why no answer came, such as `timed_out`."""
     answer: str | None
     """The first 2 kB of the answer's body."""
+
+
+def attempt_id(endpoint_id: UUID, sequence: int, number: int, started_at: datetime) -> UUID:
+    """The id by which an attempt is shown. It follows from what is shown of it anyway. The id of its row would count
+    the attempts of all organizations."""
+    return uuid5(endpoint_id, f"{sequence}/{number}/{started_at.astimezone(UTC).isoformat()}")
 
 
 class AttemptPage(Contract):

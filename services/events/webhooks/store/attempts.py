@@ -1,19 +1,29 @@
 """The SQL of finished deliveries and attempts: lists for admins, and the deletion of old rows."""
 
-from datetime import timedelta
+import re
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import delete, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.events.webhooks.models import AttemptRow, DeliveryRow, EndpointSecret
 from services.events.webhooks.rules.delivery import DeliveryState
-from services.events.webhooks.rules.endpoints import Attempt, AttemptPage, Delivery, DeliveryNotFound, DeliveryPage
+from services.events.webhooks.rules.endpoints import (
+    Attempt,
+    AttemptPage,
+    Delivery,
+    DeliveryNotFound,
+    DeliveryPage,
+    attempt_id,
+)
 from shared.contracts.endpoints import EndpointRef
 from shared.errors import BadRequest
 
 KEPT = timedelta(days=30)
 """How long finished deliveries, dead ones included, and attempts are kept."""
 PAGE = 10_000
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+CURSOR = re.compile(r"([0-9]{1,18})-([0-9]{1,4})-([0-9]{1,16})")
 
 
 async def list_deliveries(
@@ -51,10 +61,10 @@ async def list_attempts(
     if sequence is not None:
         query = query.where(AttemptRow.sequence == sequence)
     if cursor is not None:
-        query = query.where(AttemptRow.id < _number(cursor))
+        query = query.where(AttemptRow.id < await _row_of(session, endpoint, cursor))
     rows = (await session.scalars(query.order_by(AttemptRow.id.desc()).limit(limit + 1))).all()
-    items = tuple(Attempt.model_validate(row, from_attributes=True) for row in rows[:limit])
-    return AttemptPage(items=items, next=str(items[-1].id) if len(rows) > limit else None)
+    items = tuple(_attempt(row) for row in rows[:limit])
+    return AttemptPage(items=items, next=_cursor(items[-1]) if len(rows) > limit else None)
 
 
 async def purge(session: AsyncSession) -> int:
@@ -76,8 +86,38 @@ async def purge(session: AsyncSession) -> int:
 
 def _number(cursor: str) -> int:
     if not cursor.isascii() or not cursor.isdigit() or len(cursor) > 18:
-        raise BadRequest("This cursor is not one that the API gave out; start without one.", code="bad_cursor")
+        raise _bad_cursor()
     return int(cursor)
+
+
+def _cursor(attempt: Attempt) -> str:
+    """It names the attempt by what is shown of it, and not by its row, which would count those of everybody."""
+    return f"{attempt.sequence}-{attempt.number}-{(attempt.started_at - EPOCH) // timedelta(microseconds=1)}"
+
+
+async def _row_of(session: AsyncSession, endpoint: EndpointRef, cursor: str) -> int:
+    """The id of the row of the attempt that a cursor names. Raises BadRequest."""
+    if (found := CURSOR.fullmatch(cursor)) is None:
+        raise _bad_cursor()
+    sequence, number, started = map(int, found.groups())
+    row_id = await session.scalar(
+        select(AttemptRow.id)
+        .where(AttemptRow.organization_id == endpoint.organization_id, AttemptRow.endpoint_id == endpoint.endpoint_id)
+        .where(AttemptRow.sequence == sequence, AttemptRow.number == number)
+        .where(AttemptRow.started_at == EPOCH + timedelta(microseconds=started))
+    )
+    if row_id is None:
+        raise _bad_cursor()
+    return row_id
+
+
+def _bad_cursor() -> BadRequest:
+    return BadRequest("This cursor is not one that the API gave out; start without one.", code="bad_cursor")
+
+
+def _attempt(row: AttemptRow) -> Attempt:
+    shown = {name: getattr(row, name) for name in Attempt.model_fields if name != "id"}
+    return Attempt(id=attempt_id(row.endpoint_id, row.sequence, row.number, row.started_at), **shown)
 
 
 def _delivery(row: DeliveryRow) -> Delivery:

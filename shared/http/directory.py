@@ -1,0 +1,38 @@
+"""Asking the directory about people whom a caller names: each must be an active person of the caller's organization.
+
+Ask before the transaction of the request has begun, so that no connection is held meanwhile.
+"""
+
+from collections.abc import Mapping
+from uuid import UUID
+
+from shared.contracts.base import Service
+from shared.contracts.intake import Contacts, ReadContacts
+from shared.errors import Invalid
+from shared.http.internal import Internal
+
+
+class UnknownPerson(Invalid):
+    code = "unknown_person"
+
+
+async def refuse_others(
+    internal: Internal, organization_id: UUID, named: Mapping[str, UUID], *, code: str = UnknownPerson.code
+) -> UnknownPerson | None:
+    """The refusal (422) if one of these people, by their fields, is unknown, has left, or belongs to another
+    organization; None otherwise. Raises httpx.HTTPError when intake is away."""
+    if not named:
+        return None
+    wanted = ReadContacts(person_ids=tuple(dict.fromkeys(named.values())))
+    found = await internal.ask(Service.INTAKE, "/contacts", wanted, Contacts, organization_id)
+    active = {contact.person_id for contact in found.contacts if contact.active}
+    errors = [
+        {"field": field, "detail": "expected the id of an active person"}
+        for field, person_id in named.items()
+        if person_id not in active
+    ]
+    return (
+        UnknownPerson("Somebody who is named is not in the directory; see errors.", code=code, errors=errors)
+        if errors
+        else None
+    )

@@ -1,0 +1,86 @@
+"""What is done around every request: an id, a log entry with the caller, and headers that keep answers private.
+
+This is plain ASGI, so that the handler runs in the same context as the log entry, which then has the organization and
+the key that the handler found.
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from uuid import uuid4
+
+import structlog
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from structlog.contextvars import bind_contextvars, clear_contextvars, get_contextvars
+
+from shared.http.problems import problem
+from shared.logging import where
+
+log = structlog.get_logger(__name__)
+PRIVATE = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
+"""Every answer has these headers, unless its handler gave it others: answers are for their caller, and no browser
+guesses what they are."""
+
+
+class Observed:
+    """An application whose requests are logged, and whose unexpected failures are answered with a problem."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        with _context_of_its_own():
+            await self._answer(scope, receive, send)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        started, status = time.perf_counter(), 0
+
+        async def send_privately(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = MutableHeaders(scope=message)
+                for name, value in PRIVATE.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_privately)
+        except Exception as error:
+            # The class of the error alone is logged, as the message of a database error can quote a row.
+            log.error("request.failed", route=_route(scope), error=type(error).__name__, where=where(error))
+            if status:
+                raise  # half an answer cannot be mended; the server closes the connection
+            await problem(500, "internal_error")(scope, receive, send_privately)
+            return
+        log.info(
+            "request.answered",
+            method=scope["method"],
+            route=_route(scope),
+            status=status,
+            ms=round((time.perf_counter() - started) * 1000, 1),
+        )
+
+
+@contextmanager
+def _context_of_its_own() -> Iterator[None]:
+    """What the request binds for its log entries is forgotten with it, as a service may call another one inside the
+    same process, and task."""
+    before = get_contextvars()
+    bind_contextvars(request_id=str(uuid4()))
+    try:
+        yield
+    finally:
+        clear_contextvars()
+        bind_contextvars(**before)
+
+
+def _route(scope: Scope) -> str:
+    """The template of the route. The path itself is not logged, as it can hold the token of a link."""
+    route: Any = scope.get("route")
+    return getattr(route, "path", "unmatched")

@@ -1,0 +1,114 @@
+"""The order in which every route looks at a request: its headers, who calls, how much the caller may do at once, the
+declared size, and only then the body.
+
+FastAPI itself reads and parses the body before it asks any dependency. Therefore all routers of services use `Route`.
+A dependency that says who calls is a `BeforeBody`; `Route` finds it among the dependencies of its handler and asks it
+first. It keeps no connection to the database, so that none is held while something is read from a client.
+"""
+
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from typing import Any, ClassVar
+from uuid import UUID
+
+from fastapi import Request, Response
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute
+from starlette.requests import ClientDisconnect
+from starlette.routing import Match
+from starlette.types import Scope
+
+from shared.errors import BadRequest
+from shared.http.receiving import BodyLimits, BoundedRequest, TooManyUploads, limits_of
+
+WITHOUT_BODY = {"GET", "HEAD"}
+RETRY_SECONDS = 10
+
+
+class BeforeBody(ABC):
+    """A dependency that looks at the headers alone and is asked before the body is received."""
+
+    @abstractmethod
+    async def before_body(self, request: Request) -> UUID | None:
+        """Returns the organization of the caller, None if there is none. Raises Unauthorized, Forbidden."""
+
+
+class Route(APIRoute):
+    """A route that receives the body last, and within limits. `takes` gives a handler limits of its own."""
+
+    limits: ClassVar[BodyLimits] = BodyLimits()
+    """What a handler takes that says nothing else."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+        first = list(_before_body(self.dependant))
+        takes_json = self.body_field is not None
+
+        async def answer(request: Request) -> Response:
+            if request.method in WITHOUT_BODY:
+                return await handle(request)
+            organization_id: UUID | None = None
+            for dependency in first:
+                organization_id = await dependency.before_body(request) or organization_id
+            limits = limits_of(self.endpoint, self.limits)
+            bounded = BoundedRequest(request.scope, request.receive, limits)
+            with _slot(request, organization_id, limits):
+                bounded.check_size()
+                try:
+                    if takes_json:
+                        await bounded.read_json()
+                    return await handle(bounded)
+                except ClientDisconnect:
+                    raise BadRequest("The connection was closed before the body ended.", code="body_cut_off") from None
+
+        return answer
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        match, child = super().matches(scope)
+        words = getattr(self.endpoint, "words", ())
+        if match != Match.NONE and any(value in words for value in child.get("path_params", {}).values()):
+            return Match.NONE, {}
+        return match, child
+
+
+def except_for(*words: str) -> Callable[[Callable[..., Any]], Any]:
+    """Says that no parameter in the path of this handler is one of these words, which are routes of their own. So a
+    wrong method is answered 405 there, and the word is not taken for an id."""
+
+    def mark(endpoint: Callable[..., Any]) -> Any:
+        setattr(endpoint, "words", words)  # noqa: B010 (a function has no such attribute for the type checker)
+        return endpoint
+
+    return mark
+
+
+def _before_body(dependant: Dependant) -> Iterator[BeforeBody]:
+    for needed in dependant.dependencies:
+        call: object = needed.call
+        if isinstance(call, BeforeBody):
+            yield call
+        yield from _before_body(needed)
+
+
+@contextmanager
+def _slot(request: Request, organization_id: UUID | None, limits: BodyLimits) -> Iterator[None]:
+    """Holds one of the organization's slots. Raises TooManyUploads when all are taken."""
+    if limits.at_once is None or organization_id is None:
+        yield
+        return
+    taken: Counter[tuple[UUID, str]] = request.app.state.uploads
+    slot = (organization_id, request.scope["path"])
+    if taken[slot] >= limits.at_once:
+        raise TooManyUploads(
+            f"Your organization already sends {limits.at_once} files; wait until one is done.",
+            headers={"retry-after": str(RETRY_SECONDS)},
+        )
+    taken[slot] += 1
+    try:
+        yield
+    finally:
+        taken[slot] -= 1
+        if not taken[slot]:
+            del taken[slot]

@@ -1,0 +1,192 @@
+"""Connections of the server: what does not come in time ends them, and a read that met a closed one is asked again."""
+
+import asyncio
+import contextlib
+import random
+from collections.abc import AsyncIterator
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from pydantic import SecretStr
+
+from shared.config import Settings
+from shared.contracts.base import PersonPage, Service
+from shared.contracts.intake import Contacts, ReadContacts
+from shared.http.internal import Internal
+from tests.patience import PATIENCE_SECONDS
+from upward.connections import LINGER_BYTES, Connection, Waiting
+from upward.process import listen, serve_http
+
+SHORT = 0.05
+NOBODY: dict[str, list[str]] = {"person_ids": []}
+ANSWER = b'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 17\r\n\r\n{"person_ids":[]}'
+
+
+def application() -> FastAPI:
+    app = FastAPI()
+
+    @app.get("/internal/matching/page")
+    async def read_page() -> dict[str, Any]:
+        return NOBODY
+
+    @app.post("/refused")
+    async def refuse() -> dict[str, Any]:
+        return {}
+
+    return app
+
+
+@pytest.fixture
+async def port(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[int]:
+    """The port of a server that waits a twentieth of a second for what its tests withhold."""
+    monkeypatch.setattr(Connection, "seconds", dict.fromkeys(Waiting, SHORT))
+    stop = asyncio.Event()
+    with listen("127.0.0.1", 0) as address:
+        serving = asyncio.create_task(serve_http(application(), address, stop))
+        while serving.get_coro() is not None and not await _accepts(address.getsockname()[1]):
+            await asyncio.sleep(0.01)
+        yield address.getsockname()[1]
+        stop.set()
+        await serving
+
+
+async def _accepts(port: int) -> bool:
+    try:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+    except OSError:
+        return False
+    writer.close()
+    return True
+
+
+def internal(port: int) -> Internal:
+    settings = Settings(
+        service_token=SecretStr("a" * 32), service_urls=dict.fromkeys(map(str, Service), f"http://127.0.0.1:{port}")
+    )
+    return Internal(settings)
+
+
+async def ended(reader: asyncio.StreamReader) -> bytes:
+    """Everything that comes until the server closes the connection."""
+    try:
+        return await reader.read()
+    except ConnectionError:
+        return b""
+
+
+@pytest.mark.parametrize("beginning", [b"", b"G", b"GET / HTTP/1.1\r\nhost: x\r\n"])
+async def test_headers_that_do_not_come_end_the_connection(port: int, beginning: bytes) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(beginning)
+    assert await ended(reader) == b""
+    writer.close()
+
+
+async def test_headers_that_come_byte_by_byte_end_the_connection(port: int) -> None:
+    """Also those of a later request: each byte is in time, but not all of them."""
+    for before in (b"", b"GET /internal/matching/page HTTP/1.1\r\nhost: x\r\n\r\n"):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(before)
+        if before:
+            await reader.readuntil(b"}")
+        writer.write(b"GET / HTTP/1.1\r\nx: ")
+        with contextlib.suppress(ConnectionError):
+            for _ in range(1000):
+                writer.write(b"x")
+                await writer.drain()
+                await asyncio.sleep(SHORT / 10)
+                if reader.at_eof():
+                    break
+        assert await ended(reader) == b""
+        writer.close()
+
+
+async def test_the_rest_of_a_body_that_nobody_wants_is_not_waited_for(port: int) -> None:
+    for rest in (b"", b"x" * (2 * LINGER_BYTES)):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"POST /refused HTTP/1.1\r\nhost: x\r\ncontent-length: 99999999\r\n\r\n")
+        head = await reader.readuntil(b"{}")
+        assert b" 200 " in head
+        writer.write(rest)
+        assert await ended(reader) == b""
+        writer.close()
+
+
+async def test_a_connection_goes_on_after_a_body_that_came_late(port: int) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"POST /refused HTTP/1.1\r\nhost: x\r\ncontent-length: 3\r\n\r\n")
+    await reader.readuntil(b"{}")
+    writer.write(b"abcPOST /refused HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\n\r\n")
+    await reader.readuntil(b"{}")
+    assert await ended(reader) == b""
+    writer.close()
+
+
+@pytest.mark.parametrize("times", [10, pytest.param(100, marks=pytest.mark.long)])
+async def test_reads_over_connections_idle_as_long_as_the_server_keeps_them_never_fail(
+    port: int, monkeypatch: pytest.MonkeyPatch, times: int
+) -> None:
+    """Hundreds or thousands of times, idle for a little less or more than the server keeps a connection."""
+    patient = dict.fromkeys(Waiting, PATIENCE_SECONDS) | {Waiting.NEXT_REQUEST: SHORT}
+    monkeypatch.setattr(Connection, "seconds", patient)
+    client, chance = internal(port), random.Random(7)
+
+    async def ask_now_and_then() -> None:
+        for _ in range(times):
+            await client.get(Service.MATCHING, "/page", PersonPage, uuid4())
+            await asyncio.sleep(SHORT * chance.uniform(0.9, 1.05))
+
+    await asyncio.gather(*(ask_now_and_then() for _ in range(50)))
+    await client.close()
+
+
+class Scripted:
+    """A server that does with each request what its list says, and closes the connection."""
+
+    def __init__(self, *answers: bytes) -> None:
+        self.answers = list(answers)
+
+    async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(self.answers.pop(0))
+        await writer.drain()
+        writer.close()
+
+
+@contextlib.asynccontextmanager
+async def serving(scripted: Scripted) -> AsyncIterator[Internal]:
+    server = await asyncio.start_server(scripted, "127.0.0.1", 0)
+    client = internal(server.sockets[0].getsockname()[1])
+    async with server:
+        yield client
+        await client.close()
+
+
+async def test_a_read_whose_connection_closed_before_any_byte_is_asked_once_more() -> None:
+    scripted = Scripted(b"", ANSWER, b"", ANSWER.replace(b"person_ids", b"contacts").replace(b": 17", b": 15"))
+    async with serving(scripted) as client:
+        assert await client.get(Service.MATCHING, "/page", PersonPage, uuid4()) == PersonPage(person_ids=())
+        asked = ReadContacts(person_ids=())
+        assert await client.ask(Service.INTAKE, "/contacts", asked, Contacts, uuid4()) == Contacts(contacts=())
+    assert scripted.answers == []
+
+
+async def test_it_is_asked_once_more_and_no_oftener() -> None:
+    scripted = Scripted(b"", b"", ANSWER)
+    async with serving(scripted) as client:
+        with pytest.raises(httpx.RemoteProtocolError):
+            await client.get(Service.MATCHING, "/page", PersonPage, uuid4())
+    assert scripted.answers == [ANSWER]
+
+
+async def test_an_answer_that_breaks_off_and_a_write_are_not_asked_again() -> None:
+    scripted = Scripted(ANSWER[:-5], b"", ANSWER)
+    async with serving(scripted) as client:
+        with pytest.raises(httpx.RemoteProtocolError):
+            await client.get(Service.MATCHING, "/page", PersonPage, uuid4())
+        with pytest.raises(httpx.RemoteProtocolError):
+            await client.post(Service.INTAKE, "/links", ReadContacts(person_ids=()), Contacts, uuid4())
+    assert scripted.answers == [ANSWER]

@@ -1,0 +1,100 @@
+"""The connections of the HTTP server: how long it waits for the beginning of a request, for the rest of a body that
+nobody wants, and for the next request.
+
+uvicorn itself waits for ever for a request whose headers come byte by byte, and for the rest of a refused body. How
+long it waits for a body that a handler reads is limited in `shared/http/receiving.py`.
+"""
+
+import asyncio
+from enum import StrEnum
+from typing import Any, ClassVar
+
+import h11
+import structlog
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+log = structlog.get_logger(__name__)
+KEEP_ALIVE_SECONDS = 150
+"""How long the server keeps an idle connection. Longer than clients do (Upward's own 5 s, the proxy 60 s), so that it
+is the client who closes: a server that closes first may do so while the next request is on its way."""
+HEADERS_SECONDS = 10.0
+LINGER_SECONDS = 5.0
+LINGER_BYTES = 1024 * 1024
+"""How much of a body is taken and thrown away after the answer. A client that closes only when it has sent everything
+would not see the answer if its connection was closed at once."""
+
+
+class Waiting(StrEnum):
+    """What a connection waits for. The value says in the log why it was closed."""
+
+    REQUEST = "headers_late"
+    REST_OF_BODY = "body_not_wanted"
+    NEXT_REQUEST = "idle"
+
+
+class Connection(H11Protocol):
+    """A connection that is closed when what it waits for does not come in time."""
+
+    seconds: ClassVar[dict[Waiting, float]] = {
+        Waiting.REQUEST: HEADERS_SECONDS,
+        Waiting.REST_OF_BODY: LINGER_SECONDS,
+        Waiting.NEXT_REQUEST: KEEP_ALIVE_SECONDS,
+    }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._waiting: Waiting | None = None
+        self._deadline: asyncio.TimerHandle | None = None
+        self._requests = 0
+        self._thrown_away = 0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._watch()
+
+    def data_received(self, data: bytes) -> None:
+        if self._waiting is Waiting.REST_OF_BODY:
+            self._thrown_away += len(data)
+        super().data_received(data)
+        self._watch()
+        if self._waiting is Waiting.REST_OF_BODY and self._thrown_away > LINGER_BYTES:
+            self._close()
+
+    def on_response_complete(self) -> None:
+        self._requests += 1
+        self._thrown_away = 0
+        super().on_response_complete()
+        self._unset_keepalive_if_required()  # this class has a deadline for everything
+        self._watch()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._wait_for(None)
+        super().connection_lost(exc)
+
+    def _watch(self) -> None:
+        """Sets the deadline for what the connection waits for now. What it waited for before keeps its deadline,
+        however many bytes come."""
+        if self.transport.is_closing() or (self.cycle is not None and not self.cycle.response_complete):
+            self._wait_for(None)
+        elif self.conn.their_state is h11.SEND_BODY:
+            self._wait_for(Waiting.REST_OF_BODY)
+        elif self._requests == 0 or self.conn.trailing_data[0]:
+            self._wait_for(Waiting.REQUEST)
+        else:
+            self._wait_for(Waiting.NEXT_REQUEST)
+
+    def _wait_for(self, what: Waiting | None) -> None:
+        if what is self._waiting and what is not Waiting.NEXT_REQUEST:
+            return
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+        self._waiting = what
+        if what is not None:
+            self._deadline = self.loop.call_later(self.seconds[what], self._close)
+
+    def _close(self) -> None:
+        if not self.transport.is_closing():
+            log.info("connection.closed", why=self._waiting, requests=self._requests)
+            self.transport.close()
+        self._wait_for(None)
