@@ -106,6 +106,8 @@ class FakeServices:
     matched_of: int = 61
     """Counted by matching; 0 before there is a run."""
     offered: bool = True
+    accepted: bool | None = None
+    settled: bool = False
     unknown_contacts: bool = False
     links: dict[str, DomainError] = field(default_factory=dict)
     """Links that do not work, and how."""
@@ -259,7 +261,8 @@ class FakeServices:
             side=Side.MENTOR,
             partner_id=self.partner.person_id,
             reasons=self.reasons,
-            accepted=None,
+            accepted=self.accepted,
+            settled=self.settled,
         )
         return AcceptanceForm(offers=(offer,) if self.offered else ())
 

@@ -10,25 +10,29 @@ from temporalio import activity
 from shared.contracts.endpoints import Drained, EndpointRef, EventsActivities
 from shared.contracts.feedback import (
     CompileReport,
+    ConcernsResolved,
     ConcernState,
     ConcernsTold,
     EscalateConcern,
     EscalateRound,
     FeedbackActivities,
     ReportCompiled,
+    ResolveConcerns,
     RoundConcerns,
     TellConcerns,
 )
-from shared.contracts.intake import IntakeActivities
+from shared.contracts.intake import IntakeActivities, Leaver, LeaverExcused
 from shared.contracts.matching import (
     ConcludeOffers,
     ConcludePairs,
+    LeaverReleased,
     MatchingActivities,
     OffersConcluded,
     PairsConcluded,
     PairState,
     Proposal,
     ProposeMatches,
+    ReleasedPair,
 )
 from shared.contracts.notifications import (
     Announcement,
@@ -93,6 +97,10 @@ class Ledger:
         self.page = 100
         self.tell: Callable[[str, str], Awaitable[None]] | None = None
         """Signals a workflow."""
+        self.returned: set[UUID] = set()
+        """Leavers who are back."""
+        self.pairs_of: dict[UUID, list[ReleasedPair]] = defaultdict(list)
+        """The pairs that end when somebody has left."""
         self.deliveries: list[Delivery] = []
         """Answers of the next deliveries; then everything is sent at once."""
         self.drains: list[Drained] = []
@@ -115,6 +123,9 @@ class Ledger:
         self.proposed: list[ProposeMatches] = []
         self.run_ids: list[UUID] = []
         self.concluded: list[PairState] = []
+        self.excused: list[Leaver] = []
+        self.released: list[Leaver] = []
+        self.resolved: list[UUID] = []
         self.escalated: list[EscalateConcern] = []
         self.escalated_rounds: list[EscalateRound] = []
         self.told: list[TellConcerns] = []
@@ -193,7 +204,10 @@ class FakeRounds(RoundActivities):
 
 
 class FakeIntake(FakeRounds, IntakeActivities):
-    pass
+    @activity.defn
+    async def excuse_leaver(self, request: Leaver) -> LeaverExcused:
+        self._ledger.excused.append(request)
+        return LeaverExcused(gone=request.person_id not in self._ledger.returned)
 
 
 class FakeMatching(FakeRounds, MatchingActivities):
@@ -215,6 +229,11 @@ class FakeMatching(FakeRounds, MatchingActivities):
     async def conclude_pairs(self, request: ConcludePairs) -> PairsConcluded:
         self._ledger.concluded.append(request.state)
         return PairsConcluded(pairs=self._ledger.active)
+
+    @activity.defn
+    async def release_leaver(self, request: Leaver) -> LeaverReleased:
+        self._ledger.released.append(request)
+        return LeaverReleased(pairs=tuple(self._ledger.pairs_of[request.person_id]))
 
 
 class FakeFeedback(FakeRounds, FeedbackActivities):
@@ -239,6 +258,11 @@ class FakeFeedback(FakeRounds, FeedbackActivities):
             if self._ledger.tell is not None:
                 await self._ledger.tell(self._ledger.concerns[concern_id], request.word.value)
         return ConcernsTold(told=len(page), after=page[-1] if len(concerns) > len(page) else None)
+
+    @activity.defn
+    async def resolve_concerns(self, request: ResolveConcerns) -> ConcernsResolved:
+        self._ledger.resolved += request.pair_ids
+        return ConcernsResolved(concerns=0)
 
     @activity.defn
     async def compile_report(self, request: CompileReport) -> ReportCompiled:

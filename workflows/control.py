@@ -20,7 +20,7 @@ class ControlledCycle(AskingCycle):
     def __init__(self, state: CycleState) -> None:
         super().__init__(state)
         self.declines = 0
-        """Offers that a person declined since this run of the workflow began."""
+        """How often somebody lost a partner in this run of the workflow: an offer was declined, or a partner left."""
 
     @workflow.signal
     async def pause(self, heard: Heard) -> None:
@@ -62,6 +62,8 @@ class ControlledCycle(AskingCycle):
                 approved=(*self.state.approved, heard.match_run_id),
                 approved_attempts=(*self.state.approved_attempts, heard.attempt),
             )
+            if heard.dropped:
+                self.declines += 1
 
     @workflow.signal
     def decline(self, heard: Heard) -> None:

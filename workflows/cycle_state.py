@@ -80,6 +80,8 @@ class RunApproved(Heard):
     match_run_id: UUID
     attempt: int = 0
     """0 when the event did not tell it."""
+    dropped: int = 0
+    """Pairs that were not offered, because somebody has left. Their partners are free for others."""
 
 
 class ConcernHeard(Heard):

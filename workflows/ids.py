@@ -30,6 +30,11 @@ def endpoint_workflow_id(endpoint_id: UUID) -> str:
     return f"endpoint-{endpoint_id}"
 
 
+def leaver_workflow_id(event_id: UUID) -> str:
+    """`event_id` is that of the event that says so: whoever returns and leaves again is dealt with again."""
+    return f"leaver-{event_id}"
+
+
 def schedule_workflow_id(program_id: UUID, event_id: UUID) -> str:
     """The event is the one that changed the program's schedule: every change is applied by a run of its own. Its
     sequence would not do, as a restored log gives it to another event."""

@@ -22,10 +22,13 @@ from shared.contracts.events import (
     EventRecord,
     MatchRunApproved,
     PairDeclined,
+    PairEnded,
+    PersonLeft,
     ProgramScheduleChanged,
     RoundAnswered,
 )
 from shared.contracts.feedback import ConcernReason
+from shared.contracts.intake import Leaver
 from shared.contracts.matching import EndReason
 from shared.contracts.notifications import Announcement, Audience, Template
 from shared.contracts.programs import ProgramRef
@@ -36,6 +39,7 @@ from workflows.ids import (
     concern_workflow_id,
     cycle_workflow_id,
     digest_workflow_id,
+    leaver_workflow_id,
     round_workflow_id,
     schedule_workflow_id,
 )
@@ -97,15 +101,38 @@ def _advance_requested(event: EventRecord, data: CycleAdvanceRequested) -> React
 
 
 def _run_approved(event: EventRecord, data: MatchRunApproved) -> Reaction:
-    approved = RunApproved(**_heard(event), match_run_id=data.match_run_id, attempt=data.attempt)
+    approved = RunApproved(**_heard(event), match_run_id=data.match_run_id, attempt=data.attempt, dropped=data.dropped)
     return Signal(cycle_workflow_id(data.cycle_id), "approve", approved)
 
 
 def _pair_declined(event: EventRecord, data: PairDeclined) -> Reaction:
-    """Only a decline by a person is told to the cycle. Who did not answer is dealt with when the round closes."""
-    if data.reason is not EndReason.DECLINED:
+    """A decline by a person is told to the cycle, and that somebody has left. Who did not answer is dealt with when the
+    round closes."""
+    if data.reason is not EndReason.DECLINED and data.leaver_id is None:
         return None
     return Signal(cycle_workflow_id(data.cycle_id), "decline", Heard(**_heard(event)))
+
+
+def _pair_ended(event: EventRecord, data: PairEnded) -> Reaction:
+    """Both sides are told, once, unless the end of the cycle or the leaver's workflow tells them. Somebody whose
+    partner has left can be matched again, so that the cycle is told."""
+    if data.leaver_id is not None:
+        return Signal(cycle_workflow_id(data.cycle_id), "decline", Heard(**_heard(event)))
+    if data.reason is EndReason.CYCLE_CANCELLED:
+        return None
+    announcement = Announcement(
+        organization_id=event.organization_id,
+        cycle_id=data.cycle_id,
+        scope_id=data.pair_id,
+        template=Template.PAIR_ENDED,
+        audience=Audience.PAIR,
+    )
+    return Start("AnnouncementWorkflow", announcement_workflow_id(announcement.id), announcement)
+
+
+def _person_left(event: EventRecord, data: PersonLeft) -> Reaction:
+    leaver = Leaver(organization_id=event.organization_id, person_id=data.person_id, left_at=event.time)
+    return Start("LeaverWorkflow", leaver_workflow_id(event.id), leaver)
 
 
 def _concern_raised(event: EventRecord, data: ConcernRaised) -> Reaction:
@@ -159,6 +186,8 @@ REACTIONS: dict[type[EventData], Callable[..., Reaction]] = {
     CycleAdvanceRequested: _advance_requested,
     MatchRunApproved: _run_approved,
     PairDeclined: _pair_declined,
+    PairEnded: _pair_ended,
+    PersonLeft: _person_left,
     RoundAnswered: _round_answered,
     ConcernRaised: _concern_raised,
     ConcernResolved: _concern_resolved,

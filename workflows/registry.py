@@ -4,6 +4,7 @@ from workflows.announcement import AnnouncementWorkflow
 from workflows.concern import ConcernWorkflow, DigestWorkflow
 from workflows.cycle import CycleWorkflow
 from workflows.endpoint import EndpointWorkflow
+from workflows.people.leaver import LeaverWorkflow
 from workflows.recurrence import RecurrenceWorkflow, ScheduleWorkflow
 from workflows.round import RoundWorkflow
 
@@ -14,6 +15,7 @@ WORKFLOWS: tuple[type, ...] = (
     ConcernWorkflow,
     DigestWorkflow,
     EndpointWorkflow,
+    LeaverWorkflow,
     RecurrenceWorkflow,
     ScheduleWorkflow,
 )

@@ -8,12 +8,14 @@ from services.feedback.store import answers, concerns
 from services.feedback.telling import tell_concerns
 from shared.contracts.feedback import (
     CompileReport,
+    ConcernsResolved,
     ConcernState,
     ConcernsTold,
     EscalateConcern,
     EscalateRound,
     FeedbackActivities,
     ReportCompiled,
+    ResolveConcerns,
     RoundConcerns,
     TellConcerns,
 )
@@ -62,6 +64,12 @@ class Activities(FeedbackActivities):
     @activity.defn
     async def tell_concerns(self, request: TellConcerns) -> ConcernsTold:
         return await tell_concerns(self._database, activity.client(), request)
+
+    @activity.defn
+    async def resolve_concerns(self, request: ResolveConcerns) -> ConcernsResolved:
+        async with self._database.transaction() as session:
+            resolved = await concerns.resolve_pairs(session, request.organization_id, request.pair_ids)
+        return ConcernsResolved(concerns=resolved)
 
     @activity.defn
     async def compile_report(self, request: CompileReport) -> ReportCompiled:

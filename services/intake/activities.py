@@ -2,8 +2,8 @@
 
 from temporalio import activity
 
-from services.intake.store.people import read_available_ids
-from shared.contracts.intake import IntakeActivities
+from services.intake.store.people import is_active, read_available_ids
+from shared.contracts.intake import IntakeActivities, Leaver, LeaverExcused
 from shared.contracts.rounds import CloseRound, ExtendRound, OpenRound, RoundClosed, RoundExtended, RoundOpened
 from shared.database import Database
 from shared.rounds import store as rounds
@@ -31,3 +31,11 @@ class Intake(IntakeActivities):
         async with self._database.transaction() as session:
             closed, _ = await rounds.close_round(session, request)
             return closed
+
+    @activity.defn
+    async def excuse_leaver(self, request: Leaver) -> LeaverExcused:
+        async with self._database.transaction() as session:
+            if await is_active(session, request.organization_id, request.person_id):
+                return LeaverExcused(gone=False)
+            await rounds.excuse_person(session, request.organization_id, request.person_id)
+            return LeaverExcused(gone=True)

@@ -2,12 +2,14 @@
 
 from temporalio import activity
 
-from services.matching.pairs.store import offers
+from services.matching.pairs.store import leavers, offers
 from services.matching.pairs.store import pairs as pairs_store
 from services.matching.runs import proposing
+from shared.contracts.intake import Leaver
 from shared.contracts.matching import (
     ConcludeOffers,
     ConcludePairs,
+    LeaverReleased,
     MatchingActivities,
     OffersConcluded,
     PairsConcluded,
@@ -40,6 +42,12 @@ class Activities(MatchingActivities):
         async with self._database.transaction() as session:
             pairs = await pairs_store.conclude_pairs(session, request.organization_id, request.cycle_id, request.state)
         return PairsConcluded(pairs=pairs)
+
+    @activity.defn
+    async def release_leaver(self, request: Leaver) -> LeaverReleased:
+        async with self._database.transaction() as session:
+            pairs = await leavers.release(session, request.organization_id, request.person_id, request.left_at)
+        return LeaverReleased(pairs=pairs)
 
     @activity.defn
     async def open_round(self, request: OpenRound) -> RoundOpened:

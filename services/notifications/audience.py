@@ -5,6 +5,7 @@ from uuid import UUID
 
 from shared.contracts.base import PersonPage, Service
 from shared.contracts.intake import Contact, Contacts, ReadContacts
+from shared.contracts.matching import PairSummary
 from shared.contracts.notifications import Announcement, Audience
 from shared.contracts.programs import CycleBrief
 from shared.contracts.round_kinds import declaration_of
@@ -30,6 +31,9 @@ async def read_audience(
         return PersonPage(person_ids=(announcement.person_id,))
     if brief is None:
         raise ValueError("an announcement that belongs to no cycle names the person whom it is for")
+    if announcement.audience is Audience.PAIR:
+        pair = await read_pair(internal, announcement)
+        return PersonPage(person_ids=(pair.mentor_id, pair.mentee_id))
     if announcement.audience is Audience.COORDINATORS:
         return PersonPage(person_ids=brief.coordinator_ids)
     if announcement.audience is Audience.SPONSOR:
@@ -39,6 +43,12 @@ async def read_audience(
     return await internal.get(service, path, PersonPage, announcement.organization_id, params)
 
 
+async def read_pair(internal: Internal, announcement: Announcement) -> PairSummary:
+    """The pair that the announcement is about."""
+    path = f"/pairs/{announcement.scope_id}"
+    return await internal.get(Service.MATCHING, path, PairSummary, announcement.organization_id)
+
+
 async def read_pending(internal: Internal, announcement: Announcement) -> frozenset[UUID]:
     """Everybody in the announcement's round who has not answered yet."""
     service, path, params = _address(announcement)
@@ -46,14 +56,16 @@ async def read_pending(internal: Internal, announcement: Announcement) -> frozen
     return frozenset([person_id async for person_id in people])
 
 
-async def read_contacts(internal: Internal, organization_id: UUID, people: Iterable[UUID]) -> dict[UUID, Contact]:
-    """The contacts of these people, as far as they exist and are active."""
+async def read_contacts(
+    internal: Internal, organization_id: UUID, people: Iterable[UUID], *, leavers: bool = False
+) -> dict[UUID, Contact]:
+    """The contacts of these people, as far as they exist and, without `leavers`, are active."""
     wanted = sorted(set(people))
     contacts: dict[UUID, Contact] = {}
     for start in range(0, len(wanted), PAGE):
         body = ReadContacts(person_ids=tuple(wanted[start : start + PAGE]))
         answer = await internal.ask(Service.INTAKE, "/contacts", body, Contacts, organization_id)
-        contacts |= {contact.person_id: contact for contact in answer.contacts if contact.active}
+        contacts |= {contact.person_id: contact for contact in answer.contacts if contact.active or leavers}
     return contacts
 
 

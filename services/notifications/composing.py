@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from services.notifications.facts import BatchFacts, partner_of
+from services.notifications.facts import BatchFacts
 from services.notifications.rules.endpoint_notices import endpoint_facts
 from services.notifications.rules.meeting import Meeting
 from services.notifications.rules.messages import ClaimedMessage
@@ -65,8 +65,6 @@ def _facts(
     brief, token = batch.delivery.cycle, batch.tokens.get(contact.person_id)
     zone = zone_of(contact.time_zone, brief.time_zone)
     public_url = settings.public_url.rstrip("/")
-    kickoff = batch.delivery.announcement.template is Template.KICKOFF
-    pairs = batch.meetable_pairs(contact.person_id) if kickoff else []
     return Facts(
         given_name=one_line(contact.given_name) or one_line(contact.name),
         program_name=one_line(brief.program_name),
@@ -84,13 +82,15 @@ def _facts(
                 batch,
                 readable_time(meetings[pair.id].starts_at, zone) if pair.id in meetings else None,
             )
-            for pair in pairs
+            for pair in batch.pairs_to_show(contact.person_id)
         ),
+        api_url=public_url,
+        cycle_id=str(brief.cycle_id),
     )
 
 
 def _partner(pair: PairSummary, reader_id: UUID, batch: BatchFacts, meeting: str | None) -> Partner:
-    partner = batch.contacts[partner_of(pair, reader_id)]
+    partner = batch.partner(pair, reader_id)
     labels = {topic.code: topic.label for topic in batch.delivery.cycle.topics}
     return Partner(
         name=one_line(partner.name),

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-from services.notifications.audience import read_brief, read_contacts, read_pending
+from services.notifications.audience import read_brief, read_contacts, read_pair, read_pending
 from services.notifications.rules.endpoint_notices import NOTICES, pointless
 from services.notifications.rules.meeting import FirstMeetings, Hours
 from services.notifications.rules.sending_hours import next_sending_moment, zone_of
@@ -33,7 +33,7 @@ class DeliveryFacts:
     pending: frozenset[UUID] | None = None
     """The people who have not answered yet, if the announcement is for a round."""
     pairs: dict[UUID, list[PairSummary]] = field(default_factory=dict)
-    """Each person's active pairs, for the kickoff."""
+    """Each person's active pairs, for the kickoff. The pair that the announcement is about, if it is about one."""
     first_meetings: FirstMeetings | None = None
     """When first meetings are proposed, for the kickoff."""
     endpoint: EndpointBrief | None = field(default=None, repr=False)
@@ -54,6 +54,9 @@ class BatchFacts:
     delivery: DeliveryFacts
     round: RoundBrief | None
     contacts: dict[UUID, Contact]
+    """Those who can be written to: they have not left."""
+    leavers: dict[UUID, Contact]
+    """Partners who have left."""
     tokens: dict[UUID, str] = field(repr=False)
 
     def reason_not_to_send(self, person_id: UUID) -> str | None:
@@ -71,6 +74,18 @@ class BatchFacts:
             return pointless(delivery.announcement.template, delivery.endpoint)
         return None
 
+    def pairs_to_show(self, person_id: UUID) -> list[PairSummary]:
+        """The pairs that the person's message tells of."""
+        if self.delivery.announcement.audience is Audience.PAIR:
+            pairs = self.delivery.pairs.get(person_id, [])
+            return [pair for pair in pairs if partner_of(pair, person_id) in self.contacts | self.leavers]
+        return self.meetable_pairs(person_id)
+
+    def partner(self, pair: PairSummary, person_id: UUID) -> Contact:
+        """The other side of a pair that is shown, who may have left."""
+        partner_id = partner_of(pair, person_id)
+        return self.contacts.get(partner_id) or self.leavers[partner_id]
+
     def meetable_pairs(self, person_id: UUID) -> list[PairSummary]:
         """The person's active pairs of which the other side has a contact."""
         pairs = self.delivery.pairs.get(person_id, [])
@@ -87,6 +102,9 @@ async def read_delivery_facts(internal: Internal, announcement: Announcement, an
     pending = await read_pending(internal, announcement) if announcement.audience is Audience.ROUND else None
     by_person: dict[UUID, list[PairSummary]] = {}
     first_meetings = None
+    if announcement.audience is Audience.PAIR:
+        pair = await read_pair(internal, announcement)
+        by_person = {pair.mentor_id: [pair], pair.mentee_id: [pair]}
     if announcement.template is Template.KICKOFF and brief is not None:
         begun = await _read_begun_pairs(internal, announcement)
         for pair in begun:
@@ -103,7 +121,9 @@ async def read_batch_facts(
     """Reads the contacts of the batch's people and of their partners, and mints a link for each person who is asked."""
     announcement, readers = delivery.announcement, set(people)
     partners = {partner_of(pair, person) for person in readers for pair in delivery.pairs.get(person, [])}
-    contacts = await read_contacts(internal, announcement.organization_id, readers | partners)
+    known = await read_contacts(internal, announcement.organization_id, readers | partners, leavers=True)
+    contacts = {person: contact for person, contact in known.items() if contact.active}
+    leavers = {person: contact for person, contact in known.items() if not contact.active}
     asked = readers & contacts.keys()
     if delivery.pending is not None:
         asked &= delivery.pending
@@ -117,7 +137,7 @@ async def read_batch_facts(
         )
         minted = await internal.post(Service.INTAKE, "/links", body, MintedLinks, announcement.organization_id)
         tokens = {link.person_id: link.token for link in minted.links}
-    return BatchFacts(delivery, round_, contacts, tokens)
+    return BatchFacts(delivery, round_, contacts, leavers, tokens)
 
 
 async def _read_endpoint(internal: Internal, announcement: Announcement) -> EndpointBrief | None:

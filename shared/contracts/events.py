@@ -215,6 +215,8 @@ class MatchRunApproved(EventData):
     pairs: int
     attempt: int = 0
     """0 in events that are older than this field."""
+    dropped: int = 0
+    """Proposed pairs that were not offered, because one of the two has left."""
 
 
 class PairOffered(EventData):
@@ -228,12 +230,14 @@ class PairOffered(EventData):
 
 
 class PairDeclined(EventData):
-    """An offered pair was declined by one of the two, got no answer in time, or was ended with its cycle."""
+    """An offered pair was declined by one of the two, lost one who left, got no answer, or was ended with its cycle."""
 
     type = "pair.declined"
     pair_id: UUID
     cycle_id: UUID
     reason: EndReason
+    leaver_id: UUID | None = None
+    """The person of the pair who left, if that is why it was declined."""
 
 
 class PairActivated(EventData):
@@ -253,6 +257,8 @@ class PairEnded(EventData):
     pair_id: UUID
     cycle_id: UUID
     reason: EndReason
+    leaver_id: UUID | None = None
+    """The person of the pair who left, if the directory said so and the pair ended because of that."""
 
 
 class PairCompleted(EventData):
@@ -305,7 +311,7 @@ class ConcernEscalated(EventData):
 
 
 class ConcernResolved(EventData):
-    """A concern was resolved, by a coordinator or because its cycle is over."""
+    """A concern was resolved: by a coordinator, because somebody of its pair left, or because its cycle is over."""
 
     type = "concern.resolved"
     concern_id: UUID

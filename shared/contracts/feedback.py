@@ -140,6 +140,17 @@ class ConcernsTold(Contract):
     """The cursor of the next page; None when all have been told."""
 
 
+class ResolveConcerns(Contract):
+    """Resolves what is open about pairs that have ended because somebody left."""
+
+    organization_id: UUID
+    pair_ids: Annotated[tuple[UUID, ...], Field(max_length=100)]
+
+
+class ConcernsResolved(Contract):
+    concerns: int
+
+
 class CompileReport(Contract):
     organization_id: UUID
     cycle_id: UUID
@@ -170,6 +181,10 @@ class FeedbackActivities(RoundActivities):
     async def tell_concerns(self, request: TellConcerns) -> ConcernsTold:
         """Signals the workflows of one page of the cycle's open concerns. Those that do not run are passed over: one
         that starts later reads whether the cycle is paused."""
+
+    @activity.defn
+    @abstractmethod
+    async def resolve_concerns(self, request: ResolveConcerns) -> ConcernsResolved: ...
 
     @activity.defn
     @abstractmethod

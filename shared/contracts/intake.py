@@ -1,11 +1,13 @@
 """Intake: people, their enrolments, and the links by which participants answer."""
 
+from abc import abstractmethod
 from datetime import time
 from enum import IntEnum, StrEnum
 from typing import Annotated
 from uuid import UUID
 
 from pydantic import AwareDatetime, Field, computed_field
+from temporalio import activity
 
 from shared.contracts.base import Contract
 from shared.contracts.programs import Topic
@@ -239,5 +241,24 @@ class EnrolledCount(Contract):
     """People who have enrolled in the cycle so far, in any role."""
 
 
+class Leaver(Contract):
+    """Somebody who has left, according to the directory."""
+
+    organization_id: UUID
+    person_id: UUID
+    left_at: AwareDatetime
+    """When the directory said so."""
+
+
+class LeaverExcused(Contract):
+    gone: bool
+    """False if the person has returned meanwhile. Nothing was done then."""
+
+
 class IntakeActivities(RoundActivities):
     """The activities of intake, which owns the enrolment round. It asks every active person of the directory."""
+
+    @activity.defn
+    @abstractmethod
+    async def excuse_leaver(self, request: Leaver) -> LeaverExcused:
+        """Takes a leaver out of every open round, so that no round waits for their answer."""

@@ -9,6 +9,7 @@ from pydantic import AwareDatetime, Field
 from temporalio import activity
 
 from shared.contracts.base import Contract
+from shared.contracts.intake import Leaver
 from shared.contracts.programs import Direction, MatchingPolicy
 from shared.contracts.rounds import RoundActivities
 
@@ -153,10 +154,22 @@ class Offer(Contract):
     partner_id: UUID
     reasons: tuple[str, ...]
     accepted: bool | None = None
+    settled: bool = False
+    """Whether no other answer is taken any more: the reader declined, or both accepted."""
 
 
 class AcceptanceForm(Contract):
     offers: tuple[Offer, ...]
+
+
+class ReleasedPair(Contract):
+    pair_id: UUID
+    cycle_id: UUID
+
+
+class LeaverReleased(Contract):
+    pairs: tuple[ReleasedPair, ...]
+    """The offered and live pairs that ended because the person left, also those of an earlier call."""
 
 
 class MatchingActivities(RoundActivities):
@@ -177,3 +190,9 @@ class MatchingActivities(RoundActivities):
     @activity.defn
     @abstractmethod
     async def conclude_pairs(self, request: ConcludePairs) -> PairsConcluded: ...
+
+    @activity.defn
+    @abstractmethod
+    async def release_leaver(self, request: Leaver) -> LeaverReleased:
+        """Declines the offered pairs of somebody who has left and ends their live ones, with the reason
+        `left_company`. Their partners are asked about them no more, and are free for other pairs."""

@@ -24,6 +24,9 @@ class Template(Vocabulary):  # the texts of each are in services/notifications/t
     SURVEY_REMINDER = "survey_reminder"
     KICKOFF = "kickoff"
     UNMATCHED = "unmatched"
+    PAIR_ENDED = "pair_ended"
+    PARTNER_LEFT = "partner_left"
+    PEOPLE_LEFT = "people_left"
     CYCLE_CANCELLED = "cycle_cancelled"
     CYCLE_COMPLETED = "cycle_completed"
     NOBODY_ENROLLED = "nobody_enrolled"
@@ -52,6 +55,8 @@ class Audience(StrEnum):
     COORDINATORS = "coordinators"
     SPONSOR = "sponsor"
     """The sponsor. The coordinators get it instead if the program has no sponsor, or an inactive one."""
+    PAIR = "pair"
+    """Both people of the pair that the scope names, as far as they have not left."""
     PERSON = "person"
     """One person, whom `person_id` of the announcement names."""
 
@@ -63,7 +68,7 @@ class Announcement(Contract):
     cycle_id: UUID | None = None
     """None if it belongs to no cycle. It is then for one person and due at once."""
     scope_id: UUID
-    """What it is about: a round, a match run, a concern, the cycle itself or an endpoint."""
+    """What it is about: a round, a match run, a pair, a concern, the cycle itself or an endpoint."""
     template: Template
     audience: Audience
     round_kind: RoundKind | None = None

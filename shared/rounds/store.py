@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import func, select, update
+from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -193,6 +193,15 @@ async def mark_answered(session: AsyncSession, round_: Round, person_id: UUID, s
 
 async def excuse(session: AsyncSession, organization_id: UUID, subject_id: UUID) -> None:
     """Stops asking about a subject, such as a pair that ended, in every open round."""
+    await _excuse(session, organization_id, RoundRecipient.subject_id == subject_id)
+
+
+async def excuse_person(session: AsyncSession, organization_id: UUID, person_id: UUID) -> None:
+    """Stops asking a person, such as one who has left, in every open round. What they have answered stays."""
+    await _excuse(session, organization_id, RoundRecipient.person_id == person_id)
+
+
+async def _excuse(session: AsyncSession, organization_id: UUID, whom: ColumnElement[bool]) -> None:
     rounds = await session.scalars(
         select(Round)
         .where(
@@ -201,7 +210,7 @@ async def excuse(session: AsyncSession, organization_id: UUID, subject_id: UUID)
             Round.id.in_(
                 select(RoundRecipient.round_id).where(
                     RoundRecipient.organization_id == organization_id,
-                    RoundRecipient.subject_id == subject_id,
+                    whom,
                     RoundRecipient.answered_at.is_(None),
                     RoundRecipient.excused_at.is_(None),
                 )
@@ -216,7 +225,7 @@ async def excuse(session: AsyncSession, organization_id: UUID, subject_id: UUID)
             .where(
                 RoundRecipient.organization_id == organization_id,
                 RoundRecipient.round_id == round_.id,
-                RoundRecipient.subject_id == subject_id,
+                whom,
                 RoundRecipient.answered_at.is_(None),
                 RoundRecipient.excused_at.is_(None),
             )

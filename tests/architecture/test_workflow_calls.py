@@ -15,6 +15,13 @@ from workflows.options import OPTIONS
 from workflows.registry import WORKFLOWS
 
 FILES = python_files("workflows")
+
+
+def module_name(path: Path) -> str:
+    parts = path.with_suffix("").parts
+    return ".".join(parts[len(parts) - parts[::-1].index("workflows") - 1 :])
+
+
 ACTIVITY_CALLS = {"execute_activity_method", "start_activity_method"}
 CHILD_CALLS = {"execute_child_workflow", "start_child_workflow"}
 UNTYPED = {
@@ -68,7 +75,7 @@ def test_an_activity_is_called_with_one_request_and_its_service_s_options_alone(
         assert options == ROUND_OPTIONS, where(path, node)
         return
     service = Service(contract.removesuffix("Activities").lower())
-    module = importlib.import_module(path.relative_to(path.parents[1]).with_suffix("").as_posix().replace("/", "."))
+    module = importlib.import_module(module_name(path))
     assert getattr(module, options)["task_queue"] == service.value, where(path, node)
 
 
@@ -114,7 +121,7 @@ def test_the_registry_holds_every_workflow() -> None:
     defined = {
         found
         for path in FILES
-        for found in vars(importlib.import_module(f"workflows.{path.stem}")).values()
+        for found in vars(importlib.import_module(module_name(path))).values()
         if isinstance(found, type) and workflow._Definition.from_class(found) is not None
     }
     assert defined == set(WORKFLOWS)

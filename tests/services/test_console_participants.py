@@ -193,8 +193,32 @@ async def test_the_offer_names_the_partner_and_the_reasons_escaped(
     assert fakes.partner.email not in text
 
 
+@pytest.mark.parametrize(
+    ("accepted", "settled", "says"),
+    [
+        (None, False, None),
+        (True, False, "You have accepted. You may change that until Bernd"),
+        (True, True, "Both of you have accepted"),
+        (False, True, "You declined this pair. A decline is final."),
+        (False, False, "You declined this pair. A decline is final."),  # by a process of the version before
+    ],
+)
+async def test_an_offer_can_be_answered_only_as_long_as_an_answer_is_taken(
+    client: httpx.AsyncClient, fakes: FakeServices, accepted: bool | None, settled: bool, says: str | None
+) -> None:
+    fakes.accepted, fakes.settled = accepted, settled
+    text = (await client.get(PATHS[RoundKind.ACCEPTANCE])).text
+    takes_answers = accepted is None or (accepted and not settled)
+    for control in ('value="accept"', 'value="decline"', 'name="pair_id"', 'type="submit"'):
+        assert (control in text) == takes_answers, control
+    assert says is None or says in text
+    assert ("change that" in text) == (accepted is True and not settled)
+    assert "may change it" not in text
+
+
 async def test_the_acceptance_says_what_can_still_be_changed(client: httpx.AsyncClient) -> None:
     assert "A decline is final." in (await client.get(PATHS[RoundKind.ACCEPTANCE])).text
+    assert "A decline is final." in (await client.get(f"{PATHS[RoundKind.ACCEPTANCE]}/done")).text
     assert "until the other person has accepted too" in (await client.get(f"{PATHS[RoundKind.ACCEPTANCE]}/done")).text
     assert "You may change your answer until" in (await client.get(f"{PATHS[RoundKind.SURVEY]}/done")).text
 

@@ -1,6 +1,7 @@
 """Who leaves and who returns, as events: once each, in the transaction of the import, before the import's own event."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -13,9 +14,11 @@ from services.events.log.models import Event
 from services.events.log.positions import sequence_batch
 from services.intake import main
 from shared.auth import Role
+from shared.contracts.intake import Leaver
 from shared.database import Database
+from shared.rounds import store as rounds
 from tests.services.conftest import client_of
-from tests.services.intake_examples import add_people, person, staged
+from tests.services.intake_examples import add_people, open_enrolment, person, staged
 
 Key = Callable[..., Awaitable[dict[str, str]]]
 HEADER = "id,name,email,status\n"
@@ -132,3 +135,26 @@ async def test_ten_thousand_leavers_are_one_statement(
     events = await staged(db, organization_id)
     assert [kind for kind, _ in events] == ["person.left"] * 10_000 + ["people.imported"]
     assert [data["person_id"] for _, data in events[:-1]] == [str(one.id) for one in people]
+
+
+async def test_no_round_waits_for_somebody_who_has_left(
+    client: httpx.AsyncClient, db: Database, organization_id: UUID
+) -> None:
+    await send(client, "1,A A,a@x.example,\n2,B B,b@x.example,\n")
+    asked, people = await open_enrolment(db, organization_id), await ids(client)
+    first, second = UUID(people["1"]), UUID(people["2"])
+    async with db.transaction() as session:
+        round_ = await rounds.lock_open_round(session, organization_id, asked.round_id)
+        await rounds.mark_answered(session, round_, first, [asked.cycle_id])
+    activities = main.create_activities(database=db)
+    leaver = Leaver(organization_id=organization_id, person_id=second, left_at=datetime.now(UTC))
+    assert (await activities.excuse_leaver(leaver)).gone is False  # there is no such news in the directory
+    await send(client, "1,A A,a@x.example,Resigned\n2,B B,b@x.example,Resigned\n")
+    for person_id in (first, second, second):
+        leaver = Leaver(organization_id=organization_id, person_id=person_id, left_at=datetime.now(UTC))
+        assert (await activities.excuse_leaver(leaver)).gone is True
+    told = [kind for kind, _ in await staged(db, organization_id) if kind.startswith("round.")]
+    assert told == ["round.opened", "round.answered"]
+    async with db.transaction() as session:
+        counts = await rounds.read_round(session, organization_id, asked.round_id)
+    assert (counts.recipients, counts.answered, counts.pending) == (1, 1, 0)

@@ -197,6 +197,10 @@ async def test_the_form_shows_each_offer_as_the_reader_sees_it(offers: Offers) -
     assert seen["reasons"] == list(pair.reasons)
     [seen] = (await offers.form(pair.mentee_id)).json()["offers"]
     assert (seen["side"], seen["partner_id"], seen["accepted"]) == ("mentee", str(pair.mentor_id), True)
+    assert seen["settled"] is False
+    await offers.answer(pair.mentor_id, (pair.id, True))
+    [seen] = (await offers.form(pair.mentee_id)).json()["offers"]
+    assert (seen["accepted"], seen["settled"]) == (True, True)
     stranger = await offers.form(uuid4())
     assert (stranger.status_code, stranger.json()["code"]) == (403, "not_asked")
 
@@ -204,7 +208,8 @@ async def test_the_form_shows_each_offer_as_the_reader_sees_it(offers: Offers) -
 async def test_the_form_shows_a_decline_to_the_one_who_declined_only(offers: Offers) -> None:
     pair = await offers.pair()
     await offers.answer(pair.mentee_id, (pair.id, False))
-    assert (await offers.form(pair.mentee_id)).json()["offers"][0]["accepted"] is False
+    [declined] = (await offers.form(pair.mentee_id)).json()["offers"]
+    assert (declined["accepted"], declined["settled"]) == (False, True)
     assert (await offers.form(pair.mentor_id)).json() == {"offers": []}
 
 
@@ -219,7 +224,12 @@ async def test_silence_until_the_deadline_declines_the_pair_once(offers: Offers)
     assert await offers.matching.events("pair.declined") == [
         (
             "pair.declined",
-            {"pair_id": str(pair.id), "cycle_id": str(offers.matching.cycle_id), "reason": "no_answer"},
+            {
+                "pair_id": str(pair.id),
+                "cycle_id": str(offers.matching.cycle_id),
+                "reason": "no_answer",
+                "leaver_id": None,
+            },
         )
     ]
     for late in (await offers.answer(pair.mentee_id, (pair.id, True)), await offers.form(pair.mentee_id)):

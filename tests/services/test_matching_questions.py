@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 import pytest
 from fastapi import FastAPI
 
+from services.intake import main as intake
 from services.matching import main
 from services.matching.engine.inputs import CODE_VERSION
 from services.matching.models import MatchRun, Pair, UnmatchedPerson
@@ -31,7 +32,7 @@ def matching(db: Database, settings: Settings, organization_id: UUID) -> Matchin
 
 @pytest.fixture
 async def admin(matching: Matching, application: Callable[..., FastAPI], access_key: AccessKey) -> Admin:
-    found = Admin(matching, client_of(application(main)), await access_key(Role.COORDINATOR))
+    found = Admin(matching, client_of(application(main, intake)), await access_key(Role.COORDINATOR))
     await found.read((await matching.propose()).match_run_id)
     return found
 

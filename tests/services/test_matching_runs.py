@@ -8,6 +8,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from services.intake import main as intake
 from services.matching import main
 from services.matching.engine.computation import Result
 from services.matching.engine.inputs import Inputs
@@ -30,7 +31,7 @@ NO_STEERING = Steering().model_dump(mode="json")
 
 @pytest.fixture
 async def client(application: Application) -> httpx.AsyncClient:
-    return client_of(application(main))
+    return client_of(application(main, intake))
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 import pytest
 from fastapi import FastAPI
 
+from services.intake import main as intake
 from services.matching import main
 from services.matching.engine.computation import Result
 from services.matching.engine.inputs import Inputs
@@ -30,7 +31,7 @@ def matching(db: Database, settings: Settings, organization_id: UUID) -> Matchin
 @pytest.fixture
 async def admin(matching: Matching, application: Callable[..., FastAPI], access_key: AccessKey) -> Admin:
     """Has read the cycle's first run: three mentors, two mentees, two pairs."""
-    found = Admin(matching, client_of(application(main)), await access_key(Role.COORDINATOR))
+    found = Admin(matching, client_of(application(main, intake)), await access_key(Role.COORDINATOR))
     await found.read((await matching.propose()).match_run_id)
     return found
 
@@ -150,7 +151,7 @@ async def test_an_expired_run_is_409(admin: Admin) -> None:
 async def test_a_first_run_without_pairs_ended_its_cycle_and_is_not_steered(
     matching: Matching, application: Callable[..., FastAPI], access_key: AccessKey
 ) -> None:
-    found = Admin(matching, client_of(application(main)), await access_key(Role.ADMIN))
+    found = Admin(matching, client_of(application(main, intake)), await access_key(Role.ADMIN))
     await found.read((await matching.propose(min_level_gap=9)).match_run_id)
     answer = await found.put({"policy": {}})
     assert (answer.status_code, answer.json()["code"]) == (409, "nobody_to_match")

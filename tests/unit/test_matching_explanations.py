@@ -86,7 +86,7 @@ def reasons(
             "meeting_windows",
             {"time_zone": "Pacific/Auckland", "meeting_windows": ("tue-am", "fri-am")},
             {"time_zone": "Pacific/Honolulu"},
-            "5 shared hours a week, on Tue and Fri for the mentor and on Mon and Thu for the mentee.",
+            "6 shared hours a week, on Tue and Fri for the mentor and on Mon and Thu for the mentee.",
         ),
         ("wishes", {"preferred": (UUID(int=2),)}, {}, "The mentee is the mentor's first wish."),
         ("wishes", {}, {"preferred": (UUID(int=8), UUID(int=1))}, "The mentor is the mentee's second wish."),

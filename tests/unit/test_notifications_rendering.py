@@ -50,7 +50,8 @@ ROUND = replace(FACTS, link="https://up.example/p/secret", deadline="Friday, 2 J
 ASKING = [template for template in Template if template.value.endswith(("_invitation", "_reminder"))]
 ASKING = [template for template in ASKING if not template.value.startswith(("approval", "concern"))]
 NOTICES = [template for template in Template if template.value.startswith("endpoint")]
-STAFF = [template for template in Template if template.value.startswith(("approval", "concern"))]
+STAFF = [template for template in Template if template.value.startswith(("approval", "concern", "people"))]
+CONCERNS = [template for template in Template if template.value.startswith("concern")]
 
 
 def facts_for(template: Template) -> Facts | EndpointFacts:
@@ -61,7 +62,7 @@ def facts_for(template: Template) -> Facts | EndpointFacts:
     return replace(FACTS, staff=template in STAFF, partners=(PARTNER,) if template is Template.KICKOFF else ())
 
 
-BASES = ("base", "endpoint_base")
+BASES = ("base", "concern_base", "endpoint_base")
 
 
 class Tags(HTMLParser):
@@ -113,6 +114,26 @@ def test_a_message_to_coordinators_points_to_the_console_and_carries_no_secret(t
     rendered = render(template, replace(FACTS, staff=True))
     assert "https://up.example/console/cycles/1" in rendered.text
     assert "/p/" not in rendered.text + rendered.html
+
+
+@pytest.mark.parametrize("template", CONCERNS)
+def test_a_message_about_a_concern_says_how_it_is_resolved(template: Template) -> None:
+    rendered = render(template, replace(FACTS, staff=True, api_url="https://up.example", cycle_id="c1"))
+    for text in (rendered.text, rendered.html):
+        assert "GET https://up.example/v1/cycles/c1/concerns?state=open" in text
+        assert "POST https://up.example/v1/concerns/CONCERN_ID/resolve" in text
+        assert "whoever runs Upward for Acme can do it for you" in text
+
+
+def test_a_pair_without_a_shared_time_is_told_so_and_the_others_their_time() -> None:
+    second = replace(PARTNER, name="Max", meeting=None)
+    both = render(Template.KICKOFF, replace(FACTS, partners=(PARTNER, second)))
+    neither = render(Template.KICKOFF, replace(FACTS, partners=(second,)))
+    for told, times in ((both, 1), (neither, 0)):
+        for text in (told.text, told.html):
+            assert text.count("Proposed first meeting:") == times
+            assert text.count("do not overlap") == 1
+            assert ("The calendar file attached holds the proposed first meeting;" in text) == bool(times)
 
 
 @pytest.mark.parametrize("template", NOTICES)

@@ -20,6 +20,8 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import WorkflowEnvironment
 
 from shared.contracts.endpoints import Drained, EndpointRef
+from shared.contracts.intake import Leaver
+from shared.contracts.matching import ReleasedPair
 from shared.contracts.notifications import Announcement, Delivery
 from shared.contracts.programs import Calendar, LadderPlan, Outcome, ProgramRef, RoundPlan, Stage
 from shared.contracts.rounds import RoundKind
@@ -30,7 +32,8 @@ from tests.workflows.conftest import World, world_in
 from workflows.concern import Concern, ConcernWorkflow, Digest, DigestWorkflow
 from workflows.cycle_state import Advance, Heard
 from workflows.endpoint import EndpointWorkflow
-from workflows.ids import concern_workflow_id, digest_workflow_id, endpoint_workflow_id
+from workflows.ids import concern_workflow_id, digest_workflow_id, endpoint_workflow_id, leaver_workflow_id
+from workflows.people.leaver import LeaverWorkflow
 from workflows.recurrence import RecurrenceWorkflow, ScheduleWorkflow
 
 FOLDER = Path(__file__).parent / "histories"
@@ -92,7 +95,8 @@ async def full(world: World) -> list[str]:
     recurring = [f"recurrence-{program.program_id}", f"schedule-{program.program_id}-{uuid4()}"]
     await world.client.execute_workflow(RecurrenceWorkflow.run, program, id=recurring[0], task_queue=WORKFLOWS_QUEUE)
     await world.client.execute_workflow(ScheduleWorkflow.run, program, id=recurring[1], task_queue=WORKFLOWS_QUEUE)
-    return [*(f"concern-{concern}" for concern in concerns), *recurring, await drained(world)]
+    others = [await drained(world), await left(world)]
+    return [*(f"concern-{concern}" for concern in concerns), *recurring, *others]
 
 
 async def drained(world: World) -> str:
@@ -113,6 +117,15 @@ async def drained(world: World) -> str:
     await world.sleep(seconds(2))
     await call()
     await handle.result()
+    return workflow_id
+
+
+async def left(world: World) -> str:
+    """Somebody who leaves, and whose pair ends by that. It takes more than a minute, until the second look."""
+    leaver = Leaver(organization_id=world.ledger.organization_id, person_id=uuid4(), left_at=datetime.now(UTC))
+    world.ledger.pairs_of[leaver.person_id] = [ReleasedPair(pair_id=uuid4(), cycle_id=world.ledger.cycle_id)]
+    workflow_id = leaver_workflow_id(uuid4())
+    await world.client.execute_workflow(LeaverWorkflow.run, leaver, id=workflow_id, task_queue=WORKFLOWS_QUEUE)
     return workflow_id
 
 

@@ -26,10 +26,13 @@ from shared.contracts.events import (
     EventRecord,
     MatchRunApproved,
     PairDeclined,
+    PairEnded,
+    PersonLeft,
     ProgramScheduleChanged,
     RoundAnswered,
 )
 from shared.contracts.feedback import ConcernReason
+from shared.contracts.intake import Leaver
 from shared.contracts.matching import EndReason
 from shared.contracts.notifications import Announcement, Audience, Template
 from shared.contracts.programs import ProgramRef, Stage
@@ -42,6 +45,7 @@ from workflows.registry import WORKFLOWS
 from workflows.round import RoundWorkflow
 
 ORGANIZATION, CYCLE, OTHER, OWNER = uuid4(), uuid4(), uuid4(), uuid4()
+TIME = datetime(2026, 1, 5, tzinfo=UTC)
 SEQUENCE, EVENT, EPOCH = 7, uuid4(), uuid4()
 KNOWN: dict[str, Any] = {"sequence": SEQUENCE, "epoch": EPOCH, "event_id": EVENT}
 HEARD = Heard(**KNOWN)
@@ -57,6 +61,18 @@ def told_to_owner(template: Template, event_id: UUID = EVENT) -> Start:
         audience=Audience.PERSON,
         occurrence=event_id.int % LARGEST_OCCURRENCE + 1,
         person_id=OWNER,
+    )
+    return Start("AnnouncementWorkflow", f"announcement-{announcement.id}", announcement)
+
+
+def told_to_both_sides() -> Start:
+    """The start of the message to both people of a pair that an admin ended."""
+    announcement = Announcement(
+        organization_id=ORGANIZATION,
+        cycle_id=CYCLE,
+        scope_id=OTHER,
+        template=Template.PAIR_ENDED,
+        audience=Audience.PAIR,
     )
     return Start("AnnouncementWorkflow", f"announcement-{announcement.id}", announcement)
 
@@ -87,7 +103,25 @@ TABLE: list[tuple[EventData, Reaction]] = [
         MatchRunApproved(match_run_id=OTHER, cycle_id=CYCLE, pairs=3, attempt=2),
         Signal(TO_CYCLE, "approve", RunApproved(**KNOWN, match_run_id=OTHER, attempt=2)),
     ),
+    (
+        MatchRunApproved(match_run_id=OTHER, cycle_id=CYCLE, pairs=3, attempt=2, dropped=1),
+        Signal(TO_CYCLE, "approve", RunApproved(**KNOWN, match_run_id=OTHER, attempt=2, dropped=1)),
+    ),
     (PairDeclined(pair_id=OTHER, cycle_id=CYCLE, reason=EndReason.DECLINED), Signal(TO_CYCLE, "decline", HEARD)),
+    (
+        PairDeclined(pair_id=OTHER, cycle_id=CYCLE, reason=EndReason.LEFT_COMPANY, leaver_id=OWNER),
+        Signal(TO_CYCLE, "decline", HEARD),
+    ),
+    (
+        PairEnded(pair_id=OTHER, cycle_id=CYCLE, reason=EndReason.LEFT_COMPANY, leaver_id=OWNER),
+        Signal(TO_CYCLE, "decline", HEARD),
+    ),
+    (PairEnded(pair_id=OTHER, cycle_id=CYCLE, reason=EndReason.NO_TIME), told_to_both_sides()),
+    (PairEnded(pair_id=OTHER, cycle_id=CYCLE, reason=EndReason.LEFT_COMPANY), told_to_both_sides()),
+    (
+        PersonLeft(person_id=OWNER),
+        Start("LeaverWorkflow", f"leaver-{EVENT}", Leaver(organization_id=ORGANIZATION, person_id=OWNER, left_at=TIME)),
+    ),
     (
         ConcernRaised(concern_id=OTHER, cycle_id=CYCLE, pair_id=uuid4(), reason=ConcernReason.NOT_A_FIT),
         Start(
@@ -140,7 +174,7 @@ def record(type: str, data: dict[str, Any], subject: str = "cycle/1") -> EventRe
         type=type,
         version=1,
         subject=subject,
-        time=datetime(2026, 1, 5, tzinfo=UTC),
+        time=TIME,
         data=data,
     )
 
@@ -176,6 +210,11 @@ def test_the_table_here_holds_every_event_that_moves_a_workflow() -> None:
 @pytest.mark.parametrize("reason", [reason for reason in EndReason if reason is not EndReason.DECLINED])
 def test_a_pair_that_was_not_declined_by_a_person_is_no_news_to_the_cycle(reason: EndReason) -> None:
     assert reaction(recorded(PairDeclined(pair_id=OTHER, cycle_id=CYCLE, reason=reason))) is None
+
+
+def test_the_end_of_a_cycle_tells_no_pair_of_its_own_end() -> None:
+    cancelled = PairEnded(pair_id=OTHER, cycle_id=CYCLE, reason=EndReason.CYCLE_CANCELLED)
+    assert reaction(recorded(cancelled)) is None
 
 
 def test_an_admin_who_disabled_an_endpoint_is_not_told_so() -> None:

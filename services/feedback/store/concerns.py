@@ -1,11 +1,11 @@
 """SQL of concerns. Each change locks the row of the concern and emits its event in the same transaction."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 from uuid import UUID, uuid4
 
-from sqlalchemy import func, select, update
+from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -224,29 +224,32 @@ async def resolve_concern(
 
 async def resolve_cycle(session: AsyncSession, organization_id: UUID, cycle_id: UUID) -> int:
     """Resolves the open concerns of a cycle that is over. Emits `concern.resolved` for each, and returns how many."""
+    return await _resolve(session, organization_id, Concern.cycle_id == cycle_id)
+
+
+async def resolve_pairs(session: AsyncSession, organization_id: UUID, pair_ids: Collection[UUID]) -> int:
+    """Resolves the open concerns about pairs of which somebody has left. Emits `concern.resolved` for each, and returns
+    how many."""
+    return await _resolve(session, organization_id, Concern.pair_id.in_(pair_ids))
+
+
+async def _resolve(session: AsyncSession, organization_id: UUID, those: ColumnElement[bool]) -> int:
     locked = await session.scalars(
         select(Concern.id)
-        .where(
-            Concern.organization_id == organization_id,
-            Concern.cycle_id == cycle_id,
-            Concern.state == ConcernStatus.OPEN,
-        )
+        .where(Concern.organization_id == organization_id, those, Concern.state == ConcernStatus.OPEN)
         .order_by(Concern.id)
         .with_for_update()
     )
-    concern_ids = list(locked)
-    await session.execute(
+    resolved = await session.execute(
         update(Concern)
-        .where(
-            Concern.organization_id == organization_id,
-            Concern.cycle_id == cycle_id,
-            Concern.id.in_(concern_ids),
-        )
+        .where(Concern.organization_id == organization_id, Concern.id.in_(locked.all()))
         .values(state=ConcernStatus.RESOLVED, resolved_at=func.now())
+        .returning(Concern.id, Concern.cycle_id)
+        .execution_options(synchronize_session=False)
     )
-    events: Iterable[ConcernResolved] = (ConcernResolved(concern_id=id, cycle_id=cycle_id) for id in concern_ids)
+    events = [ConcernResolved(concern_id=id, cycle_id=cycle_id) for id, cycle_id in sorted(resolved.all())]
     await emit(session, organization_id, *events)
-    return len(concern_ids)
+    return len(events)
 
 
 async def read_concerns(

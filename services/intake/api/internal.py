@@ -44,6 +44,13 @@ async def read_meeting_hours(
     return await enrolments.read_meeting_hours(session, caller.organization_id, cycle_id, after, limit)
 
 
+@router.get("/cycles/{cycle_id}/leavers")
+async def read_leavers(
+    cycle_id: UUID, caller: ServiceCaller, session: Session, after: UUID | None = None, limit: PageLimit = 500
+) -> PersonPage:
+    return await enrolments.read_leavers(session, caller.organization_id, cycle_id, after, limit)
+
+
 @router.get("/cycles/{cycle_id}/enrolled")
 async def read_enrolled(
     cycle_id: UUID, caller: ServiceCaller, session: Session, after: UUID | None = None, limit: PageLimit = 500

@@ -172,6 +172,27 @@ async def read_meeting_hours(
     return MeetingHoursPage(people=people, after=people[-1].person_id if len(rows) > limit else None)
 
 
+async def read_leavers(
+    session: AsyncSession, organization_id: UUID, cycle_id: UUID, after: UUID | None, limit: int
+) -> PersonPage:
+    """One page of the people who enrolled with a role and have left since, in id order."""
+    query = (
+        select(Enrolment.person_id)
+        .join(Person, Person.id == Enrolment.person_id)
+        .where(
+            Enrolment.organization_id == organization_id,
+            Person.organization_id == organization_id,
+            Enrolment.cycle_id == cycle_id,
+            Enrolment.role.is_not(None),
+            Person.active.is_(False),
+        )
+    )
+    if after is not None:
+        query = query.where(Enrolment.person_id > after)
+    found = await session.scalars(query.order_by(Enrolment.person_id).limit(limit + 1))
+    return page_of(found.all(), limit)
+
+
 async def read_enrolled(
     session: AsyncSession, organization_id: UUID, cycle_id: UUID, after: UUID | None, limit: int
 ) -> PersonPage:

@@ -113,6 +113,12 @@ async def read_available_ids(session: AsyncSession, organization_id: UUID) -> li
     )
 
 
+async def is_active(session: AsyncSession, organization_id: UUID, person_id: UUID) -> bool:
+    """Whether the person is in the directory and has not left."""
+    query = select(Person.active).where(Person.organization_id == organization_id, Person.id == person_id)
+    return bool(await session.scalar(query))
+
+
 async def read_contacts(session: AsyncSession, organization_id: UUID, person_ids: Sequence[UUID]) -> list[Contact]:
     """The contacts of those people who exist."""
     rows = await session.scalars(

@@ -52,6 +52,12 @@ async def read_pairs(
     return PairPage(pairs=found, after=last)
 
 
+@router.get("/pairs/{pair_id}")
+async def read_pair(pair_id: UUID, caller: ServiceCaller, session: Session) -> PairSummary:
+    pair = await pairs_store.read_pair(session, caller.organization_id, pair_id)
+    return PairSummary.model_validate(pair, from_attributes=True)
+
+
 @router.get("/cycles/{cycle_id}/participants")
 async def read_participants(
     cycle_id: UUID, caller: ServiceCaller, session: Session, after: UUID | None = None, limit: PageLimit = 500

@@ -9,8 +9,9 @@ from services.matching.pairs.store import pairs as pairs_store
 from services.matching.resources import EndPair, MatchRunDetail, MatchRunList, MatchRunView, PairList, PairView
 from services.matching.runs.store import decisions, reading
 from shared.auth import Coordinator, Role, Viewer
+from shared.contracts.base import Service
 from shared.contracts.matching import PairState
-from shared.http.dependencies import Session
+from shared.http.dependencies import AppDatabase, InternalClient, Session
 from shared.http.etags import etag
 from shared.http.paging import Cursor, Limit, decode_cursor, encode_cursor
 from shared.http.problems import refusals
@@ -36,9 +37,17 @@ async def read_match_run(match_run_id: UUID, caller: Viewer, session: Session, r
 
 
 @router.post("/match-runs/{match_run_id}/approve", responses=refusals(404, 409))
-async def approve_match_run(match_run_id: UUID, caller: Coordinator, session: Session) -> MatchRunView:
-    """Approves the run: its pairs are offered to their people. Approving again answers the same."""
-    return await decisions.approve_run(session, caller.organization_id, match_run_id, caller.key_id)
+async def approve_match_run(
+    match_run_id: UUID, caller: Coordinator, session: Session, database: AppDatabase, internal: InternalClient
+) -> MatchRunView:
+    """Approves the run: its pairs are offered to their people. Pairs with somebody who has left are dropped instead.
+    Approving again answers the same."""
+    cycle_id = await reading.read_cycle_id(session, caller.organization_id, match_run_id)
+    await session.commit()
+    path = f"/cycles/{cycle_id}/leavers"
+    leavers = [person async for person in internal.people(Service.INTAKE, path, caller.organization_id)]
+    async with database.transaction() as later:
+        return await decisions.approve_run(later, caller.organization_id, match_run_id, caller.key_id, leavers)
 
 
 @router.get("/cycles/{cycle_id}/pairs")

@@ -58,6 +58,9 @@ class Facts:
     number: int | None = None
     """Which check-in it is, from 1."""
     partners: tuple[Partner, ...] = ()
+    api_url: str = ""
+    """Where the API is served, for a reader who must call it."""
+    cycle_id: str = ""
 
 
 @dataclass(frozen=True)

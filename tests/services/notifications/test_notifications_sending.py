@@ -267,9 +267,44 @@ async def test_that_a_pair_has_ended_moves_no_meeting_of_the_others(
     assert later == {to: starts for to, starts in told.items() if to != gone}
 
 
+def _text(email: EmailMessage) -> str:
+    body = email.get_body(("plain",))
+    assert body is not None
+    text: str = body.get_content()
+    return text
+
+
 def _starts(email: EmailMessage) -> set[datetime]:
     [file] = email.iter_attachments()
     return {event.decoded("DTSTART") for event in CalendarFile.from_ical(file.get_content()).walk("VEVENT")}
+
+
+async def test_the_end_of_a_pair_is_told_to_both_sides_by_name(
+    activities: Activities, database: Database, world: World, post: Post
+) -> None:
+    mia, leo = world.add_person("mia@acme.example", name="Mia"), world.add_person("leo@acme.example", name="Leo")
+    pair = world.pair(mia, leo)
+    world.pairs = [pair.model_copy(update={"state": PairState.ENDED})]
+    announcement = world.announcement(Template.PAIR_ENDED, Audience.PAIR, scope_id=pair.id)
+    await prepare(activities, announcement)
+    await deliver(activities, announcement)
+    told = {email["To"].addresses[0].addr_spec: _text(email) for email in post.received}
+    assert sorted(told) == ["leo@acme.example", "mia@acme.example"]
+    assert "Your pair with Leo in Look Up" in told["mia@acme.example"]
+    assert "Your pair with Mia in Look Up" in told["leo@acme.example"]
+
+
+async def test_who_stays_is_told_that_the_partner_has_left_and_the_leaver_is_not_written_to(
+    activities: Activities, database: Database, world: World, post: Post
+) -> None:
+    mia = world.add_person("mia@acme.example", name="Mia")
+    pair = world.pair(mia, world.add_person("leo@acme.example", name="Leo", active=False))
+    announcement = world.announcement(Template.PARTNER_LEFT, Audience.PAIR, scope_id=pair.id)
+    assert await prepare(activities, announcement) == 1
+    await deliver(activities, announcement)
+    [email] = post.received
+    assert email["To"].addresses[0].addr_spec == "mia@acme.example"
+    assert "Your pair with Leo in Look Up" in _text(email)
 
 
 async def test_a_kickoff_of_a_pair_that_has_ended_is_not_sent(

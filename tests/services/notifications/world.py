@@ -85,12 +85,13 @@ class World:
         template: Template = Template.CHECK_IN_INVITATION,
         audience: Audience = Audience.ROUND,
         occurrence: int = 1,
+        scope_id: UUID | None = None,
     ) -> Announcement:
         asks = audience is Audience.ROUND
         return Announcement(
             organization_id=self.organization_id,
             cycle_id=self.cycle_id,
-            scope_id=self.round_id if asks else self.cycle_id,
+            scope_id=scope_id or (self.round_id if asks else self.cycle_id),
             template=template,
             audience=audience,
             round_kind=RoundKind.CHECK_IN if asks else None,
@@ -184,6 +185,10 @@ class World:
             if group == "pairs":
                 return PairPage(pairs=tuple(pair for pair in self.pairs if pair.state in state))
             return page(sorted({"participants": self.participants, "unmatched": self.unmatched}[group]), after, limit)
+
+        @app.get("/internal/matching/pairs/{pair_id}")
+        async def pair(pair_id: UUID, caller: ServiceCaller) -> PairSummary:
+            return next(pair for pair in self.pairs if pair.id == pair_id)
 
         @app.get("/internal/intake/cycles/{cycle_id}/enrolled")
         async def enrolled(cycle_id: UUID, caller: ServiceCaller, limit: int, after: UUID | None = None) -> PersonPage:

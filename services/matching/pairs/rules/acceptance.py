@@ -1,8 +1,8 @@
 """What an answer to an offer does. A pair becomes active when both people have accepted, and declined when one
 declines.
 
-Until the pair is settled in one of these ways, each of the two may change their answer. Pure: no database, no network,
-no clock.
+A decline is final. An acceptance can be taken back until the other person has accepted too. Pure: no database, no
+network, no clock.
 """
 
 from enum import StrEnum

@@ -121,6 +121,7 @@ def _offer(pair: Pair, person_id: UUID) -> Offer | None:
         partner_id=pair.mentee_id if side is Side.MENTOR else pair.mentor_id,
         reasons=tuple(pair.reasons),
         accepted=accepted,
+        settled=pair.state != PairState.OFFERED,
     )
 
 

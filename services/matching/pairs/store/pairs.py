@@ -101,7 +101,7 @@ async def conclude_pairs(session: AsyncSession, organization_id: UUID, cycle_id:
     if reason is not None:
         offered = (Pair.cycle_id == cycle_id, Pair.state == PairState.OFFERED)
         concluded += await decline(session, organization_id, reason, *offered)
-    pair_ids = await _settle(session, organization_id, state, reason, Pair.cycle_id == cycle_id, Pair.state.in_(LIVE))
+    pair_ids = await settle(session, organization_id, state, reason, Pair.cycle_id == cycle_id, Pair.state.in_(LIVE))
     events: list[EventData] = [
         PairCompleted(pair_id=pair_id, cycle_id=cycle_id)
         if reason is None
@@ -124,7 +124,11 @@ async def conclude_pairs(session: AsyncSession, organization_id: UUID, cycle_id:
 
 
 async def decline(
-    session: AsyncSession, organization_id: UUID, reason: EndReason, *conditions: ColumnElement[bool]
+    session: AsyncSession,
+    organization_id: UUID,
+    reason: EndReason,
+    *conditions: ColumnElement[bool],
+    leaver_id: UUID | None = None,
 ) -> list[UUID]:
     """Declines all pairs that meet the conditions and returns their ids. Emits `pair.declined` for each."""
     declined = await session.execute(
@@ -135,18 +139,22 @@ async def decline(
         .execution_options(synchronize_session=False)
     )
     cycles: dict[UUID, UUID] = {row.id: row.cycle_id for row in declined}
-    events = [PairDeclined(pair_id=pair_id, cycle_id=cycles[pair_id], reason=reason) for pair_id in sorted(cycles)]
+    events = [
+        PairDeclined(pair_id=pair_id, cycle_id=cycles[pair_id], reason=reason, leaver_id=leaver_id)
+        for pair_id in sorted(cycles)
+    ]
     await emit(session, organization_id, *events)
     return sorted(cycles)
 
 
-async def _settle(
+async def settle(
     session: AsyncSession,
     organization_id: UUID,
     state: PairState,
     reason: EndReason | None,
     *conditions: ColumnElement[bool],
 ) -> list[UUID]:
+    """Gives all pairs that meet the conditions their last state, and returns their ids. Emits nothing."""
     found = await session.scalars(
         update(Pair)
         .where(Pair.organization_id == organization_id, *conditions)

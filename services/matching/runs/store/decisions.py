@@ -4,6 +4,7 @@ The lock on the cycle's runs makes such decisions wait for each other. Nothing b
 approval counts under this lock stays true until its offers are written. Functions never commit.
 """
 
+from collections.abc import Collection
 from uuid import UUID
 
 from sqlalchemy import Integer, Uuid, column, func, or_, select, update
@@ -17,7 +18,7 @@ from services.matching.runs.store.reading import StoredRun, read_run, version_of
 from services.matching.runs.store.runs import lock_runs, match_run_id_for, not_found, store_run
 from services.matching.runs.store.standing import HOLDING, read_standing
 from shared.contracts.events import MatchRunApproved, PairOffered
-from shared.contracts.matching import MatchRunState, PairState
+from shared.contracts.matching import EndReason, MatchRunState, PairState
 from shared.errors import Conflict
 from shared.events import emit
 from shared.http.etags import check_match
@@ -47,10 +48,12 @@ class NoPlaceLeft(Conflict):
     code = "no_place_left"
 
 
-async def approve_run(session: AsyncSession, organization_id: UUID, run_id: UUID, key_id: str) -> MatchRunView:
-    """Offers the run's pairs and records who approved it; approving again changes nothing. Emits `pair.offered` for
-    each pair, then `match_run.approved`. Raises MatchRunNotFound, MatchRunSuperseded, MatchRunExpired,
-    NothingToApprove, NoPlaceLeft."""
+async def approve_run(
+    session: AsyncSession, organization_id: UUID, run_id: UUID, key_id: str, leavers: Collection[UUID] = ()
+) -> MatchRunView:
+    """Offers the run's pairs and records who approved it; approving again changes nothing. Pairs with one of the
+    `leavers` are dropped instead. Emits `pair.offered` for each pair, then `match_run.approved`. Raises
+    MatchRunNotFound, MatchRunSuperseded, MatchRunExpired, NothingToApprove, NoPlaceLeft."""
     cycle_id = await session.scalar(
         select(MatchRun.cycle_id).where(MatchRun.organization_id == organization_id, MatchRun.id == run_id)
     )
@@ -63,6 +66,7 @@ async def approve_run(session: AsyncSession, organization_id: UUID, run_id: UUID
     check_waits(run)
     if run.pairs_count == 0:
         raise NothingToApprove("This match run proposes no pairs; see the reasons of its unmatched people.")
+    dropped = await _drop_pairs(session, run, leavers)
     await _check_places(session, run)
     now = await session.scalar(select(func.now()))
     run.state, run.approved_by, run.approved_at = MatchRunState.APPROVED, key_id, now
@@ -78,7 +82,9 @@ async def approve_run(session: AsyncSession, organization_id: UUID, run_id: UUID
         PairOffered(pair_id=pair_id, cycle_id=run.cycle_id, mentor_id=mentor_id, mentee_id=mentee_id)
         for pair_id, mentor_id, mentee_id in sorted(offered)
     ]
-    approved = MatchRunApproved(match_run_id=run.id, cycle_id=run.cycle_id, pairs=len(events), attempt=run.attempt)
+    approved = MatchRunApproved(
+        match_run_id=run.id, cycle_id=run.cycle_id, pairs=len(events), attempt=run.attempt, dropped=dropped
+    )
     await emit(session, organization_id, *events, approved)
     return view_of(run)
 
@@ -128,6 +134,25 @@ def check_waits(run: MatchRun | MatchRunView) -> None:
         raise MatchRunSuperseded("A newer match run of this cycle took its place; read the cycle's match runs again.")
     if run.state == MatchRunState.EXPIRED:
         raise MatchRunExpired("The time for offers is over; this match run can no longer be approved or steered.")
+
+
+async def _drop_pairs(session: AsyncSession, run: MatchRun, leavers: Collection[UUID]) -> int:
+    """Declines the run's pairs with people who have left. Nobody was asked about them, so that nobody is told."""
+    if not leavers:
+        return 0
+    dropped = await session.execute(
+        update(Pair)
+        .where(
+            Pair.organization_id == run.organization_id,
+            Pair.match_run_id == run.id,
+            Pair.state == PairState.PROPOSED,
+            or_(Pair.mentor_id.in_(leavers), Pair.mentee_id.in_(leavers)),
+        )
+        .values(state=PairState.DECLINED, end_reason=EndReason.LEFT_COMPANY, ended_at=func.now())
+        .returning(Pair.id)
+        .execution_options(synchronize_session=False)
+    )
+    return len(dropped.all())
 
 
 async def _check_places(session: AsyncSession, run: MatchRun) -> None:

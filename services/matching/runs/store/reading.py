@@ -99,6 +99,15 @@ async def read_runs(session: AsyncSession, organization_id: UUID, cycle_id: UUID
     return tuple(view_of(run) for run in found)
 
 
+async def read_cycle_id(session: AsyncSession, organization_id: UUID, run_id: UUID) -> UUID:
+    """The cycle of a run. Raises MatchRunNotFound."""
+    query = select(MatchRun.cycle_id).where(MatchRun.organization_id == organization_id, MatchRun.id == run_id)
+    cycle_id = await session.scalar(query)
+    if cycle_id is None:
+        raise not_found()
+    return cycle_id
+
+
 async def read_run(
     session: AsyncSession, organization_id: UUID, run_id: UUID, *, in_full: bool = True
 ) -> MatchRunDetail:

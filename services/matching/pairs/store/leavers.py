@@ -1,0 +1,61 @@
+"""SQL of leavers: their offered and live pairs end, and their partners are free again.
+
+Locks are taken in one order everywhere: the cycle's runs, its open rounds, then pairs. Functions never commit.
+"""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.matching.models import Pair
+from services.matching.pairs.store.pairs import LIVE, decline, excuse_all, lock_rounds, settle
+from services.matching.runs.store.runs import lock_runs
+from shared.contracts.events import PairEnded
+from shared.contracts.matching import EndReason, PairState, ReleasedPair
+from shared.events import emit
+
+
+async def release(
+    session: AsyncSession, organization_id: UUID, person_id: UUID, left_at: datetime
+) -> tuple[ReleasedPair, ...]:
+    """Declines the person's offered pairs and ends the live ones, in every cycle. Emits `pair.declined` and
+    `pair.ended`. Returns all pairs that ended so since `left_at`, also by an earlier call. What is only proposed is
+    dropped when its run is approved."""
+    theirs = or_(Pair.mentor_id == person_id, Pair.mentee_id == person_id)
+    cycles = await session.scalars(
+        select(Pair.cycle_id)
+        .where(Pair.organization_id == organization_id, theirs, Pair.state.in_((PairState.OFFERED, *LIVE)))
+        .distinct()
+        .order_by(Pair.cycle_id)
+    )
+    for cycle_id in cycles.all():
+        await _release_in(session, organization_id, cycle_id, person_id, theirs)
+    found = await session.execute(
+        select(Pair.id, Pair.cycle_id)
+        .where(
+            Pair.organization_id == organization_id,
+            theirs,
+            Pair.end_reason == EndReason.LEFT_COMPANY,
+            Pair.offered_at.is_not(None),
+            Pair.ended_at >= left_at,
+        )
+        .order_by(Pair.id)
+    )
+    return tuple(ReleasedPair(pair_id=pair_id, cycle_id=cycle_id) for pair_id, cycle_id in found)
+
+
+async def _release_in(
+    session: AsyncSession, organization_id: UUID, cycle_id: UUID, person_id: UUID, theirs: ColumnElement[bool]
+) -> None:
+    await lock_runs(session, organization_id, cycle_id)
+    open_rounds = await lock_rounds(session, organization_id, cycle_id)
+    reason, those = EndReason.LEFT_COMPANY, (Pair.cycle_id == cycle_id, theirs)
+    declined = await decline(
+        session, organization_id, reason, *those, Pair.state == PairState.OFFERED, leaver_id=person_id
+    )
+    ended = await settle(session, organization_id, PairState.ENDED, reason, *those, Pair.state.in_(LIVE))
+    events = [PairEnded(pair_id=pair_id, cycle_id=cycle_id, reason=reason, leaver_id=person_id) for pair_id in ended]
+    await emit(session, organization_id, *events)
+    await excuse_all(session, organization_id, open_rounds, declined + ended)
