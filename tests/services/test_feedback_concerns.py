@@ -13,13 +13,7 @@ import services.feedback.main as feedback
 from services.feedback import telling
 from shared.auth import Role
 from shared.config import Settings
-from shared.contracts.feedback import (
-    ConcernRung,
-    ConcernWord,
-    EscalateConcern,
-    EscalateRound,
-    TellConcerns,
-)
+from shared.contracts.feedback import ConcernRung, ConcernWord, EscalateConcern, EscalateRound, TellConcerns
 from shared.contracts.rounds import CloseReason, RoundKind, round_id_for
 from shared.database import Database
 from shared.errors import NotFound
