@@ -156,9 +156,10 @@ def deaths(postgres_url: str, database: Database, tmp_path: Path) -> Iterator[De
 async def test_a_sequencer_that_dies_before_or_after_any_statement_or_commit_loses_and_doubles_nothing(
     database: Database, deaths: Deaths, which: str
 ) -> None:
-    await stage(database, 1, (next(NEW), next(NEW)))
-    died, steps = await deaths.sequence(die_at=0)
-    assert not died
+    for _ in range(2):  # the first time has more steps, once for a new database: it makes the day and notes the server
+        await stage(database, 1, (next(NEW), next(NEW)))
+        died, steps = await deaths.sequence(die_at=0)
+        assert not died
     assert steps.count("after COMMIT") == 1 + 2 * STAGED / BATCH_OF_DEATHS
     assert {"before SELECT", "after SELECT", "before WITH raised", "after WITH raised"} <= set(steps)
     numbers = range(1, len(steps) + 1) if which == "every" else one_of_each(steps, "after COMMIT")
