@@ -14,7 +14,6 @@ from typing import Any
 
 import httpx
 import pytest
-import structlog
 from google.protobuf.json_format import MessageToDict
 from sqlalchemy import text
 from temporalio.client import Client
@@ -103,22 +102,19 @@ def stumbling(work: Callable[..., Any]) -> Callable[..., Any]:
 @contextmanager
 def captured_output(path: Path) -> Iterator[None]:
     """All logging, as the processes configure it but from DEBUG on, and whatever else reaches stdout and stderr."""
-    root, before, structure = logging.getLogger(), logging.getLogger().handlers, structlog.get_config()
-    level = root.level
+    root, before, level = logging.getLogger(), logging.getLogger().handlers, logging.getLogger().level
     kept = [os.dup(number) for number in (1, 2)]
     with path.open("w") as output:
         try:
             for number in (1, 2):
                 os.dup2(output.fileno(), number)
             configure_logging("DEBUG", stream=output)
-            structlog.configure(cache_logger_on_first_use=False)
             yield
         finally:
             for number, descriptor in zip((1, 2), kept, strict=True):
                 os.dup2(descriptor, number)
                 os.close(descriptor)
             root.handlers, root.level = before, level
-            structlog.configure(**structure)
 
 
 async def play(stack: Stack, left: Aftermath, folder: Path, receiver: Receiver, definition: dict[str, Any]) -> None:
