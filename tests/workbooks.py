@@ -2,7 +2,7 @@
 
 import io
 import zipfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from xml.sax.saxutils import escape
 
 MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
@@ -22,7 +22,7 @@ def workbook(sheets: dict[str, Iterable[Sequence[Cell]]]) -> bytes:
     return packed(names, parts)
 
 
-def packed(names: Sequence[str], parts: dict[str, str]) -> bytes:
+def packed(names: Sequence[str], parts: Mapping[str, str | bytes]) -> bytes:
     """An archive with these sheets, whose XML is given by their paths."""
     listed = "".join(f'<sheet name="{escape(name)}" sheetId="{n}" r:id="r{n}"/>' for n, name in enumerate(names, 1))
     related = "".join(
@@ -30,7 +30,7 @@ def packed(names: Sequence[str], parts: dict[str, str]) -> bytes:
         for n in range(1, len(names) + 1)
     )
     styles = f'<Relationship Id="s" Type="{RELATIONS}/styles" Target="styles.xml"/>'
-    documents = {
+    documents: dict[str, str | bytes] = {
         "[Content_Types].xml": f'<Types xmlns="{PACKAGE}/content-types">'
         '<Default Extension="rels" ContentType="application/vnd.openxmlformats-package.relationships+xml"/>'
         f'<Default Extension="xml" ContentType="{TYPES}.sheet.main+xml"/></Types>',
@@ -41,7 +41,8 @@ def packed(names: Sequence[str], parts: dict[str, str]) -> bytes:
         "xl/workbook.xml": f'<workbook xmlns="{MAIN}" xmlns:r="{RELATIONS}"><sheets>{listed}</sheets></workbook>',
         "xl/styles.xml": f'<styleSheet xmlns="{MAIN}"><cellXfs count="2"><xf numFmtId="0"/><xf numFmtId="14"/>'
         "</cellXfs></styleSheet>",
-    } | parts
+    }
+    documents.update(parts)
     data = io.BytesIO()
     with zipfile.ZipFile(data, "w", zipfile.ZIP_DEFLATED) as archive:
         for path, text in documents.items():

@@ -4,9 +4,7 @@ No test measures time. Work is counted in executed lines, for inputs of two size
 """
 
 import contextlib
-import io
 import sys
-import zipfile
 from collections.abc import Callable
 from datetime import date
 from types import FrameType
@@ -16,9 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.intake.formats import workbook
 from services.intake.formats.toml_file import TomlRefused, check_shape, read_toml
-from services.intake.formats.workbook import WorkbookRefused, read_sheet
 from services.intake.importing import csv_file
 from services.intake.importing.column_map import ColumnMap
 from services.intake.importing.drafts import parse_people
@@ -26,7 +22,6 @@ from services.intake.importing.plan import plan_import
 from services.intake.importing.problems import ColumnsInvalid, ImportInvalid
 from services.intake.person import PersonRecord
 from tests.unit.properties import examples
-from tests.workbooks import packed, sheet_xml
 
 TODAY = date(2026, 4, 1)
 SMALL, TIMES = 40, 4
@@ -164,84 +159,6 @@ def test_no_name_of_many_parts_takes_long(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(csv_file, "MAX_COLUMNS", 3)
     with pytest.raises(ImportInvalid):
         csv_file.read_table(b"a,b,c,d\n1,2,3,4\n")
-
-
-def archive(parts: dict[str, bytes]) -> bytes:
-    data = io.BytesIO()
-    with zipfile.ZipFile(data, "w", zipfile.ZIP_DEFLATED) as found:
-        for name, content in parts.items():
-            found.writestr(name, content)
-    return data.getvalue()
-
-
-SHEET = "xl/worksheets/sheet1.xml"
-FAR = '<c r="XFD1048576"><v>1</v></c>'
-EVIL_BOOKS = {
-    "far cell": lambda: packed(["A"], {SHEET: sheet_xml([["name"]]).replace("</row>", f"{FAR}</row>")}),
-    "far row": lambda: packed(["A"], {SHEET: sheet_xml([["name"]]).replace('r="A1"', 'r="A999999999"')}),
-    "wide and long": lambda: packed(["A"], {SHEET: sheet_xml([["n"]]).replace('r="A1"', "r = 'ALL190000'")}),
-    "far cell behind a bracket": lambda: packed(["A"], {SHEET: sheet_xml([["n"]]).replace('r="A1"', 'x=">" r="XFD9"')}),
-    "cell without a place": lambda: packed(["A"], {SHEET: sheet_xml([["n"]]).replace('r="A1"', 'r="ZZZZZZZZZ1"')}),
-    "row zero": lambda: packed(["A"], {SHEET: sheet_xml([["n"]]).replace('r="A1"', 'r="A0"')}),
-    "another encoding": lambda: packed(["A"], {SHEET: '<?xml version="1.0" encoding="latin-1"?>' + sheet_xml([["n"]])}),
-    "no sheet": lambda: packed([], {}),
-    "no workbook": lambda: archive({"a.txt": b"a"}),
-    "broken": lambda: packed(["A"], {SHEET: "<worksheet><sheetData><row><c"})[:-40],
-    "entities": lambda: packed(["A"], {SHEET: '<!DOCTYPE x [<!ENTITY a "aaaa">]>' + sheet_xml([["&a;"]])}),
-    "signature alone": lambda: b"PK\x03\x04",
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("evil", EVIL_BOOKS.values(), ids=EVIL_BOOKS)
-def test_an_evil_workbook_is_refused(evil: Callable[[], bytes]) -> None:
-    with pytest.raises(WorkbookRefused):
-        read_sheet(evil())
-    with pytest.raises(ImportInvalid):
-        parse_people(evil(), ColumnMap(), TODAY)
-
-
-def test_a_workbook_is_unpacked_up_to_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workbook, "MAX_UNPACKED", 100_000)
-    with pytest.raises(WorkbookRefused, match="too large"):
-        read_sheet(packed(["A"], {SHEET: " " * 200_000}))
-    many = packed(["A"], {SHEET: sheet_xml([["a"]])} | {f"xl/media/image{n}.png": "x" * 9_000 for n in range(30)})
-    assert read_sheet(many) == [["a"]]
-
-
-@examples(60)
-@given(st.binary(max_size=400))
-def test_any_bytes_after_the_signature_are_refused_as_a_workbook(data: bytes) -> None:
-    with pytest.raises(WorkbookRefused):
-        read_sheet(workbook.SIGNATURE + data)
-
-
-TOKENS = [
-    'r="A1048576"',
-    'r="XFD9"',
-    ' x:r="A9"',
-    's="99"',
-    't="s"',
-    "<c",
-    "<row",
-    "<v>9",
-    "</c>",
-    "<!--",
-    "-->",
-    "&#65;",
-    ">",
-    '"',
-]
-
-
-@examples(40)
-@given(st.lists(st.tuples(st.floats(0, 1), st.sampled_from(TOKENS), st.integers(0, 9)), min_size=1, max_size=3))
-def test_any_sheet_is_read_or_refused(changes: list[tuple[float, str, int]]) -> None:
-    text = sheet_xml([["id", "name"], [1, True], ["#N/A", (40729, 1)]])
-    for place, token, removed in changes:
-        start = int(place * len(text))
-        text = text[:start] + token + text[start + removed :]
-    with contextlib.suppress(WorkbookRefused):
-        assert read_sheet(packed(["A"], {SHEET: text})) is not None
 
 
 def plan(text: str, directory: list[PersonRecord] | None = None, toml: str = "") -> object:

@@ -15,7 +15,8 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
-from services.intake.formats.workbook import OLD_SIGNATURE, SIGNATURE, WorkbookRefused, read_sheet
+from services.intake.formats.workbook import OLD_SIGNATURE, SIGNATURE, read_sheet
+from services.intake.formats.workbook_claims import WorkbookRefused
 from services.intake.importing.problems import ImportInvalid, unusable
 
 if TYPE_CHECKING:
