@@ -1,11 +1,13 @@
 """Reading an uploaded file, which may not grow beyond a limit, neither in memory nor on disk."""
 
 import asyncio
+import re
 from collections.abc import AsyncGenerator
 from typing import NamedTuple
 
 from fastapi import Request
-from starlette.datastructures import UploadFile
+from python_multipart.multipart import parse_options_header
+from starlette.datastructures import Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
 from services.intake.importing.column_map import ColumnMap
@@ -18,6 +20,10 @@ MAX_MAP_BYTES = 100 * 1024
 ALONE = ("text/csv", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")
 """The types of a file that is sent without a form."""
 SPARE = 64 * 1024  # for the lines that belong to the multipart form itself
+BYTEWISE = "latin-1"
+"""The encoding in which every byte is a character. Parts are kept as they are, as the file itself says how it is
+encoded. An encoding that the caller names is not used: some take hours, and some make texts that are none."""
+BOUNDARY = re.compile(rb"[!#-\[\]-~](?:[ !#-\[\]-~]*[!#-\[\]-~])?")
 
 CSV = """\
 employee_id,name,email,department,level,manager_id
@@ -70,15 +76,18 @@ async def read_upload(request: Request) -> Upload:
 
 
 async def _read_form(request: Request) -> Upload:
+    _, given = parse_options_header(request.headers["content-type"])
+    boundary = given.get(b"boundary", b"")
+    if BOUNDARY.fullmatch(boundary) is None:
+        raise _bad_form()
+    kind = f'multipart/form-data; boundary="{boundary.decode("ascii")}"; charset={BYTEWISE}'
     stream = _limited(request, MAX_BYTES + MAX_MAP_BYTES + SPARE)
     try:
         form = await MultiPartParser(
-            request.headers, stream, max_files=2, max_fields=2, max_part_size=MAX_BYTES + SPARE
+            Headers({"content-type": kind}), stream, max_files=2, max_fields=2, max_part_size=MAX_BYTES + SPARE
         ).parse()
-    except (MultiPartException, KeyError, UnicodeDecodeError):
-        raise BadRequest(
-            "The multipart form cannot be read: it has a file part and at most one columns part.", code="bad_form"
-        ) from None
+    except MultiPartException:
+        raise _bad_form() from None
     try:
         file, columns = form.get("file"), form.get("columns")
         if file is None:
@@ -95,7 +104,7 @@ async def _read_form(request: Request) -> Upload:
 
 
 async def _bytes_of(part: UploadFile | str) -> bytes:
-    return await part.read() if isinstance(part, UploadFile) else part.encode()
+    return await part.read() if isinstance(part, UploadFile) else part.encode(BYTEWISE)
 
 
 async def _limited(request: Request, limit: int) -> AsyncGenerator[bytes, None]:
@@ -105,6 +114,12 @@ async def _limited(request: Request, limit: int) -> AsyncGenerator[bytes, None]:
         if size > limit:
             raise _too_large()
         yield chunk
+
+
+def _bad_form() -> BadRequest:
+    return BadRequest(
+        "The multipart form cannot be read: it has a file part and at most one columns part.", code="bad_form"
+    )
 
 
 def _too_large() -> FileTooLarge:
