@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import ValidationError
+from pydantic import JsonValue, ValidationError
 
 from services.programs.rules.definition import CycleRequest, ProgramDefinition, changed_calendar, check_start
 from services.programs.rules.topics import AmbiguousTopics, check_unambiguous
@@ -161,6 +161,33 @@ def test_every_duration_that_is_too_long_is_named() -> None:
         "calendar.enrolment.reminders.1",
         "calendar.approval.remind_every",
     }
+
+
+@pytest.mark.parametrize("matter", ["approval", "concern"])
+@pytest.mark.parametrize(
+    ("every", "after"), [("PT0.000001S", "P731D"), ("PT1S", "PT102S"), ("PT1H", "P5D"), ("P1D", "P102D")]
+)
+def test_nobody_is_reminded_of_a_matter_without_end(matter: str, every: str, after: str) -> None:
+    """A workflow that waits for the decision would otherwise take so many steps that Temporal ends it."""
+    calendar: dict[str, JsonValue] = {matter: {"remind_every": every, "escalate_after": after}}
+    assert refused(calendar=calendar) == {f"calendar.{matter}.remind_every"}
+    with pytest.raises(Invalid):
+        changed_calendar(Calendar(), calendar)
+
+
+def test_a_hundred_reminders_before_an_escalation_are_taken() -> None:
+    calendar = changed_calendar(Calendar(), {"approval": {"remind_every": "PT1S", "escalate_after": "PT101S"}})
+    assert calendar.approval.escalate_after == 101 * calendar.approval.remind_every
+
+
+@pytest.mark.parametrize("round_", ["enrolment", "acceptance", "check_in", "survey"])
+def test_a_round_has_so_many_reminders_at_most(round_: str) -> None:
+    many = [f"PT{second}S" for second in range(1, 52)]
+    assert refused(calendar={round_: {"length": "P1D", "reminders": many}}) == {f"calendar.{round_}.reminders"}
+    kept = ProgramDefinition.model_validate(
+        {"name": "x", "calendar": {round_: {"length": "P1D", "reminders": many[:50]}}}
+    )
+    assert len(getattr(kept.calendar, round_).reminders) == 50
 
 
 @pytest.mark.parametrize("hours", [{"start": "08:00Z"}, {"start": "08:00+01:00", "end": "09:00+01:00"}])

@@ -38,10 +38,17 @@ Place = tuple[str | int, ...]
 
 LONGEST = timedelta(days=731)
 """Two years. A longer part of a cycle is a typing error, and sums of such parts could exceed the last date there is."""
+MOST_REMINDERS = 50
+"""Of one round. Each is a message to everybody who has not answered."""
+MOST_REPEATS = 100
+"""How often the coordinators are reminded of one matter before the sponsor is told. Each reminder is a step of the
+workflow that waits for the decision, and Temporal ends a workflow that takes too many."""
 PAST_TOLERANCE = timedelta(minutes=1)
 """How far in the past a start may lie, because the clocks of two computers differ."""
 LOCAL_HOURS = "hours are local; write them without an offset"
 MESSAGE = "Some fields are not valid; see errors."
+TOO_MANY = f"must not hold more than {MOST_REMINDERS} reminders"
+TOO_OFTEN = f"must not give more than {MOST_REPEATS} reminders before escalate_after"
 
 PROGRAM: dict[str, JsonValue] = {
     "name": "Digital Upward",
@@ -79,8 +86,9 @@ def check_time_zone(value: str) -> str:
 
 
 def strict_calendar(value: Any, before: Calendar | None = None) -> Calendar:
-    """Validates a calendar: no unknown field, no duration over two years. A round that is given without reminders keeps
-    those of `before` (by default, the default ones) that fall inside it. Raises ValidationError."""
+    """Validates a calendar: no unknown field, no duration over two years, no endless reminding. A round that is given
+    without reminders keeps those of `before` (by default, the default ones) that fall inside it. Raises
+    ValidationError."""
     try:
         calendar = Calendar.model_validate(value, extra="forbid")
     except TypeError as error:  # comparing a time that has an offset with one that has none
@@ -89,6 +97,9 @@ def strict_calendar(value: Any, before: Calendar | None = None) -> Calendar:
         raise _refusal([("sending_hours",)], LOCAL_HOURS)
     if too_long := [place for place, duration in _durations(calendar) if duration > LONGEST]:
         raise _refusal(too_long, "must not be longer than two years")
+    for places, message in ((_long_lists(calendar), TOO_MANY), (_frequent(calendar), TOO_OFTEN)):
+        if places:
+            raise _refusal(places, message)
     return keep_reminders(calendar, before or Calendar())
 
 
@@ -205,6 +216,22 @@ def _durations(value: object, place: Place = ()) -> Iterator[tuple[Place, timede
     elif isinstance(value, tuple):
         for index, item in enumerate(value):
             yield from _durations(item, (*place, index))
+
+
+def _long_lists(calendar: Calendar) -> list[Place]:
+    """The rounds with too many reminders."""
+    rounds = ((name, getattr(calendar, name)) for name in type(calendar).model_fields)
+    return [(name, "reminders") for name, plan in rounds if len(getattr(plan, "reminders", ())) > MOST_REMINDERS]
+
+
+def _frequent(calendar: Calendar) -> list[Place]:
+    """The matters of which somebody is reminded too often."""
+    ladders = {"approval": calendar.approval, "concern": calendar.concern}
+    return [
+        (name, "remind_every")
+        for name, plan in ladders.items()
+        if plan.escalate_after > (MOST_REPEATS + 1) * plan.remind_every
+    ]
 
 
 def _refusal(places: Iterable[Place], message: str) -> ValidationError:
