@@ -1,11 +1,14 @@
-"""Who teaches and who learns in the demo, whatever the company looks like."""
+"""Who teaches and who learns in the demo, whatever the company looks like, and what becomes of refused answers."""
 
+import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.properties import examples
-from upward.demo.people import departments_differ, senior_from, why_no_pairs
+from upward.demo.admin import RetryingTransport
+from upward.demo.mailbox import Letter
+from upward.demo.people import Participants, departments_differ, senior_from, why_no_pairs
 
 
 @pytest.mark.parametrize(
@@ -44,3 +47,38 @@ def test_it_is_said_why_no_pairs_are_possible() -> None:
 def test_departments_count_where_there_are_several() -> None:
     assert departments_differ([person(1, "IT"), person(1, "Sales")])
     assert not departments_differ([person(1, "IT"), person(1, "it"), person(1, ""), person(1, "Sales", active=False)])
+
+
+@pytest.fixture
+def busy(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The statuses that a server answers with, one after the other, instead of the network."""
+    statuses: list[int] = []
+
+    async def answer(_: object, request: httpx.Request) -> httpx.Response:
+        return httpx.Response(statuses.pop(0), headers={"retry-after": "0"}, request=request)
+
+    monkeypatch.setattr(httpx.AsyncHTTPTransport, "handle_async_request", answer)
+    return statuses
+
+
+async def test_who_is_told_that_the_server_is_busy_asks_again(busy: list[int]) -> None:
+    busy += [503, 503, 200, 500]
+    async with httpx.AsyncClient(transport=RetryingTransport()) as client:
+        assert (await client.get("http://upward.test/")).status_code == 200
+        assert (await client.get("http://upward.test/")).status_code == 500, "only 503 says that one should ask again"
+
+
+async def test_nobody_waits_for_an_answer_that_was_refused(busy: list[int]) -> None:
+    """The admin of the demo closes a round when only those are missing who will not answer any more."""
+    busy += [503] * 4
+    address = next(f"{n}@upward.example" for n in range(99) if _prompt(f"{n}@upward.example"))
+    async with httpx.AsyncClient(transport=RetryingTransport()) as client:
+        people = Participants([{"email": address, "level": 1, "active": True}], client)
+        people.receive(Letter(address, "survey_invitation", "<1>", "round", "http://upward.test/p/x", False))
+        await people.settled()
+    assert (people.refused, people.silent("round")) == (["survey_invitation 503"], 1)
+
+
+def _prompt(address: str) -> bool:
+    people = Participants([], httpx.AsyncClient())
+    return people._manner(Letter(address, "survey_invitation", "<1>", "round", None, False)) == "prompt"

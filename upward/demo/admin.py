@@ -8,6 +8,7 @@ from uuid import uuid4
 import httpx
 
 TRIES = 4
+PAUSE_SECONDS = 0.5
 
 
 class Refused(Exception):
@@ -19,7 +20,8 @@ class Refused(Exception):
 
 
 class RetryingTransport(httpx.AsyncHTTPTransport):
-    """Sends a request again when its connection failed, because a server may close an idle connection at any moment.
+    """Sends a request again when its connection failed, because a server may close an idle connection at any moment,
+    and when the answer is 503, after the time that the answer names: a server on a slow machine may be busy.
 
     Everything that the demo sends may therefore arrive twice. Raises httpx.TransportError after the last try.
     """
@@ -27,9 +29,14 @@ class RetryingTransport(httpx.AsyncHTTPTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         for _ in range(TRIES - 1):
             try:
-                return await super().handle_async_request(request)
+                response = await super().handle_async_request(request)
             except httpx.TransportError:
-                await asyncio.sleep(0.5)
+                await asyncio.sleep(PAUSE_SECONDS)
+                continue
+            if response.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+                return response
+            await response.aclose()
+            await asyncio.sleep(float(response.headers.get("retry-after", PAUSE_SECONDS)))
         return await super().handle_async_request(request)
 
 

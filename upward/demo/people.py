@@ -102,7 +102,7 @@ class Participants:
             self._tasks.append(asyncio.create_task(self._answer(letter)))
 
     def silent(self, round_id: str) -> int:
-        """How many of the people who were asked so far will never answer in this round."""
+        """How many of the people who were asked so far will not answer in this round any more."""
         return len(self._silent.get(round_id, ()))
 
     async def settled(self) -> None:
@@ -127,7 +127,12 @@ class Participants:
         try:
             await self._follow_link(letter)
         except httpx.HTTPError as error:
-            self.refused.append(f"{letter.template} {type(error).__name__}")
+            self._give_up(letter, type(error).__name__)
+
+    def _give_up(self, letter: Letter, why: str) -> None:
+        """Notes an answer that was not accepted. Nobody waits for it any longer, so that the demo comes to its end."""
+        self.refused.append(f"{letter.template} {why}")
+        self._silent.setdefault(letter.scope, set()).add(letter.to)
 
     async def _follow_link(self, letter: Letter) -> None:
         assert letter.link is not None
@@ -148,7 +153,7 @@ class Participants:
             self.decliner = None if letter.to == self.decliner else self.decliner
             self.unhappy = None if letter.to == self.unhappy else self.unhappy
         else:
-            self.refused.append(f"{letter.template} {answer.status_code}")
+            self._give_up(letter, str(answer.status_code))
 
     def _fill(self, letter: Letter, fields: PageFields) -> dict[str, Any]:
         kind = letter.template.split("_")[0]
