@@ -34,7 +34,7 @@ At = Annotated[int | None, Query(ge=0, le=2**63 - 1, description="an earlier seq
 Epoch = Annotated[UUID | None, Query(description="the epoch that you know; 409 `epoch_changed` if it is not the log's")]
 
 
-@router.get("", responses=refusals(409, 410))
+@router.get("", responses=refusals(409, 410, 429))
 async def read_events(
     request: Request,
     caller: Viewer,
@@ -48,8 +48,9 @@ async def read_events(
     epoch: Epoch = None,
 ) -> EventPage:
     """Your organization's events in order, each exactly once and none skipped. Keep `after` and ask again. With `wait`
-    the answer comes with the next event, or is empty when the time is over. It is 410 when the next event is no longer
-    kept, and 409 when the log was restored. Viewers read `not_told` as the reason of a concern."""
+    the answer comes with the next event, or is empty when the time is over; 100 requests of an organization may wait,
+    and one more is 429. It is 410 when the next event is no longer kept, and 409 when the log was restored. Viewers
+    read `not_told` as the reason of a concern."""
     wanted = Wanted(caller.organization_id, after, limit, frozenset(parse_types(types)), epoch)
     await session.commit()  # the caller is known: nothing is held while waiting
 

@@ -1,8 +1,7 @@
 """Reading the feed, and waiting for the next events.
 
-A request that waits holds no connection. Every quarter of a second it takes one from the pool to read the
-organization's head, a row that is found by its key, and it reads events only when the head has risen. Polling is cheap,
-needs no listener that could lose its connection, and adds nothing to the sequencer's work.
+A request that waits holds no connection. It reads events only when its organization's head has moved
+(`watching.py`).
 """
 
 import asyncio
@@ -16,10 +15,9 @@ from services.events.log.rules.cloudevents import EventPage, page_of
 from services.events.log.rules.digest import Checkpoint, genesis
 from services.events.log.store import reading
 from services.events.log.store.reading import Extent, Head
+from services.events.log.watching import Waiter, Waiters, watch_of
 from shared.database import Database
 from shared.errors import Conflict, Gone, NotFound
-
-POLL_SECONDS = 0.25
 
 
 class EventsExpired(Gone):
@@ -130,23 +128,39 @@ async def read_or_wait(
     """The events that are there, or else the first that come within the time, or else an empty page.
 
     Waiting also ends when one of the `endings` returns, for example because the client has gone. Raises the same errors
-    as `read_page`.
+    as `read_page`, and TooManyWaiting when so many requests of the organization wait already.
     """
     page = await read_page(database, wanted)
     if page.events or not seconds:
         return page
     loop = asyncio.get_running_loop()
     until = loop.time() + seconds
-    ends = [asyncio.create_task(ending()) for ending in endings]
-    try:
-        while not page.events and (left := until - loop.time()) > 0:
-            pause = min(left, POLL_SECONDS)
-            ended, _ = await asyncio.wait(ends, timeout=pause, return_when=asyncio.FIRST_COMPLETED)
-            if ended:
-                break
-            page = await read_page(database, wanted._replace(after=page.after))
-    finally:
-        for end in ends:
-            end.cancel()
-        await asyncio.gather(*ends, return_exceptions=True)
+    async with watch_of(database).among_waiters(database, wanted.organization_id) as here:
+        ends = [asyncio.create_task(ending()) for ending in endings]
+        try:
+            while not page.events and await _has_moved(page, here, until - loop.time(), ends):
+                async with here.turn:
+                    page = await read_page(database, wanted._replace(after=page.after))
+        finally:
+            await _cancel(ends)
     return page
+
+
+async def _has_moved(page: EventPage, here: Waiters, seconds: float, ends: Sequence["asyncio.Task[object]"]) -> bool:
+    """Waits until the organization's head is another one than that of the page. False if the time is over before, or if
+    one of `ends` is done."""
+    waiter = Waiter(page.after, page.epoch)
+    here.waiting.add(waiter)
+    moved = asyncio.create_task(waiter.moved.wait())
+    try:
+        done, _ = await asyncio.wait({moved, *ends}, timeout=max(0, seconds), return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        here.waiting.discard(waiter)
+        await _cancel([moved])
+    return done == {moved}
+
+
+async def _cancel(tasks: Sequence["asyncio.Task[Any]"]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

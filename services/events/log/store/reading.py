@@ -51,6 +51,12 @@ CURSOR = text(
     """
 )
 """`EXTENT` and `CURSOR` are asked many times a second while nothing happens. As text they cost half as much."""
+SEQUENCES = text(
+    """
+    select log.epoch, head.organization_id, head.last_sequence
+    from events.log left join events.organization_head as head on head.organization_id = any(:organization_ids)
+    """
+).bindparams(bindparam("organization_ids", type_=ARRAY(Uuid)))
 HEADS = select(OrganizationHead.organization_id, OrganizationHead.last_sequence, OrganizationHead.digest).where(
     OrganizationHead.organization_id == any_(bindparam("organization_ids", type_=ARRAY(Uuid)))
 )
@@ -134,6 +140,12 @@ async def read_heads(session: AsyncSession, organization_ids: Collection[UUID]) 
 async def read_head(session: AsyncSession, organization_id: UUID) -> Head | None:
     """The organization's head; None before its first event."""
     return (await read_heads(session, [organization_id])).get(organization_id)
+
+
+async def read_sequences(session: AsyncSession, organization_ids: Collection[UUID]) -> tuple[UUID, dict[UUID, int]]:
+    """The epoch of the whole log, and the last sequences of these organizations. Those without events are left out."""
+    rows = (await session.execute(SEQUENCES, {"organization_ids": list(organization_ids)})).all()
+    return rows[0].epoch, {row.organization_id: row.last_sequence for row in rows if row.organization_id is not None}
 
 
 async def read_epoch(session: AsyncSession) -> UUID:
