@@ -1,8 +1,9 @@
 """The connections of the HTTP server: how long it waits for the beginning of a request, for the rest of a body that
-nobody wants, and for the next request.
+nobody wants, for the next request, and for a client that takes its answer.
 
-uvicorn itself waits for ever for a request whose headers come byte by byte, and for the rest of a refused body. How
-long it waits for a body that a handler reads is limited in `shared/http/receiving.py`.
+uvicorn itself waits for ever for a request whose headers come byte by byte, for the rest of a refused body, and for a
+client that does not read. How long it waits for a body that a handler reads is limited in `shared/http/receiving.py`.
+No answer holds a connection to the database while it is sent, as its transaction has ended before.
 """
 
 import asyncio
@@ -22,6 +23,10 @@ LINGER_SECONDS = 5.0
 LINGER_BYTES = 1024 * 1024
 """How much of a body is taken and thrown away after the answer. A client that closes only when it has sent everything
 would not see the answer if its connection was closed at once."""
+ANSWER_SECONDS = 60.0
+LEAST_BYTES = 256 * 1024
+"""How much of an answer a client must take in `ANSWER_SECONDS`, if so much is left. The kernel keeps some megabytes on
+their way, so that only large answers are waited for at all."""
 
 
 class Waiting(StrEnum):
@@ -30,6 +35,7 @@ class Waiting(StrEnum):
     REQUEST = "headers_late"
     REST_OF_BODY = "body_not_wanted"
     NEXT_REQUEST = "idle"
+    ANSWER_TAKEN = "answer_not_taken"
 
 
 class Connection(H11Protocol):
@@ -39,12 +45,14 @@ class Connection(H11Protocol):
         Waiting.REQUEST: HEADERS_SECONDS,
         Waiting.REST_OF_BODY: LINGER_SECONDS,
         Waiting.NEXT_REQUEST: KEEP_ALIVE_SECONDS,
+        Waiting.ANSWER_TAKEN: ANSWER_SECONDS,
     }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._waiting: Waiting | None = None
         self._deadline: asyncio.TimerHandle | None = None
+        self._reader_deadline: asyncio.TimerHandle | None = None
         self._requests = 0
         self._thrown_away = 0
 
@@ -67,14 +75,28 @@ class Connection(H11Protocol):
         self._unset_keepalive_if_required()  # this class has a deadline for everything
         self._watch()
 
+    def pause_writing(self) -> None:
+        """More of an answer waits for the client than the connection keeps for it."""
+        super().pause_writing()
+        self._watch_reader()
+
+    def resume_writing(self) -> None:
+        if not self.transport.is_closing():  # what is left must still be taken before it is closed
+            self._leave_reader()
+        super().resume_writing()
+
     def connection_lost(self, exc: Exception | None) -> None:
         self._wait_for(None)
+        self._leave_reader()
         super().connection_lost(exc)
 
     def _watch(self) -> None:
         """Sets the deadline for what the connection waits for now. What it waited for before keeps its deadline,
         however many bytes come."""
-        if self.transport.is_closing() or (self.cycle is not None and not self.cycle.response_complete):
+        if self.transport.is_closing():
+            self._wait_for(None)
+            self._watch_reader()
+        elif self.cycle is not None and not self.cycle.response_complete:
             self._wait_for(None)
         elif self.conn.their_state is h11.SEND_BODY:
             self._wait_for(Waiting.REST_OF_BODY)
@@ -93,8 +115,28 @@ class Connection(H11Protocol):
         if what is not None:
             self._deadline = self.loop.call_later(self.seconds[what], self._close)
 
+    def _watch_reader(self) -> None:
+        if self._reader_deadline is None and (left := self.transport.get_write_buffer_size()):
+            seconds = self.seconds[Waiting.ANSWER_TAKEN]
+            self._reader_deadline = self.loop.call_later(seconds, self._look_at_reader, left)
+
+    def _look_at_reader(self, before: int) -> None:
+        """Nothing is added to what is left while writing is paused, so that it shrinks by what the client takes."""
+        self._reader_deadline = None
+        if self.transport.get_write_buffer_size() <= before - LEAST_BYTES:
+            self._watch_reader()
+        else:
+            log.info("connection.closed", why=Waiting.ANSWER_TAKEN, requests=self._requests)
+            self.transport.abort()  # to close would wait for the client
+
+    def _leave_reader(self) -> None:
+        if self._reader_deadline is not None:
+            self._reader_deadline.cancel()
+            self._reader_deadline = None
+
     def _close(self) -> None:
         if not self.transport.is_closing():
             log.info("connection.closed", why=self._waiting, requests=self._requests)
             self.transport.close()
+            self._watch_reader()
         self._wait_for(None)

@@ -3,13 +3,13 @@
 import asyncio
 import contextlib
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 from uuid import uuid4
 
 import httpx
 import pytest
-from fastapi import FastAPI
+from fastapi import FastAPI, Response
 from pydantic import SecretStr
 
 from shared.config import Settings
@@ -17,10 +17,12 @@ from shared.contracts.base import PersonPage, Service
 from shared.contracts.intake import Contacts, ReadContacts
 from shared.http.internal import Internal
 from tests.patience import PATIENCE_SECONDS
-from upward.connections import LINGER_BYTES, Connection, Waiting
+from upward.connections import LEAST_BYTES, LINGER_BYTES, Connection, Waiting
 from upward.process import listen, serve_http
 
 SHORT = 0.05
+LARGE = 30_000_000
+"""Bytes, more than what the kernel keeps on their way."""
 NOBODY: dict[str, list[str]] = {"person_ids": []}
 ANSWER = b'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 17\r\n\r\n{"person_ids":[]}'
 
@@ -35,6 +37,10 @@ def application() -> FastAPI:
     @app.post("/refused")
     async def refuse() -> dict[str, Any]:
         return {}
+
+    @app.get("/large")
+    async def read_large() -> Response:
+        return Response(b"x" * LARGE)
 
     return app
 
@@ -123,6 +129,72 @@ async def test_a_connection_goes_on_after_a_body_that_came_late(port: int) -> No
     await reader.readuntil(b"{}")
     assert await ended(reader) == b""
     writer.close()
+
+
+@pytest.mark.parametrize("closes", [b"", b"connection: close\r\n"])
+async def test_a_client_that_does_not_take_its_answer_is_let_go(
+    port: int, monkeypatch: pytest.MonkeyPatch, closes: bytes
+) -> None:
+    """Also when the server closes the connection after the answer: to close waits for what was not taken."""
+    lost = asyncio.Event()
+    connection_lost = Connection.connection_lost
+
+    def tell(connection: Connection, error: Exception | None) -> None:
+        connection_lost(connection, error)
+        if connection.cycle is not None:
+            lost.set()
+
+    monkeypatch.setattr(Connection, "connection_lost", tell)
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"GET /large HTTP/1.1\r\nhost: x\r\n" + closes + b"\r\n")
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        await lost.wait()
+    assert len(await ended(reader)) < LARGE
+    writer.close()
+
+
+class Reader(asyncio.Transport):
+    """A client that has taken so much of its answer whenever the server looks."""
+
+    def __init__(self, *left: int) -> None:
+        super().__init__()
+        self._left = list(left)
+        self.aborted = False
+
+    def get_write_buffer_size(self) -> int:
+        return self._left.pop(0) if len(self._left) > 1 else self._left[0]
+
+    def abort(self) -> None:
+        self.aborted = True
+
+
+class Looks:
+    """An event loop whose time passes at once."""
+
+    def __init__(self) -> None:
+        self.due: list[Callable[[], None]] = []
+
+    def call_later(self, _: float, call: Callable[[int], None], before: int) -> asyncio.Handle:
+        self.due.append(lambda: call(before))
+        return asyncio.Handle(lambda: None, (), asyncio.get_event_loop())
+
+
+@pytest.mark.parametrize(
+    ("left", "aborted"),
+    [
+        ((3 * LEAST_BYTES, 3 * LEAST_BYTES), True),
+        ((3 * LEAST_BYTES, 2 * LEAST_BYTES + 1), True),
+        ((3 * LEAST_BYTES, 2 * LEAST_BYTES, 2 * LEAST_BYTES, LEAST_BYTES, LEAST_BYTES, 0, 0), False),
+    ],
+)
+async def test_a_client_that_takes_enough_of_its_answer_gets_all_of_it(left: tuple[int, ...], aborted: bool) -> None:
+    connection, looks = Connection.__new__(Connection), Looks()
+    connection.transport, connection.loop = Reader(*left), looks  # type: ignore[assignment]  # as much as is looked at
+    connection._reader_deadline, connection._requests = None, 0
+    connection._watch_reader()
+    while looks.due:
+        looks.due.pop()()
+    assert connection.transport.aborted is aborted
 
 
 @pytest.mark.parametrize("times", [10, pytest.param(100, marks=pytest.mark.long)])
