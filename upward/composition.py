@@ -70,9 +70,10 @@ ROUND_KINDS: dict[Service, Collection[RoundKind]] = {
 }
 """The kinds of rounds that each service opens and closes, and whose answers it keeps."""
 
+MOST_ACTIVITIES = 20
 ACTIVITIES_AT_ONCE = {Service.EVENTS.value: 1000}
 """The most activities that a worker runs at the same time. A drain mostly waits for its endpoint, and endpoints that do
-not answer must not keep others waiting."""
+not answer must not keep others waiting. The worker of a queue that is not named runs `MOST_ACTIVITIES`."""
 
 QUEUES: tuple[str, ...] = (WORKFLOWS_QUEUE, *(service.value for service in ACTIVITIES))
 """The task queues that have a worker."""
@@ -96,4 +97,4 @@ def queue_worker(queue: str, client: Client, resources: Resources) -> Worker:
     if queue == WORKFLOWS_QUEUE:
         return create_worker(client, queue, workflows=WORKFLOWS)
     methods: list[Callable[..., Any]] = activity_methods(ACTIVITIES[Service(queue)](resources))
-    return create_worker(client, queue, activities=methods, at_once=ACTIVITIES_AT_ONCE.get(queue, 20))
+    return create_worker(client, queue, activities=methods, at_once=ACTIVITIES_AT_ONCE.get(queue, MOST_ACTIVITIES))

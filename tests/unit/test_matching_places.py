@@ -13,10 +13,12 @@ from hypothesis import strategies as st
 from services.matching.engine.computation import Result
 from services.matching.engine.inputs import Inputs
 from services.matching.runs import solving
-from services.matching.runs.places import Places, Ticket, TooManyWait
+from services.matching.runs.places import MOST_IN_ALL, Places, Ticket, TooManyWait
 from services.matching.runs.solving import in_thread, solve
+from shared.contracts.base import Service
 from tests.unit.matching_pools import inputs, juniors, seniors
 from tests.unit.properties import examples
+from upward.composition import ACTIVITIES_AT_ONCE, MOST_ACTIVITIES
 
 ONE, OTHER, THIRD = (UUID(int=number) for number in (1, 2, 3))
 RUN = inputs([*juniors(2), *seniors(2)])
@@ -43,6 +45,32 @@ async def test_an_organization_may_wait_with_so_many_computations_only_and_anoth
     with pytest.raises(TooManyWait):
         places.enter(ONE)
     assert not places.enter(OTHER).granted
+
+
+async def test_all_organizations_together_leave_room_for_other_work_and_each_gets_a_part_of_what_is_there() -> None:
+    places = Places(1, most_waiting=4, most_in_all=6)
+    running, *one = entered(places, ONE, ONE, ONE, ONE, ONE)
+    other = entered(places, OTHER, OTHER)
+    assert (places.takes(ONE), places.takes(OTHER), places.takes(THIRD)) == (False, True, True)
+    third = entered(places, THIRD, THIRD)
+    assert [ticket.sent_away for ticket in [*one, *other, *third]] == [False, False, True, True, *4 * [False]]
+    for organization in (ONE, OTHER, THIRD):
+        with pytest.raises(TooManyWait):
+            places.enter(organization)
+    with pytest.raises(TooManyWait):
+        await one[-1].wait(lambda: None, 60)
+    for ticket in [*one[2:], running]:  # who was sent away has nothing to give back
+        places.leave(ticket)
+    assert [ticket.granted for ticket in [*one, *other, *third]] == [True, *7 * [False]]
+
+
+async def test_many_organizations_never_wait_with_more_than_may_wait_in_all() -> None:
+    places = Places(2, most_in_all=8)
+    entered(places, *(UUID(int=number) for number in range(10)))
+    for number in range(10, 30):
+        with pytest.raises(TooManyWait):
+            places.enter(UUID(int=number))
+    assert ACTIVITIES_AT_ONCE.get(Service.MATCHING, MOST_ACTIVITIES) >= 2 * (solving.AT_ONCE + MOST_IN_ALL)
 
 
 async def test_who_gives_up_waiting_keeps_no_place() -> None:
@@ -74,7 +102,7 @@ def test_never_more_run_than_there_are_places_and_nobody_is_overtaken_twice(
     """Each step is an entry of an organization, or the end of one of its computations."""
 
     async def play() -> None:
-        places = Places(count, most_waiting=100)
+        places = Places(count, most_waiting=100, most_in_all=100)
         tickets: list[Ticket] = []
         overtaken: dict[Ticket, list[UUID | None]] = {}
         for enters, number in steps:

@@ -12,7 +12,7 @@ from uuid import UUID
 import structlog
 
 from services.matching.engine.inputs import Inputs, canonical, week_of
-from services.matching.runs.solving import in_thread, solve
+from services.matching.runs.solving import check_room, in_thread, solve
 from services.matching.runs.store import runs
 from services.matching.runs.store.standing import History, Standing, read_history, read_standing
 from shared.contracts.base import Service
@@ -34,13 +34,14 @@ async def propose(
     request: ProposeMatches, database: Database, internal: Internal, heartbeat: Callable[[], None]
 ) -> Proposal:
     """The stored proposal of this attempt of the cycle, which is made now if it does not exist. `heartbeat` is called
-    while the work goes on or waits for its turn. Raises PoolKeepsChanging, and TooManyWait when too many runs of the
-    organization wait for their turn; Temporal tries again later."""
+    while the work goes on or waits for its turn. Raises PoolKeepsChanging, and TooManyWait when too many runs wait
+    for their turn; Temporal tries again later."""
     organization_id, cycle_id = request.organization_id, request.cycle_id
     async with database.transaction() as session:
         stored = await runs.find_proposal(session, organization_id, cycle_id, request.attempt)
     if stored is not None:
         return stored
+    check_room(organization_id)
     people = await _read_pool(internal, organization_id, cycle_id, heartbeat)
     brief = await internal.get(Service.PROGRAMS, f"/cycles/{cycle_id}", CycleBrief, organization_id)
     async with database.transaction() as session:

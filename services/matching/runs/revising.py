@@ -139,7 +139,7 @@ async def _solve(caller: Caller, inputs: Inputs) -> Result:
         return await solve(inputs, organization_id=caller.organization_id)
     except TooManyWait:
         raise MatchingBusy(
-            "Other computations of yours wait for their turn; send this again when one is done.",
+            "Too many computations wait for their turn; send this again in a while.",
             headers={"retry-after": str(RETRY_SECONDS)},
         ) from None
 

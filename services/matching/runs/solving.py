@@ -23,7 +23,7 @@ from threadpoolctl import ThreadpoolController
 
 from services.matching.engine.computation import Result, compute
 from services.matching.engine.inputs import Inputs
-from services.matching.runs.places import Places
+from services.matching.runs.places import Places, TooManyWait
 
 Found = TypeVar("Found")
 HEARTBEAT_SECONDS = 3
@@ -37,6 +37,12 @@ _short = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="matching-short")
 
 class NotWanted(Exception):
     """Ends a computation whose result nobody waits for any more."""
+
+
+def check_room(organization_id: UUID | None) -> None:
+    """Raises TooManyWait if `solve` would just now. It saves the work that comes before."""
+    if not _places.takes(organization_id):
+        raise TooManyWait
 
 
 async def solve(
