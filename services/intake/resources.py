@@ -57,6 +57,10 @@ class ImportReport(Contract):
     """The people of the directory whom the file names as leavers. They are counted in `changed` too."""
     skipped_leavers: int
     left_out: tuple[Problem, ...]
-    """With `skip_invalid`, the rows that were not imported, and why."""
+    """With `skip_invalid`, why rows were not imported: the first 200 reasons."""
+    left_out_total: int = 0
+    """How many such reasons there are."""
     notes: tuple[Problem, ...]
-    """The rows that were imported and that somebody should look at."""
+    """The rows that were imported and that somebody should look at: the first 200 notes."""
+    notes_total: int = 0
+    """How many notes there are."""

@@ -73,6 +73,24 @@ async def db(database: Database) -> AsyncIterator[Database]:
         await outer.rollback()
 
 
+class CountedDatabase(Database):
+    """A database that counts the transactions that are open."""
+
+    def __init__(self, of: Database) -> None:
+        self.engine = of.engine
+        self._of = of
+        self.open = 0
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncSession]:
+        async with self._of.transaction() as session:
+            self.open += 1
+            try:
+                yield session
+            finally:
+                self.open -= 1
+
+
 @pytest.fixture
 async def session(db: Database) -> AsyncIterator[AsyncSession]:
     async with db.transaction() as session:

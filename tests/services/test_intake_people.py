@@ -68,7 +68,8 @@ async def test_an_import_takes_a_handful_of_statements_whatever_its_size(
     engine = db.engine.sync_engine
 
     def note(*args: Any) -> None:
-        statements.append(args[2])
+        if "savepoint" not in args[2].lower():  # the transactions of this test are savepoints
+            statements.append(args[2])
 
     event.listen(engine, "before_cursor_execute", note)
     try:

@@ -3,7 +3,6 @@
 import asyncio
 import re
 from collections.abc import AsyncGenerator
-from typing import NamedTuple
 
 from fastapi import Request
 from python_multipart.multipart import parse_options_header
@@ -12,6 +11,7 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 
 from services.intake.importing.column_map import ColumnMap
 from services.intake.importing.problems import FileTooLarge, FileTypeUnknown
+from services.intake.imports import Upload
 from shared.errors import BadRequest
 from shared.http.receiving import BodyLimits
 
@@ -57,11 +57,6 @@ REQUEST_BODY = {
         },
     },
 }
-
-
-class Upload(NamedTuple):
-    file: bytes
-    column_map: ColumnMap
 
 
 async def read_upload(request: Request) -> Upload:

@@ -1,10 +1,27 @@
 """SQL of the directory of people."""
 
+import asyncio
+import json
 from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Boolean, Date, Integer, Text, Uuid, column, func, insert, literal, or_, select, update
+from sqlalchemy import (
+    Boolean,
+    Date,
+    Integer,
+    Text,
+    Uuid,
+    cast,
+    column,
+    func,
+    insert,
+    literal,
+    literal_column,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.sql.expression import TableValuedAlias
@@ -18,6 +35,7 @@ from shared.contracts.intake import Contact
 
 AT_ONCE = 5000
 """The most people that one statement creates."""
+READ_AT_ONCE = 1000
 TYPES: dict[str, TypeEngine[Any]] = {"id": Uuid(), "manager_id": Uuid(), "level": Integer(), "hired_on": Date(),
                                      "active": Boolean(), "available_from": Date()}  # fmt: skip
 FIELDS = PersonRecord._fields
@@ -29,16 +47,25 @@ async def lock_directory(session: AsyncSession, organization_id: UUID) -> None:
     await session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"import:{organization_id}", 0))))
 
 
+async def read_state(session: AsyncSession, organization_id: UUID) -> int:
+    """A number that is another one as soon as anybody of the directory was added, changed or taken away. Read it before
+    the directory: what changes in between is then noticed."""
+    version = func.hashtextextended(cast(Person.id, Text) + literal_column("person.xmin::text"), 0)
+    query = select(func.coalesce(func.sum(version), 0)).where(Person.organization_id == organization_id)
+    return int((await session.scalars(query)).one())
+
+
 async def read_directory(session: AsyncSession, organization_id: UUID) -> list[PersonRecord]:
-    """Everyone in the directory, in the order of their ids."""
-    rows = await session.execute(select(*COLUMNS).where(Person.organization_id == organization_id).order_by(Person.id))
-    return [PersonRecord(*row) for row in rows]
+    """Everyone in the directory, in the order of their ids. It is read in parts, between which others are served."""
+    query = select(*COLUMNS).where(Person.organization_id == organization_id).order_by(Person.id)
+    rows = await session.stream(query.execution_options(yield_per=READ_AT_ONCE))
+    return [PersonRecord(*row) async for part in rows.partitions() for row in part]
 
 
 async def create_people(session: AsyncSession, organization_id: UUID, people: Sequence[PersonRecord]) -> None:
     """Creates people, thousands of them with one statement."""
     for start in range(0, len(people), AT_ONCE):
-        given = _as_table(people[start : start + AT_ONCE])
+        given = await _as_table(people[start : start + AT_ONCE])
         values = [given.c[name] for name in FIELDS]
         await session.execute(
             insert(Person).from_select(
@@ -54,7 +81,7 @@ async def change_people(session: AsyncSession, organization_id: UUID, people: Se
     """
     if not people:
         return
-    given = _as_table(people)
+    given = await _as_table(people)
     values = {name: given.c[name] for name in FIELDS if name != "id"}
     await session.execute(
         update(Person)
@@ -64,13 +91,15 @@ async def change_people(session: AsyncSession, organization_id: UUID, people: Se
     )
 
 
-def _as_table(people: Sequence[PersonRecord]) -> TableValuedAlias:
+async def _as_table(people: Sequence[PersonRecord]) -> TableValuedAlias:
+    """The people as a table of a statement. They are encoded in a thread, so that others are served meanwhile."""
     columns = [column(name, TYPES.get(name, Text())) for name in FIELDS]
-    rows = [
-        {name: value if isinstance(value, str | int | None) else str(value) for name, value in person._asdict().items()}
-        for person in people
-    ]
-    return func.jsonb_to_recordset(literal(rows, JSONB)).table_valued(*columns).render_derived("given", with_types=True)
+    rows = cast(literal(await asyncio.to_thread(_as_json, people), Text), JSONB)
+    return func.jsonb_to_recordset(rows).table_valued(*columns).render_derived("given", with_types=True)
+
+
+def _as_json(people: Sequence[PersonRecord]) -> str:
+    return json.dumps([person._asdict() for person in people], default=str)  # ids and dates are told as texts
 
 
 async def read_people(
