@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import threading
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -12,9 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
+from shared.http import receiving
 from shared.http.problems import install_problem_handlers
 from shared.http.receiving import LARGE_BYTES, MOST_DEPTH, BodyLimits, takes
 from shared.http.routing import Route
+from tests.patience import PATIENCE_SECONDS
 from tests.unit.properties import examples
 
 JSON = {"content-type": "application/json"}
@@ -43,6 +46,11 @@ def application() -> FastAPI:
     @router.post("/slow")
     @takes(BodyLimits(most_bytes=100, seconds=0.2, pause_seconds=0.1))
     async def slow(body: Anything) -> Any:
+        return body.value
+
+    @router.post("/dripped")
+    @takes(BodyLimits(seconds=0.2, pause_seconds=PATIENCE_SECONDS))
+    async def dripped(body: Anything) -> Any:
         return body.value
 
     app.include_router(router)
@@ -95,6 +103,22 @@ async def test_what_is_json_arrives_as_it_was_sent(value: Any) -> None:
             assert answer.json() == value
 
 
+@pytest.mark.parametrize(("size", "beside"), [(LARGE_BYTES - 1, False), (LARGE_BYTES, True)])
+async def test_large_json_is_parsed_beside_the_event_loop(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch, size: int, beside: bool
+) -> None:
+    threads: list[threading.Thread] = []
+    parse = receiving._parse
+
+    def observed(body: bytes, most_values: int) -> Any:
+        threads.append(threading.current_thread())
+        return parse(body, most_values)
+
+    monkeypatch.setattr(receiving, "_parse", observed)
+    assert (await client.post("/echo", content=b'{"value": 1}'.ljust(size))).json() == 1
+    assert [thread is not threading.main_thread() for thread in threads] == [beside]
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])
 async def test_no_encoding_goes_around_the_checks(client: httpx.AsyncClient, encoding: str) -> None:
     for text in ('{"value": "a\u202eb"}', nested(MOST_DEPTH + 1)):
@@ -111,9 +135,10 @@ async def test_a_body_that_stalls_or_drips_is_ended(client: httpx.AsyncClient) -
             yield b" "
             await asyncio.sleep(0.01)
 
-    for content in (stalling(), dripping()):
-        answer = await client.post("/slow", content=content)
-        assert answer.json()["code"] in ("body_too_slow", "body_too_large")
+    for path, content in (("/slow", stalling()), ("/dripped", dripping())):
+        async with asyncio.timeout(PATIENCE_SECONDS / 2):
+            answer = await client.post(path, content=content)
+        assert answer.json()["code"] == "body_too_slow"
     assert (await client.post("/slow", content=b'{"value": 1}')).json() == 1
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
@@ -10,12 +10,16 @@ import httpx
 import pytest
 from fastapi import FastAPI
 from fastapi.routing import APIRoute, iter_route_contexts
+from structlog.contextvars import merge_contextvars
+from structlog.testing import capture_logs
 
 from services.intake.api import people
 from shared.auth import Role
+from shared.database import Database
 from shared.http.receiving import BodyLimits
 from shared.http.routing import Route
 from tests.patience import PATIENCE_SECONDS
+from tests.services.conftest import CountedDatabase
 from tests.services.programs_examples import once
 from tests.services.wrong_input.attempts import JSON, Attempts, Headers
 from tests.services.wrong_input.public_routes import CSV, IMPORT, ROWS, Row, routes_of
@@ -106,6 +110,28 @@ async def test_a_body_that_says_it_is_too_large_is_not_read_and_one_that_grows_i
         assert grows.parts_read < 400, row
 
 
+async def test_no_transaction_is_open_while_a_body_is_received(
+    composed: FastAPI, attempts: Attempts, db: Database
+) -> None:
+    composed.state.database = database = CountedDatabase(db)
+    for row in ROWS:
+        if row.body is None and row.path != IMPORT:
+            continue
+        body = CSV if row.path == IMPORT else json.dumps(row.document(attempts.ids)).encode()
+        kind = {"content-type": "text/csv" if row.path == IMPORT else "application/json"}
+        seen: list[int] = []
+        answer = await attempts.call(row, attempts.headers | kind, content=in_parts(body, lambda: database.open, seen))
+        assert answer.status_code not in (400, 413, 422), (row, answer.text)
+        assert seen == [0] * 3, row
+
+
+async def in_parts(body: bytes, look: Callable[[], int], seen: list[int]) -> AsyncIterator[bytes]:
+    """The body in three parts. `seen` gets what is found whenever the server asks for one."""
+    for part in (body[:1], body[1:2], body[2:]):
+        seen.append(look())
+        yield part
+
+
 def test_every_route_of_a_service_looks_in_this_order(composed: FastAPI) -> None:
     found = [context.original_route for context in iter_route_contexts(composed.routes)]
     ours = [
@@ -122,6 +148,15 @@ async def test_every_answer_is_kept_by_nobody_and_is_what_it_says(attempts: Atte
         for headers in (attempts.headers, {}):
             answer = await attempts.call(row, headers)
             assert {name: answer.headers.get(name) for name in PRIVATE} == PRIVATE, (row, answer.status_code)
+
+
+async def test_the_log_entry_of_a_request_says_whose_key_it_had(attempts: Attempts, organization_id: UUID) -> None:
+    key_id = attempts.headers["authorization"].split("_")[1]
+    with capture_logs(processors=[merge_contextvars]) as entries:
+        for path in ("/v1/people", "/v1/events"):
+            await attempts.http.get(path, headers=attempts.headers)
+    answered = [entry for entry in entries if entry["event"] == "request.answered"]
+    assert [(entry["organization_id"], entry["key_id"]) for entry in answered] == 2 * [(str(organization_id), key_id)]
 
 
 async def test_importing_is_a_post_and_no_person(attempts: Attempts) -> None:
