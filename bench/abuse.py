@@ -108,7 +108,7 @@ async def read_steadily(stand: Stand, ended: asyncio.Event) -> tuple[list[float]
     took: list[float] = []
     failures, number, headers = 0, 0, {"authorization": f"Bearer {stand.good}"}
     async with httpx.AsyncClient(base_url=stand.url, headers=headers, timeout=PATIENCE_SECONDS) as client:
-        while not ended.is_set():
+        while not ended.is_set() or not took:
             begun = time.perf_counter()
             try:
                 answer = await client.get(PATHS[number % len(PATHS)])

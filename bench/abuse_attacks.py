@@ -1,12 +1,19 @@
 """The clients of `bench/abuse.py` that misbehave, each in a process of its own: `abuse_attacks.py NAME URL KEY ...`.
 
-A process prints `ready` when its attack is under way, goes on for a while, finishes what it has begun, and prints how
-often it got which status as JSON. Status 0 is a connection that was closed without an answer.
+A process prints `ready` when its attack is under way, that is when all its clients have come in the course of a second.
+It goes on for a while, finishes what it has begun, and prints how often it got which status as JSON. Status 0 is a
+connection that was closed without an answer.
+
+The attackers share the machine with the server. So they do not send as fast as they can, which would measure how the
+processors are shared, but as clients on a network do: bodies of 10 MB come as fast as a line of three gigabits carries
+them, and who was refused comes again after about a second, at a moment of its own, whatever `Retry-After` says.
 """
 
 import asyncio
 import contextlib
+import itertools
 import json
+import random
 import sys
 import time
 from collections import Counter
@@ -19,7 +26,14 @@ import httpx
 STALLED, NAMELESS, MAPPINGS, POLLS = 20, 4, 2, 100
 HUGE_BYTES = 10 * 1024 * 1024
 MAPPING_BYTES = 80_000
+BODY_SECONDS = 0.1
+"""Each sender of bodies begins a new one so often."""
+COMING_SECONDS = 1.0
+AGAIN_SECONDS = 1.0
+BYTE_SECONDS = 1.0
+"""How often a stalled upload sends a byte."""
 PATIENCE_SECONDS = 600
+CHANCE = random.Random(7)
 Found = Counter[int]
 
 
@@ -32,7 +46,7 @@ class Given(NamedTuple):
     rows: int
     """How many people the swapped file has."""
     turn: int
-    """Counts the runs. The addresses of every other run are swapped."""
+    """Counts the runs. Every other import swaps the addresses, and the next one swaps them back."""
 
     @property
     def headers(self) -> dict[str, str]:
@@ -40,16 +54,22 @@ class Given(NamedTuple):
 
 
 async def stalled_uploads(given: Given, until: float, found: Found) -> None:
-    """Uploads whose bodies stop after a kilobyte."""
+    """Uploads whose bodies stop after a kilobyte, and go on by a byte a second."""
     head = _head("/v1/people/import", 5_000_000, "text/csv", given.key)
     await _many(STALLED, until, lambda: _raw(given, head, b"name,email\n" * 100, 1, until, found))
 
 
 async def bodies_without_a_key(given: Given, until: float, found: Found) -> None:
-    """10 MB of JSON that is slow to parse, as fast as it is taken, and no key."""
+    """10 MB of JSON that is slow to parse, and no key."""
     head = _head("/v1/programs", HUGE_BYTES, "application/json", "")
     part = b"[]," * 20_000
-    await _many(NAMELESS, until, lambda: _raw(given, head + b"[", part, HUGE_BYTES // len(part), until, found))
+
+    async def send() -> None:
+        await asyncio.gather(
+            _raw(given, head + b"[", part, HUGE_BYTES // len(part), until, found), asyncio.sleep(BODY_SECONDS)
+        )
+
+    await _many(NAMELESS, until, send)
 
 
 async def evil_mappings(given: Given, until: float, found: Found) -> None:
@@ -65,10 +85,13 @@ async def evil_mappings(given: Given, until: float, found: Found) -> None:
 
 
 async def swapped_addresses(given: Given, until: float, found: Found) -> None:
-    """One import in which everybody takes the address of somebody else."""
+    """Imports in which everybody takes the address of somebody else, one after the other, and at least one."""
     async with _client(given) as client:
-        content, kind = export(given.rows, swapped=given.turn % 2 == 1), {"content-type": "text/csv"}
-        await _counted(client.post("/v1/people/import", content=content, headers=kind), found)
+        for turn in itertools.count(given.turn):
+            content, kind = export(given.rows, swapped=turn % 2 == 1), {"content-type": "text/csv"}
+            await _counted(client.post("/v1/people/import", content=content, headers=kind), found)
+            if time.monotonic() >= until:
+                return
 
 
 async def long_polls(given: Given, until: float, found: Found) -> None:
@@ -116,45 +139,64 @@ def _head(path: str, size: int, kind: str, key: str) -> bytes:
 async def _many(count: int, until: float, once: Callable[[], Awaitable[None]]) -> None:
     """So many at the same time, again and again until the time is over."""
 
-    async def again() -> None:
+    async def again(number: int) -> None:
+        await asyncio.sleep(COMING_SECONDS * number / count)
         while time.monotonic() < until:
             await once()
 
-    await asyncio.gather(*(again() for _ in range(count)))
+    await asyncio.gather(*(again(number) for number in range(count)))
 
 
 async def _counted(answer: Awaitable[httpx.Response], found: Found) -> None:
     try:
-        found[(await answer).status_code] += 1
+        status = (await answer).status_code
     except httpx.HTTPError:
-        found[0] += 1
-        await asyncio.sleep(0.05)
+        status = 0
+    await _count(status, found)
+
+
+async def _count(status: int, found: Found) -> None:
+    """Who was refused for coming too often, or was not answered, waits a little."""
+    found[status] += 1
+    if status in (0, 429):
+        await asyncio.sleep(AGAIN_SECONDS * CHANCE.uniform(0.5, 1.5))
 
 
 async def _raw(given: Given, head: bytes, part: bytes, parts: int, until: float, found: Found) -> None:
-    """Sends a head and parts of a body, waits for the answer for as long as the attack lasts, and closes."""
+    """Sends a head and parts of a body, then a byte now and then until the answer comes or the attack is over, and
+    closes."""
     address, status = urlsplit(given.url), 0
     with contextlib.suppress(OSError, TimeoutError, asyncio.IncompleteReadError):
         reader, writer = await asyncio.open_connection(address.hostname, address.port)
+        trickling = asyncio.create_task(_send(writer, head, part, parts))
         try:
-            writer.write(head)
-            with contextlib.suppress(OSError):
-                for _ in range(parts):
-                    writer.write(part)
-                    await writer.drain()
             async with asyncio.timeout(max(0.1, until - time.monotonic())):
                 status = int((await reader.readuntil(b"\r\n")).split()[1])
+                if parts > 1:  # goes on sending, whatever the answer is, until the server lets go of it
+                    await trickling
         finally:
+            trickling.cancel()
             writer.close()
-    found[status] += 1
-    if status == 429:
-        await asyncio.sleep(1)
+    await _count(status, found)
+
+
+async def _send(writer: asyncio.StreamWriter, head: bytes, part: bytes, parts: int) -> None:
+    with contextlib.suppress(OSError):
+        writer.write(head)
+        for _ in range(parts):
+            writer.write(part)
+            await writer.drain()
+        while True:
+            await asyncio.sleep(BYTE_SECONDS)
+            writer.write(b"x")
+            await writer.drain()
 
 
 async def attack(name: str, given: Given) -> Found:
     found: Found = Counter()
-    attacking = asyncio.create_task(_as_coroutine(ATTACKS[name](given, time.monotonic() + given.seconds, found)))
-    await asyncio.sleep(min(0.5, given.seconds / 4))
+    until = time.monotonic() + COMING_SECONDS + given.seconds
+    attacking = asyncio.create_task(_as_coroutine(ATTACKS[name](given, until, found)))
+    await asyncio.sleep(COMING_SECONDS)
     print("ready", flush=True)
     await attacking
     return found
