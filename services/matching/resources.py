@@ -87,7 +87,8 @@ class ChangeView(Contract):
 class UnmatchedView(Contract):
     person_id: UUID
     reason: UnmatchedReason | Literal["not_possible"]
-    """`not_possible` says no more than that: what two people said about each other is told to nobody."""
+    """`not_possible` stands for several reasons and says no more than that, because what two people said about each
+    other is told to nobody."""
     candidates: int
     blocked: dict[str, int]
     change: ChangeView | None

@@ -13,6 +13,7 @@ from services.matching.engine.inputs import Inputs
 from services.matching.models import MatchRun, UnmatchedPerson
 from shared.auth import Role
 from shared.config import Settings
+from shared.contracts.intake import PoolPerson
 from shared.database import Database
 from tests.services.conftest import client_of
 from tests.services.matching_admin import AccessKey, Admin, Headers, couple
@@ -159,6 +160,37 @@ async def test_the_hash_of_the_inputs_does_not_confirm_a_guess(admin: Admin, db:
     assert "salt" not in json.dumps(await ask(admin, admin.headers, "GET", "/inputs"))
     again = await ask(admin, admin.headers, "POST", "/replay")
     assert (again["same"], again["inputs_hash_matches"]) == (True, True)
+
+
+def reported_to(people: tuple[PoolPerson, ...]) -> tuple[PoolPerson, ...]:
+    """The same people, and whoever avoided somebody is the manager of that person instead."""
+    managers = {other: (one.person_id,) for one in people for other in one.avoided}
+    return tuple(one.model_copy(update={"avoided": (), "managers": managers.get(one.person_id, ())}) for one in people)
+
+
+@pytest.mark.parametrize("role", [Role.VIEWER, Role.COORDINATOR])
+async def test_whoever_avoids_somebody_is_told_of_as_if_one_were_the_manager_of_the_other(
+    db: Database, settings: Settings, application: Callable[..., FastAPI], access_key: AccessKey, role: Role,
+    organization_id: UUID,
+) -> None:  # fmt: skip
+    """One code stands for both, so that it does not tell which it is."""
+    ann, eve, ida = *mentors(1), *mentees(2)
+    shy = eve.model_copy(update={"avoided": (ann.person_id,)})
+    answers = []
+    for pool in ((ann, shy, ida), reported_to((ann, shy, ida))):
+        matching = Matching(db, settings, organization_id, pool)
+        admin = Admin(matching, client_of(application(main)), await access_key(Role.COORDINATOR))
+        await admin.read((await matching.propose()).match_run_id)
+        headers = await access_key(role)
+        run = await ask(admin, headers, "GET", "")
+        refused = (
+            await admin.refused(pins=[couple(ann, eve)]),
+            await admin.refused(by_hand=[couple(ann, eve)]),
+        )
+        answers.append((run["unmatched"], await forbidden_by(admin, headers, ann, eve), refused))
+    assert answers[0] == answers[1]
+    assert [left["reason"] for left in answers[0][0]] == ["not_possible"]
+    assert "reporting" not in json.dumps(answers)
 
 
 async def test_figures_about_topics_are_for_groups_of_five_and_not_for_viewers(

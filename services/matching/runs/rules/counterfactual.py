@@ -21,7 +21,7 @@ class Counterfactual(Contract):
     allowed: bool
     forbidden_by: tuple[Obstacle, ...] = ()
     """What forbids the pair if it is not allowed. Nothing was computed then, and the costs are null. `not_possible`
-    says no more than that; viewers read nothing else."""
+    stands for several reasons and says no more than that; viewers read nothing else."""
     chosen: bool = False
     """The pair is one of the run's pairs already, so it costs nothing."""
     people: int | None = None

@@ -2,8 +2,9 @@
 
 People were promised this when they named somebody on the enrolment page. So a run is computed and stored with the
 avoid lists, and what leaves the service passes through here: where an avoid list stands in the way, the reason is "not
-possible" and nothing else. Viewers, who make no pairs, read no other reason against a pair, and none of what people
-answered. Pure: no database, no network, no clock.
+possible" and nothing else. Two other reasons that no steering changes are told by the same words, so that these words
+alone do not say what they stand for. Viewers, who make no pairs, read no other reason against a pair, and none of what
+people answered. Pure: no database, no network, no clock.
 """
 
 import re
@@ -12,7 +13,7 @@ from typing import Any, Literal
 
 from services.matching.engine.inputs import Inputs
 from services.matching.engine.rules.eligibility import Constraint
-from services.matching.engine.unmatched import SAYS, UnmatchedReason
+from services.matching.engine.unmatched import SAYS
 from services.matching.resources import UnmatchedView
 from shared.contracts.intake import PoolPerson
 
@@ -21,7 +22,11 @@ NOT_POSSIBLE: NotPossible = "not_possible"
 Obstacle = Constraint | Literal["dropped", "not_possible"]
 """What forbids a pair: a hard constraint, the steering, or what is not told."""
 
-NOT_TOLD = frozenset({Constraint.AVOIDED.value, UnmatchedReason.AVOIDED.value})
+HIDDEN = (Constraint.AVOIDED, Constraint.REPORTING_LINE, Constraint.TRIED_BEFORE)
+"""What is told as "not possible", and counted nowhere. The last two are told so because they are common and certain:
+without them, "not possible" could only mean an avoid list."""
+NOT_TOLD = frozenset(constraint.value for constraint in HIDDEN)
+"""Their codes, which are those of the reasons of unmatched people too."""
 ANSWERED = frozenset(
     {
         *("languages", "topics_taught", "taught_levels", "topics_wanted", "mentor_capacity", "mentee_capacity"),
@@ -29,8 +34,8 @@ ANSWERED = frozenset(
     }
 )
 """The fields of a person that come from their enrolment, besides the role."""
-COUNTED = re.compile(rf"\d+ {re.escape(SAYS[Constraint.AVOIDED])}(?:, )?")
-"""What a sentence says about avoid lists."""
+COUNTED = re.compile(rf"\d+ (?:{'|'.join(re.escape(SAYS[one]) for one in HIDDEN)})(?:, )?")
+"""What a sentence counts of that."""
 
 
 def obstacles_told(found: Sequence[Obstacle], *, in_full: bool) -> tuple[Obstacle, ...]:
@@ -42,16 +47,17 @@ def obstacles_told(found: Sequence[Obstacle], *, in_full: bool) -> tuple[Obstacl
 
 def words_told(constraints: Iterable[Constraint]) -> str:
     """Hard constraints that a couple breaks, in words and with their codes."""
-    return ", ".join(
+    words = (
         "not possible (not_possible)"
         if constraint in NOT_TOLD
         else f"{SAYS.get(constraint, constraint.value)} ({constraint.value})"
         for constraint in constraints
     )
+    return ", ".join(dict.fromkeys(words))
 
 
 def unmatched_told(view: UnmatchedView) -> UnmatchedView:
-    """The same person without a word about avoid lists, also where an earlier version stored one."""
+    """The same person without a word about what is not told, also where an earlier version stored one."""
     change = view.change
     return view.model_copy(
         update={
