@@ -4,14 +4,13 @@ import asyncio
 from typing import NamedTuple
 from uuid import UUID
 
-import httpx
-
 from services.console.participation import read_contacts
 from shared.contracts.base import Service
-from shared.contracts.intake import Contact, EnrolledCount
+from shared.contracts.intake import Contact
 from shared.contracts.matching import MatchingSummary, PairPage, PairState, PairSummary
 from shared.contracts.programs import CycleBrief, Stage
 from shared.contracts.rounds import RoundCounts
+from shared.http.directory import count_enrolled
 from shared.http.internal import Internal
 
 PAIRS_A_PAGE = 100
@@ -70,17 +69,8 @@ async def read_cycle_page(
     )
     proposed = any(pair.state is PairState.PROPOSED for pair in found.pairs)
     waiting = summary.awaiting_approval is not None or (brief.stage is Stage.REVIEW and proposed)
-    enrolled = summary.enrolled or await count_enrolled(internal, organization_id, cycle_id)
+    enrolled = summary.enrolled or await count_enrolled(internal, organization_id, cycle_id) or 0
     return CyclePage(brief, progress(brief.stage), enrolled, summary, rounds, rows, found.after, waiting)
-
-
-async def count_enrolled(internal: Internal, organization_id: UUID, cycle_id: UUID) -> int:
-    """People who have enrolled so far. 0 where intake does not tell it, as in its previous version."""
-    try:
-        path = f"/cycles/{cycle_id}/enrolled/count"
-        return (await internal.get(Service.INTAKE, path, EnrolledCount, organization_id)).enrolled
-    except httpx.HTTPError:
-        return 0
 
 
 def progress(stage: Stage) -> tuple[Step, ...]:

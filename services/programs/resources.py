@@ -63,6 +63,9 @@ class CycleSummary(Contract):
 class Cycle(CycleSummary):
     rounds: tuple[RoundCounts, ...] = ()
     """The rounds in the order in which they opened, with their counts at this moment."""
+    enrolled: int | None = None
+    """How many people have enrolled so far, in any role, and have not left. Only `GET /v1/cycles/{cycle_id}` tells it;
+    it is null in other answers, and while the service that counts them is away."""
     notes: tuple[str, ...] = ()
     """How the request was filled in, such as which of the program's reminders a shorter round keeps. Only the answer to
     the request has them."""

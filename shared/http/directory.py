@@ -1,13 +1,16 @@
-"""Asking the directory about people whom a caller names: each must be an active person of the caller's organization.
+"""Asking the directory about people whom a caller names, each of whom must be an active person of the caller's
+organization, and about how many have enrolled.
 
-Ask before the transaction of the request has begun, so that no connection is held meanwhile.
+Ask outside the transaction of the request, so that no connection is held meanwhile.
 """
 
 from collections.abc import Mapping
 from uuid import UUID
 
+import httpx
+
 from shared.contracts.base import Service
-from shared.contracts.intake import Contacts, ReadContacts
+from shared.contracts.intake import Contacts, EnrolledCount, ReadContacts
 from shared.errors import Invalid
 from shared.http.internal import Internal
 
@@ -36,3 +39,12 @@ async def refuse_others(
         if errors
         else None
     )
+
+
+async def count_enrolled(internal: Internal, organization_id: UUID, cycle_id: UUID) -> int | None:
+    """How many people have enrolled in the cycle so far. None while intake is away."""
+    try:
+        path = f"/cycles/{cycle_id}/enrolled/count"
+        return (await internal.get(Service.INTAKE, path, EnrolledCount, organization_id)).enrolled
+    except httpx.HTTPError:
+        return None

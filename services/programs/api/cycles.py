@@ -10,7 +10,8 @@ from services.programs.rules.definition import CycleRequest
 from services.programs.store import control, cycles
 from shared.auth import Admin, Coordinator, ServiceCaller, Viewer
 from shared.contracts.programs import CycleBrief
-from shared.http.dependencies import Session
+from shared.http.dependencies import InternalClient, Session
+from shared.http.directory import count_enrolled
 from shared.http.idempotency import Answer, IdempotencyKey, answer_once
 from shared.http.paging import Cursor, Limit
 from shared.http.problems import refusals
@@ -48,8 +49,12 @@ async def list_cycles(
 
 
 @router.get("/v1/cycles/{cycle_id}", responses=refusals(404))
-async def read_cycle(cycle_id: UUID, caller: Viewer, session: Session) -> Cycle:
-    return await cycles.read_cycle(session, caller.organization_id, cycle_id)
+async def read_cycle(cycle_id: UUID, caller: Viewer, session: Session, internal: InternalClient) -> Cycle:
+    """The cycle with its rounds, and how many people have enrolled so far."""
+    cycle = await cycles.read_cycle(session, caller.organization_id, cycle_id)
+    await session.commit()
+    enrolled = await count_enrolled(internal, caller.organization_id, cycle_id)
+    return cycle.model_copy(update={"enrolled": enrolled})
 
 
 @router.post("/v1/cycles/{cycle_id}/pause", status_code=202, responses=refusals(404, 409))
