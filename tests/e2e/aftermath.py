@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from email import message_from_bytes, policy
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from shared.logging import configure_logging
 from tests.clusters import copy_cluster
 from tests.e2e.canaries import CHECK_IN_SECONDS, PROGRAM, Players, TroublesomeMail, program, write_people
 from tests.patience import PATIENCE_SECONDS
+from tests.services.wrong_input.public_routes import ROWS
 from tests.webhook_receiver import Received, Receiver, Reply, receiving
 from upward.demo.admin import AdminClient
 from upward.demo.mailbox import Mailbox
@@ -57,6 +59,12 @@ class Aftermath:
     answers: dict[str, int] = field(default_factory=dict)
     deliveries: int = 0
     """How many webhooks arrived."""
+    letters: str = ""
+    """All e-mails, decoded."""
+    pages: dict[str, str] = field(default_factory=dict)
+    """What participants saw, by the kind of round."""
+    routes: dict[str, str] = field(default_factory=dict)
+    """What each route tells of the cycle once it is over, and its page."""
 
 
 class Admin(AdminClient):
@@ -140,8 +148,11 @@ async def play(stack: Stack, left: Aftermath, folder: Path, receiver: Receiver, 
                 await _follow(admin, players, mailbox, left)
             await end_listening(client, listening, receiver, mailbox, left)
             left.feed = json.dumps(await admin.events(0))
+            left.routes = await read_routes(client, key, left.cycle)
         finally:
             await admin.close()
+        left.letters = "\n".join(map(read_text, sorted(stack.mail.folder.glob("*.eml"))))
+        left.pages = {kind: "\n".join(pages) for kind, pages in players.pages.items()}
         left.secrets |= {f"link {number}": token for number, token in enumerate(sorted(players.tokens))}
         left.answers = dict(players.statuses)
 
@@ -175,6 +186,37 @@ async def end_listening(
         while not any(letter.template.startswith("endpoint_disabled") for letter in mailbox.new_letters()):
             await asyncio.sleep(0.2)
     left.deliveries = len(receiver.taken)
+
+
+async def read_routes(client: httpx.AsyncClient, key: str, cycle: dict[str, Any]) -> dict[str, str]:
+    """The answers of every route that reads, and of the page of the cycle."""
+    headers = {"authorization": f"Bearer {key}"}
+    ids: dict[str, object] = {"cycle_id": cycle["id"], "program_id": cycle["program_id"]}
+    for name, path in (
+        ("person_id", "/v1/people"),
+        ("match_run_id", f"/v1/cycles/{cycle['id']}/match-runs"),
+        ("pair_id", f"/v1/cycles/{cycle['id']}/pairs?state=completed"),
+        ("endpoint_id", "/v1/endpoints"),
+    ):
+        ids[name] = (await client.get(path, headers=headers)).json()["items"][0]["id"]
+    pair = (await client.get(f"/v1/pairs/{ids['pair_id']}", headers=headers)).json()
+    ids |= {"mentor_id": pair["mentor_id"], "mentee_id": pair["mentee_id"]}
+    deliveries = await client.get(f"/v1/endpoints/{ids['endpoint_id']}/deliveries", headers=headers)
+    ids["sequence"] = deliveries.json()["items"][0]["sequence"]
+    found = {"page": await client.get(f"/console/cycles/{cycle['id']}", headers=headers)}
+    for row in ROWS:
+        if row.method == "GET":
+            params = {name: str(ids[name]) for name in row.params}
+            found[str(row)] = await client.get(row.address(ids), params=params, headers=headers)
+    assert {name: answer.text for name, answer in found.items() if answer.status_code != 200} == {}
+    return {name: answer.text for name, answer in found.items()}
+
+
+def read_text(path: Path) -> str:
+    """Everything that somebody can read of an e-mail."""
+    message = message_from_bytes(path.read_bytes(), policy=policy.default)
+    parts = [part.get_content() for part in message.walk() if part.get_content_maintype() == "text"]
+    return "\n".join([*map(str, message.values()), *parts])
 
 
 async def _follow(admin: Admin, players: Players, mailbox: Mailbox, left: Aftermath) -> None:

@@ -4,7 +4,7 @@ People, what they write, and what goes wrong with them: refused mail, an invalid
 """
 
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -130,6 +130,8 @@ class Players:
         self.tokens: set[str] = set()
         self.statuses: Counter[str] = Counter()
         """What became of the answers, by kind of letter and status."""
+        self.pages: dict[str, list[str]] = defaultdict(list)
+        """The pages that they saw, by kind of letter."""
         self._decliner: str | None = None
         self._unhappy: str | None = None
         self._has_erred = False
@@ -143,6 +145,7 @@ class Players:
         if not form:
             return
         kind = letter.template.split("_")[0]
+        self.pages[kind].append(page.text)
         if not self._has_erred and number_of(letter.to) in SENIORS:
             self._has_erred = True
             wrong = {**form, "preferred_emails": "wrongscarlet@quarry.example", "languages": "wrongscarlet"}

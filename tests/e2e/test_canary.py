@@ -109,6 +109,19 @@ def test_no_problem_repeats_what_was_sent(aftermath: Aftermath) -> None:
     assert [problem for problem in aftermath.problems if canaries_in(problem)] == []
 
 
+def test_what_people_write_reaches_those_whom_the_form_names_and_nobody_else(aftermath: Aftermath) -> None:
+    """The forms say: the partner reads a note, with the next check-in, and nobody reads the comment of the survey."""
+    written = {"note", "comment"}
+    told = {kind: canaries_in(pages) & written for kind, pages in aftermath.pages.items()}
+    assert told == {"enrolment": set(), "acceptance": set(), "check": {"note"}, "survey": set()}
+    assert "Coordinators and reports never see it." in aftermath.pages["check"]
+    assert "no page, message or report shows it" in aftermath.pages["survey"]
+    assert PERSONAL & canaries_in(aftermath.letters), "the search finds what letters may tell"
+    assert PERSONAL & canaries_in(aftermath.routes["GET /v1/people"])
+    places = {"letters": aftermath.letters} | aftermath.routes
+    assert {name: canaries_in(place) & written for name, place in places.items() if canaries_in(place) & written} == {}
+
+
 @pytest.mark.parametrize("place", ["tables", "histories", "logs", "problems", "feed"])
 def test_no_link_and_no_key_is_kept_or_told(aftermath: Aftermath, place: str) -> None:
     kept = getattr(aftermath, place)

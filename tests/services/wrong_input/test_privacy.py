@@ -1,11 +1,14 @@
-"""docs/privacy.md says what each role can see. Every route is asked as every role, and the answers are compared."""
+"""docs/privacy.md says what each role can see. Every route, and every page for people with a key, is asked as every
+role, and the answers are compared."""
 
 import json
 from collections.abc import Awaitable, Callable
+from types import SimpleNamespace
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from fastapi import FastAPI
 
 from services.events.log.positions import sequence_batch
 from services.feedback.models import CheckIn, Concern, SurveyResponse
@@ -19,9 +22,13 @@ from shared.events import emit
 from tests.architecture.documents import names_in, table_rows
 from tests.architecture.sources import ROOT
 from tests.services.wrong_input.attempts import Attempts, Headers
-from tests.services.wrong_input.public_routes import ROWS, Row
+from tests.services.wrong_input.public_routes import ROWS, Row, routes_of
 
 PAGE = "docs/privacy.md"
+PAGES = (Row("GET", "/console/cycles/{cycle_id}"),)
+"""The pages of the console that show what is stored to whoever has a key. They are rows of the table too."""
+FOR_ANYBODY = {"/console/static/{name}"}
+"""Those that show nothing of any organization."""
 KeyMaker = Callable[..., Awaitable[Headers]]
 WISHED_FOR, AVOIDED, CONCERNED = uuid4(), uuid4(), uuid4()
 PLANTED = {
@@ -37,7 +44,12 @@ PLANTED = {
     "the address of a webhook": ["https://hooks.example.com/"],
 }
 """For the beginning of each line of the first table: what is stored of such facts, as it would stand in an answer."""
-PEOPLE = {"person_id", "mentor_id", "mentee_id", "owner_id"}
+PEOPLE = {"person_id", "mentor_id", "mentee_id", "owner_id", "leaver_id"}
+THINGS = {
+    *("program_id", "cycle_id", "round_id", "enrolment_id", "match_run_id", "pair_id", "check_in_id", "survey_id"),
+    *("concern_id", "message_id", "endpoint_id", "import_id"),
+}
+"""The other ids in events. A new id belongs to one of the two sets, and one of a person into the table too."""
 
 
 @pytest.fixture
@@ -77,20 +89,34 @@ def asks(row: Row) -> bool:
 
 
 @pytest.fixture
-async def told(attempts: Attempts, access_key: KeyMaker, facts: None) -> dict[Role, dict[str, str]]:
-    """For each role, what it reads on each route that it may ask, as sorted JSON."""
+async def told(
+    attempts: Attempts, access_key: KeyMaker, facts: None, monkeypatch: pytest.MonkeyPatch
+) -> dict[Role, dict[str, str]]:
+    """For each role, what it reads on each route that it may ask, as sorted JSON, and on each page."""
+
+    async def one_by_one(*reads: Awaitable[Any]) -> list[Any]:
+        """All reads of a test share one connection, which takes one transaction at a time."""
+        return [await read for read in reads]
+
+    monkeypatch.setattr("services.console.cycles.asyncio", SimpleNamespace(gather=one_by_one))
     found: dict[Role, dict[str, str]] = {}
     for role in Role:
         headers = await access_key(role)
-        answers = {str(row): await attempts.call(row, headers) for row in ROWS if asks(row) and role.covers(row.role)}
+        asked = [row for row in (*ROWS, *PAGES) if asks(row) and role.covers(row.role)]
+        answers = {str(row): await attempts.call(row, headers) for row in asked}
         assert {row: one.text for row, one in answers.items() if one.status_code != 200} == {}
-        found[role] = {row: json.dumps(one.json(), sort_keys=True) for row, one in answers.items()}
+        found[role] = {
+            row: json.dumps(one.json(), sort_keys=True) if "json" in one.headers["content-type"] else one.text
+            for row, one in answers.items()
+        }
     return found
 
 
-def test_every_route_is_in_the_table() -> None:
+def test_every_route_is_in_the_table(composed: FastAPI) -> None:
     listed = [names_in(row[0])[0] for row in table_rows(PAGE, "## What each route answers")]
-    assert listed == [str(row) for row in ROWS]
+    assert listed == [str(row) for row in (*ROWS, *PAGES)]
+    pages = {path for method, path in routes_of(composed) if method == "GET" and path.startswith("/console")}
+    assert pages - FOR_ANYBODY == {row.path for row in PAGES}, "name a new page here, and in the table what it answers"
 
 
 async def test_each_route_answers_each_role_as_the_table_says(
@@ -102,7 +128,7 @@ async def test_each_route_answers_each_role_as_the_table_says(
     }
     keys = {role: await access_key(role) for role in Role}
     wrong = []
-    for row in ROWS:
+    for row in (*ROWS, *PAGES):
         for role, cell in cells[str(row)].items():
             if not role.covers(row.role):
                 found = "no" if (await attempts.call(row, keys[role])).status_code == 403 else "an answer"
@@ -127,6 +153,11 @@ async def test_each_role_reads_of_a_person_what_the_table_says(told: dict[Role, 
                 if bool(routes) is not (cell == "yes"):
                     wrong.append(f"{role} reads {text!r} on {routes}, and the table says {cell}")
     assert wrong == []
+
+
+def test_every_id_in_an_event_is_known_as_that_of_a_person_or_of_a_thing() -> None:
+    ids = {name for model in CATALOGUE.values() for name in model.model_fields if name.endswith("_id")}
+    assert ids == PEOPLE | THINGS
 
 
 def test_the_events_that_point_at_people_are_those_of_the_table() -> None:
