@@ -66,6 +66,24 @@ class Company:
         }
         return str((await self.admin.create_program(body))["id"])
 
+    async def hire(self, *sides: str) -> None:
+        """Imports these people, each a senior or a junior, besides everybody who is there."""
+        await self.take([_row(side, number, self.domain) for number, side in enumerate(sides, start=len(self.people))])
+
+    async def leave(self, person_id: str) -> None:
+        """An import says that this person has left."""
+        gone = self.people[person_id]
+        row = f"{gone['external_id']},{gone['name']},{gone['email']},Terminated"
+        await self.take([row], "employee_id,name,email,status")
+
+    async def take(self, rows: Iterable[str], header: str = HEADER) -> None:
+        """Imports these rows and reads who is there now."""
+        headers = {"authorization": f"Bearer {self.key}", "content-type": "text/csv"}
+        content = "\n".join([header, *rows])
+        imported = await self.http.post(f"{self.url}/v1/people/import", content=content, headers=headers)
+        assert imported.status_code == 200, imported.text
+        self.people = {person["id"]: person for person in await self.admin.people()}
+
     async def control(self, cycle_id: str, order: str) -> Found:
         """Pauses, resumes, cancels or advances."""
         headers = {"authorization": f"Bearer {self.key}"}
@@ -165,6 +183,11 @@ def enrolment(address: str) -> Found:
     return {"role": "none"}
 
 
+def _row(side: str, number: int, domain: str) -> str:
+    level = {"senior": 4, "junior": 1}[side]
+    return f"{number},{side.title()} Example,{side}{number}@{domain},Unit {number},{level},0"
+
+
 def open_round(cycle: Found, kind: str, number: int = 1) -> bool:
     return any((one["kind"], one["number"], one["state"]) == (kind, number, "open") for one in cycle["rounds"])
 
@@ -187,15 +210,11 @@ async def company(url: str, database: Database, mail: Path) -> AsyncIterator[Com
 @asynccontextmanager
 async def at_company(url: str, key: str, domain: str, mail: Path) -> AsyncIterator[Company]:
     """The same for an organization that has its key."""
-    rows = [HEADER, f"0,Head Example,head@{domain},Board,5,"]
-    for number, (side, level) in enumerate([("senior", 4)] * 3 + [("junior", 1)] * 3, start=1):
-        rows.append(f"{number},{side.title()} Example,{side}{number}@{domain},Unit {number},{level},0")
+    rows = [f"0,Head Example,head@{domain},Board,5,"]
+    rows += [_row(side, number, domain) for number, side in enumerate(["senior"] * 3 + ["junior"] * 3, start=1)]
     found = Company(url, key, domain, mail)
     try:
-        headers = {"authorization": f"Bearer {key}", "content-type": "text/csv"}
-        imported = await found.http.post(f"{url}/v1/people/import", content="\n".join(rows), headers=headers)
-        assert imported.status_code == 200, imported.text
-        found.people = {person["id"]: person for person in await found.admin.people()}
+        await found.take(rows)
         yield found
     finally:
         await found.close()

@@ -32,6 +32,76 @@ async def ended(stack: Stack) -> AsyncIterator[Ended]:
         yield Ended(acme, await acme.play(cycle_id, lambda cycle: cycle["stage"] == "completed"), pair)
 
 
+class Departed(NamedTuple):
+    """A company from which somebody left while people enrolled, before the approval, while an offer was open, and while
+    a pair was active. The pairs are those of the last three, as they are in the end."""
+
+    company: Company
+    asked: dict[str, Any]
+    """The enrolment round in the end."""
+    dropped: dict[str, Any]
+    declined: dict[str, Any]
+    ended: dict[str, Any]
+    pairs: list[dict[str, Any]]
+    refusals: list[tuple[int, str]]
+    """What links of leavers answered: status and code."""
+
+
+@pytest.fixture(scope="module")
+async def departed(stack: Stack) -> AsyncIterator[Departed]:
+    """Three juniors can have five seniors, so that each partner of somebody who leaves can be matched again."""
+    async with company(stack.url, stack.resources.database, stack.mail.folder) as acme:
+        await acme.hire("senior", "senior", "junior")
+        cycle_id = await acme.start_cycle(check_in={"length": "PT1H"}, check_in_every="PT1H")
+        letters = await acme.until_letters("enrolment_invitation", 10)
+        [silent] = [letter for letter in letters if letter.to.startswith("junior9")]
+        await acme.answer(letter for letter in letters if letter is not silent)
+        await acme.leave(_id_of(acme, silent.to))
+        refusals = [await _refusal(acme, silent)]
+        await acme.play(cycle_id, lambda cycle: cycle["stage"] == "review", answering=False)
+        [first_run] = await acme.admin.match_runs(cycle_id)
+        dropped, declined, ended = await acme.admin.pairs(cycle_id)
+        await acme.leave(dropped["mentee_id"])
+        await acme.admin.approve(first_run["id"])
+        offers = await acme.until_letters("acceptance_invitation", 4)
+        await acme.leave(declined["mentee_id"])
+        gone = acme.people[declined["mentee_id"]]["email"]
+        refusals += [await _refusal(acme, letter) for letter in offers if letter.to == gone]
+        await _until_state(acme, declined, "declined")
+        await acme.play(cycle_id, lambda cycle: cycle["stage"] == "active")
+        await acme.leave(ended["mentor_id"])
+        await _until_state(acme, ended, "ended")
+        pairs = await acme.admin.pairs(cycle_id)
+        final = {pair["id"]: pair for pair in pairs}
+        asked = round_of(await acme.admin.cycle(cycle_id), "enrolment")
+        yield Departed(acme, asked, final[dropped["id"]], final[declined["id"]], final[ended["id"]], pairs, refusals)
+
+
+async def test_nobody_waits_for_somebody_who_left_and_their_partners_are_matched_again(departed: Departed) -> None:
+    assert (departed.asked["recipients"], departed.asked["close_reason"]) == (9, "answered")
+    fates = [(pair["state"], pair["end_reason"]) for pair in (departed.dropped, departed.declined, departed.ended)]
+    assert fates == [("declined", "left_company"), ("declined", "left_company"), ("ended", "left_company")]
+    assert departed.dropped["offered_at"] is None, "nobody was asked about it"
+    active = {pair["mentor_id"] for pair in departed.pairs if pair["state"] == "active"}
+    assert active == {departed.dropped["mentor_id"], departed.declined["mentor_id"]}
+    assert departed.refusals == [(410, "link_expired")] * 2
+    events = [event["data"] for event in await departed.company.events() if "leaver_id" in event["data"]]
+    told = {(data["pair_id"], data["leaver_id"]) for data in events if data["leaver_id"]}
+    assert told == {
+        (departed.declined["id"], departed.declined["mentee_id"]), (departed.ended["id"], departed.ended["mentor_id"]),
+    }  # fmt: skip
+
+
+async def test_the_partner_of_somebody_who_left_is_told_once(departed: Departed) -> None:
+    acme = departed.company
+    letters = await acme.until_letters("partner_left", 2)
+    assert {(letter.scope, letter.to) for letter in letters} == {
+        (departed.declined["id"], acme.people[departed.declined["mentor_id"]]["email"]),
+        (departed.ended["id"], acme.people[departed.ended["mentee_id"]]["email"]),
+    }
+    assert len(letters) == 2
+
+
 async def test_a_pause_stops_sending_and_moves_the_deadline_by_its_length(acme: Company) -> None:
     for seconds in (8, 30, 120):  # a slow machine needs longer to get from the opening to the pause
         if (found := await _paused_before_its_reminder(acme, seconds)) is not None:
@@ -157,6 +227,34 @@ async def test_the_feed_counts_an_organizations_events_from_one_without_a_gap(en
     assert told == ["cycle.requested", "match_run.approved", "cycle.completed"]
     assert kinds.count("round.opened") == kinds.count("round.closed") == 5
     assert (kinds.count("pair.activated"), kinds.count("pair.ended"), kinds.count("pair.completed")) == (3, 1, 2)
+
+
+async def test_the_coordinators_are_told_that_people_left(departed: Departed) -> None:
+    """At the end of the module, as this message gathers all who leave within 20 seconds."""
+    acme = departed.company
+
+    async def told() -> set[str]:
+        return {letter.to.split("@")[0] for letter in acme.letters() if letter.template.startswith("people_left")}
+
+    assert await acme.until(told) == {"head"}
+
+
+async def _refusal(acme: Company, letter: Letter) -> tuple[int, str]:
+    assert letter.link is not None
+    answer = await acme.http.get(letter.link, headers={"accept": "application/json"})
+    return answer.status_code, answer.json()["code"]
+
+
+def _id_of(acme: Company, address: str) -> str:
+    return next(id for id, person in acme.people.items() if person["email"] == address)
+
+
+async def _until_state(acme: Company, pair: dict[str, Any], state: str) -> None:
+    async def is_so() -> bool:
+        pairs = await acme.admin.pairs(pair["cycle_id"])
+        return any((one["id"], one["state"]) == (pair["id"], state) for one in pairs)
+
+    await acme.until(is_so)
 
 
 async def _paused_before_its_reminder(acme: Company, seconds: int) -> tuple[str, dict[str, Any], datetime] | None:
