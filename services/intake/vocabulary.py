@@ -129,7 +129,10 @@ QUALIFIERS = _words(
 """Words beside one of the above that change nothing."""
 NO_DATE = _phrases(
     "never|present|current|open|open ended|permanent|unlimited|ongoing|indefinite|tbd|unbefristet|offen|heute|aktuell|"
-    "indetermine|indefinido|indeterminato|onbepaald|bezterminowo|indeterminado"
+    "indetermine|indefinido|indeterminato|onbepaald|bezterminowo|indeterminado|"
+    "unknown|unbekannt|inconnu|inconnue|desconocido|desconocida|sconosciuto|onbekend|nieznana|nieznany|desconhecido|"
+    "desconhecida|kein|keine|kein datum|nicht vorhanden|entfallt|n.b.|aucun|aucune|n/d|n.d.|nd|ninguno|ninguna|"
+    "sin fecha|s/d|nessuno|nessuna|geen|nvt|n.v.t.|brak|b.d.|nenhum|nenhuma|sem data"
 )
 """Cells of a date's column that say that there is no date."""
 TOTALS = _words(

@@ -183,3 +183,69 @@ def test_an_end_before_the_start_leaves_the_person_here_and_an_end_after_it_does
     assert not row("hire date,termination date", "2025-02-01,2021-05-31").leaver
     assert row("hire date,termination date", "2019-02-01,2021-05-31").leaver
     assert row("termination date", "2021-05-31").leaver
+
+
+@pytest.mark.parametrize(
+    ("header", "no", "yes"),
+    [
+        ("Employee Active Status", "No", "Yes"), ("Em atividade", "Não", "Sim"), ("En activité", "Non", "Oui"),
+        ("In servizio", "No", "Sì"), ("In dienst", "Nee", "Ja"), ("Zatrudniony", "Nie", "Tak"),
+        ("Beschäftigt", "Nein", "Ja"), ("Mitarbeiter aktiv (Ja/Nein)", "Nein", "Ja"),
+        ("User Status", "left", "enabled"),
+        ("Status (Active/Inactive)", "Inactive", "Active"), ("Left company?", "Yes", "No"), ("Archived", "1", "0"),
+        ("Ausgetreten", "ja", "nein"), ("Sorti", "oui", "non"), ("Desligado", "Sim", "Não"),
+    ],
+)  # fmt: skip
+def test_more_headers_of_every_language_say_who_works_here(header: str, no: str, yes: str) -> None:
+    assert row(header, no).leaver
+    assert not row(header, yes).leaver
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "Austrittsdatum", "Letzter Arbeitstag", "Date de sortie", "Fecha de baja", "Fecha de cese", "Data cessazione",
+        "Datum uit dienst", "Data zwolnienia", "Data de desligamento", "Last day of work", "Date left",
+    ],
+)  # fmt: skip
+def test_the_end_of_an_employment_is_recognised_in_every_language(header: str) -> None:
+    assert row(header, "2025-12-31").leaver
+    assert not row(header, "2026-12-31").leaver
+
+
+@pytest.mark.parametrize(
+    ("header", "cells"),
+    [
+        ("Zugehörigkeit", ["Ausgeschieden", "Aktiv", "Aktiv"]), ("Lifecycle", ["Active", "Terminated", "Contractor"]),
+        ("HR remark (exit)", ["Yes", "No", "No"]), ("Suspended?", ["TRUE", "FALSE", "FALSE"]),
+        ("Contract end", ["31.12.2025", "", ""]), ("Kontoaktivität", ["1", "0", "1"]),
+    ],
+)  # fmt: skip
+def test_a_column_that_is_not_used_and_may_say_who_works_here_is_a_note(header: str, cells: list[str]) -> None:
+    rows = "".join(f"{number},P {number},p{number}@x.example,{cell}\n" for number, cell in enumerate(cells))
+    [note] = parsed(f"id,name,email,{header}\n{rows}").remarks.notes()
+    assert (note.line, note.column) == (1, header)
+    assert "not used" in note.reason
+
+
+@pytest.mark.parametrize(
+    ("header", "cells"),
+    [
+        ("Hobby", ["Left", "Chess", "Golf"]), ("Active projects", ["3", "7", "12"]), ("Remote", ["Yes", "No", "No"]),
+        ("Exit interview notes", ["went well", "", ""]), ("Badge", ["A1", "B2", "C3"]), ("Certificate", ["", "", ""]),
+    ],
+)  # fmt: skip
+def test_other_columns_that_are_not_used_are_no_note(header: str, cells: list[str]) -> None:
+    rows = "".join(f"{number},P {number},p{number}@x.example,{cell}\n" for number, cell in enumerate(cells))
+    assert parsed(f"id,name,email,{header}\n{rows}").remarks.notes() == []
+
+
+@pytest.mark.parametrize(
+    ("codes", "leavers"),
+    [("AAT", [2]), ("AIL", [1]), ("PTP", []), ("FFF", []), ("FTP", []), ("TTT", [0, 1, 2]), ("YNY", [1]), ("RTP", [])],
+)
+def test_one_letter_means_that_somebody_left_only_beside_one_that_means_active(codes: str, leavers: list[int]) -> None:
+    """Otherwise it may be the kind of a contract: temporary, full-time."""
+    rows = "".join(f"{number},P {number},p{number}@x.example,{code}\n" for number, code in enumerate(codes))
+    found = parsed(f"id,name,email,status\n{rows}")
+    assert [number for number, draft in enumerate(found.drafts) if draft.leaver] == leavers

@@ -2,12 +2,15 @@
 known."""
 
 import re
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import NamedTuple
 
-from services.intake.importing.cells import LONGEST_CELL, clean, plain, unmark
+from services.intake.importing.cells import ISO_DATE, LONGEST_CELL, NUMERIC_DATE, clean, is_blank, plain, unmark
 from services.intake.importing.column_map import ColumnMap
 from services.intake.importing.csv_file import MAX_COLUMNS
 from services.intake.importing.problems import ImportInvalid, Problem, unusable
+from services.intake.importing.status import Standing, is_yes_or_no, standing_of
 
 KNOWN_HEADERS: dict[str, str] = {
     "external_id": "externalid employeeid empid employeenumber employeeno empno personnelnumber staffid staffnumber "
@@ -29,9 +32,15 @@ KNOWN_HEADERS: dict[str, str] = {
     "language": "language preferredlanguage locale sprache",
     "level": "level joblevel",
     "hired_on": "hiredon hiredate dateofhire originalhiredate datehired startdate employmentstartdate dateofjoining "
-    "joindate eintrittsdatum",
+    "joindate eintrittsdatum einstellungsdatum dateentree datedentree datedembauche fechadealta fechadeingreso "
+    "fechaingreso dataassunzione datadiassunzione datumindienst indienstdatum datazatrudnienia dataprzyjecia "
+    "datadeadmissao dataadmissao",
     "terminated_on": "terminatedon terminationdate dateoftermination termdate leavingdate exitdate enddate "
-    "employmentenddate separationdate lastworkingday lastday austrittsdatum",
+    "employmentenddate separationdate lastworkingday lastday lastdayofwork lastdayworked lastworkday dateleft leftdate "
+    "austrittsdatum austrittam ausgeschiedenam letzterarbeitstag datedesortie datesortie datededepart datedepart "
+    "fechadebaja fechabaja fechadecese fechacese fechadesalida datacessazione datadicessazione datauscita datadiuscita "
+    "datumuitdienst uitdienstdatum datazwolnienia datazakonczeniazatrudnienia datarozwiazaniaumowy "
+    "datadedesligamento datadesligamento datadedemissao datademissao datadesaida",
     "available_from": "returndate returnfromleave returnfromleavedate returntowork returntoworkdate expectedreturn "
     "expectedreturndate dateofreturn leaveenddate leaveend leaveuntil onleaveuntil absentuntil ruckkehr ruckkehrdatum "
     "ruckkehram abwesendbis datederetour datederetourprevue fechadevuelta fechadereincorporacion datarientro "
@@ -41,21 +50,38 @@ KNOWN_HEADERS: dict[str, str] = {
     "beschaftigungsstatus "
     "arbeitsstatus anstellungsstatus statut statutemploye statutdelemploye estado estadodelempleado estadolaboral "
     "situacionlaboral stato statodipendente statolavorativo statoimpiego dienstverband dienstverbandstatus "
-    "statuszatrudnienia statuspracownika situacao situacaofuncional estadodofuncionario statusdofuncionario",
+    "statuszatrudnienia statuspracownika situacao situacaofuncional estadodofuncionario statusdofuncionario "
+    "situation situationprofessionnelle statusactiveinactive userstatus accountstatus benutzerstatus",
     "active": "active isactive activeflag activeemployee isactiveemployee activestatus activated isactivated enabled "
     "isenabled accountenabled accountactive useractive userenabled employeeactive isemployed currentlyemployed "
-    "currentemployee iscurrentemployee inservice aktiv istaktiv aktiviert istaktiviert actif estactif actifon activo "
-    "esactivo estaactivo activado attivo eattivo attivato actief isactief geactiveerd aktywny czyaktywny aktywna "
-    "czyzatrudniony ativo eativo estaativo ativado",
+    "currentemployee iscurrentemployee employeeactivestatus employed isworking inservice mitarbeiteraktiv beschaftigt "
+    "enactivite enposte enactivo inforza inservizio indienst zatrudniony ematividade aktiv istaktiv aktiviert "
+    "istaktiviert actif estactif actifon activo esactivo estaactivo activado attivo eattivo attivato actief isactief "
+    "geactiveerd aktywny czyaktywny aktywna czyzatrudniony ativo eativo estaativo ativado",
     "inactive": "inactive isinactive isterminated terminated hasleft isleaver leaver deactivated isdeactivated "
     "isdeleted "
-    "isarchived inaktiv istinaktiv ausgeschieden inactif inactivo inattivo inactief nieaktywny inativo",
+    "isarchived archived deleted accountdisabled left leftcompany leftthecompany leftorganization leftorganisation "
+    "inaktiv istinaktiv ausgeschieden ausgetreten inactif sorti inactivo dadodebaja inattivo cessato inactief "
+    "uitdienst nieaktywny zwolniony inativo desligado",
 }
 YES_NO = re.compile(
     r"(?<=[a-zł]{5})(yesno|yn|truefalse|tf|janein|jn|ouinon|sino|sn|janee|taknie|tn|simnao|10|01|flag)$"
 )
 """What the headers of flags add, as in `Active (Y/N)`."""
 FLAGS = ("active", "inactive")
+SUSPECTS = re.compile(
+    r"activ|aktiv|attiv|actief|aktyw|ativ|enabled|accountdisabled|suspend|blocked|gesperrt|deleted|archiv|terminat|separat|resign|retire|"
+    r"leaver|leaving|^left|exit|departure|austritt|ausgetr|ausgesch|vertragsende|contractend|sorti|baja|cese|cess|uscit|"
+    r"uitdienst|ontslag|einddatum|zwoln|rozwiaz|deslig|demiss|employed|zatrudn|beschaft|fincontrat|findecontrat"
+)
+"""What headers say that are not known and may still tell who works here."""
+OVERLOOKED = (
+    "This column is not used, and it may say who works here; if it does, name it in [columns]: as status, active, "
+    "inactive or terminated_on."
+)
+SAMPLE = 2_000
+"""So many rows are looked at to see what a column holds."""
+FEW_WORDS = 30
 MANAGER_FIELDS = ("manager_id", "manager_email", "manager", "manager_name")
 
 
@@ -108,6 +134,32 @@ def _recognise(layout: Layout, folded: list[str], header: list[str], wanted: set
                 layout[field] = Column(index, clean(header[index]), False)
                 taken.add(index)
                 break
+
+
+def overlooked(header: list[str], rows: Sequence[list[str]], layout: Layout) -> Iterator[str]:
+    """The headers of columns that are not used and look as if they said who works here: their words are those of a
+    status, or they hold yes and no, or dates, below a header that speaks of it."""
+    used = {column.position for column in layout.values()}
+    for position, name in enumerate(header):
+        if position in used or not clean(name):
+            continue
+        words: set[str] = set()
+        for cells in islice(rows, SAMPLE):
+            if position < len(cells) and (cell := clean(cells[position][:LONGEST_CELL])) and not is_blank(cell):
+                words.add(cell)
+                if len(words) > FEW_WORDS:
+                    break
+        if words and _tells_who_works_here(_fold(name), words):
+            yield clean(name)
+
+
+def _tells_who_works_here(folded: str, words: set[str]) -> bool:
+    suspect = SUSPECTS.search(folded) is not None
+    if suspect and all(is_yes_or_no(word) or ISO_DATE.match(word) or NUMERIC_DATE.match(word) for word in words):
+        return True
+    standings = [standing_of(word) for word in words if not is_yes_or_no(word)]
+    known = sum(standing is not None for standing in standings)
+    return Standing.LEFT in standings and 2 * known > len(words)
 
 
 def _positions(folded: list[str]) -> dict[str, int]:

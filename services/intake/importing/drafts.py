@@ -32,7 +32,7 @@ from services.intake.importing.cells import (
     unmark,
 )
 from services.intake.importing.column_map import ColumnMap
-from services.intake.importing.columns import MANAGER_FIELDS, Layout, find_columns, is_header
+from services.intake.importing.columns import MANAGER_FIELDS, OVERLOOKED, Layout, find_columns, is_header, overlooked
 from services.intake.importing.csv_file import Row, read_table
 from services.intake.importing.names import PersonName, join_name, parse_name
 from services.intake.importing.problems import Problem, Remarks
@@ -42,6 +42,7 @@ from services.intake.importing.status import (
     standing_of,
     standing_of_flag,
     standing_of_leaving_flag,
+    unclear_codes,
 )
 from services.intake.person import Availability
 from services.intake.vocabulary import LEFT_CODES, NOBODY, TOTALS
@@ -125,6 +126,8 @@ def parse_people(data: bytes, column_map: ColumnMap, today: date) -> ParsedFile:
     layout = find_columns(table.header.cells, column_map, table.header.line)
     parsed = ParsedFile([], [], layout, column_map, False, table.header.line)
     rows = _rows_of_people(table.header, table.rows, parsed)
+    for name in overlooked(table.header.cells, [row.cells for row in rows], layout):
+        parsed.remarks.add(table.header.line, name, OVERLOOKED)
     reader = _RowReader(layout, column_map, rows, len(table.header.cells), today)
     parsed.gives_levels = reader.gives_levels
     for row in rows:
@@ -372,10 +375,13 @@ def _status_test(
     }
     given = {cell for row in rows if not is_blank(cell := cell_of(row, "status"))}
     only_flags = all(is_yes_or_no(cell) and plain(cell) not in LEFT_CODES for cell in given)
+    unclear = unclear_codes(given, only_flags=only_flags)
 
     def standing_in(cell: str) -> Standing | None:
         if (said := own.get(cell.casefold())) is not None:
             return said
+        if plain(cell) in unclear:
+            return None
         usual = standing_of_flag(cell) if only_flags else standing_of(cell)
         if column_map.status.leavers is not None:  # the mapping names all words for having left
             return Standing.AWAY if usual is Standing.AWAY else Standing.ACTIVE

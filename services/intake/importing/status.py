@@ -5,6 +5,7 @@ nothing, and the admin is told so.
 """
 
 import re
+from collections.abc import Iterable
 from enum import StrEnum
 
 from services.intake.importing.cells import plain
@@ -56,6 +57,16 @@ def standing_of_leaving_flag(cell: str) -> Standing | None:
 
 def is_yes_or_no(cell: str) -> bool:
     return plain(cell) in YES | NO
+
+
+def unclear_codes(cells: Iterable[str], *, only_flags: bool) -> frozenset[str]:
+    """The one-letter codes of a status column that may as well be kinds of contracts, in which T is temporary and F is
+    full-time: none of them says that somebody is active, or that the answer is yes."""
+    words = {plain(cell) for cell in cells}
+    letters = frozenset(word for word in words if len(word) == 1)
+    if only_flags:
+        return letters if letters == words and not letters & YES else frozenset()
+    return letters if "a" not in letters and letters - LEFT_CODES else frozenset()
 
 
 def _of_phrase(text: str) -> Standing | None:
