@@ -34,6 +34,13 @@ EVERYWHERE = st.sampled_from(
         "Pacific/Auckland",
         "Pacific/Chatham",
         "Pacific/Kiritimati",
+        "Pacific/Apia",
+        "Pacific/Norfolk",
+        "America/Santiago",
+        "America/Asuncion",
+        "America/Havana",
+        "Africa/Cairo",
+        "Africa/Casablanca",
         "Pacific/Pago_Pago",
     ]
 )
