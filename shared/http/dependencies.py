@@ -18,22 +18,23 @@ async def _session(request: Request) -> AsyncIterator[AsyncSession]:
         yield session
 
 
-def _database(request: Request) -> Database:
+# These wait for nothing and are coroutines all the same: FastAPI runs plain functions in threads, for each request.
+async def _database(request: Request) -> Database:
     database: Database = request.app.state.database
     return database
 
 
-def _internal(request: Request) -> Internal:
+async def _internal(request: Request) -> Internal:
     internal: Internal = request.app.state.internal
     return internal
 
 
-def _settings(request: Request) -> Settings:
+async def _settings(request: Request) -> Settings:
     settings: Settings = request.app.state.settings
     return settings
 
 
-def _stopping(request: Request) -> asyncio.Event:
+async def _stopping(request: Request) -> asyncio.Event:
     stopping: asyncio.Event = request.app.state.stopping
     return stopping
 
