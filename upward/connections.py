@@ -4,6 +4,9 @@ nobody wants, for the next request, and for a client that takes its answer.
 uvicorn itself waits for ever for a request whose headers come byte by byte, for the rest of a refused body, and for a
 client that does not read. How long it waits for a body that a handler reads is limited in `shared/http/receiving.py`.
 No answer holds a connection to the database while it is sent, as its transaction has ended before.
+
+uvicorn also parses all that has come before it does anything else. So a body in chunks of single bytes, which costs the
+server a thousand times more than it costs the client, would keep everybody else waiting.
 """
 
 import asyncio
@@ -28,6 +31,12 @@ LEAST_BYTES = 256 * 1024
 """How much of an answer a client must take in `ANSWER_SECONDS`, if so much is left. The kernel keeps some megabytes on
 their way, so that only large answers are waited for at all."""
 
+FREE_CHUNKS = 1_000
+SMALLEST_CHUNK = 32
+"""Bytes. Beyond `FREE_CHUNKS`, the chunks of a body have at least so many on average."""
+HEAD_BYTES = 64 * 1024
+"""The longest headers, and the longest line before a chunk."""
+
 
 class Waiting(StrEnum):
     """What a connection waits for. The value says in the log why it was closed."""
@@ -36,6 +45,26 @@ class Waiting(StrEnum):
     REST_OF_BODY = "body_not_wanted"
     NEXT_REQUEST = "idle"
     ANSWER_TAKEN = "answer_not_taken"
+
+
+class Requests(h11.Connection):
+    """Parses requests, and refuses those whose body comes in too many tiny chunks."""
+
+    def __init__(self) -> None:
+        super().__init__(h11.SERVER, HEAD_BYTES)
+        self._chunks = self._bytes = 0
+
+    def next_event(self) -> h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]:
+        event = super().next_event()
+        if isinstance(event, h11.Request):
+            self._chunks = self._bytes = 0
+        elif isinstance(event, h11.Data):
+            self._chunks += event.chunk_start
+            self._bytes += len(event.data)
+            whole = self._chunks - 1  # of the last one, the rest may be on its way
+            if whole >= FREE_CHUNKS and self._bytes < whole * SMALLEST_CHUNK:
+                raise h11.RemoteProtocolError("the chunks of the body are too small")
+        return event
 
 
 class Connection(H11Protocol):
@@ -50,6 +79,7 @@ class Connection(H11Protocol):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.conn = Requests()
         self._waiting: Waiting | None = None
         self._deadline: asyncio.TimerHandle | None = None
         self._reader_deadline: asyncio.TimerHandle | None = None
@@ -63,7 +93,10 @@ class Connection(H11Protocol):
     def data_received(self, data: bytes) -> None:
         if self._waiting is Waiting.REST_OF_BODY:
             self._thrown_away += len(data)
-        super().data_received(data)
+        try:
+            super().data_received(data)
+        except h11.LocalProtocolError:  # the request is wrong, and its answer has begun already
+            self._close()
         self._watch()
         if self._waiting is Waiting.REST_OF_BODY and self._thrown_away > LINGER_BYTES:
             self._close()

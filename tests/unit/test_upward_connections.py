@@ -7,9 +7,10 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 from uuid import uuid4
 
+import h11
 import httpx
 import pytest
-from fastapi import FastAPI, Response
+from fastapi import FastAPI, Request, Response
 from pydantic import SecretStr
 
 from shared.config import Settings
@@ -17,7 +18,7 @@ from shared.contracts.base import PersonPage, Service
 from shared.contracts.intake import Contacts, ReadContacts
 from shared.http.internal import Internal
 from tests.patience import PATIENCE_SECONDS
-from upward.connections import LEAST_BYTES, LINGER_BYTES, Connection, Waiting
+from upward.connections import FREE_CHUNKS, LEAST_BYTES, LINGER_BYTES, SMALLEST_CHUNK, Connection, Waiting
 from upward.process import listen, serve_http
 
 SHORT = 0.05
@@ -37,6 +38,10 @@ def application() -> FastAPI:
     @app.post("/refused")
     async def refuse() -> dict[str, Any]:
         return {}
+
+    @app.post("/taken")
+    async def take(request: Request) -> dict[str, Any]:
+        return {"size": len(await request.body())}
 
     @app.get("/large")
     async def read_large() -> Response:
@@ -119,6 +124,44 @@ async def test_the_rest_of_a_body_that_nobody_wants_is_not_waited_for(port: int)
         writer.write(rest)
         assert await ended(reader) == b""
         writer.close()
+
+
+def in_chunks(path: bytes, size: int, count: int) -> bytes:
+    head = b"POST %s HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n" % path
+    return head + (b"%x\r\n%s\r\n" % (size, b"a" * size)) * count + b"0\r\n\r\n"
+
+
+@pytest.mark.parametrize("path", [b"/refused", b"/taken"])
+async def test_a_body_in_many_tiny_chunks_is_not_parsed(
+    path: bytes, port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One connection could keep everybody waiting for seconds, whether its caller has a key or not."""
+    monkeypatch.setattr(Connection, "seconds", dict.fromkeys(Waiting, PATIENCE_SECONDS))
+    parsed, next_event = 0, h11.Connection.next_event
+
+    def counted(self: h11.Connection) -> Any:
+        nonlocal parsed
+        parsed += 1
+        return next_event(self)
+
+    monkeypatch.setattr(h11.Connection, "next_event", counted)
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(in_chunks(path, 1, 20_000))
+    await ended(reader)
+    assert parsed < 2 * FREE_CHUNKS
+    writer.close()
+
+
+@pytest.mark.parametrize(("size", "count"), [(1, FREE_CHUNKS), (SMALLEST_CHUNK, 3 * FREE_CHUNKS), (70_000, 20)])
+async def test_a_body_in_usual_chunks_is_taken(
+    size: int, count: int, port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Connection, "seconds", dict.fromkeys(Waiting, PATIENCE_SECONDS))
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    for _ in range(2):
+        writer.write(in_chunks(b"/taken", size, count))
+        assert (await reader.readuntil(b"}")).endswith(b'{"size":%d}' % (size * count))
+    writer.close()
 
 
 async def test_a_connection_goes_on_after_a_body_that_came_late(port: int) -> None:
