@@ -30,6 +30,16 @@ SwaggerUIBundle({
   queryConfigEnabled: false,
 });
 """
+PHONE = """\
+@media (max-width: 640px) {
+  .swagger-ui .wrapper, .swagger-ui .responses-inner, .swagger-ui .opblock .opblock-section-header,
+  .swagger-ui .parameters-container, .swagger-ui .opblock-description-wrapper { padding-left: 8px; padding-right: 8px; }
+  .swagger-ui table thead, .swagger-ui .response-col_links { display: none; }
+  .swagger-ui table tbody, .swagger-ui table tr, .swagger-ui table td { display: block; width: auto; max-width: none; }
+  .swagger-ui table tbody tr td { padding: 4px 0; }
+}
+"""
+"""Swagger UI puts parameters and answers into tables, whose columns are too narrow to read on a phone."""
 PAGE = f"""\
 <!doctype html>
 <html lang="en">
@@ -38,6 +48,7 @@ PAGE = f"""\
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>The API of Upward</title>
 <link rel="stylesheet" href="/docs/swagger-ui.css?v={VERSION}">
+<link rel="stylesheet" href="/docs/phone.css?v={VERSION}">
 <link rel="icon" type="image/png" href="/docs/favicon-32x32.png?v={VERSION}">
 </head>
 <body>
@@ -53,7 +64,10 @@ MEDIA_TYPES = {
     "swagger-ui.css": "text/css; charset=utf-8",
     "favicon-32x32.png": "image/png",
     "start.js": "text/javascript; charset=utf-8",
+    "phone.css": "text/css; charset=utf-8",
 }
+OWN = {"start.js": START, "phone.css": PHONE}
+"""The files that do not come with the package."""
 HEADERS = {
     # Swagger UI has a few icons as data: addresses, and sets styles of single elements.
     "content-security-policy": (
@@ -93,5 +107,5 @@ def install_docs(app: FastAPI) -> None:
 
 @lru_cache
 def _file(name: str) -> File:
-    content = START.encode() if name == "start.js" else (files(PACKAGE) / "resources" / name).read_bytes()
+    content = OWN[name].encode() if name in OWN else (files(PACKAGE) / "resources" / name).read_bytes()
     return File(content, gzip.compress(content, mtime=0), MEDIA_TYPES[name])

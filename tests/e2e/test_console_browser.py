@@ -349,5 +349,8 @@ def test_the_description_of_the_api_is_shown_without_loading_anything_from_elsew
     expect(page.get_by_role("button", name="Authorize")).to_be_visible()
     operation.get_by_role("button").first.click()
     expect(operation.get_by_text("Precondition", exact=False).or_(operation.get_by_text("P10D").first)).to_be_visible()
+    example = operation.locator(".microlight").first.bounding_box()
+    assert example is not None
+    assert example["width"] > 250, "an example can be read on a phone"
     _shoot(page, f"docs-{size}")
     assert {url for url in asked if not url.startswith((site.url, "data:"))} == set()

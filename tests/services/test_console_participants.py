@@ -213,6 +213,8 @@ async def test_an_offer_can_be_answered_only_as_long_as_an_answer_is_taken(
         assert (control in text) == takes_answers, control
     assert says is None or says in text
     assert ("change that" in text) == (accepted is True and not settled)
+    assert ("You are the mentor of" in text) == (accepted is True and settled)
+    assert ("You would be the mentor of" in text) == (not (accepted and settled))
     assert "may change it" not in text
 
 
