@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import json
 import os
 import sys
@@ -47,7 +48,7 @@ def up(
     log_level: Annotated[str, typer.Option(help="DEBUG, INFO, WARNING or ERROR.")] = "WARNING",
 ) -> None:
     """Run the whole stack until Ctrl-C. Cycles that were running before go on."""
-    from upward.running import run_until_stopped
+    from upward.stack import run_until_stopped
 
     configure_logging(log_level, "console")
     with _plain_failures():
@@ -240,7 +241,13 @@ def events_set_aside(
 
 @contextlib.contextmanager
 def _plain_failures() -> Iterator[None]:
-    """Failures that the user can correct are printed in one line, without a traceback, and end with exit code 1."""
+    """Failures that the user can correct are printed in one line, without a traceback, and end with exit code 1.
+
+    The collection of garbage, which `upward/__main__.py` has put off, begins here, without the objects of modules.
+    """
+    if not gc.isenabled():
+        gc.freeze()
+        gc.enable()
     try:
         yield
         return

@@ -1,6 +1,6 @@
-"""`upward up`, `upward keys`, `upward events restored` and `upward events set-aside`.
+"""`upward keys`, `upward events restored` and `upward events set-aside`.
 
-The first runs the embedded stack. The others change the database of an embedded stack or that of production.
+They change the database of an embedded stack or that of production.
 """
 
 import asyncio
@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from uuid import UUID
 
-from rich.console import Console
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.events.log.store import set_aside
@@ -22,25 +21,6 @@ from shared.config import Settings
 from shared.database import Database
 from upward.failures import CannotRun
 from upward.migration import migrate
-
-console = Console(stderr=True)
-
-
-async def run_until_stopped(folder: Path, port: int) -> None:
-    from upward.process import freeze_started_objects, stop_on_signals
-    from upward.stack import running_stack
-
-    stop = asyncio.Event()
-    stop_on_signals(stop)
-    async with running_stack(folder, port=port, stop=stop) as stack:
-        if stop.is_set():
-            return
-        freeze_started_objects()
-        console.print(f"Upward is up: API and pages at [bold]{stack.url}[/] (documentation at {stack.url}/docs).")
-        console.print(f"E-mails are kept in {stack.mail.folder}; Temporal answers at {stack.temporal.address}.")
-        console.print("Make a key with: python -m upward keys create --organization NAME --folder " + str(folder))
-        console.print("Ctrl-C stops; the data is kept.")
-        await stop.wait()
 
 
 class NoSuchStack(CannotRun):

@@ -10,13 +10,22 @@ from pathlib import Path
 import httpx
 import structlog
 from pydantic import SecretStr
+from rich.console import Console
 
 from shared.config import Settings
 from shared.contracts.base import Service
 from upward.composition import QUEUES, Resources
 from upward.embedded import EmbeddedPostgres, EmbeddedTemporal, MailCatcher, lock_folder
 from upward.migration import migrate
-from upward.process import assemble, listen, run_relay, run_worker, serve_http
+from upward.process import (
+    assemble,
+    freeze_started_objects,
+    listen,
+    run_relay,
+    run_worker,
+    serve_http,
+    stop_on_signals,
+)
 
 log = structlog.get_logger(__name__)
 LOOK_SECONDS = 1.0
@@ -78,6 +87,22 @@ async def running_stack(
         cleanup.push_async_callback(_end, tasks, stop)
         await _wait_until_ready(url, stop)
         yield Stack(url, settings, resources, temporal, mail)
+
+
+async def run_until_stopped(folder: Path, port: int) -> None:
+    """`upward up`: the stack in this folder until Ctrl-C."""
+    console = Console(stderr=True)
+    stop = asyncio.Event()
+    stop_on_signals(stop)
+    async with running_stack(folder, port=port, stop=stop) as stack:
+        if stop.is_set():
+            return
+        freeze_started_objects()
+        console.print(f"Upward is up: API and pages at [bold]{stack.url}[/] (documentation at {stack.url}/docs).")
+        console.print(f"E-mails are kept in {stack.mail.folder}; Temporal answers at {stack.temporal.address}.")
+        console.print("Make a key with: python -m upward keys create --organization NAME --folder " + str(folder))
+        console.print("Ctrl-C stops; the data is kept.")
+        await stop.wait()
 
 
 async def _keep_alive(temporal: EmbeddedTemporal, stop: asyncio.Event) -> None:

@@ -1,6 +1,7 @@
 """`upward …` as its users type it: what it starts, what it refuses and what it leaves behind."""
 
 import asyncio
+import gc
 import socket
 import tempfile
 from collections.abc import AsyncIterator, Iterator
@@ -59,13 +60,10 @@ class Interrupted(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-async def interrupted(folder: Path) -> Interrupted:
-    """`upward up` that was ready when Ctrl-C was pressed."""
-    port, own = free_port(), folder / "interrupted"
-    process = Running(folder / "interrupted.log", "up", "--folder", str(own), "--port", str(port))
-    await process.until_ready(f"http://127.0.0.1:{port}")
-    code = await asyncio.to_thread(process.interrupt)
-    return Interrupted(own, code, process.output, processes_of(own))
+async def interrupted(up: Up) -> Interrupted:
+    """The same after Ctrl-C was pressed: tests of what runs come before those of what has ended."""
+    code = await asyncio.to_thread(up.process.interrupt)
+    return Interrupted(up.folder, code, up.process.output, processes_of(up.folder))
 
 
 @pytest.fixture(scope="module")
@@ -178,6 +176,15 @@ def test_a_database_that_is_away_is_said_without_its_password(command: tuple[str
     said = refuse(1, *command, UPWARD_DATABASE_URL=url)
     assert "UPWARD_DATABASE_URL" in said
     assert "very-secret" not in said
+
+
+def test_a_command_collects_garbage_again_once_it_has_imported_what_it_needs(folder: Path, refuse: Refuse) -> None:
+    gc.disable()
+    try:
+        refuse(1, *KEY_ARGUMENTS, "--folder", str(folder / "nothing"))
+        assert gc.isenabled()
+    finally:
+        gc.enable()
 
 
 def test_a_key_for_a_folder_without_a_stack_is_refused_and_makes_none(folder: Path, refuse: Refuse) -> None:

@@ -16,7 +16,7 @@ from temporalio.worker.workflow_sandbox import SandboxRestrictions
 import shared.temporal
 from shared.logging import configure_logging
 from tests.faults.kill_points import install
-from upward.running import run_until_stopped
+from upward.stack import run_until_stopped
 from workflows import options
 
 PATIENCE = timedelta(seconds=15)
