@@ -1,6 +1,7 @@
 """Fixtures that several folders of tests need. Each folder's own conftest says what that folder needs."""
 
 import atexit
+import gc
 import os
 import shutil
 import signal
@@ -36,6 +37,9 @@ LONGEST = (
 """Files and folders that begin first, the longest before the others: what is waited for takes as long at any time, and
 must not be what is left at the end."""
 
+# What is collected stays until the end. To look through it again and again for garbage takes a quarter of the time.
+gc.disable()
+
 # The Postgres package keeps its sockets here and warns unless the folder is private.
 os.environ["XDG_RUNTIME_DIR"] = tempfile.mkdtemp(prefix="upward-run-")
 atexit.register(shutil.rmtree, os.environ["XDG_RUNTIME_DIR"], ignore_errors=True)
@@ -65,6 +69,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return next((number for number, start in enumerate(LONGEST) if item.nodeid.startswith(start)), len(LONGEST))
 
     items.sort(key=place)
+
+
+def pytest_collection_finish() -> None:
+    """From here on garbage is looked for, but only among what the tests make."""
+    gc.collect()
+    gc.freeze()
+    gc.enable()
 
 
 class OneStack(LoadScopeScheduling):  # type: ignore[misc]
