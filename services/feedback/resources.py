@@ -28,7 +28,8 @@ class ConcernResource(Contract):
     resolved_by: str | None
     """The id of the access key that resolved it; null if the end of the cycle did, or the person, who withdrew it."""
     withdrawn_at: AwareDatetime | None = None
-    """When the person changed the answer that had raised the concern. It is resolved then."""
+    """When the person changed the answer that had raised the concern. It is resolved then. Null for viewers, because only
+    "not a fit" can be withdrawn."""
 
 
 class ConcernPage(Contract):
@@ -37,7 +38,7 @@ class ConcernPage(Contract):
 
     def anonymous(self) -> "ConcernPage":
         """The same concerns without whom they are about, and why."""
-        hidden = {"person_id": None, "reason": None}
+        hidden = {"person_id": None, "reason": None, "withdrawn_at": None}
         return self.model_copy(update={"items": tuple(item.model_copy(update=hidden) for item in self.items)})
 
 

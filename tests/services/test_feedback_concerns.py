@@ -365,6 +365,10 @@ async def test_a_changed_answer_withdraws_the_concern_and_the_same_answer_does_n
     assert (found[mine]["state"], found[mine]["resolved_by"]) == ("resolved", None)
     assert found[mine]["withdrawn_at"] == found[mine]["resolved_at"]
     assert (found[theirs]["state"], found[theirs]["withdrawn_at"]) == ("open", None)
+    shown = await participants.client.get(
+        f"/v1/cycles/{cycle.cycle_id}/concerns", headers=await access_key(Role.VIEWER)
+    )
+    assert {item["withdrawn_at"] for item in shown.json()["items"]} == {None}, "only one reason can be withdrawn"
     assert not await escalate(cycle, UUID(mine), ConcernRung.COORDINATOR)
 
 

@@ -1,13 +1,17 @@
 """Who works here, who is away and who has left, in the words and flags of eight languages."""
 
+import csv
+import io
 from datetime import date
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.intake.importing.cells import clean
 from services.intake.importing.column_map import ColumnMap
 from services.intake.importing.drafts import Draft, ParsedFile, parse_people
+from services.intake.importing.problems import ImportInvalid
 from services.intake.importing.status import Standing, standing_of
 from services.intake.person import Availability
 from services.intake.vocabulary import ACTIVE, AWAY, LEFT, LEFT_CODES
@@ -226,6 +230,28 @@ def test_a_column_that_is_not_used_and_may_say_who_works_here_is_a_note(header: 
     [note] = parsed(f"id,name,email,{header}\n{rows}").remarks.notes()
     assert (note.line, note.column) == (1, header)
     assert "not used" in note.reason
+
+
+@examples(60)
+@given(
+    st.text(min_size=1, max_size=20),
+    st.lists(st.sampled_from(sorted(ACTIVE)), max_size=4),
+    st.lists(st.sampled_from(sorted(LEFT)), min_size=1, max_size=4),
+)
+def test_words_for_having_left_count_or_are_a_note_below_any_header(
+    header: str, here: list[str], gone: list[str]
+) -> None:
+    file = io.StringIO()
+    writer = csv.writer(file)
+    writer.writerow(["id", "name", "email", header])
+    writer.writerows([n, f"P {n}", f"p{n}@x.example", word] for n, word in enumerate([*here, *gone]))
+    try:
+        found = parsed(file.getvalue().replace("\0", ""))
+    except ImportInvalid:
+        return
+    fields = {name for name, column in found.layout.items() if column.position == 3}
+    if clean(header) and not fields - {"status", "active", "inactive", "terminated_on", "available_from"}:
+        assert found.remarks.notes() or found.problems or any(draft.leaver for draft in found.drafts)
 
 
 @pytest.mark.parametrize(
