@@ -22,8 +22,9 @@ TYPE = "urn:upward:problem:"
 MOST_ERRORS = 50
 MOST_FIELD, MOST_DETAIL = 200, 500
 """Characters. Names of fields can come from the caller."""
-BUSY = {"57014", "55P03", "25P03", "25P04"}
-"""The states in which Postgres ends what took too long (shared/database.py), or waited too long for another."""
+BUSY = {"57014", "55P03", "25P03", "25P04", "40P01", "40001"}
+"""The states in which Postgres ends what took too long (shared/database.py), waited too long for another, or was chosen
+to give way to another. The same request can succeed a moment later."""
 AWAY = ("08", "57P")
 """How the states begin when the connection failed, or Postgres starts or stops. Without a state there was none."""
 TITLES = {

@@ -185,13 +185,17 @@ async def test_a_failed_activity_is_logged_with_its_place() -> None:
 async def test_a_service_or_a_database_that_is_busy_is_503() -> None:
     router = APIRouter()
 
-    class Late(Exception):
-        sqlstate = "55P03"
+    def ended(state: str) -> OperationalError:
+        cause = Exception()
+        setattr(cause, "sqlstate", state)  # noqa: B010 (an exception has no such attribute for the type checker)
+        return OperationalError("", {}, cause)
 
     failures = {
         "service": httpx.ConnectError("x"),
         "pool": NoConnectionFree(),
-        "lock": OperationalError("", {}, Late()),
+        "lock": ended("55P03"),
+        "deadlock": ended("40P01"),
+        "serialization": ended("40001"),
     }
 
     @router.get("/{name}")
@@ -206,4 +210,4 @@ async def test_a_service_or_a_database_that_is_busy_is_503() -> None:
         return answer
 
     entries = await entries_of(ask, router)
-    assert [entry["event"] for entry in entries[::2]] == ["service.unavailable", "database.busy", "database.busy"]
+    assert [entry["event"] for entry in entries[::2]] == ["service.unavailable", *["database.busy"] * 4]

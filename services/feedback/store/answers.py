@@ -1,6 +1,6 @@
 """SQL of check-in and survey rounds: the pairs that they ask about, and the answers."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
@@ -126,33 +126,16 @@ async def save_check_ins(
 ) -> list[FirstAnswer]:
     """Inserts or replaces one row for each pair. Returns the answers that are the first ones. `round_` must be
     locked."""
-    rows = [
-        _row(round_, person_id, sides, entry)
-        | {
+    said = {
+        entry.pair_id: {
             "met": entry.met,
             "usefulness": usefulness_of(entry),
             "obstacle": entry.obstacle,
             "note": entry.note,
         }
         for entry in entries
-    ]
-    answered = await _answered(session, round_, RoundKind.CHECK_IN, person_id, [row["pair_id"] for row in rows])
-    statement = insert(CheckIn)
-    new = statement.excluded
-    await session.execute(
-        statement.on_conflict_do_update(
-            index_elements=[CheckIn.round_id, CheckIn.pair_id, CheckIn.person_id],
-            set_={
-                "met": new.met,
-                "usefulness": new.usefulness,
-                "obstacle": new.obstacle,
-                "note": new.note,
-                "answered_at": func.now(),
-            },
-        ),
-        rows,
-    )
-    return [FirstAnswer(row["id"], row["pair_id"]) for row in rows if row["pair_id"] not in answered]
+    }
+    return await _save(session, round_, RoundKind.CHECK_IN, person_id, sides, said)
 
 
 async def save_survey(
@@ -160,23 +143,31 @@ async def save_survey(
 ) -> list[FirstAnswer]:
     """Inserts or replaces one row for each pair. Returns the answers that are the first ones. `round_` must be
     locked."""
-    rows = [
-        _row(round_, person_id, sides, entry)
-        | {"usefulness": entry.usefulness, "would_repeat": entry.would_repeat, "comment": entry.comment}
+    said = {
+        entry.pair_id: {"usefulness": entry.usefulness, "would_repeat": entry.would_repeat, "comment": entry.comment}
         for entry in entries
-    ]
-    answered = await _answered(session, round_, RoundKind.SURVEY, person_id, [row["pair_id"] for row in rows])
-    statement = insert(SurveyResponse)
-    new = statement.excluded
+    }
+    return await _save(session, round_, RoundKind.SURVEY, person_id, sides, said)
+
+
+async def _save(
+    session: AsyncSession,
+    round_: Round,
+    kind: RoundKind,
+    person_id: UUID,
+    sides: Sides,
+    said: Mapping[UUID, Mapping[str, Any]],
+) -> list[FirstAnswer]:
+    """`said` holds what was answered about each pair, which is at least one."""
+    table = answer_table(kind)
+    answered = await _answered(session, round_, kind, person_id, said.keys())
+    rows = [_row(round_, person_id, sides, pair_id) | dict(values) for pair_id, values in said.items()]
+    statement = insert(table)
+    changes = {name: statement.excluded[name] for values in said.values() for name in values}
     await session.execute(
         statement.on_conflict_do_update(
-            index_elements=[SurveyResponse.round_id, SurveyResponse.pair_id, SurveyResponse.person_id],
-            set_={
-                "usefulness": new.usefulness,
-                "would_repeat": new.would_repeat,
-                "comment": new.comment,
-                "answered_at": func.now(),
-            },
+            index_elements=[table.round_id, table.pair_id, table.person_id],
+            set_=changes | {"answered_at": func.now()},
         ),
         rows,
     )
@@ -250,15 +241,15 @@ async def _answered(
     return set(found)
 
 
-def _row(round_: Round, person_id: UUID, sides: Sides, entry: CheckInEntry | SurveyEntry) -> dict[str, Any]:
+def _row(round_: Round, person_id: UUID, sides: Sides, pair_id: UUID) -> dict[str, Any]:
     return {
         "id": uuid4(),
         "organization_id": round_.organization_id,
         "cycle_id": round_.cycle_id,
         "round_id": round_.id,
-        "pair_id": entry.pair_id,
+        "pair_id": pair_id,
         "person_id": person_id,
-        "side": sides[entry.pair_id],
+        "side": sides[pair_id],
     }
 
 
