@@ -6,7 +6,8 @@ connection that was closed without an answer.
 
 The attackers share the machine with the server. So they do not send as fast as they can, which would measure how the
 processors are shared, but as clients on a network do: bodies of 10 MB come as fast as a line of three gigabits carries
-them, and who was refused comes again after about a second, at a moment of its own, whatever `Retry-After` says.
+them, mappings are sent ten times a second, and who was refused comes again after about a second, at a moment of its
+own, whatever `Retry-After` says.
 """
 
 import asyncio
@@ -27,7 +28,7 @@ STALLED, NAMELESS, MAPPINGS, POLLS = 20, 4, 2, 100
 HUGE_BYTES = 10 * 1024 * 1024
 MAPPING_BYTES = 80_000
 BODY_SECONDS = 0.1
-"""Each sender of bodies begins a new one so often."""
+"""Each sender of bodies and of mappings begins a new one so often."""
 COMING_SECONDS = 1.0
 AGAIN_SECONDS = 1.0
 BYTE_SECONDS = 1.0
@@ -79,7 +80,8 @@ async def evil_mappings(given: Given, until: float, found: Found) -> None:
     async with _client(given) as client:
 
         async def upload() -> None:
-            await _counted(client.post("/v1/people/import", files=files), found)
+            refused = _counted(client.post("/v1/people/import", files=files), found)
+            await asyncio.gather(refused, asyncio.sleep(BODY_SECONDS))
 
         await _many(MAPPINGS, until, upload)
 
