@@ -147,6 +147,6 @@ async def test_an_organization_has_so_many_that_wait_and_another_one_as_many(log
         for organization in [ONE] * MOST_WAITING + [OTHER]:
             await waiting.enter_async_context(watch_of(log).among_waiters(log, organization))
         with pytest.raises(TooManyWaiting) as refused:
-            await wait(log, ONE)
+            await wait(log, ONE, 0.01)
         assert int(refused.value.extra["headers"]["retry-after"]) > 0
     await log_moves_while_one_waits(log)
