@@ -179,6 +179,8 @@ async def test_a_client_that_does_not_take_its_answer_is_let_go(
     port: int, monkeypatch: pytest.MonkeyPatch, closes: bytes
 ) -> None:
     """Also when the server closes the connection after the answer: to close waits for what was not taken."""
+    patient = dict.fromkeys(Waiting, PATIENCE_SECONDS) | {Waiting.ANSWER_TAKEN: SHORT}
+    monkeypatch.setattr(Connection, "seconds", patient)
     lost = asyncio.Event()
     connection_lost = Connection.connection_lost
 
@@ -226,7 +228,7 @@ class Looks:
     ("left", "aborted"),
     [
         ((3 * LEAST_BYTES, 3 * LEAST_BYTES), True),
-        ((3 * LEAST_BYTES, 2 * LEAST_BYTES + 1), True),
+        ((3 * LEAST_BYTES, 2 * LEAST_BYTES + 1, 2 * LEAST_BYTES + 1, LEAST_BYTES, LEAST_BYTES, 0, 0), True),
         ((3 * LEAST_BYTES, 2 * LEAST_BYTES, 2 * LEAST_BYTES, LEAST_BYTES, LEAST_BYTES, 0, 0), False),
     ],
 )
