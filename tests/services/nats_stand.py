@@ -14,6 +14,7 @@ import nats
 import pytest
 from nats.js.client import JetStreamContext
 from sqlalchemy import delete, select
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.events.broker.jetstream import Target
 from services.events.broker.publisher import CONSUMER, Publisher
@@ -90,6 +91,11 @@ async def ids_in_log(database: Database) -> list[str]:
 async def read_cursor(database: Database, consumer: str = CONSUMER) -> int | None:
     async with database.transaction() as session:
         return await session.scalar(select(Consumer.position).where(Consumer.name == consumer))
+
+
+async def forget_cursor(session: AsyncSession) -> None:
+    """The publisher begins with the oldest event again."""
+    await session.execute(delete(Consumer).where(Consumer.name == CONSUMER))
 
 
 async def empty_log(database: Database) -> None:

@@ -227,3 +227,13 @@ async def test_a_new_broker_gets_everything_that_the_log_still_has(
         found = await until_held(server, 4)
     assert [one.id for one in found] == await ids_in_log(database)
     assert await read_cursor(database) is not None
+
+
+async def test_a_cursor_is_moved_on_only_from_where_it_was(database: Database) -> None:
+    async def move(before: int, position: int) -> bool:
+        async with database.transaction() as session:
+            return await reading.move_cursor_on(session, CONSUMER, before, position)
+
+    moves = [await move(before, before + 2) for before in (3, 0, 0, 5, 2)]
+    assert moves == [False, True, False, False, True]
+    assert await read_cursor(database) == 4

@@ -120,7 +120,7 @@ async def test_a_death_between_the_publishing_and_the_cursor_doubles_nothing(
         await context.add_stream(name=STREAM, subjects=["upward.>"], duplicate_window=0.1)
     await record(database, organization_id, 10)
     with monkeypatch.context() as patched:
-        patched.setattr(reading, "move_cursor", die)
+        patched.setattr(reading, "move_cursor_on", die)
         async with publishing(database, server, limit=4):
             await until_logged(logs, "Died")
     assert len(await held(server)) == 4
@@ -185,7 +185,10 @@ async def test_a_publisher_that_cannot_reach_the_broker_gives_way_to_one_that_ca
 async def test_two_that_send_at_once_cannot_disturb_the_order(
     database: Database, server: NatsServer, organization_id: UUID, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Two publishers work at once, as when one has lost its lock without noticing. Here neither takes the lock."""
+    """Two publishers work at once, as when one has lost its lock without noticing. Here neither takes the lock, and the
+    stream forgets within a moment what it has been given."""
+    async with jetstream(server) as context:
+        await context.add_stream(name=STREAM, subjects=["upward.>"], duplicate_window=0.1)
     locks = iter(range(1000, 2000))
     only_reader = reading.only_reader
     monkeypatch.setattr(reading, "only_reader", lambda database, _: only_reader(database, next(locks)))

@@ -106,7 +106,7 @@ class Published(NamedTuple):
     taken: int
     """How many of the events, counted from the first one, are in the stream."""
     failure: str | None = None
-    """Why not all of them are, as a code."""
+    """Why not all of them are, or why the end of the stream is not known any more, as a code."""
 
 
 def subject_of(record: EventRecord) -> str:
@@ -151,8 +151,13 @@ class Stream:
         self._give_up()
         failures = [_failure_of(answer) for answer in self._answers]
         taken = next((number for number, failure in enumerate(failures) if failure), len(failures))
-        self._sequence += taken
+        numbers = [answer.result().seq for answer in self._answers[:taken]]
         failure = failures[taken] if taken < len(failures) else unsent
+        if failure is None and numbers != [self._sequence + number for number in range(1, taken + 1)]:
+            failure = (
+                "order_refused"  # a repeat is answered with the number that it had first: ours is not the stream's
+            )
+        self._sequence += taken
         return Published(taken, failure and (self.complaint or failure))
 
     def complain(self, code: str) -> None:

@@ -15,7 +15,21 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from pydantic import ValidationError
-from sqlalchemy import ARRAY, BigInteger, Date, Integer, Uuid, and_, any_, bindparam, func, literal, select, text
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Date,
+    Integer,
+    String,
+    Uuid,
+    and_,
+    any_,
+    bindparam,
+    func,
+    literal,
+    select,
+    text,
+)
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.events.log.models import Event, Log, OrganizationDay, OrganizationHead
@@ -65,6 +79,20 @@ MOVE_CURSOR = text(
     insert into events.consumer (name, position) values (:name, :position)
     on conflict (name) do update set position = excluded.position
     """
+)
+MOVE_CURSOR_ON = text(
+    """
+    insert into events.consumer as cursor (name, position)
+    select :name, :position
+    where :before = 0 or exists (select from events.consumer where name = :name and position = :before)
+    on conflict (name) do update set position = excluded.position where cursor.position = :before
+    returning position
+    """
+).bindparams(
+    *(
+        bindparam(name, type_=kind)
+        for name, kind in (("name", String), ("before", BigInteger), ("position", BigInteger))
+    )
 )
 
 
@@ -234,8 +262,11 @@ async def find_unread(session: AsyncSession, consumer: str) -> UnreadRange | Non
 async def read_unread(session: AsyncSession, consumer: str, limit: int) -> Sequence[Positioned]:
     """The events of all organizations after the consumer's cursor, in order; without a cursor, from the beginning."""
     unread = await find_unread(session, consumer)
-    if unread is None:
-        return []
+    return [] if unread is None else await read_range(session, unread, limit)
+
+
+async def read_range(session: AsyncSession, unread: UnreadRange, limit: int) -> Sequence[Positioned]:
+    """The first events of the range, in order."""
     rows = await session.scalars(UNREAD, {**unread._asdict(), "limit": limit})
     return [Positioned(row.position, record_of(row)) for row in rows]
 
@@ -259,6 +290,12 @@ async def read_records(session: AsyncSession, found: Sequence[EventBrief]) -> di
 async def move_cursor(session: AsyncSession, consumer: str, position: int) -> None:
     """Records that the consumer has dealt with all events up to a position."""
     await session.execute(MOVE_CURSOR, {"name": consumer, "position": position})
+
+
+async def move_cursor_on(session: AsyncSession, consumer: str, before: int, position: int) -> bool:
+    """Does the same if the cursor is still where it was, and says whether it was. 0 means that there is no cursor."""
+    moved = await session.scalar(MOVE_CURSOR_ON, {"name": consumer, "before": before, "position": position})
+    return moved is not None
 
 
 def lenient_record_of(row: Event) -> EventRecord:
