@@ -15,6 +15,7 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.envconfig import ClientConfig
 from temporalio.exceptions import ApplicationError
 from temporalio.runtime import LogForwardingConfig, LoggingConfig, Runtime, TelemetryConfig, TelemetryFilter
+from temporalio.service import RPCError
 from temporalio.worker import (
     ActivityInboundInterceptor,
     ExecuteActivityInput,
@@ -29,6 +30,8 @@ from shared.logging import where
 log = structlog.get_logger(__name__)
 WORKFLOWS_QUEUE = "workflows"
 GRACE = timedelta(seconds=10)
+CORE = "temporalio.bridge"
+"""The modules by which the SDK calls its core."""
 
 
 @lru_cache
@@ -47,6 +50,25 @@ async def connect(address: str | None = None, *, lazy: bool = True) -> Client:
     if address is not None:
         config["target_host"] = address
     return await Client.connect(**config, data_converter=pydantic_data_converter, runtime=_runtime(), lazy=lazy)
+
+
+def is_away(error: BaseException | None) -> bool:
+    """Whether Temporal itself says by this error that it cannot be used now: it answered an error, or the SDK's core
+    could not reach it. The core says so by a RuntimeError. Any bug may raise one too, so what counts is who raised
+    it."""
+    while error is not None:
+        if isinstance(error, RPCError) or (isinstance(error, RuntimeError) and _raised_in(error).startswith(CORE)):
+            return True
+        error = error.__cause__
+    return False
+
+
+def _raised_in(error: BaseException) -> str:
+    """The name of the module that raised the error."""
+    at = error.__traceback__
+    while at is not None and at.tb_next is not None:
+        at = at.tb_next
+    return "" if at is None else str(at.tb_frame.f_globals.get("__name__", ""))
 
 
 def create_worker(

@@ -18,7 +18,7 @@ from shared.config import Settings
 from shared.contracts.base import Service
 from shared.database import Database
 from shared.http.application import create_application
-from shared.temporal import connect
+from shared.temporal import connect, is_away
 from upward.composition import Resources, queue_worker, routers, webhooks
 from upward.connections import Connection
 from upward.failures import CannotRun
@@ -107,14 +107,16 @@ async def serve_http(app: FastAPI, address: socket.socket, stop: asyncio.Event) 
 
 
 async def run_worker(queue: str, resources: Resources, stop: asyncio.Event) -> None:
-    """Runs the worker of a queue until `stop` is set. While Temporal is away, it waits."""
+    """Runs the worker of a queue until `stop` is set. While Temporal is away, it waits. Any other failure is raised."""
     while not stop.is_set():
         try:
             client = await connect(resources.temporal_address, lazy=False)
             async with queue_worker(queue, client, resources):
                 log.info("worker.started", queue=queue)
                 await stop.wait()
-        except (RPCError, RuntimeError) as error:  # how the client and the worker say that Temporal is away
+        except (RPCError, RuntimeError) as error:
+            if not is_away(error):
+                raise
             log.warning("worker.waited_for_temporal", queue=queue, error=type(error).__name__)
             with contextlib.suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(stop.wait(), RETRY_SECONDS)
