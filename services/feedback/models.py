@@ -114,7 +114,8 @@ class Concern(Base):
     resolved_by: Mapped[str | None]
     """The id of the access key that resolved it; null if the end of the cycle did, or the person, who withdrew it."""
     withdrawn_at: Mapped[datetime | None]
-    """When the person changed the answer that had raised the concern. It is resolved then."""
+    """When the person changed the answer that had raised the concern. If it was still open, that resolved it. The same
+    answer may then raise another one."""
 
 
 class StoredReport(Base):

@@ -74,25 +74,32 @@ async def raise_concerns(
 
 
 async def withdraw_concerns(session: AsyncSession, round_: Round, person_id: UUID, pair_ids: Collection[UUID]) -> None:
-    """Resolves the open concerns that this person has raised in this round by calling these pairs "not a fit". Emits
-    `concern.resolved` for each. The round must be locked."""
+    """Withdraws the concerns that this person has raised in this round by calling these pairs "not a fit", so that they
+    can be raised again. Those that are open are resolved by that; emits `concern.resolved` for each. The round must be
+    locked."""
     if not pair_ids:
         return
     raised = await session.scalars(
-        update(Concern)
+        select(Concern)
         .where(
             Concern.organization_id == round_.organization_id,
             Concern.round_id == round_.id,
             Concern.person_id == person_id,
             Concern.pair_id.in_(pair_ids),
             Concern.reason == ConcernReason.NOT_A_FIT,
-            Concern.state == ConcernStatus.OPEN,
+            Concern.withdrawn_at.is_(None),
         )
-        .values(state=ConcernStatus.RESOLVED, resolved_at=func.now(), withdrawn_at=func.now())
-        .returning(Concern.id)
-        .execution_options(synchronize_session=False)
+        .order_by(Concern.id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
     )
-    events = [ConcernResolved(concern_id=id, cycle_id=round_.cycle_id) for id in raised]
+    events, now = [], await session.scalar(select(func.now()))
+    for concern in raised.all():
+        concern.withdrawn_at = now
+        if concern.state == ConcernStatus.OPEN:
+            concern.state, concern.resolved_at = ConcernStatus.RESOLVED, now
+            events.append(ConcernResolved(concern_id=concern.id, cycle_id=round_.cycle_id))
+    await session.flush()
     await emit(session, round_.organization_id, *events)
 
 
