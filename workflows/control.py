@@ -21,6 +21,8 @@ class ControlledCycle(AskingCycle):
         super().__init__(state)
         self.declines = 0
         """How often somebody lost a partner in this run of the workflow: an offer was declined, or a partner left."""
+        self.earlier_declines = state.declines
+        """The same for the runs before this one."""
 
     @workflow.signal
     async def pause(self, heard: Heard) -> None:
@@ -63,12 +65,12 @@ class ControlledCycle(AskingCycle):
                 approved_attempts=(*self.state.approved_attempts, heard.attempt),
             )
             if heard.dropped:
-                self.declines += 1
+                self._lose_a_partner()
 
     @workflow.signal
     def decline(self, heard: Heard) -> None:
         if self._is_new(heard):
-            self.declines += 1
+            self._lose_a_partner()
 
     @workflow.signal
     async def raise_concern(self, heard: ConcernHeard) -> None:
@@ -86,6 +88,10 @@ class ControlledCycle(AskingCycle):
             workflow.logger.info("concern.repeated")
         self.note(concerns=(*self.state.concerns, workflow_id))
         await self.followers.add(workflow_id)
+
+    def _lose_a_partner(self) -> None:
+        self.declines += 1
+        self.note(declines=self.state.declines + 1)
 
     async def _tell_pause(self, heard: Heard) -> None:
         """Tells whoever pauses and resumes with this cycle."""

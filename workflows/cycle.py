@@ -152,6 +152,8 @@ class CycleWorkflow(ControlledCycle):
     async def _replace_declined(self, ends_at: datetime) -> None:
         attempt, number, handled, asked = 1, 1, 0, len(self.state.approved)
         pending: UUID | None = None
+        if self.earlier_declines and workflow.patched("declines-of-earlier-runs"):
+            handled = -self.earlier_declines
 
         def approved() -> bool:
             return len(self.state.approved) > asked

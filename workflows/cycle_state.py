@@ -43,6 +43,8 @@ class CycleState(CycleRef):
     """Ids of the match runs that were approved."""
     approved_attempts: tuple[int, ...] = ()
     """The attempts of those match runs. An attempt has been approved whichever of its revisions was."""
+    declines: int = 0
+    """How often somebody lost a partner: an offer was declined, or a partner left."""
     check_ins: int = 0
     """How many check-in rounds are over."""
     last_check_in_took: timedelta = timedelta(0)

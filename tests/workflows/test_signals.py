@@ -19,6 +19,7 @@ from tests.fakes import DAY
 from tests.unit.properties import FACTOR
 from tests.workflows.simulated import SimulatedCycle
 from tests.workflows.simulator import Moment
+from workflows.cycle_state import LONGEST_HISTORY, RunApproved
 
 ALL_STAGES = [stage for stage in Stage if stage not in (Stage.SCHEDULED, Stage.CANCELLED)]
 ALL_ROUNDS = [
@@ -134,6 +135,22 @@ def test_everything_that_an_outsider_can_say_leaves_a_cycle_that_ends_as_it_shou
             assert cycle.ledger.stages == ALL_STAGES, (at, moment)
             assert set(ALL_ROUNDS) <= set(cycle.asked()), (at, moment)
             assert cycle.last.result.outcome is Outcome.COMPLETED, (at, moment)
+
+
+@pytest.mark.parametrize("longest_history", [1, LONGEST_HISTORY], ids=["in-many-runs", "in-one-run"])
+def test_whoever_loses_a_partner_before_the_offers_is_matched_again_also_by_a_later_run(longest_history: int) -> None:
+    """An approval may drop pairs of people who have left, whose partners are free then."""
+    cycle = SimulatedCycle(longest_history=longest_history)
+
+    async def approve_and_drop_a_pair() -> None:
+        approved = RunApproved(**cycle.heard(), match_run_id=cycle.ledger.run_ids[-1], attempt=1, dropped=1)
+        cycle.signal("approve", approved)
+
+    cycle.ledger.at_stage[Stage.REVIEW] = approve_and_drop_a_pair
+    cycle.rest()
+    assert [request.attempt for request in cycle.ledger.proposed] == [1, 2]
+    assert len(cycle.simulation.ended[cycle.id]) == (1 if longest_history == LONGEST_HISTORY else 10)
+    assert cycle.last.result.outcome is Outcome.COMPLETED
 
 
 class SignalsInAnyMoment(RuleBasedStateMachine):
