@@ -96,7 +96,7 @@ class Relay:
             try:
                 await apply_retention(self._database, self._retention_days)
             except Exception as error:
-                log.warning("keeper.failed", error=type(error).__name__)
+                log.warning("retention.failed", error=type(error).__name__)
                 await pause(stop, backoff.next())
             else:
                 backoff.reset()

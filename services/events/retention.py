@@ -65,7 +65,7 @@ async def change_days(database: Database, retention_days: int, today: date | Non
             break
         dropped += 1
     if made or dropped:
-        log.info("log.kept", days_made=made, days_dropped=dropped)
+        log.info("retention.applied", days_made=made, days_dropped=dropped)
     return DaysChanged(made, dropped)
 
 

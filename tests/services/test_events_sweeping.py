@@ -55,5 +55,5 @@ async def test_a_sweep_that_fails_is_logged_and_the_next_is_made() -> None:
                 sweeper.note(1)
                 while len(told) < number:
                     await asyncio.sleep(0.01)
-    assert [one["event"] for one in told] == ["sweeper.failed"] * 2
+    assert [one["event"] for one in told] == ["sweep.failed"] * 2
     await nowhere.close()

@@ -55,5 +55,5 @@ class Sweeper:
             try:
                 await vacuum_staged(self._database)
             except Exception as error:
-                log.warning("sweeper.failed", error=type(error).__name__)
+                log.warning("sweep.failed", error=type(error).__name__)
             await asyncio.sleep((clock() - begun) * REST)

@@ -53,7 +53,7 @@ class WakeUps:
                         backoff.reset()
                         self._wake(endpoint_id)
             except Exception as error:
-                log.warning("calls.unheard", error=type(error).__name__)
+                log.warning("wake_ups.failed", error=type(error).__name__)
                 await asyncio.sleep(backoff.next())
 
     def _wake(self, endpoint_id: UUID | None) -> None:
