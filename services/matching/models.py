@@ -67,6 +67,8 @@ class Pair(Base):
         Index("ix_pair_organization_id_cycle_id_state", "organization_id", "cycle_id", "state"),
         Index("ix_pair_match_run_id", "match_run_id"),
         Index("ix_pair_round_id", "round_id"),
+        Index("ix_pair_organization_id_mentor_id", "organization_id", "mentor_id"),
+        Index("ix_pair_organization_id_mentee_id", "organization_id", "mentee_id"),
         Index(
             "uq_pair_live",
             "cycle_id",

@@ -6,7 +6,7 @@ Locks are taken in one order everywhere: the cycle's runs, its open rounds, then
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy import ColumnElement, and_, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.matching.models import Pair
@@ -23,10 +23,10 @@ async def release(
     """Declines the person's offered pairs and ends the live ones, in every cycle. Emits `pair.declined` and
     `pair.ended`. Returns all pairs that ended so since `left_at`, also by an earlier call. What is only proposed is
     dropped when its run is approved."""
-    theirs = or_(Pair.mentor_id == person_id, Pair.mentee_id == person_id)
+    theirs = pairs_of(organization_id, person_id)
     cycles = await session.scalars(
         select(Pair.cycle_id)
-        .where(Pair.organization_id == organization_id, theirs, Pair.state.in_((PairState.OFFERED, *LIVE)))
+        .where(theirs, Pair.state.in_((PairState.OFFERED, *LIVE)))
         .distinct()
         .order_by(Pair.cycle_id)
     )
@@ -35,7 +35,6 @@ async def release(
     found = await session.execute(
         select(Pair.id, Pair.cycle_id)
         .where(
-            Pair.organization_id == organization_id,
             theirs,
             Pair.end_reason == EndReason.LEFT_COMPANY,
             Pair.offered_at.is_not(None),
@@ -44,6 +43,11 @@ async def release(
         .order_by(Pair.id)
     )
     return tuple(ReleasedPair(pair_id=pair_id, cycle_id=cycle_id) for pair_id, cycle_id in found)
+
+
+def pairs_of(organization_id: UUID, person_id: UUID) -> ColumnElement[bool]:
+    """The pairs of one person in all cycles. An index for each side finds them."""
+    return and_(Pair.organization_id == organization_id, or_(Pair.mentor_id == person_id, Pair.mentee_id == person_id))
 
 
 async def _release_in(
