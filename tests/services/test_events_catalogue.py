@@ -116,6 +116,7 @@ def test_the_committed_schemas_and_the_document_are_those_of_the_code() -> None:
     written = TABLE.search(DOCUMENT.read_text())
     assert written is not None
     assert written[1] == table(), WRITE
+    assert DOCUMENT.read_text()[written.end() :].startswith("\n## "), "the table ends its section"
 
 
 def changed(type: str, change: Callable[[dict[str, Any]], object]) -> dict[str, dict[str, Any]]:
