@@ -1,7 +1,7 @@
 """A stand-in for Temporal that fails as it is told, for each workflow on its own."""
 
-from collections.abc import Callable
-from typing import cast
+from collections.abc import Callable, Sequence
+from typing import Any, cast
 
 from temporalio.client import Client
 
@@ -11,6 +11,7 @@ class FaultyTemporal:
 
     def __init__(self) -> None:
         self.heard: list[tuple[str, str]] = []
+        self.arguments: list[Any] = []
         self.faults: dict[str, Callable[[], Exception]] = {}
         self.is_well = True
         self.service_client = self
@@ -21,15 +22,16 @@ class FaultyTemporal:
         return True
 
     async def start_workflow(self, workflow: object, argument: object, *, id: str, **options: object) -> None:
-        self.take(id, "start")
+        self.take(id, "start", argument)
 
     def get_workflow_handle(self, id: str) -> "_Handle":
         return _Handle(self, id)
 
-    def take(self, workflow_id: str, what: str) -> None:
+    def take(self, workflow_id: str, what: str, *arguments: object) -> None:
         if fault := self.faults.get(workflow_id):
             raise fault()
         self.heard.append((workflow_id, what))
+        self.arguments.extend(arguments)
 
     @property
     def as_client(self) -> Client:
@@ -40,5 +42,5 @@ class _Handle:
     def __init__(self, temporal: FaultyTemporal, workflow_id: str) -> None:
         self._temporal, self._id = temporal, workflow_id
 
-    async def signal(self, name: str, args: object) -> None:
-        self._temporal.take(self._id, name)
+    async def signal(self, name: str, args: Sequence[object]) -> None:
+        self._temporal.take(self._id, name, *args)

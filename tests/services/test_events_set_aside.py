@@ -15,7 +15,7 @@ from typer.testing import CliRunner, Result
 from services.events.log.dispatcher import Dispatcher, Progress
 from services.events.log.models import Event, Undispatchable
 from services.events.log.store import days as days_store
-from services.events.log.store import set_aside
+from services.events.log.store import reading, set_aside
 from shared.config import Settings
 from shared.contracts.events import CyclePaused, CycleRequested, CycleResumed, PairDeclined
 from shared.contracts.matching import EndReason
@@ -97,6 +97,9 @@ async def test_later_events_of_its_cycle_wait_and_follow_in_their_order_when_it_
     await let_time_pass(database)
     assert await dispatch(database, Dispatcher(temporal.as_client)) == Progress(1)
     assert temporal.heard[1:] == [(workflow_id, what) for what in ("start", "decline", "pause", "resume")]
+    async with database.transaction() as session:
+        epoch = await reading.read_epoch(session)
+    assert [argument.epoch for argument in temporal.arguments] == [epoch] * 5, "a restored log is told from this one"
     assert await refusals(database) == []
 
 

@@ -3,6 +3,7 @@ fails."""
 
 import pytest
 
+from shared.contracts.notifications import Announcement, Audience, Template
 from shared.contracts.programs import LadderPlan, Outcome
 from shared.contracts.rounds import CloseReason, RoundKind, round_id_for
 from tests.fakes import DAY
@@ -11,6 +12,7 @@ from tests.workflows.simulator import Moment
 from tests.workflows.test_signals import ALL_ROUNDS, ALL_STAGES
 from workflows.concern import Concern
 from workflows.cycle_state import ConcernHeard
+from workflows.ids import announcement_workflow_id
 from workflows.round import RoundRequest
 
 
@@ -162,3 +164,19 @@ def test_a_concern_that_runs_already_is_followed() -> None:
             cycle.simulation.start("ConcernWorkflow", concern, f"concern-{heard.concern_id}")
             cycle.signal("raise_concern", heard)
     assert cycle.last.result.outcome is Outcome.COMPLETED
+
+
+def test_an_announcement_that_runs_already_is_followed() -> None:
+    cycle = SimulatedCycle()
+    announcement = Announcement(
+        organization_id=cycle.ledger.organization_id,
+        cycle_id=cycle.ledger.cycle_id,
+        scope_id=cycle.ledger.cycle_id,
+        template=Template.APPROVAL_NEEDED,
+        audience=Audience.COORDINATORS,
+    )
+    for moment in cycle.simulation.moments():
+        if moment.what == "record_stage" and moment.written and cycle.ledger.stages[-1] == "review":
+            cycle.simulation.start("AnnouncementWorkflow", announcement, announcement_workflow_id(announcement.id))
+    assert cycle.last.result.outcome is Outcome.COMPLETED
+    assert [one.id for one in cycle.ledger.announced].count(announcement.id) == 1
