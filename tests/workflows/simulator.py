@@ -186,10 +186,7 @@ class Simulation:
             last_completion_result=None, last_failure=None,  # type: ignore[arg-type]
         )  # fmt: skip
 
-        async def made() -> WorkflowInstance:
-            return UnsandboxedWorkflowRunner().create_instance(details)
-
-        execution = Execution(workflow_id, definition, asyncio.run(made()), parent)
+        execution = Execution(workflow_id, definition, _instance(details), parent)
         job = WorkflowActivationJob()
         job.initialize_workflow.workflow_type = name
         job.initialize_workflow.workflow_id = workflow_id
@@ -316,6 +313,15 @@ class Simulation:
         execution.over = True
         self.running.pop(execution.id)
         self.ended.setdefault(execution.id, []).append(execution)
+
+
+def _instance(details: WorkflowInstanceDetails) -> WorkflowInstance:
+    """It is made while a loop runs, of which it uses nothing, and then is a loop itself."""
+    asyncio._set_running_loop(asyncio.AbstractEventLoop())  # type: ignore[abstract]  # nothing of it is called
+    try:
+        return UnsandboxedWorkflowRunner().create_instance(details)
+    finally:
+        asyncio._set_running_loop(None)
 
 
 def _finished(activity: Coroutine[Any, Any, Any]) -> Any:

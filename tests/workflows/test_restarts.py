@@ -38,8 +38,9 @@ def test_a_restart_is_told_and_the_fourth_failure_stands(tmp_path: Path) -> None
     (tmp_path / "conftest.py").write_text(CONFTEST)
     (tmp_path / "test_stuck.py").write_text(TESTS)
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-n", "1", "--rootdir", str(tmp_path), str(tmp_path)],
-        cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False,
+        [sys.executable, "-m", "pytest", "-p", "xdist", "-n", "1", "--rootdir", str(tmp_path), str(tmp_path)],
+        cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
+        capture_output=True, text=True, check=False,
     )  # fmt: skip
     told = {line for line in done.stdout.splitlines() if " times: " in line}
     assert told == {f"{times} times: test_stuck.py::test_run[{stuck}]" for stuck, times in ((2, 2), (3, 3), (4, 3))}
