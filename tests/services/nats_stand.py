@@ -128,16 +128,24 @@ async def held(server: NatsServer, stream: str = STREAM, **options: Any) -> list
 
 
 async def until_held(server: NatsServer, count: int, **options: Any) -> list[Held]:
+    await until_reached(server, count, **options)
+    return await held(server, **options)
+
+
+async def until_reached(server: NatsServer, count: int, **options: Any) -> None:
+    """Waits until the stream has so many messages, without reading them."""
     async with asyncio.timeout(PATIENCE_SECONDS):
-        while True:
-            async with jetstream(server, **options) as context:
-                try:
-                    reached = (await context.stream_info(STREAM)).state.messages
-                except nats.js.errors.NotFoundError:
-                    reached = 0
-            if reached >= count:
-                return await held(server, **options)
+        while await reached(server, **options) < count:
             await asyncio.sleep(0.05)
+
+
+async def reached(server: NatsServer, **options: Any) -> int:
+    """How many messages the stream has."""
+    async with jetstream(server, **options) as context:
+        try:
+            return (await context.stream_info(STREAM)).state.messages
+        except nats.js.errors.NotFoundError:
+            return 0
 
 
 @asynccontextmanager

@@ -31,11 +31,13 @@ from tests.services.nats_stand import (
     ids_in_log,
     jetstream,
     publishing,
+    reached,
     read_cursor,
     record,
     some_events,
     until_held,
     until_logged,
+    until_reached,
 )
 from upward.embedded import free_port
 
@@ -90,23 +92,25 @@ async def test_a_broker_that_is_killed_again_and_again_has_everything_once_and_i
     assert [one.id for one in found] == await ids_in_log(database)
 
 
+@pytest.mark.parametrize("kills", [2, pytest.param(6, marks=pytest.mark.long)])
 async def test_a_publisher_that_is_killed_again_and_again_doubles_and_loses_nothing(
-    database: Database, server: NatsServer, settings: Settings, tmp_path: Path
+    database: Database, server: NatsServer, settings: Settings, tmp_path: Path, kills: int
 ) -> None:
+    rounds = 100 * kills
     async with jetstream(server) as context:  # killed for longer than the window of duplicates
         await context.add_stream(name=STREAM, subjects=["upward.>"], duplicate_window=0.1)
     async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(write_for_a_while(database, [uuid4(), uuid4()], 400))
-        for _ in range(4):
-            reached = len(await held(server))
+        tasks.create_task(write_for_a_while(database, [uuid4(), uuid4()], rounds))
+        for _ in range(kills):
+            before = await reached(server)
             publisher = Running(
                 tmp_path / "log", "events", "publish", "--nats", server.url, UPWARD_DATABASE_URL=settings.database_url
             )
-            await until_held(server, min(reached + 20, 2000))
+            await until_reached(server, min(before + 20, 5 * rounds))
             await asyncio.sleep(random.uniform(0, 0.2))
             publisher.kill()
     async with publishing(database, server):
-        found = await until_held(server, 2000)
+        found = await until_held(server, 5 * rounds)
     assert [one.id for one in found] == await ids_in_log(database)
 
 

@@ -23,7 +23,9 @@ from tests.patience import PATIENCE_SECONDS
 from tests.services.test_events_wait import headers, record, served
 from upward.cli import app as command_line
 from upward.embedded import free_port
+from upward.failures import CannotRun
 from upward.process import listen, serve_http
+from upward.tail import Tail, read_events
 
 __all__ = ["headers"]
 
@@ -42,6 +44,11 @@ def sequences(text: str) -> list[int]:
     return [int(json.loads(line)["sequence"]) for line in text.splitlines() if line.startswith("{")]
 
 
+async def tailed(request: Tail) -> list[str]:
+    """All lines that the command prints, or what it says is wrong (CannotRun)."""
+    return await asyncio.to_thread(lambda: list(read_events(request, print)))
+
+
 async def test_it_prints_the_events_asked_for_as_lines_of_json_and_ends(
     app: FastAPI, database: Database, organization_id: UUID, key: str
 ) -> None:
@@ -49,16 +56,14 @@ async def test_it_prints_the_events_asked_for_as_lines_of_json_and_ends(
     await record(database, organization_id, *(kind(cycle_id=uuid4()) for kind in kinds))
     async with served(app) as (url, _, _):
         options = ("events", "tail", "--no-follow", "--url", url)
-        every = await asyncio.to_thread(upward, *options, "--key", key)
-        some = await asyncio.to_thread(upward, *options, "--after", "1", "--types", "cycle.paused", UPWARD_KEY=key)
-        refused = await asyncio.to_thread(upward, *options, "--types", "nonsense", UPWARD_KEY=key)
-        stranger = await asyncio.to_thread(upward, *options, UPWARD_KEY=new_key().key)
+        every = await asyncio.to_thread(upward, *options, UPWARD_KEY=key)
+        some = await tailed(Tail(url, key, after=1, types="cycle.paused", follow=False))
+        with pytest.raises(CannotRun, match=r"cycle\.requested"):
+            await tailed(Tail(url, key, types="nonsense", follow=False))
+        with pytest.raises(CannotRun, match="access key"):
+            await tailed(Tail(url, new_key().key, follow=False))
     assert (every.returncode, sequences(every.stdout), every.stderr) == (0, [1, 2, 3], "")
-    assert (some.returncode, sequences(some.stdout)) == (0, [3])
-    assert (refused.returncode, refused.stdout) == (1, "")
-    assert "cycle.requested" in refused.stderr
-    assert (stranger.returncode, stranger.stdout) == (1, "")
-    assert "access key" in stranger.stderr
+    assert sequences("\n".join(some)) == [3]
 
 
 async def test_where_the_log_does_not_go_on_it_says_what_to_do(
@@ -69,33 +74,23 @@ async def test_where_the_log_does_not_go_on_it_says_what_to_do(
         own = OrganizationDay.organization_id == organization_id
         await session.execute(update(OrganizationDay).where(own).values(first_sequence=3))
     async with served(app) as (url, _, _):
-        options = ("events", "tail", "--url", url)
-        expired = await asyncio.to_thread(upward, *options, UPWARD_KEY=key)
-        ahead = await asyncio.to_thread(upward, *options, "--after", "4", UPWARD_KEY=key)
-    assert (expired.returncode, expired.stdout) == (1, "")
-    assert "--after 2" in expired.stderr
-    assert (ahead.returncode, ahead.stdout) == (1, "")
-    assert "restored" in ahead.stderr
+        with pytest.raises(CannotRun, match="--after 2"):
+            await tailed(Tail(url, key))
+        with pytest.raises(CannotRun, match="restored"):
+            await tailed(Tail(url, key, after=4))
 
 
 async def test_it_ends_when_the_log_was_restored_and_says_what_to_do(
-    app: FastAPI, database: Database, organization_id: UUID, key: str, tmp_path: Path
+    app: FastAPI, database: Database, organization_id: UUID, key: str
 ) -> None:
     await record(database, organization_id, CyclePaused(cycle_id=uuid4()))
     async with served(app) as (url, _, _), asyncio.timeout(PATIENCE_SECONDS):
-        tail = Running(tmp_path / "log", "events", "tail", UPWARD_URL=url, UPWARD_KEY=key)
-        try:
-            while not sequences(tail.output):
-                assert tail.is_running(), tail.output
-                await asyncio.sleep(0.1)
-            async with database.transaction() as session:
-                await change_epoch(session)
-            while tail.is_running():
-                await asyncio.sleep(0.1)
-        finally:
-            tail.terminate()
-    assert "restored after 1" in tail.output
-    assert "Traceback" not in tail.output
+        tail = read_events(Tail(url, key), print)
+        assert sequences(await asyncio.to_thread(next, tail)) == [1]
+        async with database.transaction() as session:
+            await change_epoch(session)
+        with pytest.raises(CannotRun, match="restored after 1"):
+            await asyncio.to_thread(next, tail)
 
 
 async def test_it_waits_for_a_server_that_is_away_follows_it_and_ends_with_ctrl_c(

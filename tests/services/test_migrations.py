@@ -5,13 +5,14 @@ import json
 import os
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from uuid import uuid4
 
 import pytest
 from alembic import command
 from alembic.script import ScriptDirectory
-from sqlalchemy import URL, Engine, create_engine, event, make_url, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
 
 from services.events.log.rules.cloudevents import cloud_event
 from services.events.log.rules.digest import genesis
@@ -23,39 +24,72 @@ from upward.migration import ROOT, alembic_config, migrate
 
 LOCK = "select pg_advisory_lock(7303014001)"
 """As `migrations/env.py` takes it."""
-WAITS = """
-select exists (
-    select from pg_locks join pg_database on pg_database.oid = pg_locks.database
-    where locktype = 'advisory' and not granted and datname = current_database()
-)
+WAITING = """
+select count(*) from pg_locks join pg_database on pg_database.oid = pg_locks.database
+where locktype = 'advisory' and not granted and datname = current_database()
 """
 
 KEPT = "organization_id, sequence, position, event_id, type, version, subject, time, data, recorded_at, digest"
 
 
-@pytest.fixture
-def empty(postgres_url: str) -> Iterator[URL]:
-    """An empty database of its own."""
+@contextmanager
+def database_of_its_own(postgres_url: str, template: str = "template1") -> Iterator[URL]:
+    """A database that is made as a copy of the template, and removed afterwards."""
     server = make_url(psycopg_url(postgres_url))
     name = f"migrations_{uuid4().hex}"
     admin = create_engine(server, isolation_level="AUTOCOMMIT")
     with admin.connect() as connection:
-        connection.execute(text(f"create database {name}"))
+        connection.execute(text(f"create database {name} template {template}"))
     yield server.set(database=name)
     with admin.connect() as connection:
         connection.execute(text(f"drop database {name} with (force)"))
     admin.dispose()
 
 
+def written(url: URL) -> str:
+    return url.render_as_string(hide_password=False)
+
+
+@pytest.fixture
+def empty(postgres_url: str) -> Iterator[URL]:
+    """An empty database of its own."""
+    with database_of_its_own(postgres_url) as url:
+        yield url
+
+
 @pytest.fixture
 def url(empty: URL) -> str:
-    return empty.render_as_string(hide_password=False)
+    return written(empty)
+
+
+@pytest.fixture(scope="module")
+def template(postgres_url: str) -> Iterator[str]:
+    """The name of a database that was migrated once, so that tests which do not try the way there can copy it."""
+    with database_of_its_own(postgres_url) as url:
+        migrate(written(url))
+        yield str(url.database)
+
+
+@pytest.fixture
+def migrated(postgres_url: str, template: str) -> Iterator[URL]:
+    """A migrated database of its own."""
+    with database_of_its_own(postgres_url, template) as url:
+        yield url
 
 
 @pytest.fixture
 def engine(empty: URL) -> Iterator[Engine]:
     engine = create_engine(empty)
     yield engine
+    engine.dispose()
+
+
+@contextmanager
+def changing(url: URL) -> Iterator[Connection]:
+    """A connection whose transaction commits at the end of the block."""
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        yield connection
     engine.dispose()
 
 
@@ -94,12 +128,11 @@ def test_an_empty_database_becomes_exactly_what_the_code_declares(url: str, engi
     assert schemas(engine) == set(SCHEMAS)
 
 
-def test_alembic_check_would_see_a_difference(url: str, engine: Engine) -> None:
-    migrate(url)
-    with engine.begin() as connection:
+def test_alembic_check_would_see_a_difference(migrated: URL) -> None:
+    with changing(migrated) as connection:
         connection.execute(text("alter table intake.person drop column job_title"))
     with pytest.raises(Exception, match="job_title"):
-        command.check(alembic_config(url))
+        command.check(alembic_config(written(migrated)))
 
 
 def test_the_way_back_to_nothing_and_up_again_is_open(url: str, engine: Engine) -> None:
@@ -110,22 +143,21 @@ def test_the_way_back_to_nothing_and_up_again_is_open(url: str, engine: Engine) 
     command.check(alembic_config(url))
 
 
-async def test_several_migrations_at_once_are_safe(url: str) -> None:
-    await asyncio.gather(*[succeeds(await migrating(url)) for _ in range(2)])
-    command.check(alembic_config(url))
-
-
-async def test_a_migration_waits_for_another_that_is_under_way(url: str, engine: Engine) -> None:
+async def test_migrations_at_once_wait_for_each_other(url: str, engine: Engine) -> None:
+    """Two wait for one that is under way: one of another process, and one of this one."""
     with engine.connect() as other, engine.connect() as observer:
         other.execute(text(LOCK))
-        second = await migrating(url)
-        while not observer.scalar(text(WAITS)):
-            observer.rollback()
-            assert second.returncode is None, "it did not wait"
-            await asyncio.sleep(0.05)
-        assert schemas(engine) == set()
-        other.invalidate()
-    await succeeds(second)
+        there, here = await migrating(url), asyncio.create_task(asyncio.to_thread(migrate, url))
+        try:
+            while observer.scalar(text(WAITING)) < 2:
+                observer.rollback()
+                assert (there.returncode, here.done()) == (None, False), "it did not wait"
+                await asyncio.sleep(0.05)
+            assert schemas(engine) == set()
+        finally:
+            other.invalidate()
+    await asyncio.gather(succeeds(there), here)
+    command.check(alembic_config(url))
 
 
 def test_the_short_limits_are_for_tables_and_not_for_the_turn_of_another_migration(url: str) -> None:
@@ -259,12 +291,11 @@ def test_events_from_before_get_days_and_keep_everything_else(url: str, engine: 
         assert connection.execute(text(f"select {KEPT} from events.event order by position")).all() == before
 
 
-def test_the_days_of_the_log_are_no_difference(url: str, engine: Engine) -> None:
-    migrate(url)
-    with engine.begin() as connection:
+def test_the_days_of_the_log_are_no_difference(migrated: URL) -> None:
+    with changing(migrated) as connection:
         connection.execute(text("create table events.event_2026_01_05 (like events.event including all)"))
         connection.execute(
             text("alter table events.event attach partition events.event_2026_01_05"
                  " for values from ('2026-01-05') to ('2026-01-06')")
         )  # fmt: skip
-    command.check(alembic_config(url))
+    command.check(alembic_config(written(migrated)))
