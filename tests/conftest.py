@@ -5,12 +5,17 @@ import gc
 import os
 import shutil
 import signal
+import sys
 import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
+from tests.patience import PATIENCE_SECONDS
 from tests.restarts import restarted
 
 SHARED = "UPWARD_TESTS_SHARED_FOLDER"
@@ -69,6 +74,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return next((number for number, start in enumerate(LONGEST) if item.nodeid.startswith(start)), len(LONGEST))
 
     items.sort(key=place)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """The first worker compiles the tests, and the others read what it has compiled: five at once would all do the
+    same. Python is told by `PYTHONDONTWRITEBYTECODE` to keep nothing, and then nobody waits."""
+    worker, collected = os.environ.get("PYTEST_XDIST_WORKER"), Path(os.environ[SHARED]) / "collected"
+    if worker not in (None, "gw0") and not sys.dont_write_bytecode:
+        given_up_at = time.monotonic() + PATIENCE_SECONDS
+        while not collected.exists() and time.monotonic() < given_up_at:
+            time.sleep(0.1)
+    try:
+        return (yield)
+    finally:
+        collected.touch()
 
 
 def pytest_collection_finish() -> None:
