@@ -144,7 +144,8 @@ class ResolveConcerns(Contract):
     """Resolves what is open about pairs that have ended because somebody left."""
 
     organization_id: UUID
-    pair_ids: Annotated[tuple[UUID, ...], Field(max_length=100)]
+    pair_ids: Annotated[tuple[UUID, ...], Field(max_length=1000)]
+    """All pairs of one person, who may be in ten of each cycle that runs."""
 
 
 class ConcernsResolved(Contract):

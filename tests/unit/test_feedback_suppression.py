@@ -5,8 +5,8 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.feedback.rules.suppression import SMALLEST_GROUP, hidden_cells, hidden_sides
 from shared.contracts.matching import Side
+from shared.suppression import SMALLEST_GROUP, hidden_cells, hidden_sides
 
 
 def people(*numbers: int) -> set[UUID]:

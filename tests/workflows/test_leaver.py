@@ -3,6 +3,7 @@
 from collections import Counter
 from uuid import UUID, uuid4
 
+from shared.contracts.feedback import ResolveConcerns
 from shared.contracts.intake import Leaver
 from shared.contracts.matching import ReleasedPair
 from shared.contracts.notifications import Audience, Template
@@ -35,6 +36,12 @@ async def test_a_leaver_is_taken_out_twice_and_the_partner_is_told_once(world: W
         (Template.PEOPLE_LEFT, Audience.COORDINATORS, world.ledger.cycle_id),
     }
     assert len(world.ledger.announced) == 2
+
+
+def test_somebody_who_leaves_a_hundred_cycles_is_taken_out_of_all_of_them() -> None:
+    """Mentor of five and mentee of five in each. A request that is refused would stop the workflow for ever."""
+    pair_ids = tuple(uuid4() for _ in range(1000))
+    assert ResolveConcerns(organization_id=uuid4(), pair_ids=pair_ids).pair_ids == pair_ids
 
 
 async def test_a_leaver_without_pairs_is_told_to_nobody(world: World) -> None:

@@ -10,12 +10,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal, NamedTuple
 from uuid import UUID
 
-from services.feedback.rules.suppression import hidden_cells, hidden_sides, is_small, share_is_told, told_mean
 from shared.contracts.base import Contract
 from shared.contracts.feedback import Obstacle
 from shared.contracts.matching import MatchingSummary, PairState, PairSummary, Side
 from shared.contracts.programs import Outcome
 from shared.contracts.rounds import RoundCounts, RoundKind
+from shared.suppression import hidden_cells, hidden_sides, is_small, share_is_told, told_mean
 
 
 class CheckInFact(NamedTuple):
