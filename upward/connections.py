@@ -48,7 +48,8 @@ class Waiting(StrEnum):
 
 
 class Requests(h11.Connection):
-    """Parses requests, and refuses those whose body comes in too many tiny chunks."""
+    """Parses requests, and refuses those whose body comes in too many tiny chunks, and those that give the length of
+    their body in two ways, as a proxy may believe the other one (RFC 9112, 6.1)."""
 
     def __init__(self) -> None:
         super().__init__(h11.SERVER, HEAD_BYTES)
@@ -58,6 +59,8 @@ class Requests(h11.Connection):
         event = super().next_event()
         if isinstance(event, h11.Request):
             self._chunks = self._bytes = 0
+            if {name for name, _ in event.headers} >= {b"content-length", b"transfer-encoding"}:
+                raise h11.RemoteProtocolError("the length of the body is given twice")
         elif isinstance(event, h11.Data):
             self._chunks += event.chunk_start
             self._bytes += len(event.data)

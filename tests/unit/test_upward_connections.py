@@ -152,6 +152,16 @@ async def test_a_body_in_many_tiny_chunks_is_not_parsed(
     writer.close()
 
 
+@pytest.mark.parametrize("order", [slice(None), slice(None, None, -1)])
+async def test_a_body_whose_length_is_given_in_two_ways_is_refused(port: int, order: slice) -> None:
+    lengths = b"\r\n".join([b"Content-Length: 5", b"Transfer-Encoding: chunked"][order])
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    head = b"POST /taken HTTP/1.1\r\nhost: x\r\n%s\r\n\r\n" % lengths
+    writer.write(head + b"0\r\n\r\nGET /internal/matching/page HTTP/1.1\r\n")
+    assert (await ended(reader)).startswith(b"HTTP/1.1 400 ")
+    writer.close()
+
+
 @pytest.mark.parametrize(("size", "count"), [(1, FREE_CHUNKS), (SMALLEST_CHUNK, 3 * FREE_CHUNKS), (70_000, 20)])
 async def test_a_body_in_usual_chunks_is_taken(
     size: int, count: int, port: int, monkeypatch: pytest.MonkeyPatch
