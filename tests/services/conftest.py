@@ -23,9 +23,18 @@ from shared.config import Settings
 from shared.database import SCHEMAS, Base, Database
 from shared.http.application import create_application
 from tests.clusters import cluster
+from tests.open_transactions import watched
 from tests.services.tables import import_tables
 
 TOKEN = "a-service-token-of-the-tests-only-0123456789"
+
+
+@pytest.fixture(autouse=True)
+def nothing_asked_within_a_transaction() -> Iterator[None]:
+    """No service asks another one while it holds a connection to the database."""
+    with watched() as found:
+        yield
+    assert found == []
 
 
 @pytest.fixture(scope="session")
