@@ -1,6 +1,7 @@
 """The inputs of a run that was stored long ago are recognised: unaltered though the code has grown, altered if so."""
 
 import json
+import runpy
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,12 +22,14 @@ from shared.config import Settings
 from shared.contracts.intake import PoolPerson
 from shared.contracts.programs import MatchingPolicy
 from shared.database import Database
+from tests.architecture.sources import ROOT
 from tests.services.conftest import client_of
 from tests.services.matching_admin import AccessKey
 from tests.services.matching_stand_ins import Matching, mentees, mentors
 
 OLD: dict[str, Any] = json.loads(Path(__file__).with_name("match_run_before_0019.json").read_text("utf-8"))
 """The rows of a steered run, as the code before decision 0019 stored them."""
+SALTED = ROOT / "migrations/versions/0021_salted_hashes.py"
 UNALTERED = {"same": True, "inputs_hash_matches": True, "differences": []}
 
 
@@ -76,7 +79,15 @@ async def new_run(db: Database, settings: Settings, organization_id: UUID) -> UU
     return (await Matching(db, settings, organization_id, [*mentors(2), *mentees(2)]).propose()).match_run_id
 
 
-@pytest.fixture(params=["old_run", "new_run"])
+@pytest.fixture
+async def salted_run(db: Database, old_run: UUID) -> UUID:
+    """The old run, after a later migration has salted its hash."""
+    async with db.transaction() as session:
+        await session.execute(text(runpy.run_path(str(SALTED))["SALT"]))
+    return old_run
+
+
+@pytest.fixture(params=["old_run", "salted_run", "new_run"])
 def run_id(request: pytest.FixtureRequest) -> UUID:
     found: UUID = request.getfixturevalue(request.param)
     return found
@@ -124,6 +135,22 @@ async def test_a_changed_cell_is_noticed(
         place[path[-1]] = value
         setattr(run, column, changed)
     assert (await replay(client, run_id))["inputs_hash_matches"] is False
+
+
+async def test_the_hash_that_is_shown_confirms_no_guess(
+    client: httpx.AsyncClient, salted_run: UUID, db: Database
+) -> None:
+    """The hash of an old run was made of its inputs alone, so that a guess of who avoids whom could be tried."""
+    shown = (await client.get(f"/v1/match-runs/{salted_run}/inputs")).json()
+    assert shown["inputs_hash"] != OLD["match_run"]["inputs_hash"]
+    async with db.transaction() as session:
+        run = await session.get_one(MatchRun, salted_run)
+        await session.refresh(run, ["inputs"])
+        assert len(run.inputs["hash_salt"]) == 64
+        assert run.inputs["hash_salt"] not in json.dumps(shown)
+        await session.execute(text(runpy.run_path(str(SALTED))["SALT"]))
+        await session.refresh(run, ["inputs_hash"])
+        assert run.inputs_hash == shown["inputs_hash"], "it is done once"
 
 
 async def test_the_inputs_of_a_stored_run_are_read_as_they_were_stored(

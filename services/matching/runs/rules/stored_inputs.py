@@ -15,6 +15,15 @@ OWN_COLUMNS = ("cycle_id", "direction", "policy", "steering")
 """What the run's row holds in columns of their own, beside the column `inputs`."""
 
 
+HASH_SALT = "hash_salt"
+"""Where a run that was stored without a salt has one since the migration 0021, which salted its hash."""
+
+
+def salted(hash: str, salt: str) -> str:
+    """The hash of such a run, as the migration made it of the one before."""
+    return hashlib.sha256(f"{salt}{hash}".encode()).hexdigest()
+
+
 def columns_of(inputs: Inputs, salt: str) -> dict[str, Any]:
     """The columns of a run's row that hold its inputs.
 
@@ -48,7 +57,10 @@ class StoredInputs(NamedTuple):
 
     def have_hash(self, stored: str) -> bool:
         """Whether these are the inputs that the hash was taken of."""
-        return stored == hash_of(self._document()) or stored == self._hash_in_order_of_fields()
+        salt = self.inputs.get(HASH_SALT)
+        plain = self._replace(inputs={name: value for name, value in self.inputs.items() if name != HASH_SALT})
+        hashes = hash_of(plain._document()), plain._hash_in_order_of_fields()
+        return stored in (hashes if salt is None else [salted(one, salt) for one in hashes])
 
     def _document(self) -> dict[str, Any]:
         own = {"direction": self.direction, "policy": self.policy, "steering": self.steering}
