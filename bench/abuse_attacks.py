@@ -5,9 +5,9 @@ It goes on for a while, finishes what it has begun, and prints how often it got 
 connection that was closed without an answer.
 
 The attackers share the machine with the server. So they do not send as fast as they can, which would measure how the
-processors are shared, but as clients on a network do: bodies of 10 MB come as fast as a line of three gigabits carries
-them, mappings are sent ten times a second, and who was refused comes again after about a second, at a moment of its
-own, whatever `Retry-After` says.
+processors are shared, but as clients on a network do: four senders begin a body of 10 MB ten times a second, which is
+what a line of a gigabit carries, two send a mapping five times a second, and who was refused comes again after about a
+second, at a moment of its own, whatever `Retry-After` says.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ import httpx
 STALLED, NAMELESS, MAPPINGS, POLLS = 20, 4, 2, 100
 HUGE_BYTES = 10 * 1024 * 1024
 MAPPING_BYTES = 80_000
-BODY_SECONDS = 0.1
+BODY_SECONDS = 0.4
 """Each sender of bodies and of mappings begins a new one so often."""
 COMING_SECONDS = 1.0
 AGAIN_SECONDS = 1.0
