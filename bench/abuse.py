@@ -31,7 +31,10 @@ from rich.table import Table
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from bench.abuse_attacks import ATTACKS, export
+from shared.auth import Role
+from shared.logging import configure_logging
 from upward.embedded import free_port
+from upward.running import create_access_key
 
 ROOT = Path(__file__).resolve().parent.parent
 PARTS = Path(__file__).with_name("abuse_attacks.py")
@@ -98,9 +101,7 @@ def _wait_until_ready(url: str, process: "subprocess.Popen[bytes]") -> None:
 
 
 def _key(folder: Path, organization: str) -> str:
-    command = [sys.executable, "-m", "upward", "keys", "create", "--organization", organization, "--role", "admin"]
-    done = subprocess.run([*command, "--folder", str(folder)], cwd=ROOT, capture_output=True, text=True, check=True)
-    return done.stdout.strip().splitlines()[-1]
+    return asyncio.run(create_access_key(organization, Role.ADMIN, "bench", folder))
 
 
 async def read_steadily(stand: Stand, ended: asyncio.Event) -> tuple[list[float], int]:
@@ -197,6 +198,7 @@ def main() -> None:
     parser.add_argument("--attacks", nargs="+", choices=ATTACKS, default=defaults.attacks, help="only these")
     parser.add_argument("--json", action="store_true", help="print one JSON line")
     given = parser.parse_args()
+    configure_logging("WARNING", "console")
     options = Options(given.runs, given.seconds, given.rows, tuple(given.attacks))
     with tempfile.TemporaryDirectory(prefix="upward-abuse-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
