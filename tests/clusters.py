@@ -1,4 +1,4 @@
-"""Postgres for tests that test no crash: copied ready-made rather than made anew, and without waiting for the disk.
+"""Postgres for tests: copied ready-made, not made anew, and without waiting for the disk where nothing is killed.
 
 The first test of a run that needs one makes two clusters, an empty one and one with the migrated schema, in a folder
 that all its workers share (`tests/conftest.py`); every other test copies them.
@@ -20,14 +20,18 @@ OF_A_SERVER = (".handle_pids.json", "log", "postmaster.opts")
 """What a server leaves in its folder that belongs to no other."""
 
 
-def copy_cluster(folder: Path, *, migrated: bool) -> None:
-    """Makes `folder`, which must not exist, a cluster on which a server can be started."""
+def copy_cluster(folder: Path, *, migrated: bool, durable: bool = False) -> None:
+    """Makes `folder`, which must not exist, a cluster on which a server can be started. A durable one waits for the
+    disk, as a user's does: a test that kills it needs that."""
     shared = Path(os.environ[SHARED])
     with (shared / "lock").open("ab") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (shared / "migrated").exists():
             _make(shared)
     _copy(shared / ("migrated" if migrated else "empty"), folder)
+    if durable:
+        settings = folder / "postgresql.conf"
+        settings.write_text(settings.read_text().replace(HASTY, ""))
 
 
 @contextmanager

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.clusters import copy_cluster
 from tests.faults.driver import Company, found_company
 from upward.stack import Stack, running_stack
 
@@ -21,6 +22,8 @@ def faults_folder() -> Iterator[Path]:
 @pytest.fixture(scope="session")
 async def stack(faults_folder: Path) -> AsyncIterator[Stack]:
     """A stack in this process, whose servers tests stop and start."""
+    (faults_folder / "stack").mkdir()
+    copy_cluster(faults_folder / "stack/postgres", migrated=True, durable=True)
     async with running_stack(faults_folder / "stack") as stack:
         yield stack
 

@@ -36,13 +36,13 @@ from shared.contracts.events import PairCompleted
 from shared.database import Database
 from shared.events import StagedEvent, emit
 from shared.temporal import WORKFLOWS_QUEUE, connect
+from tests.clusters import copy_cluster
 from tests.faults.events_process import PAGE, Order
 from tests.faults.kill_points import struck
 from tests.patience import PATIENCE_SECONDS
 from tests.temporal_server import Server, temporal_server
 from tests.webhook_receiver import Received, Receiver, Reply, receiving
 from upward.embedded import EmbeddedPostgres
-from upward.migration import migrate
 from workflows import options
 from workflows.endpoint import EndpointWorkflow
 
@@ -147,11 +147,11 @@ class Stand:
 async def standing(folder: Path) -> AsyncIterator[Stand]:
     """A stand in this folder, without any process that sends."""
     folder.chmod(0o755)
+    await asyncio.to_thread(copy_cluster, folder / "postgres", migrated=True, durable=True)
     postgres = EmbeddedPostgres(folder / "postgres")
     async with AsyncExitStack() as cleanup:
         cleanup.callback(postgres.stop)
         url = await asyncio.to_thread(postgres.start)
-        await asyncio.to_thread(migrate, url)
         database = Database(url)
         cleanup.push_async_callback(database.close)
         temporal = cleanup.enter_context(temporal_server(folder))

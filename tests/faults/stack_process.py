@@ -15,6 +15,7 @@ import psutil
 from sqlalchemy import text
 
 from shared.database import Database
+from tests.clusters import copy_cluster
 from tests.faults.kill_points import kill_postgres, struck
 from tests.patience import PATIENCE_SECONDS
 from upward.demo.mailbox import Letter, read_letter
@@ -45,6 +46,7 @@ class StackProcess:
 
     def __init__(self, folder: Path, points: tuple[str, ...] = ()) -> None:
         folder.mkdir(parents=True, exist_ok=True)
+        copy_cluster(folder / "postgres", migrated=True, durable=True)
         self.folder, self.port = folder, free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.kills: list[Kill] = []

@@ -27,12 +27,12 @@ from services.events.log.store import reading
 from services.events.log.waiting import Notifier
 from shared.database import Database
 from shared.events import emit
+from tests.clusters import copy_cluster
 from tests.faults.sequencing_process import BATCH as BATCH_OF_DEATHS
 from tests.faults.stack_process import OTHER_SESSIONS, ROOT
 from tests.faults.steps import one_of_each
 from tests.patience import PATIENCE_SECONDS
 from upward.embedded import EmbeddedPostgres
-from upward.migration import migrate
 
 RATE, SIZE = 1_000, 15
 LENGTHS = {"once": (1_500, 1), "often": (10_000, 5)}
@@ -86,9 +86,9 @@ def test_through_all_kills_the_readers_digest_proves_that_it_has_everything(foun
 
 @pytest.fixture(scope="module")
 def postgres_url(faults_folder: Path) -> Iterator[str]:
+    copy_cluster(faults_folder / "boundaries", migrated=True, durable=True)
     postgres = EmbeddedPostgres(faults_folder / "boundaries")
     url = postgres.start()
-    migrate(url)
     yield url
     postgres.stop()
 

@@ -28,13 +28,13 @@ from shared.config import Settings
 from shared.contracts.notifications import PrepareMessages
 from shared.database import Database
 from shared.http.internal import Internal
+from tests.clusters import copy_cluster
 from tests.faults.stack_process import OTHER_SESSIONS, ROOT
 from tests.faults.steps import one_of_each
 from tests.patience import PATIENCE_SECONDS
 from tests.services.notifications.world import World
 from upward.demo.mailbox import read_letter
 from upward.embedded import EmbeddedPostgres, MailCatcher
-from upward.migration import migrate
 
 TOKEN = "a-service-token-of-the-tests-only-0123456789"
 TAKEN = "wrote content"
@@ -160,13 +160,13 @@ async def deaths(request: pytest.FixtureRequest, faults_folder: Path) -> list[De
     """One for each kind of step of a delivery, or for every step."""
     folder = faults_folder / f"window-{request.param[:3]}"
     folder.mkdir()
+    copy_cluster(folder / "postgres", migrated=True, durable=True)
     postgres, mail = EmbeddedPostgres(folder / "postgres"), MailCatcher(folder / "mail")
     url = postgres.start()
     mail.start()
     settings = Settings(database_url=url, service_token=SecretStr(TOKEN), smtp_port=mail.port)
     database = Database(url, pool_size=1)
     try:
-        await asyncio.to_thread(migrate, url)
         with _delivery_process(folder, settings) as process:
             deliveries = Deliveries(settings, mail, database, process)
             steps = await deliveries.steps()
