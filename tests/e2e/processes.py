@@ -1,11 +1,14 @@
 """Upward's processes as a user starts them, and what is left of them afterwards."""
 
 import asyncio
+import json
 import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
+from typing import Any
 
 import httpx
 import psutil
@@ -60,7 +63,7 @@ class Running:
     async def until_ready(self, url: str) -> None:
         async with httpx.AsyncClient(timeout=60) as client, asyncio.timeout(PATIENCE_SECONDS):
             while True:
-                assert self._process.poll() is None, f"{self.name} ended:\n{self.output}"
+                assert self.is_running(), f"{self.name} ended:\n{self.output}"
                 try:
                     if (await client.get(f"{url}/readyz")).status_code == 200:
                         return
@@ -86,6 +89,51 @@ class Running:
         """A sudden death."""
         self._process.kill()
         self._process.wait(PATIENCE_SECONDS)
+
+
+class Forks:
+    """Commands that are forked from a process that has imported everything (tests/e2e/forking.py)."""
+
+    def __init__(self, **settings: str) -> None:
+        self._order_at_a_time = threading.Lock()
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.e2e.forking"],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=environment(**settings),
+        )
+
+    def order(self, **what: Any) -> int:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        with self._order_at_a_time:
+            self._process.stdin.write(json.dumps(what) + "\n")
+            self._process.stdin.flush()
+            return int(self._process.stdout.readline())
+
+    def close(self) -> None:
+        self._process.communicate()
+
+
+class Forked(Running):
+    """A command of `Forks`."""
+
+    def __init__(self, forks: Forks, log: Path, *arguments: str, **settings: str) -> None:
+        self.name = " ".join(arguments)
+        self._log, self._forks = log, forks
+        self._code: int | None = None
+        self._pid = forks.order(arguments=arguments, environment=environment(**settings), log=str(log))
+
+    def is_running(self) -> bool:
+        return self._code is None and psutil.Process(self._pid).status() != psutil.STATUS_ZOMBIE
+
+    def terminate(self) -> int:
+        if self._code is None:
+            os.kill(self._pid, signal.SIGTERM)
+            self._code = self._forks.order(wait=self._pid)
+        return self._code
 
 
 def processes_of(folder: Path) -> list[str]:

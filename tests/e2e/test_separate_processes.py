@@ -21,8 +21,9 @@ from starlette.responses import Response
 from starlette.routing import Route, compile_path
 
 from shared.contracts.base import Service
+from tests.clusters import copy_cluster
 from tests.e2e.company import Company, at_company
-from tests.e2e.processes import ROOT, Running, upward
+from tests.e2e.processes import ROOT, Forked, Forks, Running, upward
 from upward.cli import WORKERS
 from upward.composition import ROUTERS
 from upward.embedded import EmbeddedPostgres, EmbeddedTemporal, MailCatcher, free_port
@@ -93,6 +94,7 @@ async def production() -> AsyncIterator[Production]:
         name = cleanup.enter_context(tempfile.TemporaryDirectory(prefix="upward-prod-", ignore_cleanup_errors=True))
         folder = Path(name).resolve()
         folder.chmod(0o755)
+        copy_cluster(folder / "postgres", migrated=False)
         postgres, temporal = EmbeddedPostgres(folder / "postgres"), EmbeddedTemporal(folder / "temporal")
         mail = MailCatcher(folder / "mail")
         cleanup.callback(postgres.stop)
@@ -118,16 +120,17 @@ async def production() -> AsyncIterator[Production]:
         }
         migrated = await asyncio.to_thread(upward, "migrate", **settings)
         assert migrated.returncode == 0, migrated.stderr
-        apis = {
-            service: Running(
-                folder / f"serve-{service.value}.log", "serve", service.value, **settings, UPWARD_PORT=str(port)
-            )
-            for service, port in ports.items()
-        }
-        workers = {
-            queue: Running(folder / f"worker-{queue}.log", "worker", queue, **settings, UPWARD_PORT="1")
-            for queue in WORKERS
-        }
+        forks = Forks(**settings)
+        cleanup.callback(forks.close)
+
+        def start(part: str, name: str, port: int) -> Running:
+            log, given = folder / f"{part}-{name}.log", settings | {"UPWARD_PORT": str(port)}
+            if name == Service.PROGRAMS.value:  # one of each as its host starts it, the others sooner
+                return Running(log, part, name, **given)
+            return Forked(forks, log, part, name, **given)
+
+        apis = {service: start("serve", service.value, port) for service, port in ports.items()}
+        workers = {queue: start("worker", queue, 1) for queue in WORKERS}
         for process in (*apis.values(), *workers.values()):
             cleanup.callback(process.terminate)
         await asyncio.gather(*(apis[service].until_ready(urls[service]) for service in Service))
