@@ -320,6 +320,7 @@ async def test_a_decline_in_a_pause_is_matched_again_after_it(world: World) -> N
     world.ledger.proposals = [2, 1]
 
     async def decline_in_a_pause() -> None:
+        await world.quiet()
         await world.pause()
         await world.decline()
 
