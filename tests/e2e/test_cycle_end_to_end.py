@@ -62,7 +62,7 @@ async def departed(stack: Stack) -> AsyncIterator[Departed]:
         [first_run] = await acme.admin.match_runs(cycle_id)
         dropped, declined, ended = await acme.admin.pairs(cycle_id)
         await acme.leave(dropped["mentee_id"])
-        await acme.admin.approve(first_run["id"])
+        assert await acme.admin.approve(first_run["id"])
         offers = await acme.until_letters("acceptance_invitation", 4)
         await acme.leave(declined["mentee_id"])
         gone = acme.people[declined["mentee_id"]]["email"]

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.properties import examples
-from upward.demo.admin import RetryingTransport
+from upward.demo.admin import AdminClient, Refused, RetryingTransport
 from upward.demo.mailbox import Letter
 from upward.demo.people import Participants, departments_differ, senior_from, why_no_pairs
 
@@ -82,3 +82,22 @@ async def test_nobody_waits_for_an_answer_that_was_refused(busy: list[int]) -> N
 def _prompt(address: str) -> bool:
     people = Participants([], httpx.AsyncClient())
     return people._manner(Letter(address, "survey_invitation", "<1>", "round", None, False)) == "prompt"
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "approved"),
+    [(200, None, True), (409, "match_run_superseded", False), (409, "match_run_approved", None), (403, None, None)],
+)
+async def test_an_approval_that_a_newer_run_overtook_is_no_failure(
+    status: int, code: str | None, approved: bool | None
+) -> None:
+    """Somebody may leave or decline between the moment in which the admin reads the runs and the one in which the admin
+    approves one."""
+    transport = httpx.MockTransport(lambda _: httpx.Response(status, json={"code": code, "title": "No"}))
+    admin = AdminClient("http://upward.test", "key", transport)
+    if approved is None:
+        with pytest.raises(Refused):
+            await admin.approve("run")
+    else:
+        assert await admin.approve("run") is approved
+    await admin.close()

@@ -16,6 +16,7 @@ class Refused(Exception):
 
     def __init__(self, problem: dict[str, Any]) -> None:
         super().__init__(problem.get("detail") or problem.get("title"))
+        self.code: str = problem.get("code", "")
         self.errors: list[dict[str, Any]] = problem.get("errors", [])
 
 
@@ -78,8 +79,16 @@ class AdminClient:
     async def match_run(self, run_id: str) -> dict[str, Any]:
         return await self._call("GET", f"/v1/match-runs/{run_id}")
 
-    async def approve(self, run_id: str) -> dict[str, Any]:
-        return await self._call("POST", f"/v1/match-runs/{run_id}/approve")
+    async def approve(self, run_id: str) -> bool:
+        """Approves the match run. False if a newer one took its place since the runs were read, as when somebody left
+        or declined meanwhile: the newer one is to be read and approved."""
+        try:
+            await self._call("POST", f"/v1/match-runs/{run_id}/approve")
+        except Refused as refusal:
+            if refusal.code != "match_run_superseded":
+                raise
+            return False
+        return True
 
     async def pairs(self, cycle_id: str) -> list[dict[str, Any]]:
         return await self._all(f"/v1/cycles/{cycle_id}/pairs")

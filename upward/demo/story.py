@@ -167,9 +167,9 @@ class Story:
                 continue
             run = await self._admin.match_run(summary["id"])
             self._display.matches(run, self._names)
-            await self._admin.approve(run["id"])
-            self._approved += 1
-            self._display.say(f"The admin approved {len(run['pairs'])} pairs of match run {run['attempt']}.")
+            if await self._admin.approve(run["id"]):
+                self._approved += 1
+                self._display.say(f"The admin approved {len(run['pairs'])} pairs of match run {run['attempt']}.")
 
     async def _act_on_concerns(self, cycle_id: str) -> None:
         """Does the work of the coordinator: ends a pair that is not a fit, and resolves the concern about it."""
