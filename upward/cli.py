@@ -51,7 +51,7 @@ def up(
     from upward.stack import run_until_stopped
 
     configure_logging(log_level, "console")
-    with _plain_failures():
+    with _command():
         asyncio.run(run_until_stopped(folder, port))
 
 
@@ -71,7 +71,7 @@ def demo(
     from upward.demo.story import run_demo
 
     configure_logging(log_level, "console")
-    with _plain_failures():
+    with _command():
         raise typer.Exit(asyncio.run(run_demo(folder, people, columns, skip_invalid)))
 
 
@@ -99,7 +99,7 @@ def match(
 
     day = starts_on.date() if starts_on else date.today()  # noqa: DTZ011 - the day of the user
     request = Request(people, enrolments, out, day, policy, columns, direction, skip_invalid, force, seed)
-    with _plain_failures():
+    with _command():
         run_match(request, Console(highlight=False))
 
 
@@ -108,7 +108,7 @@ def serve(services: Annotated[list[Service], typer.Argument(help="Services to se
     """Serve the HTTP side of one or more services (production)."""
     from upward.process import serve as serve_services
 
-    with _plain_failures():
+    with _command():
         asyncio.run(serve_services(_production(), services))
 
 
@@ -119,7 +119,7 @@ def worker(queues: Annotated[list[str], typer.Argument(help=f"One or more of: {'
 
     if unknown := [queue for queue in queues if queue not in WORKERS]:
         raise typer.BadParameter(f"{', '.join(unknown)}: choose of {', '.join(WORKERS)}.")
-    with _plain_failures():
+    with _command():
         asyncio.run(work(_production(), queues))
 
 
@@ -128,7 +128,7 @@ def migrate() -> None:
     """Bring the database to the newest version."""
     from upward.migration import migrate as run
 
-    with _plain_failures():
+    with _command():
         settings = Settings()
         configure_logging(settings.log_level, settings.log_format)
         run(settings.database_url)
@@ -145,7 +145,7 @@ def create_key(
     from upward.running import create_access_key
 
     configure_logging("WARNING", "console")  # the key alone is printed, so that a script can take it
-    with _plain_failures():
+    with _command():
         print(asyncio.run(create_access_key(organization, role, label, folder)))
 
 
@@ -159,7 +159,7 @@ def revoke_key(
     from upward.running import revoke_access_key
 
     configure_logging("WARNING", "console")
-    with _plain_failures():
+    with _command():
         asyncio.run(revoke_access_key(organization, key_id, folder))
         print(f"The key {key_id} is refused from now on.")
 
@@ -176,7 +176,7 @@ def tail_events(
     from upward.tail import Tail, read_events
 
     said = Console(stderr=True, highlight=False, soft_wrap=True)
-    with _plain_failures():
+    with _command():
         try:
             for line in read_events(Tail(url, key, after, types, follow), said.print):
                 print(line, flush=True)
@@ -205,7 +205,7 @@ def publish_events(
     """Publish the event log to NATS JetStream until Ctrl-C. While the broker is away, wait for it."""
     from upward.publishing import parse_target, publish_events
 
-    with _plain_failures():
+    with _command():
         settings = Settings()
         configure_logging(settings.log_level, settings.log_format)
         asyncio.run(publish_events(settings, parse_target(nats, stream, nats_credentials)))
@@ -217,7 +217,7 @@ def events_restored(folder: KeyFolder = None) -> None:
     from upward.running import tell_restored
 
     configure_logging("WARNING", "console")
-    with _plain_failures():
+    with _command():
         print(f"The log's epoch is now {asyncio.run(tell_restored(folder))}.")
 
 
@@ -230,7 +230,7 @@ def events_set_aside(
     from upward.running import leave_out_event, list_set_aside
 
     configure_logging("WARNING", "console")
-    with _plain_failures():
+    with _command():
         if skip is not None:
             asyncio.run(leave_out_event(folder, skip))
             print(f"The event {skip} is left out, and what waited for it goes on.")
@@ -240,10 +240,11 @@ def events_set_aside(
 
 
 @contextlib.contextmanager
-def _plain_failures() -> Iterator[None]:
-    """Failures that the user can correct are printed in one line, without a traceback, and end with exit code 1.
+def _command() -> Iterator[None]:
+    """What every command runs in, once it has imported what it needs.
 
     The collection of garbage, which `upward/__main__.py` has put off, begins here, without the objects of modules.
+    Failures that the user can correct are printed in one line, without a traceback, and end with exit code 1.
     """
     if not gc.isenabled():
         gc.freeze()

@@ -28,8 +28,8 @@ class ConcernResource(Contract):
     resolved_by: str | None
     """The id of the access key that resolved it; null if the end of the cycle did, or the person, who withdrew it."""
     withdrawn_at: AwareDatetime | None = None
-    """When the person changed the answer that had raised the concern. It is resolved then. Null for viewers, because
-    only "not a fit" can be withdrawn."""
+    """When the person changed the answer that had raised the concern. If it was still open, that resolved it. Null for
+    viewers, because only "not a fit" can be withdrawn."""
 
 
 class ConcernPage(Contract):

@@ -23,7 +23,7 @@ from shared.rounds.models import Round
 from shared.rounds.store import read_rounds
 from tests.console_fakes import FakeServices, token_of
 from tests.services.conftest import client_of
-from tests.services.feedback_cycle import FeedbackCycle
+from tests.services.feedback.feedback_cycle import FeedbackCycle
 from tests.trial_round import DECLARATION, declared_trial
 
 

@@ -1,15 +1,14 @@
 """What the broker's acknowledgements mean: an event is in the stream, and where the stream ends."""
 
 import asyncio
-from datetime import UTC, datetime
 from typing import Any, cast
-from uuid import UUID
 
 from nats.js.api import PubAck
 from nats.js.client import JetStreamContext
 
 from services.events.broker.jetstream import Published, Stream
 from shared.contracts.events import EventRecord
+from tests.event_records import event_record
 
 
 class Broker:
@@ -27,19 +26,7 @@ class Broker:
 
 
 def events(count: int) -> list[EventRecord]:
-    return [
-        EventRecord(
-            id=UUID(int=number),
-            organization_id=UUID(int=0),
-            sequence=number,
-            type="cycle.paused",
-            version=1,
-            subject="cycle/1",
-            time=datetime(2026, 1, 5, tzinfo=UTC),
-            data={},
-        )
-        for number in range(1, count + 1)
-    ]
+    return [event_record(number) for number in range(1, count + 1)]
 
 
 def stream_on(broker: Broker) -> Stream:

@@ -6,7 +6,7 @@ The log stands there too; `tests/services/test_events_publisher.py` tries its st
 
 import asyncio
 from collections.abc import Sequence
-from datetime import UTC, date, datetime
+from datetime import date
 from itertools import product
 from typing import cast
 from uuid import UUID
@@ -21,21 +21,10 @@ from services.events.log.store import reading
 from services.events.log.store.reading import Positioned, UnreadRange
 from shared.contracts.events import EventRecord
 from shared.database import Database
+from tests.event_records import event_record
 
 DAY = date(2026, 1, 5)
-LOG = [
-    EventRecord(
-        id=UUID(int=number),
-        organization_id=UUID(int=0),
-        sequence=number,
-        type="cycle.paused",
-        version=1,
-        subject="cycle/1",
-        time=datetime(2026, 1, 5, tzinfo=UTC),
-        data={},
-    )
-    for number in range(1, 8)
-]
+LOG = [event_record(number) for number in range(1, 8)]
 LIMITS = (2, 3)
 
 

@@ -185,10 +185,12 @@ async def test_a_failed_activity_is_logged_with_its_place() -> None:
 async def test_a_service_or_a_database_that_is_busy_is_503() -> None:
     router = APIRouter()
 
+    class Ended(Exception):
+        def __init__(self, sqlstate: str) -> None:
+            self.sqlstate = sqlstate
+
     def ended(state: str) -> OperationalError:
-        cause = Exception()
-        setattr(cause, "sqlstate", state)  # noqa: B010 (an exception has no such attribute for the type checker)
-        return OperationalError("", {}, cause)
+        return OperationalError("", {}, Ended(state))
 
     failures = {
         "service": httpx.ConnectError("x"),

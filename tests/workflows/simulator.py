@@ -11,6 +11,7 @@ import itertools
 from collections.abc import Callable, Coroutine, Generator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any, NamedTuple
 
 from temporalio import activity, workflow
@@ -315,13 +316,19 @@ class Simulation:
         self.ended.setdefault(execution.id, []).append(execution)
 
 
+@cache
+def _loop() -> asyncio.AbstractEventLoop:
+    """One for all workflows, as to make one for each takes longer than to run it."""
+    return asyncio.new_event_loop()
+
+
 def _instance(details: WorkflowInstanceDetails) -> WorkflowInstance:
     """It is made while a loop runs, of which it uses nothing, and then is a loop itself."""
-    asyncio._set_running_loop(asyncio.AbstractEventLoop())  # type: ignore[abstract]  # nothing of it is called
-    try:
+
+    async def made() -> WorkflowInstance:
         return UnsandboxedWorkflowRunner().create_instance(details)
-    finally:
-        asyncio._set_running_loop(None)
+
+    return _loop().run_until_complete(made())
 
 
 def _finished(activity: Coroutine[Any, Any, Any]) -> Any:

@@ -108,8 +108,9 @@ class Story:
             self._display.say(escape(f"Note on line {row['line']}, {row['column']}: {row['reason']}"))
         for row in counts["left_out"]:
             self._display.say(escape(f"Left out line {row['line']}, {row['column']}: {row['reason']}"))
-        if more := counts["left_out_total"] - len(counts["left_out"]):
-            self._display.say(f"{more} more rows were left out.")
+        for what, total in (("notes", "notes_total"), ("reasons why rows were left out", "left_out_total")):
+            if more := counts[total] - len(counts[total.removesuffix("_total")]):
+                self._display.say(f"There are {more} more {what}.")
         directory = await self._admin.people()
         self._names = {person["id"]: person["name"] for person in directory}
         self._participants = Participants(directory, self._client)

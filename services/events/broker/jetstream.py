@@ -154,9 +154,8 @@ class Stream:
         numbers = [answer.result().seq for answer in self._answers[:taken]]
         failure = failures[taken] if taken < len(failures) else unsent
         if failure is None and numbers != [self._sequence + number for number in range(1, taken + 1)]:
-            failure = (
-                "order_refused"  # a repeat is answered with the number that it had first: ours is not the stream's
-            )
+            # A repeat is answered with the number that it had first, so that ours is not the stream's.
+            failure = "order_refused"
         self._sequence += taken
         return Published(taken, failure and (self.complaint or failure))
 

@@ -1,7 +1,7 @@
 """Watching the log for all requests that wait for its next event.
 
 However many requests wait, one query every quarter of a second asks for the heads of their organizations, rows that are
-found by their keys. A request is woken only when its own organization's head has moved, so that waiting costs nothing.
+found by their keys. A request is woken only when its own organization's head has moved, and reads nothing before that.
 Polling needs no listener that could lose its connection, and adds nothing to the sequencer's work.
 """
 

@@ -33,10 +33,17 @@ SHARED = "xl/sharedstrings.xml"
 READABLE = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
 """The compressions that spreadsheets use. Others may ask for gigabytes to unpack a few bytes."""
 BROKEN = (
-    *(CalamineError, zipfile.BadZipFile, zlib.error, struct.error, ExpatError),
-    *(OSError, EOFError, NotImplementedError, RuntimeError, ValueError),
+    CalamineError,
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    ExpatError,
+    OSError,
+    EOFError,
+    RuntimeError,
+    ValueError,
 )
-"""What the libraries raise for an archive or a document that is damaged."""
+"""What the libraries raise for an archive or a document that is damaged, or that has a password (RuntimeError)."""
 
 
 def read_sheet(data: bytes, sheet: str | None = None) -> list[list[str]]:

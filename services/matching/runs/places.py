@@ -50,8 +50,8 @@ class Ticket:
         return True
 
     async def wait(self, heartbeat: Callable[[], None], seconds: float) -> None:
-        """Waits for the place, and calls `heartbeat` every so many seconds. Raises TooManyWait when others came who
-        had waited with fewer."""
+        """Waits for the place, and calls `heartbeat` every so many seconds. Raises TooManyWait when another
+        organization, of which fewer computations wait, has taken its place in the queue."""
         while not self._called.is_set():
             heartbeat()
             waiting = asyncio.ensure_future(self._called.wait())

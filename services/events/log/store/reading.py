@@ -89,10 +89,7 @@ MOVE_CURSOR_ON = text(
     returning position
     """
 ).bindparams(
-    *(
-        bindparam(name, type_=kind)
-        for name, kind in (("name", String), ("before", BigInteger), ("position", BigInteger))
-    )
+    bindparam("name", type_=String), bindparam("before", type_=BigInteger), bindparam("position", type_=BigInteger)
 )
 
 

@@ -1,15 +1,13 @@
 """Concerns: raised with the fact that causes them, once; escalated and resolved once."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from typing import cast
 from uuid import UUID, uuid4
 
 import pytest
-from fastapi import FastAPI
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
-import services.feedback.main as feedback
 from services.feedback import telling
 from shared.auth import Role
 from shared.config import Settings
@@ -17,22 +15,9 @@ from shared.contracts.feedback import ConcernRung, ConcernWord, EscalateConcern,
 from shared.contracts.rounds import CloseReason, RoundKind, round_id_for
 from shared.database import Database
 from shared.errors import NotFound
-from tests.services.conftest import client_of
-from tests.services.feedback_cycle import FeedbackCycle, Participants, met, not_met
+from tests.services.feedback.feedback_cycle import FeedbackCycle, Participants, met, not_met
 
-Build = Callable[..., FastAPI]
 Key = Callable[..., Awaitable[dict[str, str]]]
-
-
-@pytest.fixture
-def cycle(db: Database, settings: Settings, organization_id: UUID) -> FeedbackCycle:
-    return FeedbackCycle(db, settings, organization_id)
-
-
-@pytest.fixture
-async def participants(application: Build, internal_headers: dict[str, str]) -> AsyncIterator[Participants]:
-    async with client_of(application(feedback)) as client:
-        yield Participants(client, internal_headers)
 
 
 async def raised(cycle: FeedbackCycle) -> list[tuple[str, str]]:

@@ -1,23 +1,19 @@
 """The stored report: compiled once the cycle is over, from real rows; it resolves what is left open."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from fastapi import FastAPI
 
-import services.feedback.main as feedback
 from services.feedback.models import StoredReport
 from shared.auth import Role
 from shared.config import Settings
 from shared.contracts.programs import Outcome
 from shared.contracts.rounds import RoundKind
 from shared.database import Database
-from tests.services.conftest import client_of
-from tests.services.feedback_cycle import FeedbackCycle, Participants, met, not_met, surveyed
+from tests.services.feedback.feedback_cycle import FeedbackCycle, Participants, met, not_met, surveyed
 
-Build = Callable[..., FastAPI]
 Key = Callable[..., Awaitable[dict[str, str]]]
 NUMBERS = ("recipients", "answered", "rate", "mean", "share", "people", "pairs")
 
@@ -25,12 +21,6 @@ NUMBERS = ("recipients", "answered", "rate", "mean", "share", "people", "pairs")
 @pytest.fixture
 def cycle(db: Database, settings: Settings, organization_id: UUID) -> FeedbackCycle:
     return FeedbackCycle(db, settings, organization_id, pairs=6)
-
-
-@pytest.fixture
-async def participants(application: Build, internal_headers: dict[str, str]) -> AsyncIterator[Participants]:
-    async with client_of(application(feedback)) as client:
-        yield Participants(client, internal_headers)
 
 
 async def report_of(cycle: FeedbackCycle, participants: Participants, headers: dict[str, str]) -> dict[str, Any]:

@@ -1,32 +1,13 @@
 """A concern that its person takes back, by changing the answer while the check-in is open."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from uuid import UUID
 
-import pytest
-from fastapi import FastAPI
-
-import services.feedback.main as feedback
 from shared.auth import Role
-from shared.config import Settings
 from shared.contracts.feedback import ConcernRung, EscalateConcern
-from shared.database import Database
-from tests.services.conftest import client_of
-from tests.services.feedback_cycle import FeedbackCycle, Participants, met, not_met
+from tests.services.feedback.feedback_cycle import FeedbackCycle, Participants, met, not_met
 
-Build = Callable[..., FastAPI]
 Key = Callable[..., Awaitable[dict[str, str]]]
-
-
-@pytest.fixture
-def cycle(db: Database, settings: Settings, organization_id: UUID) -> FeedbackCycle:
-    return FeedbackCycle(db, settings, organization_id)
-
-
-@pytest.fixture
-async def participants(application: Build, internal_headers: dict[str, str]) -> AsyncIterator[Participants]:
-    async with client_of(application(feedback)) as client:
-        yield Participants(client, internal_headers)
 
 
 async def test_a_changed_answer_withdraws_the_concern_and_the_same_answer_does_not(

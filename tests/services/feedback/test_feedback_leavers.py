@@ -1,30 +1,9 @@
 """Somebody leaves: what is open about their pair is resolved."""
 
-from collections.abc import AsyncIterator, Callable
-from uuid import UUID, uuid4
+from uuid import uuid4
 
-import pytest
-from fastapi import FastAPI
-
-import services.feedback.main as feedback
-from shared.config import Settings
 from shared.contracts.feedback import ResolveConcerns
-from shared.database import Database
-from tests.services.conftest import client_of
-from tests.services.feedback_cycle import FeedbackCycle, Participants, not_met
-
-
-@pytest.fixture
-def cycle(db: Database, settings: Settings, organization_id: UUID) -> FeedbackCycle:
-    return FeedbackCycle(db, settings, organization_id)
-
-
-@pytest.fixture
-async def participants(
-    application: Callable[..., FastAPI], internal_headers: dict[str, str]
-) -> AsyncIterator[Participants]:
-    async with client_of(application(feedback)) as client:
-        yield Participants(client, internal_headers)
+from tests.services.feedback.feedback_cycle import FeedbackCycle, Participants, not_met
 
 
 async def test_what_is_open_about_a_pair_that_somebody_left_is_resolved(

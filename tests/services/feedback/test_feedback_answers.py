@@ -1,36 +1,25 @@
 """Forms and answers of check-in and survey rounds."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Sequence
 from uuid import UUID, uuid4
 
 import httpx
 import pytest
-from fastapi import FastAPI
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-import services.feedback.main as feedback
 from services.feedback.models import AskedPair, CheckIn, SurveyResponse
 from services.feedback.store import answers
 from shared.config import Settings
 from shared.contracts.matching import PairState, PairSummary
 from shared.contracts.rounds import OpenRound, RoundKind
 from shared.database import Database
-from tests.services.conftest import client_of
-from tests.services.feedback_cycle import FeedbackCycle, Participants, make_pair, met, not_met, surveyed
-
-Build = Callable[..., FastAPI]
+from tests.services.feedback.feedback_cycle import FeedbackCycle, Participants, make_pair, met, not_met, surveyed
 
 
 @pytest.fixture
 def cycle(db: Database, settings: Settings, organization_id: UUID) -> FeedbackCycle:
     return FeedbackCycle(db, settings, organization_id, pairs=3)
-
-
-@pytest.fixture
-async def participants(application: Build, internal_headers: dict[str, str]) -> AsyncIterator[Participants]:
-    async with client_of(application(feedback)) as client:
-        yield Participants(client, internal_headers)
 
 
 def assert_problem(response: httpx.Response, status: int, code: str) -> None:
