@@ -1,9 +1,13 @@
 """A log whose events are dispatched: events are recorded, dispatched and looked after. Everything is committed."""
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 from uuid import UUID, uuid4
 
 from sqlalchemy import delete, select
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.events.log.dispatcher import CONSUMER, Dispatcher, Progress
 from services.events.log.models import Consumer, Event, OrganizationHead, Undispatchable
@@ -12,6 +16,7 @@ from services.events.log.store import reading
 from shared.contracts.events import EventData, EventRecord
 from shared.database import Database
 from shared.events import StagedEvent, emit
+from tests.patience import PATIENCE_SECONDS
 
 
 async def empty_log(database: Database) -> None:
@@ -41,9 +46,18 @@ async def record_raw(
         )
 
 
+@asynccontextmanager
+async def dispatching(database: Database) -> AsyncIterator[AsyncSession]:
+    """The session of the only dispatcher. It waits until Postgres has noticed that the one before closed its own."""
+    async with asyncio.timeout(PATIENCE_SECONDS), AsyncExitStack() as stack:
+        while (session := await stack.enter_async_context(reading.only_dispatcher(database))) is None:
+            await stack.aclose()
+            await asyncio.sleep(0.01)
+        yield session
+
+
 async def dispatch(database: Database, dispatcher: Dispatcher) -> Progress:
-    async with reading.only_dispatcher(database) as session:
-        assert session is not None
+    async with dispatching(database) as session:
         return await dispatcher.dispatch_batch(session)
 
 

@@ -226,9 +226,9 @@ async def read_feed(
 async def only_reader(database: Database, lock: int) -> AsyncIterator[AsyncSession | None]:
     """A session for the one reader of the log that may work under this lock; None while another reader holds the lock.
 
-    The lock belongs to the session's own connection, and ends with it: at the end of the block, or when the process
-    dies (Postgres notices a vanished machine within half a minute). A reader that has lost its connection cannot move
-    the cursor any more, as it moves the cursor through that connection.
+    The lock belongs to the session's own connection, and ends with it: when Postgres notices that it was closed, a
+    moment after the end of the block, or that the process died (of a vanished machine within half a minute). A reader
+    that has lost its connection cannot move the cursor any more, as it moves the cursor through that connection.
     """
     async with database.engine.connect() as connection:
         if not await connection.scalar(select(func.pg_try_advisory_lock(lock))):
