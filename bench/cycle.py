@@ -41,10 +41,10 @@ from bench.actions import Requests, count_actions
 from bench.answers import answer_all
 from bench.company import Company
 from bench.naive import run_naive
+from services.accounts.store.keys import create_access_key, find_or_create_organization
 from services.intake.store.people import create_people
 from services.notifications.store import read_delivery
 from services.programs.store.cycles import read_brief
-from services.programs.store.keys import create_access_key, find_or_create_organization
 from shared.auth import Role
 from shared.contracts.notifications import Announcement, Audience
 from shared.contracts.programs import Outcome, Stage

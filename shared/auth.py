@@ -1,10 +1,11 @@
-"""Authentication: who is calling, an admin with an access key or one of Upward's own services.
+"""Authentication: who is calling, somebody with an access key or a session, or one of Upward's own services.
 
 An access key has the form `upw_<key id>_<secret><checksum>`. The key id is that of the stored row, the secret has 256
 random bits, and the checksum (CRC-32, base 36) shows that a text is a key: secret scanners find keys by it, and a
 mistyped key is refused without a look into the database. Only the SHA-256 of the whole key is stored; a slow hash
-would add nothing to 256 random bits. Only `services/programs` writes the table. It is declared here because every
-service authenticates its own callers.
+would add nothing to 256 random bits. Whoever signs in changes a key into a session (`shared/sessions.py`), whose token
+every service takes as it takes a key. Only `services/accounts` writes the tables of organizations and keys. They are
+declared here because every service authenticates its own callers.
 """
 
 import hashlib
@@ -13,29 +14,31 @@ import re
 import secrets
 import zlib
 from datetime import datetime
-from enum import StrEnum
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import Depends, Header, Request, Security
 from fastapi.security import HTTPBearer
-from sqlalchemy import func, select
+from sqlalchemy import UniqueConstraint, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 from structlog.contextvars import bind_contextvars
 
+from shared.contracts.accounts import Role as Role
 from shared.contracts.base import Contract
 from shared.database import Base
 from shared.errors import Forbidden, Unauthorized
 from shared.http.routing import BeforeBody
+from shared.sessions import NOTED_EVERY, SessionRow, hash_token, is_alive, is_session_token
 
 ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
 ACCESS_KEY = HTTPBearer(
     scheme_name="accessKey",
     bearerFormat="upw_…",
     description=(
-        "An access key of your organization, made by `upward keys create`. Each operation names the lowest role that "
-        "its key needs: viewer, coordinator, admin or owner. Each role may do what those before it may."
+        "An access key of your organization, made by `upward keys create`, or the token of a session, which "
+        "`POST /v1/session` gives for a key. Each operation names the lowest role that its caller needs: viewer, "
+        "coordinator, admin or owner. Each role may do what those before it may."
     ),
     auto_error=False,
 )
@@ -45,17 +48,15 @@ CALLER = "upward.caller"
 KEY = re.compile(r"^upw_([0-9a-z]{12})_([0-9a-f]{64})([0-9a-z]{7})$")
 
 
-class Role(StrEnum):
-    """What a key allows. Each role includes all the roles that are listed before it."""
+class OrganizationRow(Base):
+    """An organization. Everything else in the database belongs to one."""
 
-    VIEWER = "viewer"
-    COORDINATOR = "coordinator"
-    ADMIN = "admin"
-    OWNER = "owner"
+    __tablename__ = "organization"
+    __table_args__ = (UniqueConstraint("name"), {"schema": "programs"})
 
-    def covers(self, needed: "Role") -> bool:
-        ranks = list(Role)
-        return ranks.index(self) >= ranks.index(needed)
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
 class AccessKey(Base):
@@ -82,6 +83,8 @@ class Caller(Contract):
     organization_id: UUID
     key_id: str
     role: Role
+    session_id: UUID | None = None
+    """The session, if the caller has signed in."""
 
 
 class InternalCaller(Contract):
@@ -110,8 +113,15 @@ def key_id_of(key: str) -> str | None:
     return found[1]
 
 
-async def authenticate(session: AsyncSession, key: str) -> Caller:
-    """Finds the caller who has this key. Raises Unauthorized."""
+async def authenticate(session: AsyncSession, credential: str) -> Caller:
+    """Finds the caller who has this access key or this session. Raises Unauthorized."""
+    if is_session_token(credential):
+        return await _authenticate_session(session, credential)
+    return await authenticate_key(session, credential)
+
+
+async def authenticate_key(session: AsyncSession, key: str) -> Caller:
+    """Finds the caller who has this access key. Raises Unauthorized."""
     refused = Unauthorized("Send a valid access key as 'Authorization: Bearer upw_…'.", code="invalid_access_key")
     key_id = key_id_of(key)
     if key_id is None:
@@ -122,9 +132,28 @@ async def authenticate(session: AsyncSession, key: str) -> Caller:
     return Caller(organization_id=row.organization_id, key_id=row.id, role=Role(row.role))
 
 
+async def _authenticate_session(session: AsyncSession, token: str) -> Caller:
+    """Finds the caller who has this session, and notes that it is used. Raises Unauthorized."""
+    not_noted = SessionRow.last_used_at < func.now() - NOTED_EVERY
+    found = await session.execute(
+        select(SessionRow.id, AccessKey, not_noted)
+        .join(AccessKey, AccessKey.id == SessionRow.key_id)
+        .where(SessionRow.token_hash == hash_token(token), is_alive(), AccessKey.revoked_at.is_(None))
+    )
+    one = found.one_or_none()
+    if one is None:
+        raise Unauthorized("This session has ended; sign in again.", code="session_ended")
+    session_id, key, is_due = one
+    if is_due:
+        used = update(SessionRow).where(SessionRow.id == session_id, not_noted).values(last_used_at=func.now())
+        await session.execute(used)
+    return Caller(organization_id=key.organization_id, key_id=key.id, role=Role(key.role), session_id=session_id)
+
+
 class RoleNeeded(BeforeBody):
-    """The dependency that answers 401 to callers without a valid key, and 403 to those whose role does not cover
-    `role`. It reads the key in a transaction of its own, which ends before anything else is read from the client."""
+    """The dependency that answers 401 to callers without a valid key or session, and 403 to those whose role does not
+    cover `role`. It reads the key in a transaction of its own, which ends before anything else is read from the
+    client."""
 
     def __init__(self, role: Role) -> None:
         self._role = role
@@ -143,13 +172,14 @@ class RoleNeeded(BeforeBody):
 
 
 async def current_caller(request: Request) -> Caller:
-    """The admin who calls, read once a request. Raises Unauthorized."""
+    """Who calls, read once a request. Raises Unauthorized."""
     found: Caller | None = request.scope.get(CALLER)
     if found is None:
         async with request.app.state.database.transaction() as session:
-            found = await authenticate(session, _bearer(request.headers.get("authorization", "")))
+            found = await authenticate(session, bearer_of(request.headers.get("authorization", "")))
         request.scope[CALLER] = found
-    bind_contextvars(organization_id=str(found.organization_id), key_id=found.key_id)
+    of_session = {"session_id": str(found.session_id)} if found.session_id is not None else {}
+    bind_contextvars(organization_id=str(found.organization_id), key_id=found.key_id, **of_session)
     return found
 
 
@@ -171,7 +201,7 @@ class ServiceNeeded(BeforeBody):
         """Raises Unauthorized. Whether the organization is an id is checked with the other values, as services alone
         get so far."""
         expected = request.app.state.settings.service_token.get_secret_value()
-        given = _bearer(request.headers.get("authorization", ""))
+        given = bearer_of(request.headers.get("authorization", ""))
         if (
             not expected
             or not hmac.compare_digest(given.encode(), expected.encode())
@@ -188,7 +218,8 @@ Owner = Annotated[Caller, Security(RoleNeeded(Role.OWNER), scopes=[Role.OWNER])]
 ServiceCaller = Annotated[InternalCaller, Depends(ServiceNeeded())]
 
 
-def _bearer(header: str) -> str:
+def bearer_of(header: str) -> str:
+    """What an `Authorization: Bearer` header holds. Empty for every other header."""
     scheme, _, value = header.partition(" ")
     return value.strip() if scheme.lower() == "bearer" else ""
 

@@ -27,7 +27,7 @@ LIMITS = {
 }
 """How long a statement may take, how long it may wait for a lock, and how long a transaction may do nothing. Whoever
 takes longer is ended by Postgres, so that nobody else waits for them."""
-SCHEMAS = ("events", "feedback", "intake", "matching", "notifications", "programs", "rounds", "shared")
+SCHEMAS = ("accounts", "events", "feedback", "intake", "matching", "notifications", "programs", "rounds", "shared")
 
 
 class Base(DeclarativeBase):

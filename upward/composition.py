@@ -8,6 +8,7 @@ from fastapi import APIRouter
 from temporalio.client import Client
 from temporalio.worker import Worker
 
+import services.accounts.main as accounts
 import services.console.main as console
 import services.events.main as events
 import services.feedback.main as feedback
@@ -25,6 +26,7 @@ from shared.temporal import WORKFLOWS_QUEUE, activity_methods, create_worker
 from workflows.registry import WORKFLOWS
 
 ROUTERS: dict[Service, APIRouter] = {
+    Service.ACCOUNTS: accounts.router,
     Service.PROGRAMS: programs.router,
     Service.INTAKE: intake.router,
     Service.MATCHING: matching.router,

@@ -11,11 +11,11 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.accounts.store.keys import create_access_key as store_key
+from services.accounts.store.keys import find_or_create_organization, find_organization
+from services.accounts.store.keys import revoke_access_key as revoke_key
 from services.events.log.store import set_aside
 from services.events.log.store.epoch import change_epoch
-from services.programs.store.keys import create_access_key as store_key
-from services.programs.store.keys import find_or_create_organization, find_organization
-from services.programs.store.keys import revoke_access_key as revoke_key
 from shared.auth import Role
 from shared.config import Settings
 from shared.database import Database

@@ -1,4 +1,4 @@
-"""Tables of organizations, programs and cycles. Access keys are declared in `shared.auth`."""
+"""Tables of programs and cycles. Organizations are declared in `shared.auth`."""
 
 from datetime import datetime
 from typing import Any
@@ -9,17 +9,6 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.database import Base
-
-
-class OrganizationRow(Base):
-    """An organization. Everything else in the database belongs to one."""
-
-    __tablename__ = "organization"
-    __table_args__ = (UniqueConstraint("name"), {"schema": "programs"})
-
-    id: Mapped[UUID] = mapped_column(primary_key=True)
-    name: Mapped[str]
-    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
 class ProgramRow(Base):

@@ -9,11 +9,6 @@ from shared.contracts.programs import Calendar, Direction, MatchingPolicy, Outco
 from shared.contracts.rounds import RoundCounts
 
 
-class Organization(Contract):
-    id: UUID
-    name: str
-
-
 class Program(Contract):
     """A program as it is defined now. `version` is also its ETag."""
 

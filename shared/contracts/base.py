@@ -46,6 +46,7 @@ _ADDED: dict[tuple[type[Vocabulary], str], Vocabulary] = {}
 class Service(StrEnum):
     """The services of Upward. The value is also the name of the service's task queue in Temporal."""
 
+    ACCOUNTS = "accounts"
     PROGRAMS = "programs"
     INTAKE = "intake"
     MATCHING = "matching"

@@ -8,6 +8,10 @@ vary.
 """
 
 import re
+import unicodedata
+from typing import Annotated
+
+from pydantic import AfterValidator, StringConstraints
 
 _CONTROLS = r"\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f"
 _HALVES = r"\ud800-\udfff"
@@ -49,3 +53,21 @@ def without_hidden(text: str) -> str:
 def without_invisible(text: str) -> str:
     """The text without what is not seen, but with its control characters, which are told to whoever sent them."""
     return INVISIBLE.sub("", text)
+
+
+def clean_text(value: str) -> str:
+    """The text without space around it. Raises ValueError for a text that is empty or is not one line.
+
+    Postgres refuses the NUL character, and a line break in a name would get into the header of a message.
+    """
+    value = value.strip()
+    categories = [unicodedata.category(character) for character in value]
+    if any(category in ("Cc", "Cs", "Zl", "Zp") for category in categories) or has_hidden(value):
+        raise ValueError("control characters, line breaks and characters that nobody sees are not allowed")
+    if all(category[0] in "CZ" for category in categories):
+        raise ValueError("must not be empty")
+    return value
+
+
+Name = Annotated[str, StringConstraints(min_length=1, max_length=120), AfterValidator(clean_text)]
+"""The name of something that people made, such as an organization or a program."""

@@ -20,12 +20,12 @@ METHODS = ("get", "put", "post", "delete", "patch")
 REF = "#/components/schemas/ProblemDocument"
 OPERATION_IDS = """\
 advance_cycle approve_match_run cancel_cycle create_endpoint create_program delete_endpoint disable_endpoint
-enable_endpoint end_pair get_report import_people list_attempts list_concerns list_cycles list_deliveries list_endpoints
-list_match_runs list_pairs list_people list_programs list_topics pause_cycle preview_steering read_asyncapi
-read_checkpoint read_counterfactual read_cycle read_delivery read_endpoint read_event_types read_events read_match_run
-read_match_run_inputs read_messages read_organization read_pair read_person read_program replace_endpoint
-replace_program replay_events replay_match_run request_cycle resolve_concern resume_cycle rotate_secret steer_match_run
-test_endpoint
+enable_endpoint end_pair end_session get_report import_people list_attempts list_concerns list_cycles list_deliveries
+list_endpoints list_match_runs list_pairs list_people list_programs list_topics open_session pause_cycle
+preview_steering read_asyncapi read_caller read_checkpoint read_counterfactual read_cycle read_delivery read_endpoint
+read_event_types read_events read_match_run read_match_run_inputs read_messages read_organization read_pair
+read_person read_program replace_endpoint replace_program replay_events replay_match_run request_cycle resolve_concern
+resume_cycle rotate_secret steer_match_run test_endpoint
 """
 """Generated clients have methods of these names. Add new ones; none is changed or removed."""
 

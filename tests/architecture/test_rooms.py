@@ -11,9 +11,9 @@ from tests.architecture.sources import CODE, ROOMS, ROOT, imported_names, module
 
 SHARED = {
     *("auth", "config", "contracts", "database", "errors", "events", "http", "logging", "rounds"),
-    *("suppression", "temporal"),
+    *("sessions", "suppression", "temporal"),
 }
-SERVICES = {"console", "events", "feedback", "intake", "matching", "notifications", "programs"}
+SERVICES = {"accounts", "console", "events", "feedback", "intake", "matching", "notifications", "programs"}
 STOREYS = {"log", "webhooks", "broker", "pairs", "runs"}
 """The storeys of large services. Each of these folders may have tables and a store of its own."""
 NO_HOME_FOR_RULES = {"service", "services", "utils", "util", "helpers", "common", "manager", "misc"}

@@ -19,9 +19,9 @@ from google.protobuf.json_format import MessageToDict
 from sqlalchemy import text
 from temporalio.client import Client
 
+from services.accounts.store.keys import create_access_key, find_or_create_organization
 from services.intake.rules.applications import check_application
 from services.notifications.composing import compose
-from services.programs.store.keys import create_access_key, find_or_create_organization
 from shared.auth import Role
 from shared.database import Database
 from shared.logging import configure_logging

@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 
 import httpx
 
-from services.programs.store.keys import create_access_key, find_or_create_organization
+from services.accounts.store.keys import create_access_key, find_or_create_organization
 from shared.auth import Role
 from shared.database import Database
 from tests.faults.company import CHECK_IN, Answered, answers, fill, program, write_people

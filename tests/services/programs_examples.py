@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import select
 
-from services.programs.models import OrganizationRow
+from shared.auth import OrganizationRow
 from shared.database import Database
 from shared.events import StagedEvent
 

@@ -9,10 +9,8 @@ import pytest
 from fastapi import FastAPI
 
 from services.programs import main
-from services.programs.store import keys
-from shared.auth import Role, authenticate
+from shared.auth import Role
 from shared.database import Database
-from shared.errors import DomainError, Unauthorized
 from tests.services.conftest import client_of
 from tests.services.programs_examples import PROGRAM, add_organization, once, staged
 
@@ -202,44 +200,3 @@ async def test_who_may_what(http: httpx.AsyncClient, access_key: KeyMaker) -> No
         assert (refused.status_code, refused.json()["code"]) == (403, "role_too_low")
         edit = await http.put(f"/v1/programs/{uuid4()}", json=dict(PROGRAM), headers={**headers, "if-match": "*"})
         assert edit.status_code == 403
-
-
-async def test_a_key_sees_its_own_organization(
-    http: httpx.AsyncClient, access_key: KeyMaker, organization_id: UUID
-) -> None:
-    answer = await http.get("/v1/organization", headers=await access_key(Role.VIEWER))
-    assert answer.json() == {"id": str(organization_id), "name": f"Company {organization_id}"}
-    assert (await http.get("/v1/organization")).status_code == 401
-
-
-async def test_an_access_key_works_until_it_is_revoked(db: Database) -> None:
-    async with db.transaction() as session:
-        organization_id = await keys.find_or_create_organization(session, " Acme ")
-        assert await keys.find_organization(session, "Acme") == organization_id
-        with pytest.raises(keys.OrganizationNotFound):
-            await keys.find_organization(session, "acme ltd")
-        assert await keys.find_or_create_organization(session, "Acme") == organization_id
-        assert await keys.find_or_create_organization(session, "Other") != organization_id
-        key = await keys.create_access_key(session, organization_id, Role.COORDINATOR, "laptop")
-        caller = await authenticate(session, key)
-        assert (caller.organization_id, caller.role) == (organization_id, Role.COORDINATOR)
-        await keys.revoke_access_key(session, organization_id, caller.key_id)
-        await keys.revoke_access_key(session, organization_id, caller.key_id)
-        with pytest.raises(Unauthorized):
-            await authenticate(session, key)
-
-
-async def test_organizations_and_keys_refuse_wrong_input(db: Database) -> None:
-    async with db.transaction() as session:
-        organization_id = await keys.find_or_create_organization(session, "Acme")
-        for work, code in (
-            (keys.find_or_create_organization(session, " "), "invalid_name"),
-            (keys.find_or_create_organization(session, "a\x00"), "invalid_name"),
-            (keys.create_access_key(session, uuid4(), Role.ADMIN, "x"), "organization_not_found"),
-            (keys.create_access_key(session, organization_id, Role.ADMIN, ""), "invalid_label"),
-        ):
-            with pytest.raises(DomainError) as caught:
-                await work
-            assert caught.value.code == code
-        with pytest.raises(keys.KeyNotFound):
-            await keys.revoke_access_key(session, uuid4(), "0" * 12)

@@ -12,9 +12,9 @@ from fastapi import FastAPI
 from sqlalchemy import delete, select, update
 
 from services.programs import main
-from services.programs.models import CycleRow, OrganizationRow, ProgramRow
+from services.programs.models import CycleRow, ProgramRow
 from services.programs.rules.calendar import period_of
-from shared.auth import AccessKey, Role, new_key
+from shared.auth import AccessKey, OrganizationRow, Role, new_key
 from shared.config import Settings
 from shared.contracts.programs import CycleBrief, Stage
 from shared.contracts.rounds import CloseReason, CloseRound, OpenRound, RoundKind, round_id_for

@@ -11,7 +11,7 @@ from uuid import UUID
 import httpx
 from rich.markup import escape
 
-from services.programs.store.keys import create_access_key, find_or_create_organization
+from services.accounts.store.keys import create_access_key, find_or_create_organization
 from shared.auth import Role
 from upward.demo.admin import AdminClient, Refused, RetryingTransport
 from upward.demo.display import STAGES, Display, round_name

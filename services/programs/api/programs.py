@@ -1,4 +1,4 @@
-"""The public API of organizations and programs. The API of cycles is in `cycles.py`."""
+"""The public API of programs. The API of cycles is in `cycles.py`."""
 
 from typing import Annotated
 from uuid import UUID
@@ -6,9 +6,9 @@ from uuid import UUID
 from fastapi import APIRouter, Header, Request, Response
 from fastapi.responses import JSONResponse
 
-from services.programs.resources import Organization, Program, ProgramPage
+from services.programs.resources import Program, ProgramPage
 from services.programs.rules.definition import ProgramDefinition
-from services.programs.store import keys, programs
+from services.programs.store import programs
 from shared.auth import Admin, Viewer
 from shared.http.dependencies import InternalClient, Session
 from shared.http.directory import refuse_others
@@ -19,12 +19,6 @@ from shared.http.problems import refusals
 from shared.http.routing import Route
 
 router = APIRouter(route_class=Route, prefix="/v1", tags=["programs"])
-
-
-@router.get("/organization")
-async def read_organization(caller: Viewer, session: Session) -> Organization:
-    """The organization that the access key belongs to."""
-    return await keys.read_organization(session, caller.organization_id)
 
 
 @router.post("/programs", status_code=201, response_model=Program)

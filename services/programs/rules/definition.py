@@ -4,7 +4,6 @@ Contracts between services ignore fields that they do not know, so that they can
 not be ignored, so everything here is validated strictly: an unknown field is an error that names the field.
 """
 
-import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -18,7 +17,6 @@ from pydantic import (
     ConfigDict,
     Field,
     JsonValue,
-    StringConstraints,
     ValidationError,
     WrapValidator,
     model_validator,
@@ -29,7 +27,7 @@ from services.programs.rules.reminders import keep_reminders
 from services.programs.rules.topics import check_unambiguous
 from shared.contracts.base import Moment
 from shared.contracts.programs import Calendar, Direction, MatchingPolicy, Topic
-from shared.contracts.text import has_hidden
+from shared.contracts.text import Name, clean_text
 from shared.errors import Invalid
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -60,23 +58,6 @@ PROGRAM: dict[str, JsonValue] = {
 }
 CYCLE: dict[str, JsonValue] = {"calendar": {"enrolment": {"length": "P10D"}}}
 """The examples of the API's description."""
-
-
-def clean_text(value: str) -> str:
-    """The text without space around it. Raises ValueError for a text that is empty or is not one line.
-
-    Postgres refuses the NUL character, and a line break in a name would get into the header of a message.
-    """
-    value = value.strip()
-    categories = [unicodedata.category(character) for character in value]
-    if any(category in ("Cc", "Cs", "Zl", "Zp") for category in categories) or has_hidden(value):
-        raise ValueError("control characters, line breaks and characters that nobody sees are not allowed")
-    if all(category[0] in "CZ" for category in categories):
-        raise ValueError("must not be empty")
-    return value
-
-
-Name = Annotated[str, StringConstraints(min_length=1, max_length=120), AfterValidator(clean_text)]
 
 
 def check_time_zone(value: str) -> str:

@@ -7,12 +7,13 @@ import structlog
 from sqlalchemy import select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.programs.models import CycleRow, OrganizationRow, ProgramRow
+from services.programs.models import CycleRow, ProgramRow
 from services.programs.resources import Cycle, CyclePage, CycleSummary
 from services.programs.rules.calendar import free_period, period_of
 from services.programs.rules.definition import CycleRequest, changed_calendar, check_start
 from services.programs.rules.reminders import notes_on_request
 from services.programs.store.programs import find_program, lock_program, unknown_cursor
+from shared.auth import OrganizationRow
 from shared.contracts.events import CycleCancelled, CycleCompleted, CycleRequested, CycleStageChanged, EventData
 from shared.contracts.programs import (
     Calendar,

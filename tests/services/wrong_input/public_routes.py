@@ -50,6 +50,8 @@ class Row(NamedTuple):
     """Whether it changes anything, when it is no GET."""
     params: tuple[str, ...] = ()
     """Query parameters that it insists on, all of them ids."""
+    own: bool = False
+    """Whether it changes nothing but the caller's own session."""
     lists: bool = False
     """A list below an id: empty when the id is not known to the service that keeps the list."""
 
@@ -75,6 +77,9 @@ def _filled(value: Any, ids: Mapping[str, object]) -> Any:
 
 ROWS = (
     Row("GET", "/v1/organization"),
+    Row("GET", "/v1/caller"),
+    Row("POST", "/v1/session", own=True),
+    Row("DELETE", "/v1/session", own=True),
     Row("POST", "/v1/programs", Role.ADMIN, PROGRAM, once=True),
     Row("GET", "/v1/programs"),
     Row("GET", "/v1/programs/{program_id}"),

@@ -1,4 +1,4 @@
-"""SQL of organizations and their access keys. Only this service writes access keys; `shared.auth` reads them."""
+"""SQL of organizations and their access keys. Only this service writes them; `shared.auth` reads keys."""
 
 from uuid import UUID, uuid4
 
@@ -8,10 +8,9 @@ from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.programs.models import OrganizationRow
-from services.programs.resources import Organization
-from services.programs.rules.definition import Name
-from shared.auth import AccessKey, Role, new_key
+from shared.auth import AccessKey, OrganizationRow, Role, new_key
+from shared.contracts.accounts import Organization
+from shared.contracts.text import Name
 from shared.errors import Invalid, NotFound
 
 log = structlog.get_logger(__name__)
@@ -48,6 +47,12 @@ async def find_or_create_organization(session: AsyncSession, name: str) -> UUID:
     if created is not None:
         log.info("organization.created", organization_id=str(created))
     return await find_organization(session, name)
+
+
+async def newest_organization(session: AsyncSession) -> UUID | None:
+    """The organization that was created last; None if there is none."""
+    newest = select(OrganizationRow.id).order_by(OrganizationRow.created_at.desc(), OrganizationRow.id).limit(1)
+    return await session.scalar(newest)
 
 
 async def read_organization(session: AsyncSession, organization_id: UUID) -> Organization:

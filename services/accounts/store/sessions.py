@@ -1,0 +1,74 @@
+"""SQL of sessions: opening and ending them. `shared.auth` finds the caller who has one."""
+
+from uuid import UUID, uuid4
+
+import structlog
+from sqlalchemy import delete, not_, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.accounts.store.keys import OrganizationNotFound
+from shared.auth import AccessKey, Caller, OrganizationRow
+from shared.contracts.accounts import CallerDetails, NewSession, Organization, SessionTimes
+from shared.sessions import LONGEST, SessionRow, hash_token, is_alive, new_session_token
+
+log = structlog.get_logger(__name__)
+MOST = 100
+"""The sessions that a key may have at the same time. When there are more, those that were used least lately end."""
+
+
+async def open_session(session: AsyncSession, caller: Caller) -> NewSession:
+    """Opens a session for whoever has this key. Sessions of the organization that have ended by themselves are
+    removed."""
+    token = new_session_token()
+    await session.execute(
+        delete(SessionRow).where(SessionRow.organization_id == caller.organization_id, not_(is_alive()))
+    )
+    made = await session.execute(
+        insert(SessionRow)
+        .values(id=uuid4(), organization_id=caller.organization_id, key_id=caller.key_id, token_hash=hash_token(token))
+        .returning(SessionRow)
+    )
+    row = made.scalar_one()
+    lately = (
+        select(SessionRow.id)
+        .where(SessionRow.key_id == caller.key_id)
+        .order_by(SessionRow.last_used_at.desc(), SessionRow.id)
+        .offset(MOST)
+    )
+    await session.execute(delete(SessionRow).where(SessionRow.id.in_(lately), SessionRow.id != row.id))
+    log.info("session.opened", session_id=str(row.id))
+    return NewSession(token=token, session=_times(row))
+
+
+async def end_session(session: AsyncSession, organization_id: UUID, session_id: UUID) -> None:
+    """Ends the session from now on. Ending it again changes nothing."""
+    await session.execute(
+        delete(SessionRow).where(SessionRow.organization_id == organization_id, SessionRow.id == session_id)
+    )
+    log.info("session.ended", session_id=str(session_id))
+
+
+async def read_caller(session: AsyncSession, caller: Caller) -> CallerDetails:
+    """Raises OrganizationNotFound."""
+    found = await session.execute(
+        select(AccessKey.label, OrganizationRow.name, SessionRow)
+        .join(OrganizationRow, OrganizationRow.id == AccessKey.organization_id)
+        .outerjoin(SessionRow, SessionRow.id == caller.session_id)
+        .where(AccessKey.id == caller.key_id, AccessKey.organization_id == caller.organization_id)
+    )
+    one = found.one_or_none()
+    if one is None:
+        raise OrganizationNotFound("There is no such organization.")
+    label, name, row = one
+    return CallerDetails(
+        organization=Organization(id=caller.organization_id, name=name),
+        role=caller.role,
+        key_id=caller.key_id,
+        key_label=label,
+        session=_times(row) if row is not None else None,
+    )
+
+
+def _times(row: SessionRow) -> SessionTimes:
+    return SessionTimes(id=row.id, created_at=row.created_at, expires_at=row.created_at + LONGEST)
