@@ -27,18 +27,18 @@ _begun: ContextVar[tuple[Session, ...]] = ContextVar("begun", default=())
 def watched() -> Iterator[list[str]]:
     """What was asked of another service, as long as the block lasts, by a task with an open transaction."""
     found = list[str]()
-    call = Internal._call
+    exchange = Internal.exchange  # by which the public API is called too
 
-    async def noted(self: Internal, method: str, service: Any, path: str, *rest: Any, **options: Any) -> Any:
+    async def noted(self: Internal, service: Any, request: Any, **options: Any) -> Any:
         if any(session in _open for session in _begun.get()):
-            found.append(f"{method} {service.value}{path}")
+            found.append(f"{request['method']} {request['url']}")
         outside = _begun.set(())  # the service that is asked begins its own
         try:
-            return await call(self, method, service, path, *rest, **options)
+            return await exchange(self, service, request, **options)
         finally:
             _begun.reset(outside)
 
-    with patch.object(Internal, "_call", noted):
+    with patch.object(Internal, "exchange", noted):
         yield found
 
 

@@ -45,6 +45,9 @@ WORKERS = ("workflows", "programs", "intake", "matching", "feedback", "notificat
 def up(
     folder: Folder = DEFAULT_FOLDER,
     port: Annotated[int, typer.Option(help="Port of the API and the pages.")] = 8080,
+    organization: Annotated[
+        str | None, typer.Option(help="Whose owner signs in by the address that is printed; the newest by default.")
+    ] = None,
     log_level: Annotated[str, typer.Option(help="DEBUG, INFO, WARNING or ERROR.")] = "WARNING",
 ) -> None:
     """Run the whole stack until Ctrl-C. Cycles that were running before go on."""
@@ -52,7 +55,7 @@ def up(
 
     configure_logging(log_level, "console")
     with _command():
-        asyncio.run(run_until_stopped(folder, port))
+        asyncio.run(run_until_stopped(folder, port, organization))
 
 
 @app.command()

@@ -12,8 +12,11 @@ import structlog
 from pydantic import SecretStr
 from rich.console import Console
 
+from services.accounts.store.codes import issue_code
+from services.accounts.store.keys import find_or_create_organization, newest_organization
 from shared.config import Settings
 from shared.contracts.base import Service
+from shared.database import Database
 from upward.composition import QUEUES, Resources
 from upward.embedded import EmbeddedPostgres, EmbeddedTemporal, MailCatcher, lock_folder
 from upward.migration import migrate
@@ -30,6 +33,8 @@ from upward.process import (
 log = structlog.get_logger(__name__)
 LOOK_SECONDS = 1.0
 READY_SECONDS = 300
+FIRST_ORGANIZATION = "Example Inc"
+"""What the organization is called that `upward up` makes in an empty database."""
 
 
 @dataclass(frozen=True)
@@ -89,8 +94,9 @@ async def running_stack(
         yield Stack(url, settings, resources, temporal, mail)
 
 
-async def run_until_stopped(folder: Path, port: int) -> None:
-    """`upward up`: the stack in this folder until Ctrl-C."""
+async def run_until_stopped(folder: Path, port: int, organization: str | None = None) -> None:
+    """`upward up`: the stack in this folder until Ctrl-C. An address is printed by which an owner of the organization
+    signs in once."""
     console = Console(stderr=True)
     stop = asyncio.Event()
     stop_on_signals(stop)
@@ -98,11 +104,24 @@ async def run_until_stopped(folder: Path, port: int) -> None:
         if stop.is_set():
             return
         freeze_started_objects()
+        address = await _sign_in_address(stack.resources.database, stack.url, organization)
         console.print(f"Upward is up: API and pages at [bold]{stack.url}[/] (documentation at {stack.url}/docs).")
+        console.print(f"Sign in to the console, once and within an hour: {address}", soft_wrap=True)
         console.print(f"E-mails are kept in {stack.mail.folder}; Temporal answers at {stack.temporal.address}.")
         console.print("Make a key with: python -m upward keys create --organization NAME --folder " + str(folder))
         console.print("Ctrl-C stops; the data is kept.")
         await stop.wait()
+
+
+async def _sign_in_address(database: Database, url: str, organization: str | None) -> str:
+    """A one-time address for an owner of this organization, of the newest one, or of the first one, which is made."""
+    async with database.transaction() as session:
+        if organization is not None:
+            organization_id = await find_or_create_organization(session, organization)
+        else:
+            found = await newest_organization(session)
+            organization_id = found or await find_or_create_organization(session, FIRST_ORGANIZATION)
+        return f"{url}/console/sign-in/{await issue_code(session, organization_id)}"
 
 
 async def _keep_alive(temporal: EmbeddedTemporal, stop: asyncio.Event) -> None:

@@ -40,7 +40,11 @@ HEADERS = {
 }
 STATIC = {
     name: ((HERE / "static" / name).read_bytes(), media_type)
-    for name, media_type in (("upward.css", "text/css; charset=utf-8"), ("upward.svg", "image/svg+xml"))
+    for name, media_type in (
+        ("upward.css", "text/css; charset=utf-8"),
+        ("admin.css", "text/css; charset=utf-8"),
+        ("upward.svg", "image/svg+xml"),
+    )
 }
 
 
@@ -105,7 +109,7 @@ class PageRoute(Route):
 
 
 def _failed(request: Request, error: DomainError) -> Response:
-    if _wants_problem(request):
+    if wants_problem(request):
         return problem(error.status, error.code, error.detail, **error.extra)
     return failure_page(failure_of(error))
 
@@ -117,11 +121,12 @@ def _misconfigured(request: Request) -> Response:
 
 
 def _unavailable(request: Request) -> Response:
-    if _wants_problem(request):
+    if wants_problem(request):
         return problem(503, "not_available", "Try again in a minute.", headers=NOT_AVAILABLE.headers)
     return failure_page(NOT_AVAILABLE)
 
 
-def _wants_problem(request: Request) -> bool:
+def wants_problem(request: Request) -> bool:
+    """Whether the caller is a program, which asks for JSON and not for HTML."""
     accept = request.headers.get("accept", "")
     return "json" in accept and "text/html" not in accept

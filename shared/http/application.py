@@ -18,6 +18,7 @@ from shared.http.docs import install_docs
 from shared.http.internal import Internal
 from shared.http.observing import Observed
 from shared.http.problems import DESCRIBED, install_problem_handlers, problem
+from shared.http.public import PublicApi
 
 log = structlog.get_logger(__name__)
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
@@ -31,9 +32,9 @@ def create_application(
     webhooks: APIRouter | None = None,
     described: Iterable[APIRouter] | None = None,
 ) -> FastAPI:
-    """Makes one ASGI application of these routers. Its `app.state` holds the database, the settings, the internal
-    client, the event `stopping`, which is set when the process is about to end, and `uploads`, which counts the
-    uploads that each organization has under way.
+    """Makes one ASGI application of these routers. Its `app.state` holds the database, the settings, the clients of the
+    internal and of the public API, the event `stopping`, which is set when the process is about to end, and `uploads`,
+    which counts the uploads that each organization has under way.
 
     `webhooks` are only described in the OpenAPI document: others serve them, and Upward calls them. The document
     describes the routes of `described`, where other processes serve some of them; by default, those of `routers`.
@@ -43,6 +44,7 @@ def create_application(
     app.state.settings = settings
     app.state.stopping = asyncio.Event()
     app.state.internal = Internal(settings, app)
+    app.state.public_api = PublicApi(app.state.internal)
     app.state.uploads = Counter()
     install_problem_handlers(app)
     for router in routers:

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from shared.config import Settings
 from shared.database import Database
 from shared.http.internal import Internal
+from shared.http.public import PublicApi
 
 
 async def _session(request: Request) -> AsyncIterator[AsyncSession]:
@@ -29,6 +30,11 @@ async def _internal(request: Request) -> Internal:
     return internal
 
 
+async def _public_api(request: Request) -> PublicApi:
+    public_api: PublicApi = request.app.state.public_api
+    return public_api
+
+
 async def _settings(request: Request) -> Settings:
     settings: Settings = request.app.state.settings
     return settings
@@ -44,6 +50,8 @@ Session = Annotated[AsyncSession, Depends(_session, scope="function")]
 # For handlers that ask another service first, or compute for long: no connection is held while they wait for it.
 AppDatabase = Annotated[Database, Depends(_database)]
 InternalClient = Annotated[Internal, Depends(_internal)]
+# The public API as anybody sees it; the handler says for whom it calls.
+PublicApiClient = Annotated[PublicApi, Depends(_public_api)]
 # Set when the server is to end: whoever waits for something answers then.
 Stopping = Annotated[asyncio.Event, Depends(_stopping)]
 AppSettings = Annotated[Settings, Depends(_settings)]

@@ -1,6 +1,7 @@
 """The client by which one service reads from another at `/internal/...`, over TCP or inside the same process."""
 
 from collections.abc import AsyncIterator, Mapping
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -84,6 +85,23 @@ class Internal:
             if (after := page.after) is None:
                 return
 
+    async def exchange(self, service: Service, request: Mapping[str, Any], *, reads: bool) -> httpx.Response:
+        """Sends a request as it is, and returns the whole answer. The arguments are those of httpx's `build_request`.
+
+        Raises httpx.HTTPError if the service is away."""
+        try:
+            response = await _begin(self._clients[service], request)
+        except CLOSED as error:
+            log.warning("internal.connection_closed", service=service.value, error=type(error).__name__, again=reads)
+            if not reads:
+                raise
+            response = await _begin(self._fresh[service], request)
+        try:
+            await response.aread()
+        finally:
+            await response.aclose()
+        return response
+
     async def close(self) -> None:
         for client in (*self._clients.values(), *self._fresh.values()):
             await client.aclose()
@@ -111,17 +129,7 @@ class Internal:
                 "content-type": "application/json",
             },
         }
-        try:
-            response = await _begin(self._clients[service], request)
-        except CLOSED as error:
-            log.warning("internal.connection_closed", service=service.value, error=type(error).__name__, again=reads)
-            if not reads:
-                raise
-            response = await _begin(self._fresh[service], request)
-        try:
-            await response.aread()
-        finally:
-            await response.aclose()
+        response = await self.exchange(service, request, reads=reads)
         if (expected := _expected(response)) is not None:
             raise expected
         response.raise_for_status()
@@ -136,10 +144,13 @@ def _client(settings: Settings, app: Any, service: Service, timeout: float, kept
         transport=None if url else httpx.ASGITransport(app=app, raise_app_exceptions=False),
         limits=httpx.Limits(max_connections=100, max_keepalive_connections=kept, keepalive_expiry=IDLE_SECONDS),
         timeout=timeout,
+        cookies=CookieJar(
+            policy=DefaultCookiePolicy(allowed_domains=[])
+        ),  # it keeps none: everybody shares this client
     )
 
 
-async def _begin(client: httpx.AsyncClient, request: dict[str, Any]) -> httpx.Response:
+async def _begin(client: httpx.AsyncClient, request: Mapping[str, Any]) -> httpx.Response:
     """Sends the request and returns the beginning of the answer."""
     return await client.send(client.build_request(**request), stream=True)
 

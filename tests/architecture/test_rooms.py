@@ -28,6 +28,15 @@ ALSO_PURE = "Rules do not know Temporal"
 
 HANDS_ON = {
     # These modules are neither edge nor store nor tables, and work with a framework, because that is their task.
+    "services.console.admin.*.page",
+    "services.console.admin.cookies",
+    "services.console.admin.forms",
+    "services.console.admin.layout",
+    "services.console.admin.registry",
+    "services.console.admin.routes",
+    "services.console.admin.sign_in.one_time",
+    "services.console.admin.signing_in",
+    "services.console.admin.visit",
     "services.console.cycles",
     "services.console.forms",
     "services.console.pages",

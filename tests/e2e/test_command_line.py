@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import re
 import socket
 import tempfile
 from collections.abc import AsyncIterator, Iterator
@@ -17,6 +18,7 @@ from shared.auth import Caller, Role, authenticate
 from shared.database import SCHEMAS, Database
 from tests.clusters import cluster
 from tests.e2e.processes import Running, processes_of, upward
+from tests.patience import PATIENCE_SECONDS
 from upward.cli import app
 from upward.embedded import EmbeddedPostgres, free_port
 
@@ -109,6 +111,24 @@ async def test_a_key_made_while_the_stack_runs_opens_its_api_at_once(up: Up) -> 
         assert (await client.post("/v1/programs", json={"name": "x"})).status_code == 403
         assert (await client.get("/readyz")).status_code == 200
     assert key not in up.process.output
+
+
+async def test_the_address_that_is_printed_signs_the_owner_in_once(up: Up) -> None:
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while (printed := re.search(r"within an hour: (http\S+)", up.process.output)) is None:
+            await asyncio.sleep(0.1)
+    async with httpx.AsyncClient(timeout=60) as browser:
+        page = await browser.get(printed[1])
+        (token,) = re.findall(r'name="form_token" value="([^"]+)"', page.text)
+        signed_in = await browser.post(printed[1], data={"form_token": token})
+        assert (signed_in.status_code, signed_in.headers["location"]) == (303, "/console")
+        home = await browser.get(f"{up.url}/console")
+        assert (home.status_code, "Owner" in home.text) == (200, True)
+        assert (await browser.get(f"{up.url}/console/cycles/x")).status_code == 404
+    async with httpx.AsyncClient(timeout=60) as other:
+        (token,) = re.findall(r'name="form_token" value="([^"]+)"', (await other.get(printed[1])).text)
+        assert (await other.post(printed[1], data={"form_token": token})).status_code == 410
+        assert (await other.get(f"{up.url}/console")).status_code == 303
 
 
 async def test_a_second_stack_on_a_port_that_is_taken_says_so_and_starts_nothing(up: Up, folder: Path) -> None:

@@ -22,8 +22,9 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from pydantic import SecretStr
 from sqlalchemy import text
 
+from services.accounts import main as accounts
 from services.console import main
-from shared.auth import AccessKey, NewKey, Role, new_key
+from shared.auth import AccessKey, NewKey, OrganizationRow, Role, new_key
 from shared.config import Settings
 from shared.contracts.base import Service
 from shared.contracts.matching import PairState
@@ -81,7 +82,9 @@ def site(database_url: str) -> Iterator[Site]:
         settings = Settings(database_url=database_url, service_token=SecretStr("t" * 40), public_url=url)
         database = Database(database_url)
         everything = routers(list(Service))
-        app = create_application([main.router, fakes.router()], database, settings, described=everything)
+        app = create_application(
+            [main.router, accounts.router, fakes.router()], database, settings, described=everything
+        )
         server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False))
 
         async def serve() -> None:
@@ -107,6 +110,7 @@ async def _store_facts(url: str, fakes: FakeServices, key: NewKey) -> None:
             await connection.execute(text(f"create schema if not exists {schema}"))
         await connection.run_sync(Base.metadata.create_all)
     async with database.transaction() as session:
+        session.add(OrganizationRow(id=fakes.organization_id, name="Acme Group"))
         session.add(
             AccessKey(
                 id=key.id, organization_id=fakes.organization_id, role=Role.VIEWER, label="t", key_hash=key.key_hash
@@ -301,19 +305,17 @@ def test_a_wrong_link_gets_a_friendly_page(page: Page, site: Site, size: str) ->
 
 
 @with_sizes
-def test_an_admin_signs_in_with_a_key_and_sees_the_cycle(browser: Browser, site: Site, size: str) -> None:
-    width, height = SIZES[size]
-    context = browser.new_context(
-        viewport={"width": width, "height": height},
-        color_scheme=SCHEME,
-        http_credentials={"username": "admin", "password": site.key.key},
-    )
-    context.set_default_timeout(PATIENCE_MS)
-    page = context.new_page()
-    response = page.goto(f"{site.url}/console/cycles/{site.fakes.cycle_id}")
-    assert response is not None
-    assert response.status == 200
+def test_whoever_signs_in_with_a_key_sees_the_cycle_and_signs_out(page: Page, site: Site, size: str) -> None:
+    """By the keyboard alone."""
+    page.goto(f"{site.url}/console/cycles/{site.fakes.cycle_id}")
+    expect(page.get_by_label("Access key")).to_be_focused()
     _fits(page)
+    _shoot(page, f"sign-in-{size}")
+    page.keyboard.type("upw_wrong")
+    page.keyboard.press("Enter")
+    expect(page.get_by_label("Access key")).to_have_accessible_description(re.compile("This key is not valid"))
+    page.keyboard.type(site.key.key)
+    page.keyboard.press("Enter")
     _shoot(page, f"cycle-{size}")
     expect(page.get_by_role("heading", name="Upside Down")).to_be_visible()
     expect(page.locator("[aria-current=step]")).to_contain_text("Review")
@@ -323,7 +325,23 @@ def test_an_admin_signs_in_with_a_key_and_sees_the_cycle(browser: Browser, site:
     pairs = page.get_by_role("table", name="Pairs")
     expect(pairs.get_by_role("cell", name="Bernd Falk").first).to_be_visible()
     expect(page.get_by_text(f"/v1/match-runs/{site.fakes.awaiting_approval}/approve")).to_be_visible()
-    context.close()
+    _fits(page)
+    (cookie,) = page.context.cookies()
+    assert (cookie["name"], cookie["httpOnly"], cookie["sameSite"]) == ("upward-session", True, "Lax")
+    menu = page.get_by_role("navigation", name="Console")
+    if size == "phone":
+        expect(menu).to_be_hidden()
+        page.get_by_role("button", name="Menu").press("Enter")
+    expect(menu.get_by_role("link", name="Home")).to_be_visible()
+    _shoot(page, f"menu-{size}")
+    if size == "phone":
+        page.keyboard.press("Escape")
+        expect(menu).to_be_hidden()
+    page.get_by_role("button", name="Sign out").press("Enter")
+    expect(page.get_by_role("status")).to_contain_text("You have signed out.")
+    assert page.context.cookies(f"{site.url}/console")[0]["name"] == "upward-sign-in"
+    page.go_back()
+    expect(page.get_by_label("Access key")).to_be_visible()
 
 
 @with_sizes

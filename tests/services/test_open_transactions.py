@@ -5,6 +5,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from uuid import uuid4
 
+import httpx
 import pytest
 from fastapi import FastAPI
 from sqlalchemy import text
@@ -13,6 +14,7 @@ from shared.config import Settings
 from shared.contracts.base import PersonPage, Service
 from shared.database import Database
 from shared.http.internal import Internal
+from shared.http.public import PublicApi
 from tests.open_transactions import watched
 
 PATH = "/cycles/1/leavers"
@@ -45,7 +47,16 @@ async def test_a_question_within_a_transaction_is_seen(database: Database, inter
             await ask(internal)
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(ask(internal))
-    assert found == [f"GET intake{PATH}"] * 2
+    assert found == [f"GET /internal/intake{PATH}"] * 2
+
+
+async def test_a_call_of_the_public_api_within_a_transaction_is_seen(database: Database, internal: Internal) -> None:
+    with watched() as found:
+        async with database.transaction() as session:
+            await session.execute(text("select 1"))
+            with pytest.raises(httpx.HTTPStatusError):  # nothing is served there
+                await PublicApi(internal).get(Service.INTAKE, "/people", PersonPage)
+    assert found == ["GET /v1/people"]
 
 
 async def test_a_question_before_between_or_after_transactions_is_none(database: Database, internal: Internal) -> None:

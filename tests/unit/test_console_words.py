@@ -1,23 +1,22 @@
-"""Small rules of the console: words for every code, times, the progress line, keys and the cross-site wall."""
+"""Small rules of the console: words for every code, times, the progress line and the cross-site wall."""
 
-import base64
 from datetime import UTC, datetime
 from enum import StrEnum
 
 import pytest
 from starlette.requests import Request
 
-from services.console.api.sign_in import access_key_of
 from services.console.cycles import PROGRESS_STAGES, progress
 from services.console.submission import CrossSite, refuse_cross_site
 from services.console.words import codes
 from services.console.words.failures import failure_of
+from shared.contracts.accounts import Role
 from shared.contracts.feedback import Obstacle
 from shared.contracts.intake import MeetingWindow
 from shared.contracts.matching import PairState
 from shared.contracts.programs import Direction, Outcome, Stage
 from shared.contracts.rounds import CloseReason
-from shared.errors import Conflict, DomainError, Gone, Unauthorized
+from shared.errors import Conflict, DomainError, Gone
 
 AT = datetime(2027, 3, 5, 16, 0, tzinfo=UTC)
 
@@ -28,6 +27,7 @@ AT = datetime(2027, 3, 5, 16, 0, tzinfo=UTC)
         (Obstacle, codes.OBSTACLES),
         (MeetingWindow, codes.WINDOWS),
         (PairState, codes.PAIRS),
+        (Role, codes.ROLES),
         (Direction, codes.DIRECTIONS),
         (Outcome, codes.OUTCOMES),
         (Stage, codes.STAGES),
@@ -66,27 +66,6 @@ def test_every_stage_of_a_completed_cycle_is_done_and_none_of_a_cancelled_one() 
     assert {step.state for step in progress(Stage.COMPLETED)} == {"done"}
     assert {step.state for step in progress(Stage.CANCELLED)} == {"ahead"}
     assert len(PROGRESS_STAGES) == len(Stage) - 1
-
-
-def _basic(text: str) -> str:
-    return "Basic " + base64.b64encode(text.encode()).decode()
-
-
-@pytest.mark.parametrize(
-    ("header", "key"),
-    [
-        (_basic("anyone:upw_key"), "upw_key"),
-        (_basic(":upw_key"), "upw_key"),
-        ("bearer upw_key", "upw_key"),
-        (_basic("upw_key"), ""),
-        ("Basic %%%", ""),
-        ("Basic " + base64.b64encode(b"\xff\xfe").decode(), ""),
-        ("Digest x", ""),
-        ("", ""),
-    ],
-)
-def test_the_key_is_the_password_or_the_bearer(header: str, key: str) -> None:
-    assert access_key_of(header) == key
 
 
 def _post(**headers: str) -> Request:
@@ -140,8 +119,3 @@ class Odd(DomainError):
 def test_a_failure_is_told_in_words_for_its_code_or_status(error: DomainError, status: int, heading: str) -> None:
     failure = failure_of(error)
     assert (failure.status, failure.heading) == (status, heading)
-
-
-def test_only_a_missing_key_makes_the_browser_ask_for_one() -> None:
-    assert failure_of(Unauthorized("d")).headers["www-authenticate"].startswith('Basic realm="Upward"')
-    assert not failure_of(Gone("d")).headers

@@ -3,6 +3,7 @@
 from datetime import datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from shared.contracts.accounts import Role
 from shared.contracts.feedback import Obstacle
 from shared.contracts.intake import MeetingWindow, TeachingLevel
 from shared.contracts.matching import PairState
@@ -47,6 +48,12 @@ OUTCOMES = {
     Outcome.NOBODY_MATCHED: "Ended early: nobody could be matched.",
     Outcome.NOBODY_ACCEPTED: "Ended early: no offer was accepted by both sides.",
     Outcome.CANCELLED: "Cancelled by an administrator.",
+}
+ROLES = {
+    Role.VIEWER: "Viewer",
+    Role.COORDINATOR: "Coordinator",
+    Role.ADMIN: "Admin",
+    Role.OWNER: "Owner",
 }
 DIRECTIONS = {
     Direction.REVERSE: "Reverse: the mentor is junior to the mentee",

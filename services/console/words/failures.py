@@ -42,15 +42,9 @@ BY_CODE = {
         "That was too much text",
         "Your answer was not saved. Go back in your browser, shorten the longest text and send it again.",
     ),
-    "role_too_low": ("Your access key does not allow this", "Ask the owner of your organization for another key."),
 }
 BY_STATUS = {
     400: ("This could not be read", "Go back in your browser and send the form again."),
-    401: (
-        "Sign in with an access key",
-        "Your browser asks for a user name and a password. The user name may be anything; the password is your "
-        "access key, which starts with upw_. Reload the page to be asked again.",
-    ),
     403: ("This is not allowed", "Open the link in your e-mail again, or ask your program coordinator."),
     404: (
         "We do not know this address",
@@ -72,5 +66,4 @@ NOT_AVAILABLE = Failure(
 def failure_of(error: DomainError) -> Failure:
     """What the page says about an expected failure. The error's own text is for callers of the API and is not shown."""
     heading, words = BY_CODE.get(error.code) or BY_STATUS.get(error.status, OTHERWISE)
-    headers = {"www-authenticate": 'Basic realm="Upward", charset="UTF-8"'} if error.status == 401 else NO_HEADERS
-    return Failure(error.status, heading, words, headers)
+    return Failure(error.status, heading, words)

@@ -26,9 +26,9 @@ from tests.services.wrong_input.attempts import Attempts, Headers
 from tests.services.wrong_input.public_routes import ROWS, Row, routes_of
 
 PAGE = "docs/privacy.md"
-PAGES = (Row("GET", "/console/cycles/{cycle_id}"),)
+PAGES = (Row("GET", "/console"), Row("GET", "/console/cycles/{cycle_id}"))
 """The pages of the console that show what is stored to whoever has a key. They are rows of the table too."""
-FOR_ANYBODY = {"/console/static/{name}"}
+FOR_ANYBODY = {"/console/static/{name}", "/console/sign-in", "/console/sign-in/{code}", "/console/{rest:path}"}
 """Those that show nothing of any organization."""
 KeyMaker = Callable[..., Awaitable[Headers]]
 WISHED_FOR, AVOIDED, CONCERNED = uuid4(), uuid4(), uuid4()

@@ -19,7 +19,7 @@ KeyMaker = Callable[..., Awaitable[Headers]]
 HUGE = 10**40
 OUTSIDE = {"/livez", "/readyz"}
 """Routes that everybody may read."""
-PAGES = ("/p/", "/console/")
+PAGES = ("/p/", "/console")
 FRONT = "/"
 
 
@@ -126,7 +126,9 @@ async def test_an_unknown_address_is_404_and_a_wrong_method_405_with_those_that_
     for method, path in routes_of(composed):
         taken.setdefault(path, set()).add(method)
     for path, methods in taken.items():
-        address = Row("", path).address(dict.fromkeys(("name", "token"), "x") | dict.fromkeys(_names(path), uuid4()))
+        address = Row("", path).address(
+            dict.fromkeys(("name", "token", "code"), "x") | dict.fromkeys(_names(path), uuid4())
+        )
         for method in {"GET", "POST", "PUT", "PATCH", "DELETE"} - methods:
             answer = await attempts.http.request(method, address, headers=attempts.headers)
             attempts.expect(f"{method} {path}", answer, 405, "method_not_allowed")
@@ -178,12 +180,16 @@ async def test_pages_answer_problems_to_callers_that_ask_for_json(
     attempts.expect("file", await attempts.http.get("/console/static/none", headers=wanted), 404)
     cycle = f"/console/cycles/{attempts.ids['cycle_id']}"
     attempts.expect("no key", await attempts.http.get(cycle, headers=wanted), 401)
-    for path in (f"/console/cycles/{uuid4()}", "/console/cycles/x"):
+    attempts.expect("home", await attempts.http.get("/console", headers=wanted), 401, "not_signed_in")
+    code = f"/console/sign-in/upo_{'A' * 43}"
+    for path in (f"/console/cycles/{uuid4()}", "/console/cycles/x", f"{code}A", "/console/none"):
         attempts.expect(path, await attempts.http.get(path, headers=admin | wanted), 404)
-    attempts.expect("json", await attempts.http.post(f"/p/{'A' * 43}", headers=wanted, json={}), 415)
+    for path in (f"/p/{'A' * 43}", "/console/sign-in", code, "/console/sign-out"):
+        attempts.expect(path, await attempts.http.post(path, headers=wanted, json={}), 415)
     tried = {path for _, path in routes_of(composed) if path.startswith(PAGES)}
     assert {path.rstrip("/") for path in tried} == {
-        "/p/{token}", "/p/{token}/done", "/console/static/{name}", "/console/cycles/{cycle_id}",
+        "/p/{token}", "/p/{token}/done", "/console/static/{name}", "/console/cycles/{cycle_id}", "/console",
+        "/console/sign-in", "/console/sign-in/{code}", "/console/sign-out", "/console/{rest:path}",
     }  # fmt: skip
     attempts.done()
 

@@ -1,0 +1,33 @@
+"""Every page for those who run programs is made here: the frame around it, its menu, and its headers."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import Response
+
+from services.console import pages
+from services.console.admin.navigation import entries_for
+from services.console.admin.visit import Visit
+
+POLICY = (
+    "default-src 'none'; style-src 'self'; img-src 'self'; script-src 'self'; connect-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+HEADERS: Mapping[str, str] = pages.HEADERS | {
+    "content-security-policy": POLICY,
+    # With `no-referrer`, browsers would say that our own forms come from `null`. No path holds a secret but that of a
+    # one-time sign-in, which leads to no other page.
+    "referrer-policy": "same-origin",
+    "cross-origin-opener-policy": "same-origin",
+}
+
+
+def admin_page(visit: Visit, template: str, status: int = 200, **context: Any) -> Response:
+    """A page of the console. `template` is a file in `templates/admin/`."""
+    menu = entries_for(visit.who.role, visit.path)
+    return pages.page(f"admin/{template}", status, visit=visit, menu=menu, **context)
+
+
+def open_page(template: str, status: int = 200, **context: Any) -> Response:
+    """A page for whoever is not signed in: without a menu."""
+    return pages.page(f"admin/{template}", status, visit=None, menu=(), **context)

@@ -1,0 +1,42 @@
+"""The pages for those who run programs. A new page is a module with a `router`, a template, and a line here."""
+
+from collections.abc import Iterator
+
+from fastapi import APIRouter, Response
+from fastapi.routing import APIRoute
+from starlette.routing import Match
+from starlette.types import Scope
+
+from services.console.admin.home import page as home
+from services.console.admin.navigation import HOME
+from services.console.admin.routes import AdminRoute
+from services.console.admin.sign_in import one_time
+from services.console.admin.sign_in import page as sign_in
+from services.console.admin.visit import CurrentVisit
+from shared.errors import NotFound
+
+ROUTERS: tuple[APIRouter, ...] = (home.router, sign_in.router, one_time.router)
+
+
+class Elsewhere(AdminRoute):
+    """The route of addresses below `/console` that no page has. A page is there for its other methods too, which the
+    framework refuses."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        match, child = super().matches(scope)
+        if match != Match.NONE and any(page.path_regex.match(scope["path"]) for page in _pages()):
+            return Match.NONE, {}
+        return match, child
+
+
+elsewhere = APIRouter(route_class=Elsewhere, include_in_schema=False)
+"""It is included last."""
+
+
+@elsewhere.api_route(f"{HOME}/{{rest:path}}", methods=["GET", "HEAD"])
+async def show_nothing(rest: str, visit: CurrentVisit) -> Response:
+    raise NotFound("There is no such page.", code="page_not_found")
+
+
+def _pages() -> Iterator[APIRoute]:
+    return (route for router in ROUTERS for route in router.routes if isinstance(route, APIRoute))

@@ -1,0 +1,131 @@
+"""The client by which the console calls the public API of services, as the person who is signed in.
+
+It sends the credential of that person and never that of the services, so that it can do what the person may do, and no
+more. Like the internal client, it calls over TCP or inside the same process.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any, Generic, NamedTuple, TypeVar
+
+import httpx
+from pydantic import BaseModel
+
+from shared.contracts.base import Contract, Service
+from shared.errors import (
+    BadRequest,
+    Conflict,
+    DomainError,
+    Forbidden,
+    Gone,
+    Invalid,
+    NotFound,
+    PreconditionFailed,
+    PreconditionRequired,
+    Unauthorized,
+)
+from shared.http.internal import Internal
+
+Answer = TypeVar("Answer", bound=Contract)
+REFUSALS: tuple[type[DomainError], ...] = (
+    *(BadRequest, Unauthorized, Forbidden, NotFound, Conflict, Gone, PreconditionFailed, Invalid, PreconditionRequired),
+)
+BY_STATUS = {refusal.status: refusal for refusal in REFUSALS}
+VALUE = re.compile(r"[!-~]+")
+"""What a header can hold: whoever signs in may type anything into the field for the key."""
+UNSERVED = NotFound.code
+"""The code of the answer when no route serves the address, as in a process of the previous version."""
+
+
+class Versioned(NamedTuple, Generic[Answer]):
+    """What was read, and the ETag that a change of it names."""
+
+    value: Answer
+    etag: str
+
+
+class PublicApi:
+    """Calls the public API. What it refuses is raised as a DomainError with the same status and code. If a service is
+    away or fails, `httpx.HTTPError` is raised."""
+
+    def __init__(self, internal: Internal, credential: str | None = None) -> None:
+        """`internal` only carries the requests. `credential` is an access key or the token of a session."""
+        self._internal = internal
+        self._credential = credential
+
+    def acting_as(self, credential: str) -> "PublicApi":
+        return PublicApi(self._internal, credential)
+
+    async def get(
+        self, service: Service, path: str, answer: type[Answer], params: Mapping[str, Any] | None = None
+    ) -> Answer:
+        """GET `/v1{path}` of the service that serves it."""
+        return answer.model_validate_json((await self._call("GET", service, path, params=params)).content)
+
+    async def get_versioned(self, service: Service, path: str, answer: type[Answer]) -> Versioned[Answer]:
+        """Reads what can be edited."""
+        response = await self._call("GET", service, path)
+        return Versioned(answer.model_validate_json(response.content), response.headers.get("etag", ""))
+
+    async def post(
+        self,
+        service: Service,
+        path: str,
+        answer: type[Answer],
+        body: BaseModel | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        response = await self._call("POST", service, path, body=body, headers=headers)
+        return answer.model_validate_json(response.content)
+
+    async def put(self, service: Service, path: str, answer: type[Answer], body: BaseModel, etag: str) -> Answer:
+        """Replaces what was read with this ETag. Raises PreconditionFailed if it has changed since."""
+        response = await self._call("PUT", service, path, body=body, headers={"if-match": etag})
+        return answer.model_validate_json(response.content)
+
+    async def delete(self, service: Service, path: str) -> None:
+        await self._call("DELETE", service, path)
+
+    async def _call(
+        self,
+        method: str,
+        service: Service,
+        path: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        body: BaseModel | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> httpx.Response:
+        sent = {"accept": "application/json"} | dict(headers or {})
+        if self._credential is not None:
+            if not VALUE.fullmatch(self._credential):
+                raise Unauthorized("What was sent is no credential.", code="invalid_access_key")
+            sent["authorization"] = f"Bearer {self._credential}"
+        if body is not None:
+            sent["content-type"] = "application/json"
+        request = {
+            "method": method,
+            "url": f"/v1{path}",
+            "params": params,
+            "content": body.model_dump_json() if body is not None else None,
+            "headers": sent,
+        }
+        response = await self._internal.exchange(service, request, reads=method == "GET")
+        if (refusal := _refusal(response)) is not None:
+            raise refusal
+        response.raise_for_status()
+        return response
+
+
+def _refusal(response: httpx.Response) -> DomainError | None:
+    """What the API itself refused. None for every other answer, such as that of a proxy."""
+    if response.status_code < 400 or "problem+json" not in response.headers.get("content-type", ""):
+        return None
+    document = response.json()
+    if response.status_code >= 500 or document.get("code") in (None, UNSERVED):
+        return None
+    extra = {"errors": document["errors"]} if "errors" in document else {}
+    made = BY_STATUS.get(response.status_code, DomainError)
+    refusal = made(str(document.get("detail", "")), code=str(document["code"]), **extra)
+    refusal.status = response.status_code
+    return refusal
