@@ -3,38 +3,82 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request, Response
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.feedback import answers
-from services.feedback.resources import ConcernPage, ConcernResource, ReportResource
+from services.feedback.resources import ConcernPage, ConcernResource, ConcernSort, ReportResource
 from services.feedback.rules.concerns import ConcernStatus
 from services.feedback.store import answers as answers_store
-from services.feedback.store import concerns, reports
-from shared.auth import Coordinator, Role, ServiceCaller, Viewer
-from shared.contracts.feedback import CheckInAnswer, CheckInForm, SurveyAnswer, SurveyForm
+from services.feedback.store import concerns, lists, reports
+from shared.auth import Caller, Coordinator, Role, ServiceCaller, Viewer
+from shared.contracts.feedback import CheckInAnswer, CheckInForm, ConcernReason, SurveyAnswer, SurveyForm
 from shared.contracts.rounds import AnswerRecorded, RoundKind
-from shared.http.dependencies import Session
-from shared.http.paging import Cursor, Limit, decode_cursor
+from shared.database import Database
+from shared.errors import Forbidden
+from shared.http.dependencies import AppDatabase, Session
+from shared.http.lists import Page, answer_list
+from shared.http.paging import Cursor, Limit
 from shared.http.problems import refusals
 from shared.http.routing import Route
+from shared.http.tables import tables_too
 
+State = Annotated[ConcernStatus | None, Query(description="all states if it is left out")]
 router = APIRouter(route_class=Route, tags=["feedback"])
 internal_router = APIRouter(route_class=Route, prefix="/internal/feedback", include_in_schema=False)
 
 
-@router.get("/v1/cycles/{cycle_id}/concerns")
+@router.get("/v1/cycles/{cycle_id}/concerns", response_model=ConcernPage, responses=tables_too())
 async def list_concerns(
     cycle_id: UUID,
+    request: Request,
     caller: Viewer,
-    session: Session,
-    state: Annotated[ConcernStatus | None, Query(description="all states if it is left out")] = None,
+    database: AppDatabase,
+    state: State = None,
+    sort: ConcernSort = "id",
     cursor: Cursor = None,
     limit: Limit = 50,
-) -> ConcernPage:
+) -> ConcernPage | Response:
     """The concerns of this cycle, which need a human: ids, reasons, rungs and times. Whom a concern is about, and why,
     is told to coordinators; viewers read that a pair needs help."""
-    page = await concerns.read_concerns(session, caller.organization_id, cycle_id, state, decode_cursor(cursor), limit)
-    return page if caller.role.covers(Role.COORDINATOR) else page.anonymous()
+    return await _answer(request, database, caller, lists.Wanted(cycle_id, state), Page(sort, cursor, limit))
+
+
+@router.get("/v1/concerns", response_model=ConcernPage, responses=tables_too(403))
+async def list_all_concerns(
+    request: Request,
+    caller: Viewer,
+    database: AppDatabase,
+    cycle_id: UUID | None = None,
+    state: State = None,
+    pair_id: UUID | None = None,
+    person_id: Annotated[UUID | None, Query(description="whom it is about; for coordinators")] = None,
+    reason: Annotated[ConcernReason | None, Query(description="why it was raised; for coordinators")] = None,
+    sort: ConcernSort = "-raised_at",
+    cursor: Cursor = None,
+    limit: Limit = 50,
+) -> ConcernPage | Response:
+    """The concerns of all cycles, by default newest first. Viewers read them without whom they are about and why, and
+    may not ask for that."""
+    wanted = lists.Wanted(cycle_id, state, pair_id, person_id, reason)
+    return await _answer(request, database, caller, wanted, Page(sort, cursor, limit))
+
+
+async def _answer(
+    request: Request, database: Database, caller: Caller, wanted: lists.Wanted, page: Page
+) -> ConcernPage | Response:
+    in_full = caller.role.covers(Role.COORDINATOR)
+    if wanted.reveals() and not in_full:
+        raise Forbidden(
+            "Whom a concern is about, and why, is told to coordinators; leave person_id and reason out.",
+            code="role_too_low",
+        )
+
+    async def read(session: AsyncSession, part: Page) -> ConcernPage:
+        found = await lists.list_concerns(session, caller.organization_id, wanted, part)
+        return found if in_full else found.anonymous()
+
+    return await answer_list(request, database, page, read, name="concerns", item=ConcernResource)
 
 
 @router.post("/v1/concerns/{concern_id}/resolve", responses=refusals(404))

@@ -93,6 +93,7 @@ class Concern(Base):
             "uq_concern_open", "pair_id", "person_id", "reason", unique=True, postgresql_where=text("state = 'open'")
         ),
         Index("ix_concern_cycle_id", "organization_id", "cycle_id", "id"),
+        Index("ix_concern_raised_at", "organization_id", "raised_at", "id"),
         {"schema": SCHEMA},
     )
 

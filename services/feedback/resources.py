@@ -1,5 +1,6 @@
 """What the public API shows: ids, codes, counts and times, and nothing that people wrote."""
 
+from typing import Literal
 from uuid import UUID
 
 from pydantic import AwareDatetime
@@ -8,6 +9,9 @@ from services.feedback.rules.concerns import ConcernStatus
 from services.feedback.rules.report import Report
 from shared.contracts.base import Contract
 from shared.contracts.feedback import ConcernReason, ConcernRung
+
+ConcernSort = Literal["id", "-id", "raised_at", "-raised_at"]
+"""How concerns are sorted; the minus sign turns the order round."""
 
 
 class ConcernResource(Contract):
@@ -35,6 +39,8 @@ class ConcernResource(Contract):
 class ConcernPage(Contract):
     items: tuple[ConcernResource, ...]
     next: str | None
+    total: int | None = None
+    """How many concerns there are on all pages. Null on later pages, and if there are more than 20,000."""
 
     def anonymous(self) -> "ConcernPage":
         """The same concerns without whom they are about, and why."""

@@ -20,6 +20,8 @@ class Person(Base):
         UniqueConstraint("organization_id", "external_id", deferrable=True, initially="IMMEDIATE"),
         UniqueConstraint("organization_id", "email", deferrable=True, initially="IMMEDIATE"),
         Index("ix_person_organization_id_id", "organization_id", "id"),
+        Index("ix_person_name", "organization_id", text("lower(name)"), "id"),
+        Index("ix_person_department", "organization_id", text("lower(department)"), "id"),
         {"schema": "intake"},
     )
 

@@ -1,6 +1,7 @@
 """What the public API answers about people and imports."""
 
 from datetime import date
+from typing import Literal
 from uuid import UUID
 
 from pydantic import AwareDatetime
@@ -9,6 +10,9 @@ from services.intake.importing.problems import Problem
 from services.intake.person import Availability
 from shared.contracts.base import Contract
 from shared.errors import NotFound
+
+PeopleSort = Literal["id", "-id", "name", "-name", "email", "-email", "department", "-department", "level", "-level"]
+"""How the directory is sorted; the minus sign turns the order round."""
 
 
 class PersonNotFound(NotFound):
@@ -44,6 +48,28 @@ class PeoplePage(Contract):
     items: tuple[PersonView, ...]
     next: str | None = None
     """The cursor of the next page, or null on the last page."""
+    total: int | None = None
+    """How many people there are on all pages. Null on later pages, and if there are more than 20,000."""
+
+
+class PendingPerson(Contract):
+    """Somebody whom a round asks and who has not answered everything."""
+
+    id: UUID
+    name: str
+    email: str
+    job_title: str
+    department: str
+    level: int
+    missing: int
+    """How many answers are missing: one, or one for each pair that was offered to the person."""
+
+
+class PendingPage(Contract):
+    items: tuple[PendingPerson, ...]
+    next: str | None = None
+    total: int | None = None
+    """How many people there are on all pages. Null on later pages, and if there are more than 20,000."""
 
 
 class ImportReport(Contract):

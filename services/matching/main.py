@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 
 from services.matching.activities import Activities
-from services.matching.api import internal, public, steering
+from services.matching.api import internal, lists, public, steering
 from shared.contracts.base import Service
 from shared.contracts.rounds import RoundKind
 from shared.database import Database
@@ -12,6 +12,7 @@ from shared.rounds.api import recipients_router
 
 router = APIRouter()
 router.include_router(public.router)
+router.include_router(lists.router)
 router.include_router(steering.router)
 router.include_router(internal.router)
 router.include_router(recipients_router(Service.MATCHING))

@@ -19,6 +19,10 @@ EitherSide = Literal[Side.MENTOR, Side.MENTEE]
 """A `Side` that is no component of its own in the OpenAPI document: its two values stand where it is used."""
 
 
+PairSort = Literal["id", "-id", "score", "-score"]
+"""How pairs are sorted; the minus sign turns the order round."""
+
+
 class TotalView(Contract):
     """What the objective counts: people newly in a pair (always 0 under `quality_first`), then points."""
 
@@ -159,6 +163,8 @@ class MatchRunInputs(Contract):
 class PairList(Contract):
     items: tuple[PairView, ...]
     next: str | None = None
+    total: int | None = None
+    """How many pairs there are on all pages. Null on later pages, and if there are more than 20,000."""
 
 
 class EndPair(BaseModel):

@@ -1,17 +1,34 @@
 """HTTP edge of notifications."""
 
+from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query, Request, Response
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.notifications import store
-from services.notifications.resources import CycleMessages
-from shared.auth import Viewer
-from shared.http.dependencies import Session
+from services.notifications.audience import read_paused
+from services.notifications.resources import (
+    CycleMessages,
+    Message,
+    MessagePage,
+    MessagePreview,
+    MessagePreviews,
+    MessageSort,
+)
+from services.notifications.rules.messages import MessageState
+from services.notifications.rules.samples import sample_of
+from shared.auth import Coordinator, Viewer
+from shared.contracts.notifications import Template
+from shared.http.dependencies import AppDatabase, InternalClient, Session
+from shared.http.lists import Page, answer_list
 from shared.http.paging import Cursor, Limit, decode_cursor, encode_cursor
 from shared.http.routing import Route
+from shared.http.tables import tables_too
 
 router = APIRouter(route_class=Route, prefix="/v1", tags=["notifications"])
+Templates = Annotated[list[Template] | None, Query(description="only messages of these templates; may be repeated")]
+States = Annotated[list[MessageState] | None, Query(description="only messages in these states; may be repeated")]
 
 
 @router.get("/cycles/{cycle_id}/messages")
@@ -26,3 +43,37 @@ async def read_messages(
         failed=page,
         next=encode_cursor(page[-1].id) if len(failed) > limit else None,
     )
+
+
+@router.get("/messages", response_model=MessagePage, responses=tables_too())
+async def list_messages(
+    request: Request,
+    caller: Coordinator,
+    database: AppDatabase,
+    internal: InternalClient,
+    cycle_id: UUID | None = None,
+    person_id: UUID | None = None,
+    template: Templates = None,
+    state: States = None,
+    sort: MessageSort = "-due_at",
+    cursor: Cursor = None,
+    limit: Limit = 50,
+) -> MessagePage | Response:
+    """What was sent to whom and when, what waits and why, and what failed; by default the newest first. Of check-ins
+    and surveys, messages that would tell who has not answered are counted (`GET /v1/cycles/{cycle_id}/messages`) and
+    not listed."""
+    paused = await read_paused(internal, caller.organization_id)
+    wanted = store.WantedMessages(cycle_id, person_id, template, state)
+
+    async def read(session: AsyncSession, page: Page) -> MessagePage:
+        return await store.list_messages(session, caller.organization_id, wanted, paused, page)
+
+    return await answer_list(request, database, Page(sort, cursor, limit), read, name="messages", item=Message)
+
+
+@router.get("/messages/preview")
+async def preview_messages(caller: Viewer, template: Templates = None) -> MessagePreviews:
+    """Each message as its readers get it, in sample data: its subject, its text and its HTML."""
+    samples = [(one, sample_of(one)) for one in template or Template]
+    items = [MessagePreview(template=one, **sample._asdict()) for one, sample in samples]
+    return MessagePreviews(items=items)

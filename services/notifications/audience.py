@@ -7,7 +7,7 @@ from shared.contracts.base import PersonPage, Service
 from shared.contracts.intake import Contact, Contacts, ReadContacts
 from shared.contracts.matching import PairSummary
 from shared.contracts.notifications import Announcement, Audience
-from shared.contracts.programs import CycleBrief
+from shared.contracts.programs import CycleBrief, PausedCycles
 from shared.contracts.round_kinds import declaration_of
 from shared.contracts.rounds import RecipientState
 from shared.http.internal import Internal
@@ -21,6 +21,12 @@ async def read_brief(internal: Internal, announcement: Announcement) -> CycleBri
         return None
     path = f"/cycles/{announcement.cycle_id}"
     return await internal.get(Service.PROGRAMS, path, CycleBrief, announcement.organization_id)
+
+
+async def read_paused(internal: Internal, organization_id: UUID) -> frozenset[UUID]:
+    """The cycles of the organization that are paused."""
+    found = await internal.get(Service.PROGRAMS, "/cycles/paused", PausedCycles, organization_id)
+    return frozenset(found.cycle_ids)
 
 
 async def read_audience(

@@ -48,6 +48,8 @@ class MessageRow(Base):
         ),
         Index("ix_message_announcement_id", "organization_id", "announcement_id"),
         Index("ix_message_cycle_id", "organization_id", "cycle_id"),
+        Index("ix_message_due_at", "organization_id", "due_at", "id"),
+        Index("ix_message_person_id", "organization_id", "person_id"),
         {"schema": "notifications"},
     )
 

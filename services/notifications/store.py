@@ -1,15 +1,17 @@
 """All SQL of notifications. Functions never commit. Those that change one message expect its row to be locked."""
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Collection, Sequence
+from datetime import UTC, datetime
+from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import func, select, update
+from sqlalchemy import and_, func, not_, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.notifications.models import AnnouncementRow, MessageRow
-from services.notifications.resources import FailedMessage, MessageCount
+from services.notifications.resources import FailedMessage, Message, MessageCount, MessagePage
+from services.notifications.rules.disclosure import LISTED_AT_ALL, invitations_not_listed, reminders_not_listed
 from services.notifications.rules.messages import (
     Channel,
     ClaimedMessage,
@@ -20,15 +22,29 @@ from services.notifications.rules.messages import (
     message_id,
     message_uuid,
 )
+from services.notifications.rules.waiting import waiting_for
 from shared.contracts.events import MessageFailed
 from shared.contracts.notifications import Announcement, Audience, Delivery, Template
 from shared.contracts.rounds import RoundKind
 from shared.errors import NotFound
 from shared.events import emit
+from shared.http.lists import Column, Page, equal, read_page
+
+COLUMNS: dict[str, Column] = {"due_at": MessageRow.due_at}
+"""Those by which messages are sorted."""
 
 
 class AnnouncementNotFound(NotFound):
     code = "announcement_not_found"
+
+
+class WantedMessages(NamedTuple):
+    """Which messages somebody looks for. None, and no values, stand for any."""
+
+    cycle_id: UUID | None = None
+    person_id: UUID | None = None
+    templates: list[Template] | None = None
+    states: list[MessageState] | None = None
 
 
 async def save_announcement(session: AsyncSession, announcement: Announcement) -> None:
@@ -243,6 +259,65 @@ async def read_failed(
         )
         for row in found
     ]
+
+
+async def list_messages(
+    session: AsyncSession, organization_id: UUID, wanted: WantedMessages, paused: Collection[UUID], page: Page
+) -> MessagePage:
+    """One page of the messages that may be listed. `paused` are the cycles that are paused. Raises BadRequest for an
+    unknown cursor."""
+    now = datetime.now(UTC)
+    found = await read_page(
+        session,
+        select(MessageRow, AnnouncementRow.created_at).join(
+            AnnouncementRow, AnnouncementRow.id == MessageRow.announcement_id
+        ),
+        page,
+        key=MessageRow.id,
+        columns=COLUMNS,
+        scope=[MessageRow.organization_id == organization_id],
+        filters=[
+            *equal(MessageRow.cycle_id, wanted.cycle_id),
+            *equal(MessageRow.person_id, wanted.person_id),
+            *equal(MessageRow.template, wanted.templates),
+            *equal(MessageRow.state, wanted.states),
+            or_(
+                MessageRow.state.in_(LISTED_AT_ALL),
+                and_(
+                    MessageRow.template.not_in(reminders_not_listed()),
+                    not_(
+                        and_(
+                            MessageRow.template.in_(invitations_not_listed()),
+                            MessageRow.state == MessageState.DROPPED,
+                        )
+                    ),
+                ),
+            ),
+        ],
+    )
+    items = [_message(row, announced_at, paused, now) for row, announced_at in found.rows]
+    return MessagePage(items=items, next=found.next, total=found.total)
+
+
+def _message(row: MessageRow, announced_at: datetime, paused: Collection[UUID], now: datetime) -> Message:
+    waits = row.state == MessageState.WAITING
+    return Message(
+        id=row.id,
+        cycle_id=row.cycle_id,
+        person_id=row.person_id,
+        template=Template(row.template),
+        occurrence=row.occurrence,
+        channel=Channel(row.channel),
+        state=MessageState(row.state),
+        announced_at=announced_at,
+        due_at=row.due_at,
+        sent_at=row.sent_at,
+        attempts=row.attempts,
+        code=row.failure_code,
+        waiting_for=waiting_for(row.due_at, row.attempts, row.deferrals, paused=row.cycle_id in paused, now=now)
+        if waits
+        else None,
+    )
 
 
 async def _set(session: AsyncSession, message: ClaimedMessage, **values: object) -> None:

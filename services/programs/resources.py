@@ -1,5 +1,6 @@
 """What the public API of programs and cycles answers."""
 
+from typing import Literal
 from uuid import UUID
 
 from pydantic import AwareDatetime
@@ -7,6 +8,10 @@ from pydantic import AwareDatetime
 from shared.contracts.base import Contract
 from shared.contracts.programs import Calendar, Direction, MatchingPolicy, Outcome, Stage, Topic
 from shared.contracts.rounds import RoundCounts
+
+ProgramSort = Literal["created_at", "-created_at", "updated_at", "-updated_at", "name", "-name"]
+CycleSort = Literal["requested_at", "-requested_at", "starts_at", "-starts_at", "stage_changed_at", "-stage_changed_at"]
+"""How the lists are sorted; the minus sign turns the order round."""
 
 
 class Program(Contract):
@@ -35,6 +40,17 @@ class ProgramPage(Contract):
     items: tuple[Program, ...]
     next: str | None = None
     """The cursor of the next page, or null on the last page."""
+    total: int | None = None
+    """How many programs there are on all pages. Null on later pages."""
+
+
+class ProgramPreview(Contract):
+    """What a definition would do. Nothing is stored."""
+
+    next_recurrences: tuple[AwareDatetime, ...] = ()
+    """When the next four cycles would start by themselves. Empty for a program that does not recur."""
+    notes: tuple[str, ...] = ()
+    """What somebody should know about the definition, as the program would tell it."""
 
 
 class CycleSummary(Contract):
@@ -69,3 +85,19 @@ class Cycle(CycleSummary):
 class CyclePage(Contract):
     items: tuple[CycleSummary, ...]
     next: str | None = None
+    total: int | None = None
+    """How many cycles there are on all pages. Null on later pages, and if there are more than 20,000."""
+
+
+class CycleOfProgram(CycleSummary):
+    """A cycle in a list of those of all programs."""
+
+    program_name: str
+    """As the program is called now."""
+
+
+class AllCyclesPage(Contract):
+    items: tuple[CycleOfProgram, ...]
+    next: str | None = None
+    total: int | None = None
+    """How many cycles there are on all pages. Null on later pages, and if there are more than 20,000."""

@@ -162,6 +162,12 @@ class ReadContacts(Contract):
     person_ids: Annotated[tuple[UUID, ...], Field(max_length=1000)]
 
 
+class FindPeople(Contract):
+    """Asks whose name or address contains each of these words."""
+
+    words: Annotated[str, Field(max_length=100)]
+
+
 class Contacts(Contract):
     contacts: tuple[Contact, ...]
     """The people who exist, in no particular order."""

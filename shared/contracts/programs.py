@@ -257,6 +257,12 @@ class CycleBrief(Contract):
     outcome: Outcome | None = None
 
 
+class PausedCycles(Contract):
+    """The cycles of an organization that are paused."""
+
+    cycle_ids: tuple[UUID, ...]
+
+
 class RecordStage(Contract):
     organization_id: UUID
     cycle_id: UUID

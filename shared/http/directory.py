@@ -9,8 +9,8 @@ from uuid import UUID
 
 import httpx
 
-from shared.contracts.base import Service
-from shared.contracts.intake import Contacts, EnrolledCount, ReadContacts
+from shared.contracts.base import PersonPage, Service
+from shared.contracts.intake import Contacts, EnrolledCount, FindPeople, ReadContacts
 from shared.errors import Invalid
 from shared.http.internal import Internal
 
@@ -39,6 +39,13 @@ async def refuse_others(
         if errors
         else None
     )
+
+
+async def find_people(internal: Internal, organization_id: UUID, words: str) -> tuple[UUID, ...]:
+    """The people whose name or address contains each of these words: the first 1,000. Raises httpx.HTTPError when
+    intake is away."""
+    found = await internal.ask(Service.INTAKE, "/people/find", FindPeople(words=words), PersonPage, organization_id)
+    return found.person_ids
 
 
 async def count_enrolled(internal: Internal, organization_id: UUID, cycle_id: UUID) -> int | None:

@@ -16,15 +16,18 @@ def encode_cursor(last_id: UUID) -> str:
     return base64.urlsafe_b64encode(last_id.bytes).decode().rstrip("=")
 
 
+def unknown_cursor() -> BadRequest:
+    return BadRequest("This cursor is not one that the API gave out; start without one.", code="bad_cursor")
+
+
 def decode_cursor(cursor: str | None) -> UUID | None:
     """The id in a cursor; None without a cursor. Raises BadRequest for a cursor that this API did not give out."""
     if cursor is None:
         return None
-    refused = BadRequest("This cursor is not one that the API gave out; start without one.", code="bad_cursor")
     try:
         found = UUID(bytes=base64.urlsafe_b64decode(cursor + "=="))
     except ValueError as error:
-        raise refused from error
+        raise unknown_cursor() from error
     if encode_cursor(found) != cursor:  # the decoder skips what does not belong to its alphabet
-        raise refused
+        raise unknown_cursor()
     return found

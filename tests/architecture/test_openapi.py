@@ -20,8 +20,9 @@ METHODS = ("get", "put", "post", "delete", "patch")
 REF = "#/components/schemas/ProblemDocument"
 OPERATION_IDS = """\
 advance_cycle approve_match_run cancel_cycle create_endpoint create_program delete_endpoint disable_endpoint
-enable_endpoint end_pair end_session get_report import_people list_attempts list_concerns list_cycles list_deliveries
-list_endpoints list_match_runs list_pairs list_people list_programs list_topics open_session pause_cycle
+enable_endpoint end_pair end_session get_report import_people list_all_concerns list_all_cycles list_attempts
+list_concerns list_cycles list_deliveries list_endpoints list_match_run_pairs list_match_runs list_messages list_pairs
+list_pending list_people list_programs list_topics open_session pause_cycle preview_messages preview_program
 preview_steering read_asyncapi read_caller read_checkpoint read_counterfactual read_cycle read_delivery read_endpoint
 read_event_types read_events read_match_run read_match_run_inputs read_messages read_organization read_pair
 read_person read_program replace_endpoint replace_program replay_events replay_match_run request_cycle resolve_concern

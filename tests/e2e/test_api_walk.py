@@ -31,6 +31,7 @@ ENDINGS = [
     "False",
     "disabled",
     '"code":"invalid"',
+    "[]",
 ]
 
 

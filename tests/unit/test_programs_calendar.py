@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.programs.rules.calendar import first_monday, free_period, next_recurrence, period_of
+from services.programs.rules.calendar import first_monday, free_period, next_recurrence, next_recurrences, period_of
 
 
 @pytest.mark.parametrize(
@@ -77,3 +77,9 @@ def test_the_next_recurrence_is_later_and_less_than_a_hundred_days_away(moment: 
     found = next_recurrence(moment, zone)
     assert timedelta(0) < found.astimezone(UTC) - moment < timedelta(days=100)
     assert (found.hour, found.weekday()) == (9, 0)
+
+
+def test_the_next_four_recurrences_follow_each_other_over_the_end_of_a_year() -> None:
+    found = next_recurrences(datetime(2026, 8, 1, tzinfo=UTC), "UTC", 4)
+    days = [(2026, 10, 5), (2027, 1, 4), (2027, 4, 5), (2027, 7, 5)]
+    assert list(found) == [datetime(*day, 9, tzinfo=UTC) for day in days]

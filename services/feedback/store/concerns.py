@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.feedback.models import Concern
-from services.feedback.resources import ConcernPage, ConcernResource
+from services.feedback.resources import ConcernResource
 from services.feedback.rules.concerns import (
     ConcernNotFound,
     ConcernStatus,
@@ -29,7 +29,6 @@ from shared.contracts.feedback import (
 )
 from shared.contracts.rounds import CloseReason, RoundKind, RoundState
 from shared.events import emit
-from shared.http.paging import encode_cursor
 from shared.rounds.models import Round, RoundRecipient
 
 
@@ -226,7 +225,7 @@ async def resolve_concern(
         concern.resolved_by = key_id
         await session.flush()
         await emit(session, organization_id, ConcernResolved(concern_id=concern.id, cycle_id=concern.cycle_id))
-    return _resource(concern)
+    return resource_of(concern)
 
 
 async def resolve_cycle(session: AsyncSession, organization_id: UUID, cycle_id: UUID) -> int:
@@ -259,25 +258,6 @@ async def _resolve(session: AsyncSession, organization_id: UUID, those: ColumnEl
     return len(events)
 
 
-async def read_concerns(
-    session: AsyncSession,
-    organization_id: UUID,
-    cycle_id: UUID,
-    state: ConcernStatus | None,
-    after: UUID | None,
-    limit: int,
-) -> ConcernPage:
-    """One page of the cycle's concerns, in the order of their ids."""
-    query = select(Concern).where(Concern.organization_id == organization_id, Concern.cycle_id == cycle_id)
-    if state is not None:
-        query = query.where(Concern.state == state)
-    if after is not None:
-        query = query.where(Concern.id > after)
-    found = (await session.scalars(query.order_by(Concern.id).limit(limit + 1))).all()
-    items = tuple(_resource(concern) for concern in found[:limit])
-    return ConcernPage(items=items, next=encode_cursor(items[-1].id) if len(found) > limit else None)
-
-
 async def _lock(session: AsyncSession, organization_id: UUID, concern_id: UUID) -> Concern:
     concern = await session.scalar(
         select(Concern)
@@ -290,7 +270,7 @@ async def _lock(session: AsyncSession, organization_id: UUID, concern_id: UUID) 
     return concern
 
 
-def _resource(concern: Concern) -> ConcernResource:
+def resource_of(concern: Concern) -> ConcernResource:
     return ConcernResource(
         id=concern.id,
         cycle_id=concern.cycle_id,

@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 
 from services.intake import answers
-from services.intake.store import enrolments, links, people
+from services.intake.store import directory, enrolments, links, people
 from shared.auth import ServiceCaller
 from shared.contracts.base import PersonPage
 from shared.contracts.intake import (
@@ -14,6 +14,7 @@ from shared.contracts.intake import (
     EnrolledCount,
     EnrolmentAnswer,
     EnrolmentForm,
+    FindPeople,
     LinkGrant,
     MeetingHoursPage,
     MintedLinks,
@@ -66,6 +67,11 @@ async def count_enrolled(cycle_id: UUID, caller: ServiceCaller, session: Session
 @router.post("/contacts")
 async def read_contacts(request: ReadContacts, caller: ServiceCaller, session: Session) -> Contacts:
     return Contacts(contacts=tuple(await people.read_contacts(session, caller.organization_id, request.person_ids)))
+
+
+@router.post("/people/find")
+async def find_people(request: FindPeople, caller: ServiceCaller, session: Session) -> PersonPage:
+    return await directory.find_people(session, caller.organization_id, request.words)
 
 
 @router.post("/links")

@@ -3,21 +3,26 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query, Request, Response
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.intake.api.upload import REQUEST_BODY, UPLOAD, read_upload
 from services.intake.imports import import_export
-from services.intake.resources import ImportReport, PeoplePage, PersonView
+from services.intake.person import Availability
+from services.intake.resources import ImportReport, PeoplePage, PeopleSort, PersonView
+from services.intake.store import directory
 from services.intake.store import people as store
 from shared.auth import Admin, Viewer
 from shared.http.dependencies import AppDatabase, Session
-from shared.http.paging import Cursor, Limit, decode_cursor, encode_cursor
+from shared.http.lists import NO_NUL, Page, Search, answer_list
+from shared.http.paging import Cursor, Limit
 from shared.http.problems import refusals
 from shared.http.receiving import takes
 from shared.http.routing import Route, except_for
+from shared.http.tables import tables_too
 
-NO_NUL = r"^[^\x00]*$"
-"""Postgres cannot store the NUL character in a text."""
+Department = Annotated[str | None, Query(max_length=200, pattern=NO_NUL)]
+Level = Annotated[int | None, Query(ge=-1_000_000, le=1_000_000)]
 
 router = APIRouter(route_class=Route, prefix="/v1/people", tags=["people"])
 
@@ -37,24 +42,27 @@ async def import_people(
     return await import_export(database, caller.organization_id, upload, skip_invalid=skip_invalid)
 
 
-@router.get("")
+@router.get("", response_model=PeoplePage, responses=tables_too())
 async def list_people(
+    request: Request,
     caller: Viewer,
-    session: Session,
+    database: AppDatabase,
+    q: Search = None,
+    department: Department = None,
+    level: Level = None,
+    active: bool | None = None,
+    availability: Availability | None = None,
+    sort: PeopleSort = "id",
     cursor: Cursor = None,
     limit: Limit = 50,
-    department: Annotated[str | None, Query(max_length=200, pattern=NO_NUL)] = None,
-    active: bool | None = None,
-) -> PeoplePage:
-    people, last = await store.read_people(
-        session,
-        caller.organization_id,
-        after=decode_cursor(cursor),
-        limit=limit,
-        department=department,
-        active=active,
-    )
-    return PeoplePage(items=tuple(people), next=encode_cursor(last) if last else None)
+) -> PeoplePage | Response:
+    """The people of the directory. `q` looks at their names, addresses and job titles."""
+    wanted = directory.Wanted(q, department, level, active, availability)
+
+    async def read(session: AsyncSession, page: Page) -> PeoplePage:
+        return await directory.list_people(session, caller.organization_id, wanted, page)
+
+    return await answer_list(request, database, Page(sort, cursor, limit), read, name="people", item=PersonView)
 
 
 @router.get("/{person_id}", responses=refusals(404))

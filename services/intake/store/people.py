@@ -106,34 +106,12 @@ def _as_json(people: Sequence[PersonRecord]) -> str:
     return f"[{','.join(texts)}]"  # ids and dates are told as texts
 
 
-async def read_people(
-    session: AsyncSession,
-    organization_id: UUID,
-    *,
-    after: UUID | None,
-    limit: int,
-    department: str | None = None,
-    active: bool | None = None,
-) -> tuple[list[PersonView], UUID | None]:
-    """One page in the order of the ids, and its last id. The id is None when no page follows."""
-    query = select(Person).where(Person.organization_id == organization_id)
-    if after is not None:
-        query = query.where(Person.id > after)
-    if department is not None:
-        query = query.where(func.lower(Person.department) == department.strip().lower())
-    if active is not None:
-        query = query.where(Person.active == active)
-    rows = (await session.scalars(query.order_by(Person.id).limit(limit + 1))).all()
-    people = [_view(row) for row in rows[:limit]]
-    return people, people[-1].id if len(rows) > limit else None
-
-
 async def read_person(session: AsyncSession, organization_id: UUID, person_id: UUID) -> PersonView:
     """Raises PersonNotFound."""
     row = await session.scalar(select(Person).where(Person.organization_id == organization_id, Person.id == person_id))
     if row is None:
         raise PersonNotFound("The directory has no such person.")
-    return _view(row)
+    return view_of(row)
 
 
 async def read_available_ids(session: AsyncSession, organization_id: UUID) -> list[UUID]:
@@ -210,6 +188,6 @@ def page_of(found: Sequence[UUID], limit: int) -> PersonPage:
     return PersonPage(person_ids=people, after=people[-1] if len(found) > limit else None)
 
 
-def _view(row: Person) -> PersonView:
+def view_of(row: Person) -> PersonView:
     names = (*FIELDS, "created_at", "updated_at")
     return PersonView(**{name: getattr(row, name) for name in names})

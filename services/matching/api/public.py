@@ -1,19 +1,16 @@
 """The public HTTP edge of matching: an admin reads and approves match runs, reads and ends pairs."""
 
-from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Response
 
 from services.matching.pairs.store import pairs as pairs_store
-from services.matching.resources import EndPair, MatchRunDetail, MatchRunList, MatchRunView, PairList, PairView
+from services.matching.resources import EndPair, MatchRunDetail, MatchRunList, MatchRunView, PairView
 from services.matching.runs.store import decisions, reading
 from shared.auth import Coordinator, Role, Viewer
 from shared.contracts.base import Service
-from shared.contracts.matching import PairState
 from shared.http.dependencies import AppDatabase, InternalClient, Session
 from shared.http.etags import etag
-from shared.http.paging import Cursor, Limit, decode_cursor, encode_cursor
 from shared.http.problems import refusals
 from shared.http.routing import Route
 
@@ -48,21 +45,6 @@ async def approve_match_run(
     leavers = [person async for person in internal.people(Service.INTAKE, path, caller.organization_id)]
     async with database.transaction() as later:
         return await decisions.approve_run(later, caller.organization_id, match_run_id, caller.key_id, leavers)
-
-
-@router.get("/cycles/{cycle_id}/pairs")
-async def list_pairs(
-    cycle_id: UUID,
-    caller: Viewer,
-    session: Session,
-    state: Annotated[list[PairState] | None, Query(description="only pairs in these states; may be repeated")] = None,
-    cursor: Cursor = None,
-    limit: Limit = 100,
-) -> PairList:
-    pairs, last = await pairs_store.read_pairs(
-        session, caller.organization_id, cycle_id, state or (), decode_cursor(cursor), limit
-    )
-    return PairList(items=pairs, next=encode_cursor(last) if last is not None else None)
 
 
 @router.get("/pairs/{pair_id}", responses=refusals(404))

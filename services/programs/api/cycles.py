@@ -1,21 +1,34 @@
 """The public API of cycles. A request writes its row and its event, answers 202, and never waits for Temporal."""
 
+from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import JSONResponse
+from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.programs.resources import Cycle, CyclePage
+from services.programs.resources import (
+    AllCyclesPage,
+    Cycle,
+    CycleOfProgram,
+    CyclePage,
+    CycleSort,
+    CycleSummary,
+)
 from services.programs.rules.definition import CycleRequest
-from services.programs.store import control, cycles
+from services.programs.store import control, cycles, lists
 from shared.auth import Admin, Coordinator, ServiceCaller, Viewer
-from shared.contracts.programs import CycleBrief
-from shared.http.dependencies import InternalClient, Session
+from shared.contracts.programs import CycleBrief, PausedCycles, Stage
+from shared.http.dependencies import AppDatabase, InternalClient, Session
 from shared.http.directory import count_enrolled
 from shared.http.idempotency import Answer, IdempotencyKey, answer_once
+from shared.http.lists import Page, Search, answer_list
 from shared.http.paging import Cursor, Limit
 from shared.http.problems import refusals
-from shared.http.routing import Route
+from shared.http.routing import Route, except_for
+from shared.http.tables import tables_too
+
+Stages = Annotated[list[Stage] | None, Query(description="only cycles in these stages; may be repeated")]
 
 router = APIRouter(route_class=Route, tags=["cycles"])
 
@@ -40,12 +53,45 @@ async def request_cycle(
     return await answer_once(session, request, caller.organization_id, idempotency_key, work)
 
 
-@router.get("/v1/programs/{program_id}/cycles", responses=refusals(404))
+@router.get("/v1/programs/{program_id}/cycles", response_model=CyclePage, responses=tables_too(404))
 async def list_cycles(
-    program_id: UUID, caller: Viewer, session: Session, cursor: Cursor = None, limit: Limit = 50
-) -> CyclePage:
-    """The program's cycles, newest first."""
-    return await cycles.list_cycles(session, caller.organization_id, program_id, cursor, limit)
+    program_id: UUID,
+    request: Request,
+    caller: Viewer,
+    database: AppDatabase,
+    stage: Stages = None,
+    sort: CycleSort = "-requested_at",
+    cursor: Cursor = None,
+    limit: Limit = 50,
+) -> CyclePage | Response:
+    """The program's cycles, by default newest first."""
+
+    async def read(session: AsyncSession, page: Page) -> CyclePage:
+        return await lists.list_cycles(session, caller.organization_id, program_id, stage, page)
+
+    return await answer_list(request, database, Page(sort, cursor, limit), read, name="cycles", item=CycleSummary)
+
+
+@router.get("/v1/cycles", response_model=AllCyclesPage, responses=tables_too())
+async def list_all_cycles(
+    request: Request,
+    caller: Viewer,
+    database: AppDatabase,
+    q: Search = None,
+    program_id: UUID | None = None,
+    stage: Stages = None,
+    paused: bool | None = None,
+    sort: CycleSort = "-requested_at",
+    cursor: Cursor = None,
+    limit: Limit = 50,
+) -> AllCyclesPage | Response:
+    """The cycles of all programs, by default newest first. `q` looks at the names of programs and at periods."""
+    wanted = lists.WantedCycles(q, program_id, stage, paused)
+
+    async def read(session: AsyncSession, page: Page) -> AllCyclesPage:
+        return await lists.list_all_cycles(session, caller.organization_id, wanted, page)
+
+    return await answer_list(request, database, Page(sort, cursor, limit), read, name="cycles", item=CycleOfProgram)
 
 
 @router.get("/v1/cycles/{cycle_id}", responses=refusals(404))
@@ -81,6 +127,12 @@ async def advance_cycle(cycle_id: UUID, caller: Coordinator, session: Session) -
     return await control.advance_cycle(session, caller.organization_id, cycle_id)
 
 
+@router.get("/internal/programs/cycles/paused", include_in_schema=False)
+async def read_paused(caller: ServiceCaller, session: Session) -> PausedCycles:
+    return await lists.read_paused(session, caller.organization_id)
+
+
 @router.get("/internal/programs/cycles/{cycle_id}", include_in_schema=False)
+@except_for("paused")
 async def read_brief(cycle_id: UUID, caller: ServiceCaller, session: Session) -> CycleBrief:
     return await cycles.read_brief(session, caller.organization_id, cycle_id)

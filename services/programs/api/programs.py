@@ -1,22 +1,28 @@
 """The public API of programs. The API of cycles is in `cycles.py`."""
 
+from datetime import UTC, datetime
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Header, Request, Response
 from fastapi.responses import JSONResponse
+from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.programs.resources import Program, ProgramPage
+from services.programs.resources import Program, ProgramPage, ProgramPreview, ProgramSort
 from services.programs.rules.definition import ProgramDefinition
-from services.programs.store import programs
+from services.programs.rules.preview import preview
+from services.programs.store import lists, programs
 from shared.auth import Admin, Viewer
-from shared.http.dependencies import InternalClient, Session
+from shared.contracts.programs import Direction
+from shared.http.dependencies import AppDatabase, InternalClient, Session
 from shared.http.directory import refuse_others
 from shared.http.etags import check_present, etag
 from shared.http.idempotency import Answer, IdempotencyKey, answer_once
+from shared.http.lists import Page, Search, answer_list
 from shared.http.paging import Cursor, Limit
 from shared.http.problems import refusals
-from shared.http.routing import Route
+from shared.http.routing import Route, except_for
+from shared.http.tables import tables_too
 
 router = APIRouter(route_class=Route, prefix="/v1", tags=["programs"])
 
@@ -43,13 +49,36 @@ async def create_program(
     return await answer_once(session, request, caller.organization_id, idempotency_key, work)
 
 
-@router.get("/programs")
-async def list_programs(caller: Viewer, session: Session, cursor: Cursor = None, limit: Limit = 50) -> ProgramPage:
-    """The organization's programs, oldest first."""
-    return await programs.list_programs(session, caller.organization_id, cursor, limit)
+@router.get("/programs", response_model=ProgramPage, responses=tables_too())
+async def list_programs(
+    request: Request,
+    caller: Viewer,
+    database: AppDatabase,
+    q: Search = None,
+    direction: Direction | None = None,
+    recurs: bool | None = None,
+    sort: ProgramSort = "created_at",
+    cursor: Cursor = None,
+    limit: Limit = 50,
+) -> ProgramPage | Response:
+    """The organization's programs, by default oldest first. `q` looks at their names."""
+    wanted = lists.WantedPrograms(q, direction, recurs)
+
+    async def read(session: AsyncSession, page: Page) -> ProgramPage:
+        return await lists.list_programs(session, caller.organization_id, wanted, page)
+
+    return await answer_list(request, database, Page(sort, cursor, limit), read, name="programs", item=Program)
+
+
+@router.post("/programs/preview")
+async def preview_program(definition: ProgramDefinition, caller: Admin) -> ProgramPreview:
+    """Checks the definition and says what it would do, such as when the next four cycles would start. Nothing is
+    stored."""
+    return preview(definition, datetime.now(UTC))
 
 
 @router.get("/programs/{program_id}", responses=refusals(404))
+@except_for("preview")
 async def read_program(program_id: UUID, caller: Viewer, session: Session, response: Response) -> Program:
     program = await programs.read_program(session, caller.organization_id, program_id)
     response.headers["etag"] = etag(program.version)
@@ -57,6 +86,7 @@ async def read_program(program_id: UUID, caller: Viewer, session: Session, respo
 
 
 @router.put("/programs/{program_id}", responses=refusals(404))
+@except_for("preview")
 async def replace_program(
     program_id: UUID,
     definition: ProgramDefinition,

@@ -47,6 +47,14 @@ def next_recurrence(after: datetime, time_zone: str) -> datetime:
     return _start(local.year + quarter // 4, quarter % 4 + 1, time_zone)
 
 
+def next_recurrences(after: datetime, time_zone: str, count: int) -> tuple[datetime, ...]:
+    """The next `count` moments after `after` at which a recurring program starts a cycle."""
+    found: list[datetime] = []
+    for _ in range(count):
+        found.append(next_recurrence(found[-1] if found else after, time_zone))
+    return tuple(found)
+
+
 def _start(year: int, quarter: int, time_zone: str) -> datetime:
     return datetime.combine(first_monday(year, quarter), time(START_HOUR), ZoneInfo(time_zone))
 

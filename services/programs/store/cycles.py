@@ -4,15 +4,15 @@ from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
 import structlog
-from sqlalchemy import select, tuple_
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.programs.models import CycleRow, ProgramRow
-from services.programs.resources import Cycle, CyclePage, CycleSummary
+from services.programs.resources import Cycle, CycleSummary
 from services.programs.rules.calendar import free_period, period_of
 from services.programs.rules.definition import CycleRequest, changed_calendar, check_start
 from services.programs.rules.reminders import notes_on_request
-from services.programs.store.programs import find_program, lock_program, unknown_cursor
+from services.programs.store.programs import lock_program
 from shared.auth import OrganizationRow
 from shared.contracts.events import CycleCancelled, CycleCompleted, CycleRequested, CycleStageChanged, EventData
 from shared.contracts.programs import (
@@ -29,7 +29,6 @@ from shared.contracts.programs import (
 )
 from shared.errors import Conflict, Invalid, NotFound
 from shared.events import emit
-from shared.http.paging import decode_cursor, encode_cursor
 from shared.rounds.store import read_rounds
 
 log = structlog.get_logger(__name__)
@@ -101,25 +100,7 @@ async def read_cycle(session: AsyncSession, organization_id: UUID, cycle_id: UUI
     """The cycle with its rounds and their counts at this moment. Raises CycleNotFound."""
     row = await _find(session, organization_id, cycle_id)
     rounds = await read_rounds(session, organization_id, cycle_id)
-    return Cycle(**dict(_summary(row)), rounds=tuple(rounds))
-
-
-async def list_cycles(
-    session: AsyncSession, organization_id: UUID, program_id: UUID, cursor: str | None, limit: int
-) -> CyclePage:
-    """One page of a program's cycles, newest first. Raises ProgramNotFound, and BadRequest for an unknown cursor."""
-    await find_program(session, organization_id, program_id)
-    mine = (CycleRow.organization_id == organization_id, CycleRow.program_id == program_id)
-    query = select(CycleRow).where(*mine)
-    if (before := decode_cursor(cursor)) is not None:
-        last = await session.scalar(select(CycleRow).where(*mine, CycleRow.id == before))
-        if last is None:
-            raise unknown_cursor()
-        query = query.where(tuple_(CycleRow.requested_at, CycleRow.id) < (last.requested_at, last.id))
-    newest_first = query.order_by(CycleRow.requested_at.desc(), CycleRow.id.desc()).limit(limit + 1)
-    rows = (await session.scalars(newest_first)).all()
-    items = tuple(_summary(row) for row in rows[:limit])
-    return CyclePage(items=items, next=encode_cursor(items[-1].id) if len(rows) > limit else None)
+    return Cycle(**dict(summary_of(row)), rounds=tuple(rounds))
 
 
 async def read_plan(session: AsyncSession, ref: CycleRef) -> CyclePlan:
@@ -266,5 +247,5 @@ async def _find(session: AsyncSession, organization_id: UUID, cycle_id: UUID) ->
     return row
 
 
-def _summary(row: CycleRow) -> CycleSummary:
+def summary_of(row: CycleRow) -> CycleSummary:
     return CycleSummary.model_validate(row, from_attributes=True)

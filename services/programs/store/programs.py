@@ -4,20 +4,19 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
-from sqlalchemy import select, tuple_
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.programs.models import ProgramRow
-from services.programs.resources import Program, ProgramPage
+from services.programs.resources import Program
 from services.programs.rules.calendar import next_recurrence
 from services.programs.rules.definition import ProgramDefinition
 from services.programs.rules.reminders import notes_on_definition
 from shared.contracts.events import ProgramScheduleChanged
 from shared.contracts.programs import ProgramRef
-from shared.errors import BadRequest, NotFound
+from shared.errors import NotFound
 from shared.events import emit
 from shared.http.etags import check_match
-from shared.http.paging import decode_cursor, encode_cursor
 
 
 class ProgramNotFound(NotFound):
@@ -39,7 +38,7 @@ async def create_program(session: AsyncSession, organization_id: UUID, definitio
     if row.recurs:
         await emit(session, organization_id, ProgramScheduleChanged(program_id=row.id))
     await session.refresh(row)
-    return _program(row)
+    return program_of(row)
 
 
 async def replace_program(
@@ -51,7 +50,7 @@ async def replace_program(
     check_match(if_match, row.version)
     changes = {name: value for name, value in _columns(definition).items() if getattr(row, name) != value}
     if not changes:
-        return _program(row)
+        return program_of(row)
     before = _recurrence(row)
     for name, value in changes.items():
         setattr(row, name, value)
@@ -61,27 +60,12 @@ async def replace_program(
     after = _recurrence(row)
     if before != after and (before.recurs or after.recurs):
         await emit(session, organization_id, ProgramScheduleChanged(program_id=row.id))
-    return _program(row)
+    return program_of(row)
 
 
 async def read_program(session: AsyncSession, organization_id: UUID, program_id: UUID) -> Program:
     """Raises ProgramNotFound."""
-    return _program(await find_program(session, organization_id, program_id))
-
-
-async def list_programs(session: AsyncSession, organization_id: UUID, cursor: str | None, limit: int) -> ProgramPage:
-    """One page, oldest first. Raises BadRequest for a cursor that the API did not give out."""
-    query = select(ProgramRow).where(ProgramRow.organization_id == organization_id)
-    if (after := decode_cursor(cursor)) is not None:
-        last = await session.scalar(
-            select(ProgramRow).where(ProgramRow.organization_id == organization_id, ProgramRow.id == after)
-        )
-        if last is None:
-            raise unknown_cursor()
-        query = query.where(tuple_(ProgramRow.created_at, ProgramRow.id) > (last.created_at, last.id))
-    rows = (await session.scalars(query.order_by(ProgramRow.created_at, ProgramRow.id).limit(limit + 1))).all()
-    items = tuple(_program(row) for row in rows[:limit])
-    return ProgramPage(items=items, next=encode_cursor(items[-1].id) if len(rows) > limit else None)
+    return program_of(await find_program(session, organization_id, program_id))
 
 
 async def read_recurrence(session: AsyncSession, ref: ProgramRef) -> Recurrence:
@@ -112,10 +96,6 @@ async def lock_program(session: AsyncSession, organization_id: UUID, program_id:
     return row
 
 
-def unknown_cursor() -> BadRequest:
-    return BadRequest("This cursor is not one that the API gave out; start without one.", code="bad_cursor")
-
-
 def _recurrence(row: ProgramRow) -> Recurrence:
     return Recurrence(recurs=row.recurs, time_zone=row.time_zone)
 
@@ -134,7 +114,7 @@ def _columns(definition: ProgramDefinition) -> dict[str, Any]:
     }
 
 
-def _program(row: ProgramRow) -> Program:
+def program_of(row: ProgramRow) -> Program:
     program = Program.model_validate(row, from_attributes=True)
     update: dict[str, Any] = {"notes": notes_on_definition(program.calendar)}
     if row.recurs:

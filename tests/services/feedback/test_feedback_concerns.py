@@ -269,7 +269,7 @@ async def test_concerns_are_listed_by_state_without_what_was_said(
     still_open = await participants.client.get(address, headers=headers, params={"state": "open"})
     assert len(still_open.json()["items"]) == 1
     resolved = await participants.client.get(address, headers=headers, params={"state": "resolved"})
-    assert resolved.json() == {"items": [], "next": None}
+    assert resolved.json() == {"items": [], "next": None, "total": 0}
 
 
 async def test_concerns_are_paged(

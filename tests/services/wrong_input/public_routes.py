@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
@@ -19,7 +19,9 @@ from shared.auth import Role
 from shared.contracts.feedback import ConcernReason
 from shared.contracts.matching import MatchingSummary, MatchRunState, PairState
 from shared.contracts.programs import Calendar, Direction, MatchingPolicy, Outcome, Stage
+from shared.contracts.rounds import RoundKind, RoundState
 from shared.database import Database
+from shared.rounds.models import Round, RoundRecipient
 from tests.services.intake_examples import add_people, person
 from tests.services.programs_examples import PROGRAM, add_organization
 
@@ -82,10 +84,12 @@ ROWS = (
     Row("DELETE", "/v1/session", own=True),
     Row("POST", "/v1/programs", Role.ADMIN, PROGRAM, once=True),
     Row("GET", "/v1/programs"),
+    Row("POST", "/v1/programs/preview", Role.ADMIN, PROGRAM, stores=False),
     Row("GET", "/v1/programs/{program_id}"),
     Row("PUT", "/v1/programs/{program_id}", Role.ADMIN, PROGRAM, if_match=True),
     Row("POST", "/v1/programs/{program_id}/cycles", Role.ADMIN, {"period": "pilot"}, optional_body=True, once=True),
     Row("GET", "/v1/programs/{program_id}/cycles"),
+    Row("GET", "/v1/cycles"),
     Row("GET", "/v1/cycles/{cycle_id}"),
     Row("POST", "/v1/cycles/{cycle_id}/pause", Role.COORDINATOR),
     Row("POST", "/v1/cycles/{cycle_id}/resume", Role.COORDINATOR),
@@ -95,8 +99,10 @@ ROWS = (
     Row("GET", "/v1/people"),
     Row("GET", "/v1/people/{person_id}"),
     Row("GET", "/v1/cycles/{cycle_id}/topics"),
+    Row("GET", "/v1/rounds/{round_id}/pending", Role.COORDINATOR),
     Row("GET", "/v1/cycles/{cycle_id}/match-runs", lists=True),
     Row("GET", "/v1/match-runs/{match_run_id}"),
+    Row("GET", "/v1/match-runs/{match_run_id}/pairs"),
     Row("GET", "/v1/match-runs/{match_run_id}/inputs"),
     Row("GET", "/v1/match-runs/{match_run_id}/counterfactual", params=("mentor_id", "mentee_id")),
     Row("POST", "/v1/match-runs/{match_run_id}/replay", stores=False),
@@ -107,9 +113,12 @@ ROWS = (
     Row("GET", "/v1/pairs/{pair_id}"),
     Row("POST", "/v1/pairs/{pair_id}/end", Role.COORDINATOR, {"reason": "no_time"}),
     Row("GET", "/v1/cycles/{cycle_id}/concerns", lists=True),
+    Row("GET", "/v1/concerns"),
     Row("POST", "/v1/concerns/{concern_id}/resolve", Role.COORDINATOR),
     Row("GET", "/v1/cycles/{cycle_id}/report"),
     Row("GET", "/v1/cycles/{cycle_id}/messages", lists=True),
+    Row("GET", "/v1/messages", Role.COORDINATOR),
+    Row("GET", "/v1/messages/preview"),
     Row("GET", "/v1/events"),
     Row("GET", "/v1/events/catalogue"),
     Row("GET", "/v1/events/asyncapi.json"),
@@ -157,7 +166,7 @@ async def add_world(db: Database, organization_id: UUID) -> dict[str, UUID | int
     await add_organization(db, organization_id)
     mentor, mentee = person("ada@example.org"), person("grace@example.org", level=4)
     await add_people(db, organization_id, mentor, mentee)
-    program, cycle, run, pair, concern = (uuid4() for _ in range(5))
+    program, cycle, run, pair, concern, round_ = (uuid4() for _ in range(6))
     plan: dict[str, Any] = {
         "direction": Direction.REVERSE,
         "topics": [{"code": "ai", "label": "AI"}],
@@ -202,6 +211,15 @@ async def add_world(db: Database, organization_id: UUID) -> dict[str, UUID | int
             )
         )  # fmt: skip
         session.add(StoredReport(**of_cycle, outcome=Outcome.COMPLETED, document=_report()))
+        asked = {"organization_id": organization_id, "round_id": round_, "subject_id": cycle}
+        session.add(
+            Round(
+                **of_cycle, id=round_, kind=RoundKind.ENROLMENT, number=1, state=RoundState.OPEN,
+                opened_at=datetime.now(UTC) - timedelta(days=2), closes_at=datetime.now(UTC) + timedelta(days=5),
+            )
+        )  # fmt: skip
+        await session.flush()
+        session.add(RoundRecipient(**asked, person_id=mentee.id))
     return await _add_endpoint(db, organization_id, mentor.id) | {
         "program_id": program,
         "cycle_id": cycle,
@@ -211,6 +229,7 @@ async def add_world(db: Database, organization_id: UUID) -> dict[str, UUID | int
         "mentee_id": mentee.id,
         "pair_id": pair,
         "concern_id": concern,
+        "round_id": round_,
     }
 
 

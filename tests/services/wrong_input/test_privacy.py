@@ -3,6 +3,7 @@ role, and the answers are compared."""
 
 import json
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 from uuid import UUID, uuid4
@@ -14,10 +15,12 @@ from fastapi import FastAPI
 from services.events.log.positions import sequence_batch
 from services.feedback.models import CheckIn, Concern, SurveyResponse
 from services.matching.models import MatchRun, Pair
+from services.notifications.models import AnnouncementRow, MessageRow
+from services.notifications.rules.messages import MessageState
 from shared.auth import Role
 from shared.contracts.events import CATALOGUE, ConcernRaised
 from shared.contracts.feedback import ConcernReason
-from shared.contracts.notifications import Template
+from shared.contracts.notifications import Audience, Template
 from shared.database import Database
 from shared.events import emit
 from tests.architecture.documents import names_in, table_rows
@@ -39,6 +42,7 @@ PLANTED = {
     "what the person enrolled with": ["planted-wish", str(WISHED_FOR)],
     "whom the person would rather not": [str(AVOIDED)],
     "that a concern is about": [str(CONCERNED)],
+    "which messages the person was sent": ["planted_code"],
     "what the person said": ["planted_obstacle"],
     "the note of a check-in": ["planted note"],
     "the comment of a survey": ["planted comment"],
@@ -75,6 +79,16 @@ async def facts(db: Database, attempts: Attempts, organization_id: UUID) -> None
         pair.reasons, pair.override_reason = ["planted reason of the pair"], "planted override"
         session.add(CheckIn(**answer, met=True, usefulness=4, obstacle="planted_obstacle", note="planted note"))
         session.add(SurveyResponse(**answer, usefulness=4, would_repeat=True, comment="planted comment"))
+        announcement = of_cycle | {"scope_id": ids["cycle_id"], "template": Template.KICKOFF, "occurrence": 1}
+        told = AnnouncementRow(**announcement, id=uuid4(), audience=Audience.PARTICIPANTS)
+        session.add(told)
+        await session.flush()
+        session.add(
+            MessageRow(
+                **announcement, id=uuid4(), announcement_id=told.id, person_id=ids["mentee_id"], message_id="<1@x>",
+                state=MessageState.DROPPED, failure_code="planted_code", due_at=datetime.now(UTC),
+            )
+        )  # fmt: skip
         concern = {"id": uuid4(), "round_id": uuid4(), "pair_id": ids["pair_id"], "person_id": CONCERNED}
         session.add(Concern(**of_cycle, **concern, reason=ConcernReason.NOT_A_FIT, state="open"))
         raised = ConcernRaised(

@@ -170,6 +170,23 @@ QUERIES: Mapping[str, Iterable[str]] = {
     "mentor_id": ("x", "", "1", "\x00"),
     "mentee_id": ("x", "", "1", "\x00"),
     "skip_invalid": ("perhaps", ""),
+    "q": ("\x00", "x" * 101),
+    "sort": ("nothing", "", "--id", "\x00"),
+    "level": ("high", "", str(HUGE), "\x00"),
+    "availability": ("sometimes", "", "\x00"),
+    "direction": ("sideways", "", "\x00"),
+    "recurs": ("perhaps", ""),
+    "paused": ("perhaps", ""),
+    "stage": ("nowhere", "", "\x00"),
+    "origin": ("nowhere", "", "\x00"),
+    "wished": ("perhaps", ""),
+    "low_fit": ("perhaps", ""),
+    "reason": ("none", "", "\x00"),
+    "template": ("none", "", "\x00"),
+    "program_id": ("x", "", "1", "\x00"),
+    "cycle_id": ("x", "", "1", "\x00"),
+    "pair_id": ("x", "", "1", "\x00"),
+    "person_id": ("x", "", "1", "\x00"),
 }
 
 

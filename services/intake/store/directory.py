@@ -1,0 +1,116 @@
+"""SQL of the lists of people that the public API gives: the directory, searched, filtered and sorted."""
+
+from typing import NamedTuple
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.intake.models import Person
+from services.intake.person import Availability
+from services.intake.resources import PendingPage, PendingPerson, PeoplePage
+from services.intake.store.people import view_of
+from shared.contracts.base import PersonPage
+from shared.contracts.rounds import RoundKind
+from shared.errors import Forbidden
+from shared.http.lists import Column, Page, containing, equal, read_page
+from shared.rounds.models import RoundRecipient
+from shared.rounds.store import read_round
+
+COLUMNS: dict[str, Column] = {
+    "name": func.lower(Person.name),
+    "email": Person.email,
+    "department": func.lower(Person.department),
+    "level": Person.level,
+}
+"""Those by which people are sorted, besides the id. Indexes serve the names and the departments."""
+
+
+MOST_FOUND = 1000
+NAMED = (RoundKind.ENROLMENT, RoundKind.ACCEPTANCE)
+"""The kinds of rounds of which it is told who has not answered. Check-ins and surveys ask how it goes with a pair, and
+whoever keeps silent there is counted and not named."""
+
+
+class NotNamed(Forbidden):
+    code = "pending_not_named"
+
+
+class Wanted(NamedTuple):
+    """What somebody looks for in the directory. None stands for anything."""
+
+    words: str | None = None
+    department: str | None = None
+    level: int | None = None
+    active: bool | None = None
+    availability: Availability | None = None
+
+    def filters(self) -> list[ColumnElement[bool]]:
+        department = None if self.department is None else self.department.strip().lower()
+        return [
+            *containing(self.words, Person.name, Person.email, Person.job_title),
+            *equal(func.lower(Person.department), department),
+            *equal(Person.level, self.level),
+            *equal(Person.active, self.active),
+            *equal(Person.availability, self.availability),
+        ]
+
+
+async def list_people(session: AsyncSession, organization_id: UUID, wanted: Wanted, page: Page) -> PeoplePage:
+    """One page of the people who are wanted. Raises BadRequest for an unknown cursor."""
+    found = await read_page(
+        session,
+        select(Person),
+        page,
+        key=Person.id,
+        columns=COLUMNS,
+        scope=[Person.organization_id == organization_id],
+        filters=wanted.filters(),
+    )
+    return PeoplePage(items=tuple(view_of(row[0]) for row in found.rows), next=found.next, total=found.total)
+
+
+async def find_people(session: AsyncSession, organization_id: UUID, words: str) -> PersonPage:
+    """The first of the people whose name or address contains each of these words, in the order of their ids."""
+    found = await session.scalars(
+        select(Person.id)
+        .where(Person.organization_id == organization_id, *containing(words, Person.name, Person.email))
+        .order_by(Person.id)
+        .limit(MOST_FOUND)
+    )
+    return PersonPage(person_ids=tuple(found))
+
+
+async def list_pending(
+    session: AsyncSession, organization_id: UUID, round_id: UUID, wanted: Wanted, page: Page
+) -> PendingPage:
+    """One page of the people whom the round asks and who have not answered everything. Raises NotFound for an unknown
+    round, NotNamed, and BadRequest for an unknown cursor."""
+    if (await read_round(session, organization_id, round_id)).kind not in NAMED:
+        raise NotNamed("Who has not answered a check-in or a survey is not told; the cycle's rounds have the counts.")
+    found = await read_page(
+        session,
+        select(Person, func.count()).join(RoundRecipient, RoundRecipient.person_id == Person.id).group_by(Person.id),
+        page,
+        key=Person.id,
+        columns=COLUMNS,
+        scope=[
+            Person.organization_id == organization_id,
+            RoundRecipient.organization_id == organization_id,
+            RoundRecipient.round_id == round_id,
+        ],
+        filters=[RoundRecipient.answered_at.is_(None), RoundRecipient.excused_at.is_(None), *wanted.filters()],
+    )
+    items = tuple(
+        PendingPerson(
+            id=person.id,
+            name=person.name,
+            email=person.email,
+            job_title=person.job_title,
+            department=person.department,
+            level=person.level,
+            missing=missing,
+        )
+        for person, missing in found.rows
+    )
+    return PendingPage(items=items, next=found.next, total=found.total)

@@ -1,0 +1,108 @@
+"""SQL of the lists of pairs: those of a cycle, and those that one match run proposed."""
+
+from collections.abc import Collection
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Integer, Text, Uuid, and_, column, func, or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.matching.engine.reasons import Origin
+from services.matching.engine.rules.scoring import Preference
+from services.matching.models import MatchRun, Pair
+from services.matching.resources import PairList, PairView
+from shared.contracts.matching import PairState
+from shared.http.lists import Column, Page, equal, read_page
+
+COLUMNS: dict[str, Column] = {"score": Pair.score}
+MIDDLE = 0.5
+
+
+class Wanted(NamedTuple):
+    """Which pairs somebody looks for. None, and no values, stand for anything."""
+
+    states: list[PairState] | None = None
+    origins: list[Origin] | None = None
+    person_id: UUID | None = None
+    """One of the two people."""
+    people: Collection[UUID] | None = None
+    """One of the two people is among these."""
+    wished: bool | None = None
+    """Whether one of the two wished for the other."""
+    low_fit: bool | None = None
+    """Whether the pair has at most half of the points that the middle pair of its run has."""
+    department: str | None = None
+    """Of one of the two people when the run was computed, as is the level, which is then of the same person."""
+    level: int | None = None
+
+
+async def list_cycle_pairs(
+    session: AsyncSession, organization_id: UUID, cycle_id: UUID, wanted: Wanted, page: Page
+) -> PairList:
+    """One page of the cycle's pairs. Raises BadRequest for an unknown cursor."""
+    return await _list(session, [Pair.organization_id == organization_id, Pair.cycle_id == cycle_id], wanted, page)
+
+
+async def list_run_pairs(
+    session: AsyncSession, organization_id: UUID, run_id: UUID, wanted: Wanted, page: Page
+) -> PairList:
+    """One page of the pairs of a match run. Raises BadRequest for an unknown cursor."""
+    of_run = [Pair.organization_id == organization_id, Pair.match_run_id == run_id]
+    filters: list[ColumnElement[bool]] = []
+    if wanted.department is not None or wanted.level is not None:
+        filters.append(_stood(organization_id, run_id, wanted))
+    if wanted.low_fit is not None:
+        middle = select(func.percentile_disc(MIDDLE).within_group(Pair.score)).where(*of_run).scalar_subquery()
+        is_low = Pair.score * 2 <= middle
+        filters.append(is_low if wanted.low_fit else ~is_low)
+    return await _list(session, of_run, wanted, page, filters)
+
+
+async def _list(
+    session: AsyncSession,
+    scope: list[ColumnElement[bool]],
+    wanted: Wanted,
+    page: Page,
+    filters: Collection[ColumnElement[bool]] = (),
+) -> PairList:
+    wished = func.coalesce(Pair.contributions[Preference.WISHES.value].as_integer(), 0) > 0
+    found = await read_page(
+        session,
+        select(Pair),
+        page,
+        key=Pair.id,
+        columns=COLUMNS,
+        scope=scope,
+        filters=[
+            *equal(Pair.state, wanted.states),
+            *equal(Pair.origin, wanted.origins),
+            *([] if wanted.person_id is None else [_either([wanted.person_id])]),
+            *([] if wanted.people is None else [_either(wanted.people)]),
+            *([] if wanted.wished is None else [wished if wanted.wished else ~wished]),
+            *filters,
+        ],
+    )
+    items = tuple(PairView.model_validate(row[0], from_attributes=True) for row in found.rows)
+    return PairList(items=items, next=found.next, total=found.total)
+
+
+def _either(people: Any) -> ColumnElement[bool]:
+    """One of the two people of a pair is among these."""
+    return or_(Pair.mentor_id.in_(people), Pair.mentee_id.in_(people))
+
+
+def _stood(organization_id: UUID, run_id: UUID, wanted: Wanted) -> ColumnElement[bool]:
+    """One of the two people had this department and level when the run was computed: its stored inputs tell."""
+    stored = select(MatchRun.inputs["people"]).where(MatchRun.organization_id == organization_id, MatchRun.id == run_id)
+    people_then = func.jsonb_to_recordset(stored.scalar_subquery())
+    person = people_then.table_valued(
+        column("person_id", Uuid()), column("department", Text()), column("level", Integer())
+    ).render_derived("participant", with_types=True)
+    fits: list[ColumnElement[bool]] = []
+    if wanted.department is not None:
+        fits.append(func.lower(person.c.department) == wanted.department.strip().lower())
+    if wanted.level is not None:
+        fits.append(person.c.level == wanted.level)
+    # Read once, although both sides are looked up in it.
+    people = select(person.c.person_id).where(and_(*fits)).cte("people")
+    return _either(select(people.c.person_id))

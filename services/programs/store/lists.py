@@ -1,0 +1,110 @@
+"""SQL of the lists of programs and cycles."""
+
+from typing import NamedTuple
+from uuid import UUID
+
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.programs.models import CycleRow, ProgramRow
+from services.programs.resources import AllCyclesPage, CycleOfProgram, CyclePage, ProgramPage
+from services.programs.store.cycles import summary_of
+from services.programs.store.programs import find_program, program_of
+from shared.contracts.programs import Direction, PausedCycles, Stage
+from shared.http.lists import Column, Page, containing, equal, read_page
+
+PROGRAMS: dict[str, Column] = {
+    "created_at": ProgramRow.created_at,
+    "updated_at": ProgramRow.updated_at,
+    "name": func.lower(ProgramRow.name),
+}
+CYCLES: dict[str, Column] = {
+    "requested_at": CycleRow.requested_at,
+    "starts_at": CycleRow.starts_at,
+    "stage_changed_at": CycleRow.stage_changed_at,
+}
+"""The columns by which each list is sorted."""
+
+
+class WantedPrograms(NamedTuple):
+    """What somebody looks for. None stands for anything."""
+
+    words: str | None = None
+    direction: Direction | None = None
+    recurs: bool | None = None
+
+
+class WantedCycles(NamedTuple):
+    """What somebody looks for. None, and no stages, stand for anything."""
+
+    words: str | None = None
+    program_id: UUID | None = None
+    stages: list[Stage] | None = None
+    paused: bool | None = None
+
+
+async def list_programs(
+    session: AsyncSession, organization_id: UUID, wanted: WantedPrograms, page: Page
+) -> ProgramPage:
+    """One page of the programs. Raises BadRequest for an unknown cursor."""
+    found = await read_page(
+        session,
+        select(ProgramRow),
+        page,
+        key=ProgramRow.id,
+        columns=PROGRAMS,
+        scope=[ProgramRow.organization_id == organization_id],
+        filters=[
+            *containing(wanted.words, ProgramRow.name),
+            *equal(ProgramRow.direction, wanted.direction),
+            *equal(ProgramRow.recurs, wanted.recurs),
+        ],
+    )
+    return ProgramPage(items=tuple(program_of(row[0]) for row in found.rows), next=found.next, total=found.total)
+
+
+async def list_cycles(
+    session: AsyncSession, organization_id: UUID, program_id: UUID, stages: list[Stage] | None, page: Page
+) -> CyclePage:
+    """One page of a program's cycles. Raises ProgramNotFound, and BadRequest for an unknown cursor."""
+    await find_program(session, organization_id, program_id)
+    found = await read_page(
+        session,
+        select(CycleRow),
+        page,
+        key=CycleRow.id,
+        columns=CYCLES,
+        scope=[CycleRow.organization_id == organization_id, CycleRow.program_id == program_id],
+        filters=equal(CycleRow.stage, stages),
+    )
+    return CyclePage(items=tuple(summary_of(row[0]) for row in found.rows), next=found.next, total=found.total)
+
+
+async def list_all_cycles(
+    session: AsyncSession, organization_id: UUID, wanted: WantedCycles, page: Page
+) -> AllCyclesPage:
+    """One page of the cycles of all programs. Raises BadRequest for an unknown cursor."""
+    found = await read_page(
+        session,
+        select(CycleRow, ProgramRow.name).join(ProgramRow, ProgramRow.id == CycleRow.program_id),
+        page,
+        key=CycleRow.id,
+        columns=CYCLES,
+        scope=[CycleRow.organization_id == organization_id],
+        filters=[
+            *containing(wanted.words, ProgramRow.name, CycleRow.period),
+            *equal(CycleRow.program_id, wanted.program_id),
+            *equal(CycleRow.stage, wanted.stages),
+            *equal(CycleRow.paused, wanted.paused),
+        ],
+    )
+    items = tuple(CycleOfProgram(**dict(summary_of(row)), program_name=name) for row, name in found.rows)
+    return AllCyclesPage(items=items, next=found.next, total=found.total)
+
+
+async def read_paused(session: AsyncSession, organization_id: UUID) -> PausedCycles:
+    """The cycles that are paused. There are few, as few cycles run."""
+    found = await session.scalars(
+        select(CycleRow.id).where(CycleRow.organization_id == organization_id, CycleRow.paused).order_by(CycleRow.id)
+    )
+    return PausedCycles(cycle_ids=tuple(found))

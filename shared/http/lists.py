@@ -1,0 +1,171 @@
+"""Public lists, which are all searched, sorted, filtered, paged and counted in the same way, and given as a table.
+
+A caller sorts by `sort=name`, or by `sort=-name` in falling order, and rows with the same value stand in the order of
+their ids. The cursor is the id of the last row, so that it says nothing about anybody: the row's present value is
+looked up where the next page begins. If just that row has moved meanwhile, what lies between its two places is left out
+or told twice; whatever other rows come, go or move, all that stay are told once (decision 0030).
+"""
+
+import re
+import unicodedata
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Annotated, Any, NamedTuple, Protocol, TypeVar
+from uuid import UUID
+
+from fastapi import Query, Request, Response
+from pydantic import BaseModel
+from sqlalchemy import ColumnElement, Row, Select, case, func, literal, literal_column, select, tuple_
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.sql.elements import SQLCoreOperations
+
+from shared.database import Database
+from shared.http.paging import decode_cursor, encode_cursor, unknown_cursor
+from shared.http.tables import ROWS_AT_ONCE, table_answer, wants_table
+
+MOST_COUNTED = 20_000
+"""A list with more rows is not counted, as that would take longer than to read a page of it."""
+MOST_WORDS = 10
+NO_NUL = r"^[^\x00]*$"
+"""Postgres cannot store the NUL character in a text."""
+MARKS = "[\u0300-\u036f]"
+"""What makes a letter one with an accent, once Unicode has taken it apart (NFD). So `zoe` finds `Zoë`."""
+
+Search = Annotated[
+    str | None,
+    Query(
+        max_length=100,
+        pattern=NO_NUL,
+        description="only what contains each of these words, in any case and with or without accents",
+    ),
+]
+Column = SQLCoreOperations[Any]
+
+
+class Page(NamedTuple):
+    """Which page of a list is wanted."""
+
+    sort: str
+    """The name of a column, with a minus sign before it if the highest value comes first."""
+    cursor: str | None = None
+    limit: int = 50
+
+
+class Found(NamedTuple):
+    """One page as the store reads it."""
+
+    rows: Sequence[Row[*tuple[Any, ...]]]
+    next: str | None
+    """The cursor of the next page; None on the last one."""
+    total: int | None
+    """How many rows there are on all pages. It is counted with the first page, unless there are too many."""
+
+
+class Listed(Protocol):
+    """One page as a route answers it."""
+
+    @property
+    def items(self) -> Sequence[BaseModel]: ...
+
+    @property
+    def next(self) -> str | None: ...
+
+
+Answer = TypeVar("Answer", bound=Listed)
+
+
+async def answer_list(
+    request: Request,
+    database: Database,
+    page: Page,
+    read: Callable[[AsyncSession, Page], Awaitable[Answer]],
+    *,
+    name: str,
+    item: type[BaseModel],
+) -> Answer | Response:
+    """The page; or the whole list as a table in CSV, which is called `name`, for a caller that accepts `text/csv`.
+
+    A table is read in parts, each in a transaction of its own: neither memory nor a connection is held for long.
+    """
+
+    async def read_part(part: Page) -> Answer:
+        async with database.transaction() as session:
+            return await read(session, part)
+
+    if not wants_table(request):
+        return await read_part(page)
+    first = await read_part(Page(page.sort, limit=ROWS_AT_ONCE))  # a refusal is told before the table begins
+
+    async def follow(cursor: str) -> Listed:
+        return await read_part(Page(page.sort, cursor, ROWS_AT_ONCE))
+
+    return table_answer(name, item, first, follow)
+
+
+async def read_page(
+    session: AsyncSession,
+    query: Select[*tuple[Any, ...]],
+    page: Page,
+    *,
+    key: Column,
+    columns: Mapping[str, Column],
+    scope: Sequence[ColumnElement[bool]],
+    filters: Sequence[ColumnElement[bool]] = (),
+) -> Found:
+    """One page of the rows of `query` that are in the scope and pass the filters.
+
+    `key` is the id of the row, which is also that of the first thing that `query` selects. `columns` are those by which
+    the list can be sorted, by name; none of them is ever null. The key itself needs no name there. The last row of the
+    page before need not pass the filters any more, and is in the scope. Raises BadRequest for another cursor.
+    """
+    name, falling = page.sort.removeprefix("-"), page.sort.startswith("-")
+    order = (columns[name], key) if name in columns else (key,)
+    wanted = query.where(*scope, *filters)
+    total = None
+    if (after := decode_cursor(page.cursor)) is None:
+        total = await _count(session, wanted)
+    else:
+        last = await _values(session, query.where(*scope), order, key, after)
+        here, there = tuple_(*order), tuple_(*(literal(value) for value in last))
+        wanted = wanted.where(here < there if falling else here > there)
+    sorted_rows = wanted.order_by(*(column.desc() if falling else column.asc() for column in order))
+    rows = (await session.execute(sorted_rows.limit(page.limit + 1))).all()
+    shown = rows[: page.limit]
+    return Found(shown, encode_cursor(shown[-1][0].id) if len(rows) > len(shown) else None, total)
+
+
+def containing(words: str | None, *texts: Column) -> list[ColumnElement[bool]]:
+    """The filter that lets through what contains each of these words in one of the texts. No filter without words."""
+    whole = func.concat_ws(" ", *texts)
+    apart = func.regexp_replace(func.normalize(whole, literal_column("NFD")), MARKS, "", "g")
+    # Most texts are ASCII, of which nothing needs to be taken apart. That would take four times as long.
+    plain = func.lower(case((func.octet_length(whole) == func.char_length(whole), whole), else_=apart))
+    return [plain.contains(_folded(word), autoescape=True) for word in (words or "").split()[:MOST_WORDS]]
+
+
+def equal(column: Column, value: object) -> list[ColumnElement[bool]]:
+    """The filter that lets through what has this value, or any of these. No filter for None and for an empty list."""
+    if value is None or value == []:
+        return []
+    return [column.in_(value) if isinstance(value, list) else column == value]
+
+
+def _folded(word: str) -> str:
+    return "".join(letter for letter in unicodedata.normalize("NFD", word) if not re.match(MARKS, letter)).lower()
+
+
+async def _count(session: AsyncSession, query: Select[*tuple[Any, ...]]) -> int | None:
+    found = query.with_only_columns(literal(1)).order_by(None).limit(MOST_COUNTED + 1).subquery()
+    counted = await session.scalar(select(func.count()).select_from(found)) or 0
+    return counted if counted <= MOST_COUNTED else None
+
+
+async def _values(
+    session: AsyncSession, query: Select[*tuple[Any, ...]], order: Sequence[Column], key: Column, after: UUID
+) -> Sequence[Any]:
+    """The values of the row after which the page begins."""
+    if len(order) == 1:
+        return (after,)
+    found = await session.execute(query.with_only_columns(*order).where(key == after))
+    if (row := found.one_or_none()) is None:
+        raise unknown_cursor()
+    return row

@@ -1,0 +1,58 @@
+"""Lists as tables: what a cell holds, and who gets a table."""
+
+from typing import Any
+
+import pytest
+from starlette.requests import Request
+
+from shared.http.tables import FORMULA, cell, wants_table
+
+
+def asking(accept: str | None) -> Request:
+    headers = [] if accept is None else [(b"accept", accept.encode())]
+    return Request({"type": "http", "method": "GET", "path": "/", "headers": headers})
+
+
+@pytest.mark.parametrize("begins", FORMULA)
+def test_a_cell_that_a_spreadsheet_would_run_is_text(begins: str) -> None:
+    assert cell(f'{begins}HYPERLINK("https://evil.example")').startswith(f"'{begins}")
+    assert cell([f"{begins}1", "b"]).startswith(f"'{begins}")
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (None, ""),
+        (True, "true"),
+        (-5, "-5"),
+        (0.5, "0.5"),
+        ("", ""),
+        ("Ada", "Ada"),
+        (["a", "b"], "a; b"),
+        ([], ""),
+        ({"é": 1}, '{"é": 1}'),
+        ([{"a": 1}], '[{"a": 1}]'),
+    ],
+)
+def test_every_value_of_json_has_its_cell(value: Any, expected: str) -> None:
+    assert cell(value) == expected
+
+
+@pytest.mark.parametrize(
+    ("accept", "table"),
+    [
+        (None, False),
+        ("*/*", False),
+        ("application/json", False),
+        ("text/csv", True),
+        ("TEXT/CSV; header=present", True),
+        ("text/csv, application/json;q=0.5", True),
+        ("application/json, text/csv;q=0.5", False),
+        ("application/json, text/csv", False),
+        ("text/csv;q=0", False),
+        ("text/csv;q=much", False),
+        ("text/html,*/*;q=0.8", False),
+    ],
+)
+def test_a_table_is_for_callers_that_prefer_one(accept: str | None, table: bool) -> None:
+    assert wants_table(asking(accept)) is table
