@@ -26,6 +26,7 @@ from shared.contracts.events import (
     PersonLeft,
     ProgramScheduleChanged,
     RoundAnswered,
+    RoundReminderRequested,
 )
 from shared.contracts.feedback import ConcernReason
 from shared.contracts.intake import Leaver
@@ -43,6 +44,7 @@ from workflows.ids import (
     round_workflow_id,
     schedule_workflow_id,
 )
+from workflows.round import Reminding
 
 
 @dataclass(frozen=True)
@@ -135,6 +137,11 @@ def _person_left(event: EventRecord, data: PersonLeft) -> Reaction:
     return Start("LeaverWorkflow", leaver_workflow_id(event.id), leaver)
 
 
+def _reminder_requested(event: EventRecord, data: RoundReminderRequested) -> Reaction:
+    reminding = Reminding(occurrence=_occurrence_of(event))
+    return Signal(round_workflow_id(data.round_id), "remind", reminding)
+
+
 def _concern_raised(event: EventRecord, data: ConcernRaised) -> Reaction:
     """What a round raises about silent people is one matter, whichever of its events comes first."""
     cycle = {"organization_id": event.organization_id, "cycle_id": data.cycle_id}
@@ -172,10 +179,14 @@ def _tell_owner(event: EventRecord, data: EndpointFailing | EndpointDisabled, te
         scope_id=data.endpoint_id,
         template=template,
         audience=Audience.PERSON,
-        occurrence=event.id.int % LARGEST_OCCURRENCE + 1,
+        occurrence=_occurrence_of(event),
         person_id=data.owner_id,
     )
     return Start("AnnouncementWorkflow", announcement_workflow_id(announcement.id), announcement)
+
+
+def _occurrence_of(event: EventRecord) -> int:
+    return event.id.int % LARGEST_OCCURRENCE + 1
 
 
 REACTIONS: dict[type[EventData], Callable[..., Reaction]] = {
@@ -189,6 +200,7 @@ REACTIONS: dict[type[EventData], Callable[..., Reaction]] = {
     PairEnded: _pair_ended,
     PersonLeft: _person_left,
     RoundAnswered: _round_answered,
+    RoundReminderRequested: _reminder_requested,
     ConcernRaised: _concern_raised,
     ConcernResolved: _concern_resolved,
     ProgramScheduleChanged: _schedule_changed,

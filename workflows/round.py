@@ -13,6 +13,7 @@ with workflow.unsafe.imports_passed_through():
     from shared.contracts.programs import CycleRef, RoundPlan
     from shared.contracts.round_kinds import declaration_of
     from shared.contracts.rounds import (
+        REMINDERS_APART,
         CloseReason,
         CloseRound,
         ExtendRound,
@@ -44,6 +45,13 @@ class Closing(Contract):
     reason: CloseReason
 
 
+class Reminding(Contract):
+    """The signal to remind those who have not answered, because an admin asks for it."""
+
+    occurrence: int
+    """Which reminder it is, derived from the event's id, so that a repeated event reminds nobody twice."""
+
+
 class Watcher(Contract):
     """The signal to tell another workflow when the round is over, as its parent is told."""
 
@@ -70,6 +78,9 @@ class RoundWorkflow:
         self._closes_at: datetime | None = None
         """In active time."""
         self._watchers: list[str] = []
+        self._told_at: datetime | None = None
+        self._reminded_at: datetime | None = None
+        """When an admin had people reminded last."""
 
     @workflow.run
     async def run(self, request: RoundRequest) -> RoundClosed:
@@ -82,6 +93,8 @@ class RoundWorkflow:
         for occurrence, delay in enumerate(request.plan.reminders, start=1):
             reminds_at = opened_at + delay
             if reminds_at < self._closes_at and await self._clock.reach(reminds_at, unless=self._is_closing):
+                if self._was_recent(self._reminded_at):
+                    continue  # an admin had them reminded
                 await self._invite(occurrence)
         if await self._clock.reach(self._closes_at, unless=self._is_closing):
             self._closing = CloseReason.DEADLINE
@@ -105,6 +118,17 @@ class RoundWorkflow:
     @workflow.signal
     def close(self, closing: Closing) -> None:
         self._closing = self._closing or closing.reason
+
+    @workflow.signal
+    async def remind(self, reminding: Reminding) -> None:
+        """Reminds those who have not answered, unless they were told anything in the last day: the round's own reminder
+        may have come between the wish and this signal."""
+        if not workflow.patched("reminded-on-request"):
+            return
+        if self._told_at is None or self._was_recent(self._told_at):
+            return
+        self._reminded_at = workflow.now()
+        await self._invite(reminding.occurrence)
 
     @workflow.signal
     async def pause(self) -> None:
@@ -160,6 +184,7 @@ class RoundWorkflow:
         await self._clock.run(unless=self._is_closing)
         if self._closing is not None:
             return
+        self._told_at = workflow.now()
         announcement = Announcement(
             organization_id=self._request.organization_id,
             cycle_id=self._request.cycle_id,
@@ -182,6 +207,9 @@ class RoundWorkflow:
     @property
     def _round_id(self) -> UUID:
         return round_id_for(self._request.cycle_id, self._request.kind, self._request.number)
+
+    def _was_recent(self, moment: datetime | None) -> bool:
+        return moment is not None and workflow.now() - moment < REMINDERS_APART
 
     def _is_closing(self) -> bool:
         return self._closing is not None

@@ -10,6 +10,7 @@ from services.notifications.rules.sending_hours import earliest_for
 from shared.contracts.notifications import Audience, MessagesPrepared, PrepareMessages
 from shared.database import Database
 from shared.http.internal import Internal
+from shared.rounds.reminding import note_told
 
 
 async def prepare_page(
@@ -32,4 +33,6 @@ async def prepare_page(
     async with database.transaction() as session:
         await store.save_announcement(session, announcement)
         await store.add_messages(session, announcement, messages, mail_domain)
+        if announcement.round_kind is not None and request.after is None:
+            await note_told(session, organization_id, announcement.scope_id)
     return MessagesPrepared(prepared=len(messages), after=page.after)

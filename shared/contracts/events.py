@@ -172,6 +172,15 @@ class RoundAnswered(EventData):
     kind: RoundKind
 
 
+class RoundReminderRequested(EventData):
+    """A coordinator asked to remind everyone who has not answered a round."""
+
+    type = "round.reminder_requested"
+    round_id: UUID
+    cycle_id: UUID
+    kind: RoundKind
+
+
 class RoundClosedEvent(EventData):
     """A round takes no more answers; the counts are final."""
 

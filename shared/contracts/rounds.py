@@ -1,6 +1,7 @@
 """A round asks many people for one thing by a deadline. The contract is the same for every kind and owner."""
 
 from abc import ABC, abstractmethod
+from datetime import timedelta
 from enum import StrEnum
 from uuid import UUID, uuid5
 
@@ -8,6 +9,10 @@ from pydantic import AwareDatetime
 from temporalio import activity
 
 from shared.contracts.base import Contract, Vocabulary
+
+REMINDERS_APART = timedelta(hours=24)
+"""Nobody is reminded because an admin asks for it, if a round told them anything in so long a time, nor in so long a
+time afterwards."""
 
 
 class RoundKind(Vocabulary):  # what belongs to each kind is declared in shared/contracts/round_kinds.py
@@ -96,6 +101,8 @@ class RoundCounts(Contract):
     recipients: int
     answered: int
     pending: int
+    told_at: AwareDatetime | None = None
+    """When its last invitation or reminder was announced; null before, and for rounds of older versions."""
 
 
 class AnswerRecorded(Contract):

@@ -23,6 +23,10 @@ class Round(Base):
     closes_at: Mapped[datetime]
     closed_at: Mapped[datetime | None]
     close_reason: Mapped[str | None]
+    told_at: Mapped[datetime | None]
+    """When its last invitation or reminder was announced."""
+    reminder_requested_at: Mapped[datetime | None]
+    """When an admin asked last that those who have not answered are reminded."""
 
 
 class RoundRecipient(Base):

@@ -309,6 +309,7 @@ async def _counts(session: AsyncSession, organization_id: UUID, condition: objec
             recipients=total,
             answered=given,
             pending=total - given,
+            told_at=row.told_at,
         )
         for row, total, given in found
     ]

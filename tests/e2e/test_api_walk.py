@@ -22,7 +22,7 @@ ENDINGS = [
     '"code":"session_ended"',
     '"level":5,',
     "Upward 2027",
-    '"pending":8}]',
+    '"pending":8,"told_at":',
     "303 303 303 303 303 303 303 303 ",
     "approved",
     '"state":"active"',

@@ -30,6 +30,7 @@ from shared.contracts.events import (
     PersonLeft,
     ProgramScheduleChanged,
     RoundAnswered,
+    RoundReminderRequested,
 )
 from shared.contracts.feedback import ConcernReason
 from shared.contracts.intake import Leaver
@@ -42,7 +43,7 @@ from workflows.cycle import CycleWorkflow
 from workflows.cycle_state import Advance, CycleState, Heard, RunApproved
 from workflows.reactions import LARGEST_OCCURRENCE, REACTIONS, Reaction, Signal, Start, reaction_to
 from workflows.registry import WORKFLOWS
-from workflows.round import RoundWorkflow
+from workflows.round import Reminding, RoundWorkflow
 
 ORGANIZATION, CYCLE, OTHER, OWNER = uuid4(), uuid4(), uuid4(), uuid4()
 TIME = datetime(2026, 1, 5, tzinfo=UTC)
@@ -87,6 +88,10 @@ TABLE: list[tuple[EventData, Reaction]] = [
         Start(
             "ScheduleWorkflow", f"schedule-{OTHER}-{EVENT}", ProgramRef(organization_id=ORGANIZATION, program_id=OTHER)
         ),
+    ),
+    (
+        RoundReminderRequested(round_id=OTHER, cycle_id=CYCLE, kind=RoundKind.ENROLMENT),
+        Signal(f"round-{OTHER}", "remind", Reminding(occurrence=EVENT.int % LARGEST_OCCURRENCE + 1)),
     ),
     (CyclePaused(cycle_id=CYCLE), Signal(TO_CYCLE, "pause", HEARD)),
     (CycleResumed(cycle_id=CYCLE), Signal(TO_CYCLE, "resume", HEARD)),

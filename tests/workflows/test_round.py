@@ -6,11 +6,12 @@ from uuid import uuid4
 from shared.contracts.notifications import Announcement, Audience, Delivery, Template
 from shared.contracts.programs import ProgramRef, RoundPlan
 from shared.contracts.rounds import CloseReason, RoundKind
+from shared.temporal import WORKFLOWS_QUEUE
 from tests.fakes import DAY
 from tests.workflows.conftest import World
 from workflows.announcement import AnnouncementWorkflow
 from workflows.recurrence import RecurrenceWorkflow, ScheduleWorkflow
-from workflows.round import RoundRequest, RoundWorkflow
+from workflows.round import Reminding, RoundRequest, RoundWorkflow
 
 
 def asking(world: World, **changes: object) -> RoundRequest:
@@ -41,6 +42,23 @@ async def test_a_reminder_after_an_imposed_deadline_is_not_sent(world: World) ->
     assert [found.occurrence for found in world.ledger.announced] == [1, 1]
     assert world.ledger.templates() == [Template.CHECK_IN_INVITATION, Template.CHECK_IN_REMINDER]
     assert world.ledger.opened[0].closes_at == closes_at
+
+
+async def test_a_reminder_that_an_admin_asks_for_comes_once_a_day_and_instead_of_the_round_s_own(world: World) -> None:
+    handle = await world.client.start_workflow(
+        RoundWorkflow.run, asking(world), id=f"round-{uuid4()}", task_queue=WORKFLOWS_QUEUE
+    )
+    await world.quiet()
+    for wish, hours in ((71, 12), (72, 24), (73, 5)):
+        await world.sleep(timedelta(hours=hours))
+        await handle.signal("remind", Reminding(occurrence=wish))
+        await world.heard(handle.id)
+        await world.quiet()
+    await world.patiently(handle.result())
+    # 71 came half a day after the invitation, 73 five hours after 72, and so would the round's own first reminder have.
+    told = [(found.template, found.occurrence) for found in world.ledger.announced]
+    reminder = Template.CHECK_IN_REMINDER
+    assert told == [(Template.CHECK_IN_INVITATION, 1), (reminder, 72), (reminder, 2)]
 
 
 async def test_an_announcement_sleeps_until_its_next_message_is_due(world: World) -> None:

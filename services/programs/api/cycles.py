@@ -127,6 +127,13 @@ async def advance_cycle(cycle_id: UUID, caller: Coordinator, session: Session) -
     return await control.advance_cycle(session, caller.organization_id, cycle_id)
 
 
+@router.post("/v1/cycles/{cycle_id}/remind", status_code=202, responses=refusals(404, 409, 410, 429))
+async def remind_cycle(cycle_id: UUID, caller: Coordinator, session: Session) -> Cycle:
+    """Reminds everybody who has not answered the open round now. Nobody is reminded twice within 24 hours: until then
+    it is 429 with the time in `Retry-After`."""
+    return await control.remind_cycle(session, caller.organization_id, cycle_id)
+
+
 @router.get("/internal/programs/cycles/paused", include_in_schema=False)
 async def read_paused(caller: ServiceCaller, session: Session) -> PausedCycles:
     return await lists.read_paused(session, caller.organization_id)

@@ -1,4 +1,4 @@
-"""SQL of the control of a cycle: an admin pauses, resumes, cancels or advances it.
+"""SQL of the control of a cycle: an admin pauses, resumes, cancels or advances it, or has people reminded.
 
 Each function first locks the cycle's row, so that the requests of two admins are decided one after the other. It then
 writes what was asked for together with an event, and `CycleWorkflow` acts on the event. Asking a second time changes
@@ -24,6 +24,7 @@ from shared.contracts.programs import Stage
 from shared.contracts.rounds import RoundState
 from shared.errors import Conflict
 from shared.events import emit
+from shared.rounds.reminding import request_reminder
 from shared.rounds.store import read_rounds
 
 
@@ -41,6 +42,10 @@ class CycleIsPaused(Conflict):
 
 class NothingToAdvance(Conflict):
     code = "nothing_to_advance"
+
+
+class NothingToRemind(Conflict):
+    code = "nothing_to_remind"
 
 
 async def pause_cycle(session: AsyncSession, organization_id: UUID, cycle_id: UUID) -> Cycle:
@@ -85,6 +90,19 @@ async def advance_cycle(session: AsyncSession, organization_id: UUID, cycle_id: 
     if row.advanced != target:
         row.advanced = target
         await _record(session, row, CycleAdvanceRequested(cycle_id=row.id, stage=Stage(row.stage), round_id=round_id))
+    return await read_cycle(session, organization_id, cycle_id)
+
+
+async def remind_cycle(session: AsyncSession, organization_id: UUID, cycle_id: UUID) -> Cycle:
+    """Asks that everybody is reminded who has not answered the open round (the one that opened last). Raises
+    CycleNotFound, CycleEnded, CycleIsBeingCancelled, CycleIsPaused, NothingToRemind and RemindedRecently (429)."""
+    row = await _lock_running(session, organization_id, cycle_id)
+    if row.paused:
+        raise CycleIsPaused("This cycle is paused; resume it first.")
+    round_id = await _latest_open_round(session, row)
+    if round_id is None:
+        raise NothingToRemind("No round of this cycle is open; there is nothing to remind anybody of.")
+    await request_reminder(session, organization_id, round_id)
     return await read_cycle(session, organization_id, cycle_id)
 
 

@@ -13,6 +13,7 @@ from shared.contracts.notifications import (
 )
 from shared.contracts.programs import Calendar, SendingHours
 from shared.database import Database
+from shared.rounds.store import read_round
 from tests.services.notifications.conftest import deliver, messages, prepare
 from tests.services.notifications.world import Post, World
 
@@ -28,6 +29,20 @@ async def test_preparing_twice_is_preparing_once(
     assert await prepare(activities, announcement) == 2
     assert (await deliver(activities, announcement)).sent == 2
     assert post.recipients() == ["a@acme.example", "b@acme.example"]
+
+
+async def test_a_round_knows_when_its_people_were_told_something(
+    activities: Activities, database: Database, world: World
+) -> None:
+    world.ask("a@acme.example")
+    await world.open_round(database)
+    async with database.transaction() as session:
+        before = await read_round(session, world.organization_id, world.round_id)
+    await prepare(activities, world.announcement())
+    async with database.transaction() as session:
+        after = await read_round(session, world.organization_id, world.round_id)
+    assert before.told_at is None
+    assert after.told_at is not None
 
 
 async def test_large_audiences_are_prepared_page_by_page(

@@ -94,6 +94,7 @@ ROWS = (
     Row("POST", "/v1/cycles/{cycle_id}/pause", Role.COORDINATOR),
     Row("POST", "/v1/cycles/{cycle_id}/resume", Role.COORDINATOR),
     Row("POST", "/v1/cycles/{cycle_id}/advance", Role.COORDINATOR),
+    Row("POST", "/v1/cycles/{cycle_id}/remind", Role.COORDINATOR),
     Row("POST", "/v1/cycles/{cycle_id}/cancel", Role.ADMIN),
     Row("POST", IMPORT, Role.ADMIN),
     Row("GET", "/v1/people"),
