@@ -29,6 +29,8 @@ class ProgramRow(Base):
     coordinator_ids: Mapped[list[UUID]] = mapped_column(ARRAY(Uuid))
     recurs: Mapped[bool]
     version: Mapped[int] = mapped_column(server_default="1")
+    field_versions: Mapped[dict[str, int]] = mapped_column(JSONB, server_default="{}")
+    """For each field that was ever changed, the version that changed it last."""
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
 

@@ -133,7 +133,14 @@ async def test_an_edit_replaces_the_definition_and_needs_the_version_that_it_cha
     expected = {"url": "https://other.example.com/", "description": "", "types": [], "rate_limit": 500, "version": 2}
     assert changed.json() == read.json() | expected
     assert (await admin.get(path)).json() == changed.json()
-    assert refusal(await admin.put(made["id"], wanted, '"1"')) == (412, "stale_version")
+    await admin.http.post(f"{path}/disable", headers=admin.headers)
+    for version, changed_fields in (
+        ('"1"', ["description", "rate_limit", "state", "types", "url"]),
+        ('"2"', ["state"]),
+    ):
+        refused = await admin.put(made["id"], wanted, version)
+        assert refusal(refused) == (412, "stale_version")
+        assert (refused.json()["changed"], refused.json()["etag"]) == (changed_fields, '"3"')
 
 
 async def test_deleting_removes_everything_of_the_endpoint(admin: Admin, db: Database) -> None:

@@ -118,6 +118,7 @@ async def test_a_run_that_is_no_longer_what_was_read_is_412_and_nothing_changes(
     for stale in (read, '"1"', '"1.1-approved"', f"W/{read}"):
         answer = await admin.put({}, etag=stale, run_id=run_id)
         assert (answer.status_code, answer.json()["code"]) == (412, "stale_version")
+        assert (answer.json()["changed"], answer.json()["etag"]) == (["state"], '"1.1-superseded"')
     assert len(await admin.matching.told("match_run.proposed")) == 2
 
 

@@ -112,6 +112,7 @@ async def test_an_edit_needs_the_current_etag(http: httpx.AsyncClient, admin: He
     assert (edited.status_code, edited.json()["name"], edited.headers["etag"]) == (200, "New name", '"2"')
     stale = await http.put(path, json=dict(PROGRAM), headers={**admin, "if-match": '"1"'})
     assert (stale.status_code, stale.json()["code"]) == (412, "stale_version")
+    assert (stale.json()["changed"], stale.json()["etag"]) == (["name"], '"2"')
     same = await http.put(path, json=changed, headers={**admin, "if-match": '"2"'})
     assert (same.status_code, same.headers["etag"]) == (200, '"2"')
     assert (await http.get(path, headers=admin)).json()["name"] == "New name"

@@ -19,6 +19,7 @@ from sqlalchemy import (
     func,
     text,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from services.events.webhooks.rules.delivery import DeliveryState, DrainState
@@ -57,6 +58,8 @@ class EndpointRow(Base):
     disable_reason: Mapped[str | None]
     version: Mapped[int] = mapped_column(server_default="1")
     """It counts the changes by admins."""
+    field_versions: Mapped[dict[str, int]] = mapped_column(JSONB, server_default="{}")
+    """For each field that was ever changed, the version that changed it last."""
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     reached_sequence: Mapped[int] = mapped_column(BigInteger)
     """How far the log has been read for the endpoint. Events up to this one come only if they are replayed."""

@@ -16,7 +16,7 @@ from shared.contracts.events import ProgramScheduleChanged
 from shared.contracts.programs import ProgramRef
 from shared.errors import NotFound
 from shared.events import emit
-from shared.http.etags import check_match
+from shared.http.etags import check_match, with_versions
 
 
 class ProgramNotFound(NotFound):
@@ -47,7 +47,7 @@ async def replace_program(
     """Replaces the definition. A definition that is the same as before keeps its version. Emits
     `program.schedule_changed` when the Temporal Schedule has to change. Raises ProgramNotFound, StaleVersion."""
     row = await lock_program(session, organization_id, program_id)
-    check_match(if_match, row.version)
+    check_match(if_match, row.version, row.field_versions)
     changes = {name: value for name, value in _columns(definition).items() if getattr(row, name) != value}
     if not changes:
         return program_of(row)
@@ -55,6 +55,7 @@ async def replace_program(
     for name, value in changes.items():
         setattr(row, name, value)
     row.version += 1
+    row.field_versions = with_versions(row.field_versions, changes, row.version)
     row.updated_at = datetime.now(UTC)
     await session.flush()
     after = _recurrence(row)

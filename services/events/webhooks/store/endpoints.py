@@ -31,7 +31,7 @@ from shared.contracts.endpoints import DisableReason, EndpointBrief, EndpointRef
 from shared.contracts.events import EndpointDisabled, EndpointEnabled, EndpointTested
 from shared.errors import BadRequest
 from shared.events import emit
-from shared.http.etags import check_match
+from shared.http.etags import check_match, with_versions
 from shared.http.paging import decode_cursor, encode_cursor
 
 NOW = func.clock_timestamp()
@@ -97,10 +97,11 @@ async def replace_endpoint(
     """Replaces the definition. Deliveries that wait go to the new URL. A new choice of types counts for events that
     happen from now on. Raises EndpointNotFound, StaleVersion."""
     row = await _lock(session, endpoint)
-    check_match(if_match, row.version)
-    for name, value in _columns(definition).items():
+    check_match(if_match, row.version, row.field_versions)
+    changes = {name: value for name, value in _columns(definition).items() if getattr(row, name) != value}
+    for name, value in changes.items():
         setattr(row, name, value)
-    row.version += 1
+    _count_change(row, *changes)
     await session.flush()
     return _endpoint(row)
 
@@ -118,7 +119,7 @@ async def disable_endpoint(session: AsyncSession, endpoint: EndpointRef) -> Endp
     if row.state == EndpointState.ENABLED:
         row.state, row.disable_reason = EndpointState.DISABLED, DisableReason.ADMIN
         row.disabled_at, row.drain_state = await session.scalar(select(NOW)), DrainState.IDLE
-        row.version += 1
+        _count_change(row, "state")
         told = EndpointDisabled(endpoint_id=row.id, owner_id=row.owner_id, reason=DisableReason.ADMIN)
         await session.flush()
         await emit(session, endpoint.organization_id, told)
@@ -140,7 +141,7 @@ async def enable_endpoint(session: AsyncSession, endpoint: EndpointRef, catch_up
     reached = await _reached(session, endpoint.organization_id)
     row.state, row.disable_reason, row.disabled_at = EndpointState.ENABLED, None, None
     row.failing_since = row.told_failing_at = row.told_disabling_at = None
-    row.version += 1
+    _count_change(row, "state")
     if catch_up:
         await add_backfill(session, endpoint, BackfillKind.MISSED, row.reached_sequence, reached)
     row.reached_sequence = reached
@@ -267,6 +268,11 @@ def _row(endpoint: EndpointRef) -> Select[EndpointRow]:
     return select(EndpointRow).where(
         EndpointRow.organization_id == endpoint.organization_id, EndpointRow.id == endpoint.endpoint_id
     )
+
+
+def _count_change(row: EndpointRow, *fields: str) -> None:
+    row.version += 1
+    row.field_versions = with_versions(row.field_versions, fields, row.version)
 
 
 def _columns(definition: EndpointDefinition) -> dict[str, object]:

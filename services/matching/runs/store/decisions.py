@@ -93,7 +93,7 @@ def check_steerable(run: MatchRun | MatchRunView, if_match: str | None) -> None:
     """Raises StaleVersion if the caller has read another state of the run. Raises AlreadyApproved, MatchRunSuperseded,
     MatchRunExpired or NobodyToMatch if the run can no longer be steered."""
     if if_match is not None:
-        check_match(if_match, version_of(run.attempt, run.revision, run.state))
+        check_match(if_match, version_of(run.attempt, run.revision, run.state), ["state"])
     check_waits(run)
     if run.state == MatchRunState.APPROVED:
         raise AlreadyApproved(
