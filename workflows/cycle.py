@@ -119,7 +119,7 @@ class CycleWorkflow(ControlledCycle):
         calendar, number = self.plan.calendar, self.state.check_ins + 1
         if number > calendar.check_ins:
             return Stage.CLOSING
-        opens_at = self.clock.now() + calendar.check_in_every - self.state.last_check_in_took
+        opens_at = self.clock.now() + calendar.wait_for_check_in(number) - self.state.last_check_in_took
         if await self.clock.reach(opens_at, unless=self.called_off):
             opened_at = self.clock.now()
             closed = await self.ask(RoundKind.CHECK_IN, number, calendar.check_in)

@@ -106,6 +106,8 @@ class Calendar(Contract):
     acceptance: RoundPlan = RoundPlan(length=timedelta(days=7), reminders=(timedelta(days=3),))
     check_in: RoundPlan = RoundPlan(length=timedelta(days=5), reminders=(timedelta(days=2),))
     check_ins: Annotated[int, Field(ge=0, le=52)] = 5
+    first_check_in: Duration | None = None
+    """From the start of the active stage to the first check-in. By default it is `check_in_every`."""
     check_in_every: Duration = timedelta(days=14)
     survey: RoundPlan = RoundPlan(length=timedelta(days=7), reminders=(timedelta(days=3),))
     approval: LadderPlan = LadderPlan(remind_every=timedelta(days=2), escalate_after=timedelta(days=5))
@@ -118,6 +120,10 @@ class Calendar(Contract):
         if self.check_in.length > self.check_in_every:
             raise ValueError("check_in.length must not be longer than check_in_every")
         return self
+
+    def wait_for_check_in(self, number: int) -> timedelta:
+        """From the opening of the check-in before, or from the start of the active stage for the first one."""
+        return self.first_check_in if number == 1 and self.first_check_in is not None else self.check_in_every
 
 
 Weight = Annotated[int, Field(ge=0, le=10)]

@@ -47,8 +47,15 @@ def _calendars(draw: st.DrawFn) -> Calendar:
     check_in, survey = draw(_round_plans()), draw(_round_plans())
     every = check_in.length + draw(LENGTHS)
     ladder = draw(models(LadderPlan))
-    hours = draw(st.none() | _sending_hours())
-    return Calendar(check_in=check_in, check_in_every=every, survey=survey, concern=ladder, sending_hours=hours)
+    first, hours = draw(st.none() | LENGTHS), draw(st.none() | _sending_hours())
+    return Calendar(
+        check_in=check_in,
+        first_check_in=first,
+        check_in_every=every,
+        survey=survey,
+        concern=ladder,
+        sending_hours=hours,
+    )
 
 
 @st.composite

@@ -101,7 +101,8 @@ def test_a_duration_is_positive_and_at_most_two_years(length: Any) -> None:
 def test_a_duration_is_written_in_iso_8601(length: Any) -> None:
     for part in ("enrolment", "survey"):
         assert refused(calendar={part: {"length": length}}) == {f"calendar.{part}.length"}
-    assert refused(calendar={"check_in_every": length}) == {"calendar.check_in_every"}
+    for wait in ("check_in_every", "first_check_in"):
+        assert refused(calendar={wait: length}) == {f"calendar.{wait}"}
     assert refused(calendar={"survey": {"length": "P20D", "reminders": [length]}}) == {"calendar.survey.reminders.0"}
     assert refused(calendar={"approval": {"remind_every": length, "escalate_after": "P9D"}}) == {
         "calendar.approval.remind_every"

@@ -1,6 +1,7 @@
 """The story of a cycle, and each boundary case that was decided."""
 
 import asyncio
+from datetime import timedelta
 from uuid import uuid4
 
 import pytest
@@ -12,6 +13,7 @@ from shared.contracts.rounds import CloseReason, RoundKind
 from tests.fakes import DAY
 from tests.patience import PATIENCE_SECONDS
 from tests.workflows.conftest import World
+from tests.workflows.simulated import SimulatedCycle
 
 RUNNING = [Stage.INTAKE, Stage.MATCHING, Stage.REVIEW, Stage.KICKOFF, Stage.ACTIVE, Stage.CLOSING]
 
@@ -35,6 +37,16 @@ async def test_silence_until_the_deadline_closes_each_round_there(world: World) 
     assert {closed.reason for closed in world.ledger.closed} == {CloseReason.DEADLINE}
     reminders = [found.occurrence for found in world.ledger.announced if found.template is Template.ENROLMENT_REMINDER]
     assert reminders == [1, 2]
+
+
+@pytest.mark.parametrize("first", [None, DAY])
+def test_the_first_check_in_may_come_sooner_than_the_others_follow(first: timedelta | None) -> None:
+    cycle = SimulatedCycle()
+    calendar = cycle.ledger.calendar = cycle.ledger.calendar.model_copy(update={"first_check_in": first})
+    cycle.rest()
+    _, acceptance, one, two, _ = (found.closes_at for found in cycle.ledger.opened)
+    assert one - calendar.check_in.length - acceptance == (first or calendar.check_in_every)
+    assert two - one == calendar.check_in_every
 
 
 async def test_when_everybody_answers_early_the_round_closes_at_once(world: World) -> None:
