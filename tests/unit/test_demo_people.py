@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from tests.unit.properties import examples
 from upward.demo.admin import AdminClient, Refused, RetryingTransport
 from upward.demo.mailbox import Letter
-from upward.demo.people import Participants, departments_differ, senior_from, why_no_pairs
+from upward.demo.people import Manners, Participants, senior_from, why_no_pairs
+from upward.demo.program import departments_differ
 
 
 @pytest.mark.parametrize(
@@ -47,6 +48,16 @@ def test_it_is_said_why_no_pairs_are_possible() -> None:
 def test_departments_count_where_there_are_several() -> None:
     assert departments_differ([person(1, "IT"), person(1, "Sales")])
     assert not departments_differ([person(1, "IT"), person(1, "it"), person(1, ""), person(1, "Sales", active=False)])
+
+
+async def test_cycles_with_another_salt_have_other_people_take_part() -> None:
+    people = [{"email": f"{n}@upward.example", "language": "en", "level": n % 2, "active": True} for n in range(40)]
+
+    def joining(salt: str) -> set[str]:
+        own = Participants(people, httpx.AsyncClient(), Manners(joining=(0.5, 0.5), salt=salt))
+        return {str(one["email"]) for one in people if own._enrol(str(one["email"]))["role"] != "none"}
+
+    assert joining("one") == joining("one") != joining("two")
 
 
 @pytest.fixture

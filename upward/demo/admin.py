@@ -1,4 +1,4 @@
-"""The admin of the demo, who acts through the public API and in no other way."""
+"""The admin of a cycle that is played, who acts through the public API and in no other way."""
 
 import asyncio
 from pathlib import Path
@@ -24,7 +24,7 @@ class RetryingTransport(httpx.AsyncHTTPTransport):
     """Sends a request again when its connection failed, because a server may close an idle connection at any moment,
     and when the answer is 503, after the time that the answer names: a server on a slow machine may be busy.
 
-    Everything that the demo sends may therefore arrive twice. Raises httpx.TransportError after the last try.
+    Everything that is sent may therefore arrive twice. Raises httpx.TransportError after the last try.
     """
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -63,15 +63,25 @@ class AdminClient:
     async def create_program(self, body: dict[str, Any]) -> dict[str, Any]:
         return await self._call("POST", "/v1/programs", json=body, headers={"idempotency-key": str(uuid4())})
 
-    async def trigger_cycle(self, program_id: str) -> dict[str, Any]:
-        key = {"idempotency-key": str(uuid4())}
-        return await self._call("POST", f"/v1/programs/{program_id}/cycles", json={}, headers=key)
+    async def programs(self) -> list[dict[str, Any]]:
+        return await self._all("/v1/programs")
+
+    async def trigger_cycle(self, program_id: str, calendar: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Requests a cycle. `calendar` holds the parts of the program's calendar that are different for this cycle."""
+        key, body = {"idempotency-key": str(uuid4())}, {"calendar": calendar} if calendar else {}
+        return await self._call("POST", f"/v1/programs/{program_id}/cycles", json=body, headers=key)
+
+    async def cycles(self, program_id: str) -> list[dict[str, Any]]:
+        return await self._all(f"/v1/programs/{program_id}/cycles")
 
     async def cycle(self, cycle_id: str) -> dict[str, Any]:
         return await self._call("GET", f"/v1/cycles/{cycle_id}")
 
     async def advance(self, cycle_id: str) -> None:
         await self._call("POST", f"/v1/cycles/{cycle_id}/advance")
+
+    async def cancel(self, cycle_id: str) -> None:
+        await self._call("POST", f"/v1/cycles/{cycle_id}/cancel")
 
     async def match_runs(self, cycle_id: str) -> list[dict[str, Any]]:
         return await self._all(f"/v1/cycles/{cycle_id}/match-runs")

@@ -1,9 +1,9 @@
-"""What the demo shows: a line when something happens, a table of the rounds, and the report at the end."""
+"""What is shown while cycles are played: lines and a table. In the demo, also its matches and its report."""
 
 import time
 from typing import Any
 
-from rich.console import Console, Group
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
@@ -16,8 +16,8 @@ STAGES = tuple(stage.value for stage in Stage if stage is not Stage.CANCELLED)
 class Display:
     """The display is live on a terminal, and consists of plain lines elsewhere."""
 
-    def __init__(self) -> None:
-        self.console = Console(highlight=False)
+    def __init__(self, console: Console | None = None) -> None:
+        self.console = console or Console(highlight=False)
         self._started = time.monotonic()
         self._live = Live(console=self.console, refresh_per_second=4, transient=True)
         self._closed: set[str] = set()
@@ -44,7 +44,11 @@ class Display:
                 self._closed.add(found["id"])
                 answers = f"{found['answered']} of {found['recipients']} answered"
                 self.say(f"{round_name(found).capitalize()} closed ({found['close_reason']}): {answers}")
-        self._live.update(Group(_stages(cycle), _rounds(cycle)))
+        self.update(Group(_stages(cycle), _rounds(cycle)))
+
+    def update(self, table: RenderableType) -> None:
+        """Shows this below the lines, instead of what was there."""
+        self._live.update(table)
 
     def matches(self, run: dict[str, Any], names: dict[str, str]) -> None:
         """Prints the first pairs of a match run with their reasons, and some people who were not matched, with the

@@ -24,9 +24,10 @@ class Letter:
 class Mailbox:
     """The folder of the mail catcher. Each e-mail is read once, in the order of arrival."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, skip_old: bool = True) -> None:
+        """E-mails that had arrived before are not read, unless `skip_old` is false."""
         self._folder = folder
-        self._seen = {path.name for path in folder.glob("*.eml")}
+        self._seen = {path.name for path in folder.glob("*.eml")} if skip_old else set()
         self.letters: list[Letter] = []
 
     def new_letters(self) -> list[Letter]:

@@ -1,8 +1,10 @@
-"""The participants of the demo. They read their e-mails and answer by the links in them, each in their own way."""
+"""The participants of a cycle that is played. They read their e-mails and answer by the links in them, each in their
+own way."""
 
 import asyncio
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from typing import Any
 
@@ -15,8 +17,25 @@ CODES = [topic["code"] for topic in TOPICS]
 WINDOWS = ["mon-am", "tue-am", "tue-pm", "wed-am", "thu-am", "thu-pm", "fri-am"]
 CLOSED, SETTLED = 410, 409
 PROMPT, REMINDED, SILENT = "prompt", "reminded", "silent"
-SILENT_SHARE = {"enrolment": 0.10, "check": 0.06, "survey": 0.06}
-"""The share of people who never answer. Everybody who is offered a partner answers, so that acceptance rounds end."""
+
+
+@dataclass(frozen=True)
+class Manners:
+    """How the people of a cycle behave. Shares are from 0 to 1."""
+
+    silent: Mapping[str, float] = field(default_factory=lambda: {"enrolment": 0.10, "check": 0.06, "survey": 0.06})
+    """The share of people who never answer, by the first word of what they are asked. Everybody who is offered a
+    partner answers, so that acceptance rounds end."""
+    hesitant: float = 0.25
+    """The share of people who do not answer at once. Those of them who are not silent answer a reminder."""
+    joining: tuple[float, float] = (0.88, 0.88)
+    """The shares of those who teach and of those who learn that take part, of the people who answer."""
+    decliners: int = 1
+    """How many people decline their offer."""
+    unhappy: int = 1
+    """How many people say in check-ins that the pair is not a fit."""
+    salt: str = ""
+    """Cycles with another salt have other people take part, be silent and so on."""
 
 
 class PageFields(HTMLParser):
@@ -63,20 +82,18 @@ def why_no_pairs(directory: Sequence[dict[str, Any]]) -> str | None:
     )
 
 
-def departments_differ(directory: Sequence[dict[str, Any]]) -> bool:
-    """Whether a program can ask for pairs of different departments."""
-    return len({person["department"].casefold() for person in directory if person["active"]} - {""}) > 1
-
-
 class Participants:
     """Everyone in the directory.
 
-    What each person does depends only on their address, so that every demo is the same.
+    What each person does depends only on their address and the manners, so that every demo is the same.
     """
 
-    def __init__(self, directory: Iterable[dict[str, Any]], client: httpx.AsyncClient) -> None:
+    def __init__(
+        self, directory: Iterable[dict[str, Any]], client: httpx.AsyncClient, manners: Manners | None = None
+    ) -> None:
         self._people = {person["email"]: person for person in directory}
         self._client = client
+        self._manners = manners or Manners()
         self._senior_from = senior_from(person["level"] for person in self._people.values() if person["active"])
         self._tasks: list[asyncio.Task[None]] = []
         self._silent: dict[str, set[str]] = {}
@@ -86,10 +103,10 @@ class Participants:
         """The answers that were not accepted, each as the template and the status, or the error of the connection."""
         self.too_late = 0
         """The number of e-mails whose question had been decided when their recipient came to it."""
-        self.decliner: str | None = None
-        """The address of the person who declined an offer."""
-        self.unhappy: str | None = None
-        """The address of the person who says in check-ins that the pair is not a fit."""
+        self._decliners: set[str] = set()
+        """The addresses of those who declined an offer."""
+        self._unhappy: set[str] = set()
+        """The addresses of those who say in check-ins that the pair is not a fit."""
 
     def receive(self, letter: Letter) -> None:
         """Reads an e-mail and answers it or not. Some people answer only after a reminder."""
@@ -117,13 +134,13 @@ class Participants:
 
     def _manner(self, letter: Letter) -> str:
         kind = letter.template.split("_")[0]
-        chance = _chance(letter.to, "manner", kind)
-        if chance < SILENT_SHARE.get(kind, 0):
+        chance = self._chance(letter.to, "manner", kind)
+        if chance < self._manners.silent.get(kind, 0):
             return SILENT
-        return REMINDED if chance < 0.25 else PROMPT
+        return REMINDED if chance < self._manners.hesitant else PROMPT
 
     async def _answer(self, letter: Letter) -> None:
-        await asyncio.sleep(_chance(letter.to, letter.scope) * 2)
+        await asyncio.sleep(self._chance(letter.to, letter.scope) * 2)
         try:
             await self._follow_link(letter)
         except httpx.HTTPError as error:
@@ -150,8 +167,8 @@ class Participants:
         elif answer.status_code in (CLOSED, SETTLED):
             self.too_late += 1
             # Somebody else plays their part then.
-            self.decliner = None if letter.to == self.decliner else self.decliner
-            self.unhappy = None if letter.to == self.unhappy else self.unhappy
+            self._decliners.discard(letter.to)
+            self._unhappy.discard(letter.to)
         else:
             self._give_up(letter, str(answer.status_code))
 
@@ -166,41 +183,47 @@ class Participants:
         return self._check_in(letter.to, fields)
 
     def _enrol(self, email: str) -> dict[str, Any]:
-        if _chance(email, "wants") < 0.12:
-            return {"role": "none"}
         person = self._people[email]
-        windows = [window for window in WINDOWS if _chance(email, window) < 0.6] or WINDOWS[:2]
-        topics = sorted(CODES, key=lambda code: _chance(email, code))
+        learns = self._senior_from is not None and person["level"] >= self._senior_from
+        if self._chance(email, "wants") < 1 - self._manners.joining[learns]:
+            return {"role": "none"}
+        windows = [window for window in WINDOWS if self._chance(email, window) < 0.6] or WINDOWS[:2]
+        topics = sorted(CODES, key=lambda code: self._chance(email, code))
         form: dict[str, Any] = {"languages": sorted({person["language"], "en"}), "meeting_windows": windows}
-        if self._senior_from is not None and person["level"] >= self._senior_from:
+        if learns:
             wanted = {f"topics_wanted_{rank}": code for rank, code in enumerate(topics[:3], start=1)}
             return form | wanted | {"role": "mentee", "mentee_capacity": "1"}
         return form | {"role": "mentor", "topics_taught": topics[:3], "mentor_capacity": "1"}
 
     def _decide(self, email: str, fields: PageFields) -> dict[str, Any]:
-        decision = "decline" if self.decliner is None else "accept"
-        self.decliner = self.decliner or email
+        decision = "accept"
+        if len(self._decliners) < self._manners.decliners:
+            self._decliners.add(email)
+            decision = "decline"
         return {f"decision_{pair_id}": decision for pair_id in fields.ids_after("decision_")}
 
     def _check_in(self, email: str, fields: PageFields) -> dict[str, Any]:
-        if self.unhappy is None:
-            self.unhappy = email
+        if len(self._unhappy) < self._manners.unhappy:
+            self._unhappy.add(email)
         form: dict[str, Any] = {}
         for pair_id in fields.ids_after("met_"):
-            met = _chance(email, pair_id) < 0.85
-            obstacle = "not_a_fit" if email == self.unhappy else "none" if met else "no_time"
+            met = self._chance(email, pair_id) < 0.85
+            obstacle = "not_a_fit" if email in self._unhappy else "none" if met else "no_time"
             form |= {f"met_{pair_id}": "yes" if met else "no", f"obstacle_{pair_id}": obstacle}
             form[f"note_{pair_id}"] = "Talked about what changed since last time."
             if met:
-                form[f"usefulness_{pair_id}"] = str(3 + round(_chance(email, "useful") * 2))
+                form[f"usefulness_{pair_id}"] = str(3 + round(self._chance(email, "useful") * 2))
         return form
 
     def _look_back(self, email: str, fields: PageFields) -> dict[str, Any]:
         form: dict[str, Any] = {}
         for pair_id in fields.ids_after("usefulness_"):
-            form[f"usefulness_{pair_id}"] = str(3 + round(_chance(email, "useful") * 2))
-            form[f"would_repeat_{pair_id}"] = "yes" if _chance(email, "repeat") < 0.8 else "no"
+            form[f"usefulness_{pair_id}"] = str(3 + round(self._chance(email, "useful") * 2))
+            form[f"would_repeat_{pair_id}"] = "yes" if self._chance(email, "repeat") < 0.8 else "no"
         return form
+
+    def _chance(self, *parts: str) -> float:
+        return _chance(*parts, self._manners.salt) if self._manners.salt else _chance(*parts)
 
 
 def _chance(*parts: str) -> float:

@@ -1,7 +1,7 @@
-"""The program of the demo: reverse mentoring in which a week takes seconds."""
+"""The program that is played: reverse mentoring. In the demo's calendar a week takes seconds."""
 
+from collections.abc import Sequence
 from typing import Any
-from uuid import UUID
 
 TOPICS: list[dict[str, Any]] = [
     {"code": "generative-ai", "label": "Generative AI", "aliases": ["GenAI", "AI"]},
@@ -28,23 +28,38 @@ CALENDAR: dict[str, Any] = {
 not be longer than the time to the next one, for which the demo waits."""
 
 
-def demo_program(
-    sponsor_id: UUID,
-    coordinator_ids: list[UUID],
-    time_zone: str,
-    check_in_seconds: int,
-    *,
-    different_department: bool = True,
+def reverse_program(
+    name: str, directory: Sequence[dict[str, Any]], calendar: dict[str, Any] | None = None
 ) -> dict[str, Any]:
-    """The body of `POST /v1/programs`, with so many seconds from one check-in to the next."""
-    check_in = f"PT{check_in_seconds}S"
+    """The body of `POST /v1/programs` for a program of reverse mentoring among these people. Its calendar is the usual
+    one unless another is given."""
+    sponsor, coordinator = leaders(directory)
     return {
-        "name": "Upward at work",
+        "name": name,
         "direction": "reverse",
         "topics": TOPICS,
-        "time_zone": time_zone,
-        "calendar": CALENDAR | {"check_in": {"length": check_in, "reminders": ["PT5S"]}, "check_in_every": check_in},
-        "policy": {"min_level_gap": 1, "different_department": different_department},
-        "sponsor_id": str(sponsor_id),
-        "coordinator_ids": [str(person_id) for person_id in coordinator_ids],
+        "time_zone": sponsor["time_zone"],
+        "calendar": calendar or {},
+        "policy": {"min_level_gap": 1, "different_department": departments_differ(directory)},
+        "sponsor_id": sponsor["id"],
+        "coordinator_ids": [coordinator["id"]],
     }
+
+
+def demo_calendar(check_in_seconds: int) -> dict[str, Any]:
+    """The calendar in which so many seconds pass from one check-in to the next."""
+    check_in = f"PT{check_in_seconds}S"
+    return CALENDAR | {"check_in": {"length": check_in, "reminders": ["PT5S"]}, "check_in_every": check_in}
+
+
+def leaders(directory: Sequence[dict[str, Any]]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Who sponsors a program of these people, and who coordinates it: the most senior person, and somebody who works
+    with people, if there is anybody."""
+    sponsor = max(directory, key=lambda person: (person["level"], person["id"]))
+    coordinator = next((p for p in directory if "people" in p["department"].lower() and p != sponsor), directory[0])
+    return sponsor, coordinator
+
+
+def departments_differ(directory: Sequence[dict[str, Any]]) -> bool:
+    """Whether a program can ask for pairs of different departments."""
+    return len({person["department"].casefold() for person in directory if person["active"]} - {""}) > 1

@@ -1,12 +1,10 @@
 """`upward demo`: one cycle from the API call of the admin to the closing report. Every part of it is real."""
 
 import asyncio
-import contextlib
 import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 import httpx
 from rich.markup import escape
@@ -14,10 +12,11 @@ from rich.markup import escape
 from services.accounts.store.keys import create_access_key, find_or_create_organization
 from shared.auth import Role
 from upward.demo.admin import AdminClient, Refused, RetryingTransport
-from upward.demo.display import STAGES, Display, round_name
+from upward.demo.display import STAGES, Display
 from upward.demo.mailbox import Mailbox
-from upward.demo.people import Participants, departments_differ, why_no_pairs
-from upward.demo.program import CHECK_IN_SECONDS, demo_program
+from upward.demo.people import Participants, why_no_pairs
+from upward.demo.player import Player
+from upward.demo.program import CHECK_IN_SECONDS, demo_calendar, reverse_program
 from upward.stack import Stack, running_stack
 
 SAMPLE = Path(__file__).parent.parent / "sample" / "people.csv"
@@ -60,9 +59,6 @@ class Story:
         self._mailbox = Mailbox(stack.mail.folder)
         self._names: dict[str, str] = {}
         self._stages: list[str] = []
-        self._approved = 0
-        self._closed_early: set[str] = set()
-        self._ended_early: str | None = None
         self._last_event = 0
         self._events: dict[str, int] = {}
 
@@ -77,24 +73,24 @@ class Story:
         try:
             async with asyncio.timeout(GIVES_UP_SECONDS):
                 cycle = await self._play(cycle_id)
-                await self._participants.settled()
+                await self._player.participants.settled()
         except TimeoutError:
             return [f"the end of the cycle within {GIVES_UP_SECONDS} s: its stages were {', '.join(self._stages)}"]
         finally:
-            await self._participants.leave()
+            await self._player.participants.leave()
         return await self._conclude(cycle_id, cycle)
 
     async def _play(self, cycle_id: str) -> dict[str, Any]:
         """Plays the cycle from its request to its last event, and returns the cycle as it ended."""
         while True:
             for letter in self._mailbox.new_letters():
-                self._participants.receive(letter)
+                self._player.participants.receive(letter)
             await self._follow_events()
             cycle = await self._admin.cycle(cycle_id)
             self._display.show(cycle)
             if cycle["stage"] in FINAL:
                 break
-            await self._control(cycle)
+            await self._player.act(cycle)
             await asyncio.sleep(0.25)
         while cycle["stage"] == "completed" and "completed" not in self._stages:  # the event comes a moment later
             await asyncio.sleep(0.1)
@@ -113,22 +109,14 @@ class Story:
                 self._display.say(f"There are {more} more {what}.")
         directory = await self._admin.people()
         self._names = {person["id"]: person["name"] for person in directory}
-        self._participants = Participants(directory, self._client)
         if (why := why_no_pairs(directory)) is not None:
             self._display.say(f"[yellow]{why}[/]")
-        leader = max(directory, key=lambda person: (person["level"], person["id"]))
-        coordinator = next((p for p in directory if "people" in p["department"].lower() and p != leader), directory[0])
-        program = await self._admin.create_program(
-            demo_program(
-                UUID(leader["id"]),
-                [UUID(coordinator["id"])],
-                leader["time_zone"],
-                check_in_seconds,
-                different_department=departments_differ(directory),
-            )
-        )
+        body = reverse_program("Upward at work", directory, demo_calendar(check_in_seconds))
+        program = await self._admin.create_program(body)
         cycle = await self._admin.trigger_cycle(program["id"])
         self._display.say("Program created and cycle triggered through the API.")
+        participants = Participants(directory, self._client)
+        self._player = Player(self._admin, cycle["id"], participants, self._display.say, show_run=self._show_run)
         return str(cycle["id"])
 
     async def _follow_events(self) -> None:
@@ -144,42 +132,8 @@ class Story:
                 self._stages.append("completed")
                 self._display.say(f"[bold]Stage completed[/]: {event['data']['outcome']}")
 
-    async def _control(self, cycle: dict[str, Any]) -> None:
-        if cycle["stage"] in ("review", "kickoff"):
-            await self._approve(cycle["id"])
-        if cycle["stage"] == "active":
-            await self._act_on_concerns(cycle["id"])
-        for found in cycle["rounds"]:
-            if found["state"] == "open" and found["id"] not in self._closed_early:
-                await self._close_early(cycle["id"], found)
-
-    async def _close_early(self, cycle_id: str, found: dict[str, Any]) -> None:
-        """Closes the round early when the only answers that are missing are those of people who will never answer."""
-        if 0 < found["pending"] <= self._participants.silent(found["id"]):
-            self._closed_early.add(found["id"])
-            with contextlib.suppress(Refused):  # the round has reached its deadline
-                await self._admin.advance(cycle_id)
-                missing = f"{found['pending']} will not answer"
-                self._display.say(f"The admin closes {round_name(found)} early, as {missing}.")
-
-    async def _approve(self, cycle_id: str) -> None:
-        for summary in await self._admin.match_runs(cycle_id):
-            if summary["state"] != "proposed" or not summary["pairs_count"]:
-                continue
-            run = await self._admin.match_run(summary["id"])
-            self._display.matches(run, self._names)
-            if await self._admin.approve(run["id"]):
-                self._approved += 1
-                self._display.say(f"The admin approved {len(run['pairs'])} pairs of match run {run['attempt']}.")
-
-    async def _act_on_concerns(self, cycle_id: str) -> None:
-        """Does the work of the coordinator: ends a pair that is not a fit, and resolves the concern about it."""
-        for concern in await self._admin.concerns(cycle_id):
-            if concern["state"] == "open" and concern["reason"] == "not_a_fit" and self._ended_early is None:
-                self._ended_early = concern["pair_id"]
-                await self._admin.end_pair(concern["pair_id"])
-                await self._admin.resolve_concern(concern["id"])
-                self._display.say("A check-in said that a pair is not a fit: the admin ended it early.")
+    def _show_run(self, run: dict[str, Any]) -> None:
+        self._display.matches(run, self._names)
 
     async def _conclude(self, cycle_id: str, cycle: dict[str, Any]) -> list[str]:
         report = await self._admin.report(cycle_id)
@@ -187,7 +141,8 @@ class Story:
         self._mailbox.new_letters()
         pairs = await self._admin.pairs(cycle_id)
         letters = self._mailbox.letters
-        answered = self._participants.answered
+        participants = self._player.participants
+        answered = participants.answered
         kinds = {found["kind"] for found in cycle["rounds"] if found["state"] == "closed"}
         happened = {
             "every stage in its order": ["scheduled", *self._stages] == list(STAGES),
@@ -199,9 +154,9 @@ class Story:
             "one declined an offer": self._events.get("pair.declined", 0) >= 1,
             "one pair ended early": any(pair["state"] == "ended" for pair in pairs),
             "pairs completed": any(pair["state"] == "completed" for pair in pairs),
-            "the matches were approved": self._approved >= 1,
+            "the matches were approved": self._player.approved >= 1,
             "a calendar entry came with the kickoff": any(letter.has_calendar for letter in letters),
-            f"every answer taken (refused: {self._participants.refused})": not self._participants.refused,
+            f"every answer taken (refused: {participants.refused})": not participants.refused,
             "nobody got a message twice": len({letter.message_id for letter in letters}) == len(letters),
         }
         self._display.say(f"{len(letters)} e-mails arrived by SMTP; {sum(answered.values())} answers by their links.")
