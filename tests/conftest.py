@@ -25,6 +25,7 @@ ONE_STACK = (
     "tests/e2e/test_generated_client.py",
     "tests/e2e/test_webhooks.py",
     "tests/e2e/test_recurrence.py",
+    "tests/e2e/test_sample.py",
 )
 """Files whose tests share a stack, so that one worker runs them all."""
 LONGEST = (

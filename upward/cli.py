@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Iterator
 from datetime import date, datetime
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -48,14 +49,17 @@ def up(
     organization: Annotated[
         str | None, typer.Option(help="Whose owner signs in by the address that is printed; the newest by default.")
     ] = None,
+    sample: Annotated[bool, typer.Option("--sample", help="First make a company with a cycle in every stage.")] = False,
     log_level: Annotated[str, typer.Option(help="DEBUG, INFO, WARNING or ERROR.")] = "WARNING",
 ) -> None:
     """Run the whole stack until Ctrl-C. Cycles that were running before go on."""
+    from upward.sample.making import make_sample
     from upward.stack import run_until_stopped
 
     configure_logging(log_level, "console")
+    first = partial(make_sample, folder=folder) if sample else None
     with _command():
-        asyncio.run(run_until_stopped(folder, port, organization))
+        asyncio.run(run_until_stopped(folder, port, organization, first))
 
 
 @app.command()

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -94,9 +94,14 @@ async def running_stack(
         yield Stack(url, settings, resources, temporal, mail)
 
 
-async def run_until_stopped(folder: Path, port: int, organization: str | None = None) -> None:
-    """`upward up`: the stack in this folder until Ctrl-C. An address is printed by which an owner of the organization
-    signs in once."""
+async def run_until_stopped(
+    folder: Path,
+    port: int,
+    organization: str | None = None,
+    first: Callable[[Stack, Console], Awaitable[None]] | None = None,
+) -> None:
+    """`upward up`: the stack in this folder until Ctrl-C. `first` is done once the stack is up, and Ctrl-C ends it. Then
+    an address is printed by which an owner of the organization signs in once."""
     console = Console(stderr=True)
     stop = asyncio.Event()
     stop_on_signals(stop)
@@ -104,12 +109,15 @@ async def run_until_stopped(folder: Path, port: int, organization: str | None = 
         if stop.is_set():
             return
         freeze_started_objects()
-        address = await _sign_in_address(stack.resources.database, stack.url, organization)
         console.print(f"Upward is up: API and pages at [bold]{stack.url}[/] (documentation at {stack.url}/docs).")
-        console.print(f"Sign in to the console, once and within an hour: {address}", soft_wrap=True)
         console.print(f"E-mails are kept in {stack.mail.folder}; Temporal answers at {stack.temporal.address}.")
         console.print("Make a key with: python -m upward keys create --organization NAME --folder " + str(folder))
         console.print("Ctrl-C stops; the data is kept.")
+        if first is not None:
+            await do_unless_stopped(first(stack, console), stop)
+        if not stop.is_set():
+            address = await _sign_in_address(stack.resources.database, stack.url, organization)
+            console.print(f"Sign in to the console, once and within an hour: {address}", soft_wrap=True)
         await stop.wait()
 
 
@@ -122,6 +130,16 @@ async def _sign_in_address(database: Database, url: str, organization: str | Non
             found = await newest_organization(session)
             organization_id = found or await find_or_create_organization(session, FIRST_ORGANIZATION)
         return f"{url}/console/sign-in/{await issue_code(session, organization_id)}"
+
+
+async def do_unless_stopped(work: Awaitable[None], stop: asyncio.Event) -> None:
+    """Does the work, which is given up when `stop` is set before its end."""
+    doing, stopping = asyncio.ensure_future(work), asyncio.create_task(stop.wait())
+    await asyncio.wait([doing, stopping], return_when=asyncio.FIRST_COMPLETED)
+    for task in (doing, stopping):
+        task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await doing
 
 
 async def _keep_alive(temporal: EmbeddedTemporal, stop: asyncio.Event) -> None:
