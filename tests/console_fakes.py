@@ -32,6 +32,7 @@ from shared.contracts.matching import (
     MatchingSummary,
     Offer,
     PairPage,
+    PairReason,
     PairState,
     PairSummary,
     Side,
@@ -96,6 +97,8 @@ class FakeServices:
         "The mentor teaches what the mentee wants to learn: Generative AI.",
         "They work in different departments.",
     )
+    reason_codes: tuple[PairReason, ...] = ()
+    program_language: str = "en"
     pairs: list[PairSummary] = field(default_factory=list)
     awaiting_approval: UUID | None = None
     enrolment: EnrolmentAnswer | None = None
@@ -138,6 +141,7 @@ class FakeServices:
             state=state,
             topics=("generative-ai", "retired-topic"),
             reasons=self.reasons,
+            reason_codes=self.reason_codes,
             score=742,
         )
 
@@ -167,6 +171,7 @@ class FakeServices:
                         given_name=self.me.given_name,
                         closes_at=CLOSES_AT,
                         time_zone=self.me.time_zone,
+                        language=self.me.language,
                     )
             raise NotFound("There is no such link.", code="link_unknown")
 
@@ -241,6 +246,7 @@ class FakeServices:
             stage=self.stage,
             direction=Direction.REVERSE,
             time_zone="Europe/Berlin",
+            language=self.program_language,
             topics=TOPICS,
             sponsor_id=None,
             coordinator_ids=(),
@@ -261,6 +267,7 @@ class FakeServices:
             side=Side.MENTOR,
             partner_id=self.partner.person_id,
             reasons=self.reasons,
+            reason_codes=self.reason_codes,
             accepted=self.accepted,
             settled=self.settled,
         )

@@ -246,6 +246,18 @@ def events_set_aside(
             print(json.dumps(found._asdict(), default=str))
 
 
+@app.command()
+def translations(
+    more: Annotated[list[str] | None, typer.Argument(help="Codes of languages to add, such as it or pt-BR.")] = None,
+) -> None:
+    """Bring the catalogues of languages up to date with the sentences in the code, and say what is not translated."""
+    from upward.translations import update_all
+
+    with _plain_failures():
+        for line in update_all(*(more or ())):
+            print(line)
+
+
 @contextlib.contextmanager
 def _command() -> Iterator[None]:
     """What every command runs in, once it has imported what it needs.

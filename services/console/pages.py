@@ -6,7 +6,7 @@ caller that asks for JSON and not for HTML gets the problem document instead.
 """
 
 import hashlib
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,8 @@ import structlog
 from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
+from jinja2.runtime import Context
 
 from services.console.forms.registry import round_title
 from services.console.submission import MOST_BYTES
@@ -25,6 +26,9 @@ from shared.errors import DomainError, NotFound
 from shared.http.problems import problem
 from shared.http.receiving import BodyLimits
 from shared.http.routing import Route
+from shared.language.choosing import accepted, choose
+from shared.language.templates import speak
+from shared.language.words import Words, words_of
 
 log = structlog.get_logger(__name__)
 HERE = Path(__file__).parent
@@ -58,18 +62,33 @@ def _environment() -> Environment:
     )
     version = hashlib.sha256(b"".join(content for content, _ in STATIC.values())).hexdigest()[:10]
     environment.globals.update(wording=codes, version=version)
-    environment.filters.update(
-        moment=codes.moment, short_moment=codes.short_moment, language=codes.language, round_title=round_title
-    )
+    environment.filters.update(spoken=_spoken, round_title=round_title)
+    speak(environment)
     return environment
+
+
+@pass_context
+def _spoken(context: Context, table: Mapping[Any, str]) -> list[tuple[Any, str]]:
+    """The codes of a table and their words in the language of the reader, as options of a field."""
+    words: Words = context["words"]
+    return [(code, words.gettext(message)) for code, message in table.items()]
 
 
 ENVIRONMENT = _environment()
 
 
-def page(template: str, status: int = 200, **context: Any) -> HTMLResponse:
-    """Renders a template. A name that the context does not contain is a bug and raises."""
-    return HTMLResponse(ENVIRONMENT.get_template(template).render(**context), status_code=status)
+def page(template: str, words: Words, status: int = 200, **context: Any) -> HTMLResponse:
+    """Renders a template in the language of the words. A name that the context does not contain is a bug and raises."""
+    content = ENVIRONMENT.get_template(template).render(words=words, **context)
+    return HTMLResponse(content, status, {"content-language": words.language})
+
+
+def reader_words(request: Request, own: str = "", otherwise: str = "") -> Words:
+    """The words in which this reader is answered from now on: in their own language as the directory knows it, or else
+    in one that their browser asks for, or else in the language of the program (`otherwise`), or else in English."""
+    words = words_of(choose(own, *accepted(request.headers.get("accept-language", "")), otherwise))
+    request.state.words = words
+    return words
 
 
 def missing_templates(*names: str) -> list[str]:
@@ -78,8 +97,9 @@ def missing_templates(*names: str) -> list[str]:
     return [name for name in names if name not in present]
 
 
-def failure_page(failure: Failure) -> HTMLResponse:
-    response = page("failure.html", failure.status, failure=failure)
+def failure_page(request: Request, failure: Failure) -> HTMLResponse:
+    words = getattr(request.state, "words", None) or reader_words(request)
+    response = page("failure.html", words, failure.status, failure=failure)
     response.headers.update(failure.headers)
     return response
 
@@ -111,7 +131,7 @@ class PageRoute(Route):
 def _failed(request: Request, error: DomainError) -> Response:
     if wants_problem(request):
         return problem(error.status, error.code, error.detail, **error.extra)
-    return failure_page(failure_of(error))
+    return failure_page(request, failure_of(error))
 
 
 def _misconfigured(request: Request) -> Response:
@@ -123,7 +143,7 @@ def _misconfigured(request: Request) -> Response:
 def _unavailable(request: Request) -> Response:
     if wants_problem(request):
         return problem(503, "not_available", "Try again in a minute.", headers=NOT_AVAILABLE.headers)
-    return failure_page(NOT_AVAILABLE)
+    return failure_page(request, NOT_AVAILABLE)
 
 
 def wants_problem(request: Request) -> bool:

@@ -38,6 +38,8 @@ class Person(Base):
     location: Mapped[str]
     time_zone: Mapped[str]
     language: Mapped[str]
+    language_known: Mapped[bool] = mapped_column(server_default=text("true"))
+    """False: `language` is only the one that is taken when nobody says which; pages and messages then ask elsewhere."""
     level: Mapped[int]
     manager_id: Mapped[UUID | None] = mapped_column(
         ForeignKey("intake.person.id", deferrable=True, initially="DEFERRED")

@@ -38,3 +38,5 @@ class PersonRecord(NamedTuple):
     availability: str = Availability.AVAILABLE
     available_from: date | None = None
     """The day on which somebody on leave is back. None if it is not known."""
+    language_known: bool = True
+    """False if `language` is only the one that is taken when no import said which."""

@@ -33,6 +33,8 @@ class PersonView(Contract):
     location: str
     time_zone: str
     language: str
+    language_known: bool = True
+    """False: no import said which, and `language` is only the one that is taken then."""
     level: int
     manager_id: UUID | None
     hired_on: date | None

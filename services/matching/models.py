@@ -90,6 +90,8 @@ class Pair(Base):
     score: Mapped[int]
     contributions: Mapped[dict[str, int]] = mapped_column(JSONB)
     reasons: Mapped[list[str]] = mapped_column(JSONB)
+    """English sentences, in pairs that older code stored. Newer ones have `reason_codes`."""
+    reason_codes: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, server_default="[]")
     topics: Mapped[list[str]] = mapped_column(JSONB)
     origin: Mapped[str] = mapped_column(server_default="matched")
     alternatives: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, server_default="[]")

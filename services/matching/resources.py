@@ -12,8 +12,10 @@ from services.matching.engine.steering import Steering
 from services.matching.engine.unmatched import UnmatchedReason
 from shared.contracts.base import Contract
 from shared.contracts.intake import TopicFigures
-from shared.contracts.matching import EndReason, MatchRunState, PairState, Side
+from shared.contracts.matching import EndReason, MatchRunState, PairReason, PairState, Side
 from shared.contracts.programs import Direction, MatchingPolicy
+from shared.language.reasons import sentences
+from shared.language.words import ENGLISH, words_of
 
 EitherSide = Literal[Side.MENTOR, Side.MENTEE]
 """A `Side` that is no component of its own in the OpenAPI document: its two values stand where it is used."""
@@ -60,6 +62,9 @@ class PairView(Contract):
     """Sum of the contributions, in thousandths of the policy's weights."""
     contributions: dict[str, int]
     reasons: tuple[str, ...]
+    """What speaks for the pair, in English sentences; what gives the most points comes first."""
+    reason_codes: tuple[PairReason, ...] = ()
+    """The same as codes with arguments. Empty for pairs of older runs."""
     topics: tuple[str, ...]
     origin: Origin
     """Whether the pair was computed, pinned by an admin, or made by hand by an admin."""
@@ -75,6 +80,15 @@ class PairView(Contract):
     activated_at: AwareDatetime | None
     ended_at: AwareDatetime | None
     end_reason: EndReason | None
+
+
+def pair_view(pair: object) -> PairView:
+    """A stored pair as the API tells it. A pair has codes, of which sentences are made, or, if an older version stored
+    it, sentences alone."""
+    view = PairView.model_validate(pair, from_attributes=True)
+    if not view.reason_codes:
+        return view
+    return view.model_copy(update={"reasons": sentences(view.reason_codes, words_of(ENGLISH))})
 
 
 class ChangeView(Contract):

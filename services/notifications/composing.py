@@ -14,7 +14,6 @@ from services.notifications.rules.rendering import (
     Partner,
     Rendered,
     one_line,
-    readable_time,
     render,
 )
 from services.notifications.rules.sending_hours import zone_of
@@ -22,6 +21,8 @@ from shared.config import Settings
 from shared.contracts.intake import Contact
 from shared.contracts.matching import PairSummary
 from shared.contracts.notifications import Announcement, Audience, Template
+from shared.language.choosing import choose
+from shared.language.words import Words, words_of
 
 STAFF = (Audience.COORDINATORS, Audience.SPONSOR)
 
@@ -37,6 +38,8 @@ class Composed(NamedTuple):
     contact: Contact
     """The reader."""
     rendered: Rendered
+    language: str
+    """The language in which the message is written, as a BCP 47 code."""
     meetings: tuple[Meeting, ...] = ()
     """The first meetings that it proposes."""
 
@@ -44,8 +47,9 @@ class Composed(NamedTuple):
 def compose(message: ClaimedMessage, batch: BatchFacts, settings: Settings, now: datetime) -> Composed:
     """The content of a message, which is the same for every channel."""
     delivery, contact = batch.delivery, batch.contacts[message.person_id]
-    meetings = _meetings(message.person_id, batch, now) if message.template is Template.KICKOFF else {}
-    rendered = render(message.template, _facts(contact, batch, settings, meetings))
+    words = words_of(choose(contact.language, delivery.brief.language if delivery.brief is not None else ""))
+    meetings = _meetings(message.person_id, batch, now, words) if message.template is Template.KICKOFF else {}
+    rendered = render(message.template, _facts(contact, batch, settings, meetings, words), words)
     return Composed(
         message_id=message.message_id,
         announcement=delivery.announcement,
@@ -53,15 +57,16 @@ def compose(message: ClaimedMessage, batch: BatchFacts, settings: Settings, now:
         composed_at=now,
         contact=contact,
         rendered=rendered,
+        language=words.language,
         meetings=tuple(meetings.values()),
     )
 
 
 def _facts(
-    contact: Contact, batch: BatchFacts, settings: Settings, meetings: dict[UUID, Meeting]
+    contact: Contact, batch: BatchFacts, settings: Settings, meetings: dict[UUID, Meeting], words: Words
 ) -> Facts | EndpointFacts:
     if batch.delivery.endpoint is not None:
-        return endpoint_facts(contact, batch.delivery.endpoint)
+        return endpoint_facts(contact, batch.delivery.endpoint, words)
     brief, token = batch.delivery.cycle, batch.tokens.get(contact.person_id)
     zone = zone_of(contact.time_zone, brief.time_zone)
     public_url = settings.public_url.rstrip("/")
@@ -73,14 +78,14 @@ def _facts(
         console_url=f"{public_url}/console/cycles/{brief.cycle_id}",
         staff=batch.delivery.announcement.audience in STAFF,
         link=f"{public_url}/p/{token}" if token else None,
-        deadline=readable_time(batch.round.closes_at, zone) if batch.round else None,
+        deadline=words.moment(batch.round.closes_at, zone.key) if batch.round else None,
         number=batch.round.number if batch.round else None,
         partners=tuple(
             _partner(
                 pair,
                 contact.person_id,
                 batch,
-                readable_time(meetings[pair.id].starts_at, zone) if pair.id in meetings else None,
+                words.moment(meetings[pair.id].starts_at, zone.key) if pair.id in meetings else None,
             )
             for pair in batch.pairs_to_show(contact.person_id)
         ),
@@ -103,20 +108,27 @@ def _partner(pair: PairSummary, reader_id: UUID, batch: BatchFacts, meeting: str
     )
 
 
-def _meetings(reader_id: UUID, batch: BatchFacts, now: datetime) -> dict[UUID, Meeting]:
-    """The proposed first meeting of each of the reader's pairs, as far as the two share a time. It is the same for both
-    sides."""
+def _meetings(reader_id: UUID, batch: BatchFacts, now: datetime, words: Words) -> dict[UUID, Meeting]:
+    """The proposed first meeting of each of the reader's pairs, as far as the two share a time. Both sides get the same
+    time, each in their own words."""
     delivery, meetings = batch.delivery, dict[UUID, Meeting]()
     for pair in batch.meetable_pairs(reader_id):
         starts_at = delivery.first_meetings.of(pair.id, now) if delivery.first_meetings is not None else None
         if starts_at is None:
             continue
         mentor, mentee = batch.contacts[pair.mentor_id], batch.contacts[pair.mentee_id]
-        names = [f"{one_line(person.name)} <{one_line(person.email)}>" for person in (mentor, mentee)]
+        told = [f"{one_line(person.name)} <{one_line(person.email)}>" for person in (mentor, mentee)]
         meetings[pair.id] = Meeting(
             pair_id=pair.id,
             starts_at=starts_at,
-            summary=f"{one_line(delivery.cycle.program_name)}: first meeting",
-            description=f"Mentor: {names[0]}\nMentee: {names[1]}\nA proposal: move it to a time that suits you both.",
+            summary=words.gettext("%(program)s: first meeting", program=one_line(delivery.cycle.program_name)),
+            description="\n".join(
+                (
+                    words.gettext("Mentor: %(name)s", name=told[0]),
+                    words.gettext("Mentee: %(name)s", name=told[1]),
+                    words.gettext("A proposal: move it to a time that suits you both."),
+                )
+            ),
+            language=words.language,
         )
     return meetings

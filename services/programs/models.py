@@ -22,6 +22,8 @@ class ProgramRow(Base):
     name: Mapped[str]
     direction: Mapped[str]
     time_zone: Mapped[str]
+    language: Mapped[str] = mapped_column(server_default="en")
+    """In which people are written to whose own language is not known."""
     topics: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
     calendar: Mapped[dict[str, Any]] = mapped_column(JSONB)
     policy: Mapped[dict[str, Any]] = mapped_column(JSONB)

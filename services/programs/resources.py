@@ -21,6 +21,8 @@ class Program(Contract):
     name: str
     direction: Direction
     time_zone: str
+    language: str
+    """In which people are asked and written to whose own language neither the directory nor their browser tells."""
     topics: tuple[Topic, ...]
     calendar: Calendar
     policy: MatchingPolicy

@@ -153,6 +153,7 @@ class Contact(Contract):
     email: str
     time_zone: str
     language: str
+    """Empty if the directory does not say."""
     job_title: str = ""
     department: str = ""
     active: bool = True
@@ -208,6 +209,8 @@ class LinkGrant(Contract):
     closes_at: AwareDatetime
     time_zone: str = ""
     """The person's own, in which pages show times. Empty only from a process of the version before."""
+    language: str = ""
+    """The person's own, in which pages are shown. Empty if the directory does not say."""
 
 
 class EnrolmentAnswer(Contract):

@@ -9,7 +9,7 @@ from pydantic import AwareDatetime, Field
 from temporalio import activity
 
 from shared.contracts.base import Contract
-from shared.contracts.intake import Leaver
+from shared.contracts.intake import Leaver, TeachingLevel
 from shared.contracts.programs import Direction, MatchingPolicy
 from shared.contracts.rounds import RoundActivities
 
@@ -50,6 +50,52 @@ class EndReason(StrEnum):
     NO_ANSWER = "no_answer"
     CYCLE_CANCELLED = "cycle_cancelled"
     OTHER = "other"
+
+
+class ReasonCode(StrEnum):
+    """What speaks for a pair."""
+
+    TEACHES = "teaches"
+    """`side` teaches `topics`, which the other one wants to learn."""
+    WISHED = "wished"
+    """`side` is the other one's wish number `rank`."""
+    SHARED_HOURS = "shared_hours"
+    """Both can meet for `hours` a week."""
+    LEVEL_GAP = "level_gap"
+    """They stand `levels` apart."""
+    SAME_LOCATION = "same_location"
+    DIFFERENT_LOCATIONS = "different_locations"
+    DIFFERENT_DEPARTMENTS = "different_departments"
+    WAITED = "waited"
+    """`side` found no partner in an earlier cycle."""
+
+
+class TaughtTopic(Contract):
+    """A topic that one of a pair teaches and the other one wants to learn."""
+
+    topic: str
+    """The topic's code."""
+    label: str
+    """What the program called it when the pair was proposed."""
+    level: TeachingLevel
+    choice: int
+    """At which rank the other one wants it, from 1."""
+
+
+class PairReason(Contract):
+    """One reason for a pair, as a code with its arguments. `shared/language/reasons.py` makes sentences of it."""
+
+    code: ReasonCode | str
+    """One of `ReasonCode`, or a newer one."""
+    side: Annotated[Side | None, Field(exclude_if=lambda value: value is None)] = None
+    topics: Annotated[tuple[TaughtTopic, ...], Field(exclude_if=lambda value: not value)] = ()
+    rank: Annotated[int | None, Field(exclude_if=lambda value: value is None)] = None
+    hours: Annotated[float | None, Field(exclude_if=lambda value: value is None)] = None
+    mentor_days: Annotated[tuple[int, ...], Field(exclude_if=lambda value: not value)] = ()
+    """The days of the shared hours on the mentor's clock, counted from 0, which is Monday."""
+    mentee_days: Annotated[tuple[int, ...], Field(exclude_if=lambda value: not value)] = ()
+    """The same days on the mentee's clock."""
+    levels: Annotated[int | None, Field(exclude_if=lambda value: value is None)] = None
 
 
 class ProposeMatches(Contract):
@@ -103,7 +149,9 @@ class PairSummary(Contract):
     topics: tuple[str, ...] = ()
     activated_at: AwareDatetime | None = None
     reasons: tuple[str, ...] = ()
-    """Why the two were matched, as they are told."""
+    """Why the two were matched, in English sentences."""
+    reason_codes: tuple[PairReason, ...] = ()
+    """The same as codes. Empty for pairs of older match runs."""
     score: int = 0
 
     def side_of(self, person_id: UUID) -> Side:
@@ -153,6 +201,9 @@ class Offer(Contract):
     """The part that the reader plays."""
     partner_id: UUID
     reasons: tuple[str, ...]
+    """Why the two were matched, in English sentences."""
+    reason_codes: tuple[PairReason, ...] = ()
+    """The same as codes. Empty for pairs of older match runs."""
     accepted: bool | None = None
     settled: bool = False
     """Whether no other answer is taken any more: the reader declined, or both accepted."""

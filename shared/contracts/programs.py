@@ -261,6 +261,9 @@ class CycleBrief(Contract):
     policy: MatchingPolicy
     paused: bool = False
     outcome: Outcome | None = None
+    language: str = ""
+    """In which people are written to whose own language is not known. Empty only from a process of the version
+    before."""
 
 
 class PausedCycles(Contract):

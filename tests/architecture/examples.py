@@ -123,6 +123,8 @@ def _plain(annotation: Any, metadata: list[Any]) -> Strategy:
         return st.text(min_size=shortest, max_size=min(shortest + 20, _limit(metadata, MaxLen, "max_length") or 10_000))
     if annotation is int:
         return st.integers(_limit(metadata, Ge, "ge"), _limit(metadata, Le, "le"))
+    if annotation is float:
+        return st.floats(_limit(metadata, Ge, "ge"), _limit(metadata, Le, "le"), allow_nan=False, allow_infinity=False)
     if annotation is timedelta:
         return LENGTHS if any(isinstance(found, Gt) for found in metadata) else st.just(timedelta(0)) | LENGTHS
     simple: dict[Any, Strategy] = {UUID: st.uuids(), bool: st.booleans(), time: st.times(), type(None): st.none()}

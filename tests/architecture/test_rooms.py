@@ -10,7 +10,7 @@ import pytest
 from tests.architecture.sources import CODE, ROOMS, ROOT, imported_names, module_name, place, python_files, wall
 
 SHARED = {
-    *("auth", "config", "contracts", "database", "errors", "events", "http", "logging", "rounds"),
+    *("auth", "config", "contracts", "database", "errors", "events", "http", "language", "logging", "rounds"),
     *("sessions", "suppression", "temporal"),
 }
 SERVICES = {"accounts", "console", "events", "feedback", "intake", "matching", "notifications", "programs"}

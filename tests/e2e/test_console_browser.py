@@ -38,6 +38,7 @@ from tests.browser import ARGUMENTS, find_browser
 from tests.clusters import cluster
 from tests.console_fakes import CLOSES_AT, FakeServices, token_of
 from tests.patience import PATIENCE_SECONDS
+from tests.pseudo import PSEUDO, pseudo_is_spoken
 from tests.services.tables import import_tables
 from upward.composition import routers
 
@@ -342,6 +343,32 @@ def test_whoever_signs_in_with_a_key_sees_the_cycle_and_signs_out(page: Page, si
     assert page.context.cookies(f"{site.url}/console")[0]["name"] == "upward-sign-in"
     page.go_back()
     expect(page.get_by_label("Access key")).to_be_visible()
+
+
+@with_sizes
+def test_long_words_break_no_page(browser: Browser, site: Site, size: str) -> None:
+    """In a language whose words are a third longer, at a desk and on a phone."""
+    reader, (width, height) = site.fakes.me, SIZES[size]
+    context = browser.new_context(
+        viewport={"width": width, "height": height},
+        extra_http_headers={"accept-language": PSEUDO},
+        http_credentials={"username": "admin", "password": site.key.key, "send": "unauthorized"},
+    )
+    context.set_default_timeout(PATIENCE_MS)
+    page = context.new_page()
+    with pseudo_is_spoken():
+        site.fakes.me = reader.model_copy(update={"language": PSEUDO})
+        addresses = [address for kind in RoundKind for address in (site.link(kind), f"{site.link(kind)}/done")]
+        for address in (*addresses, f"{site.url}/", f"{site.url}/console/cycles/{site.fakes.cycle_id}"):
+            page.goto(address)
+            expect(page.locator(f"html[lang={PSEUDO}]")).to_have_count(1)
+            _fits(page)
+            _shoot(page, f"pseudo-{size}-{address.rpartition('/')[2] or 'front'}-{addresses.count(address)}")
+            if address in addresses and page.get_by_role("button").count():
+                page.get_by_role("button").click()
+                _fits(page)
+    site.fakes.me = reader
+    context.close()
 
 
 @with_sizes

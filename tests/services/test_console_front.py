@@ -29,7 +29,7 @@ async def client(db: Database, settings: Settings) -> AsyncIterator[httpx.AsyncC
 async def test_people_are_told_what_this_is(client: httpx.AsyncClient, method: str) -> None:
     answer = await client.request(method, "/", headers={"accept": BROWSER})
     assert (answer.status_code, answer.headers["content-type"]) == (200, "text/html; charset=utf-8")
-    assert answer.headers["vary"] == "accept"
+    assert answer.headers["vary"] == "accept, accept-language"
     assert "frame-ancestors 'none'" in answer.headers["content-security-policy"]
     if method == "GET":
         assert "Upward runs mentoring programs" in answer.text
@@ -40,7 +40,7 @@ async def test_people_are_told_what_this_is(client: httpx.AsyncClient, method: s
 async def test_programs_are_led_to_the_description(client: httpx.AsyncClient, accept: str) -> None:
     answer = await client.get("/", headers={"accept": accept})
     assert (answer.status_code, answer.headers["location"]) == (307, "/docs")
-    assert answer.headers["vary"] == "accept"
+    assert answer.headers["vary"] == "accept, accept-language"
 
 
 async def test_the_description_loads_nothing_from_elsewhere(client: httpx.AsyncClient) -> None:

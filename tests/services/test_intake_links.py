@@ -14,6 +14,7 @@ from sqlalchemy import select, update
 from services.intake import main
 from services.intake.models import Link, Person
 from services.intake.rules.links import hash_token
+from services.intake.store.people import change_people
 from shared.contracts.rounds import OpenRound
 from shared.database import Database
 from tests.services.conftest import client_of
@@ -64,6 +65,7 @@ async def test_a_link_leads_to_its_person_and_round_without_naming_the_organizat
     assert links.keys() == {str(ANN.id), str(BOB.id)}
     assert grant["organization_id"] == str(organization_id)
     assert (grant["person_id"], grant["given_name"], grant["kind"]) == (str(ANN.id), "Ann", "enrolment")
+    assert grant["language"] == "it"
     assert (grant["round_id"], grant["cycle_id"]) == (str(asked.round_id), str(asked.cycle_id))
 
 
@@ -167,6 +169,16 @@ async def test_contacts_are_those_of_the_organization(
             "active": True,
         }
     ]
+
+
+async def test_a_language_that_no_import_named_is_told_to_nobody(
+    client: httpx.AsyncClient, db: Database, asked: OpenRound
+) -> None:
+    links = await mint(client, asked, ANN.id)
+    async with db.transaction() as session:
+        await change_people(session, asked.organization_id, [ANN._replace(language="en", language_known=False)])
+    contacts = (await client.post("/internal/intake/contacts", json={"person_ids": [str(ANN.id)]})).json()["contacts"]
+    assert (contacts[0]["language"], (await resolve(client, links[str(ANN.id)])).json()["language"]) == ("", "")
 
 
 async def test_wrong_bulk_reads_are_refused(client: httpx.AsyncClient) -> None:

@@ -68,9 +68,9 @@ async def old_run(db: Database, organization_id: UUID) -> UUID:
     rows += [("pair", row) for row in OLD["pairs"]] + [("unmatched", row) for row in OLD["unmatched"]]
     async with db.transaction() as session:
         for table, row in rows:
-            record = f"jsonb_populate_record(null::matching.{table}, :row)"
+            record, columns = f"jsonb_populate_record(null::matching.{table}, :row)", ", ".join(row)
             own = {"row": json.dumps(row | {"organization_id": str(organization_id)})}
-            await session.execute(text(f"insert into matching.{table} select * from {record}"), own)
+            await session.execute(text(f"insert into matching.{table} ({columns}) select {columns} from {record}"), own)
     return UUID(OLD["match_run"]["id"])
 
 

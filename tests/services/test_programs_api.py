@@ -66,6 +66,8 @@ async def test_creating_needs_an_idempotency_key(http: httpx.AsyncClient, admin:
         ({"name": "a\x00"}, "body.name"),
         ({"direction": "upward"}, "body.direction"),
         ({"time_zone": "Mars/Olympus"}, "body.time_zone"),
+        ({"language": "tlh"}, "body.language"),
+        ({"language": "de-CH"}, "body.language"),
         ({"unknown": 1}, "body.unknown"),
         ({"calendar": {"survey": {"length": "P1D", "x": 1}}}, "body.calendar.survey.x"),
         ({"calendar": {"survey": {"length": "P99999999999D"}}}, "body.calendar.survey.length"),

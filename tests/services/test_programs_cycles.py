@@ -132,12 +132,14 @@ async def test_a_cycle_keeps_the_plan_it_was_requested_with(
     assert datetime.fromisoformat(cycle["starts_at"]) == datetime.fromisoformat(body["starts_at"])  # type: ignore[arg-type]
     assert (cycle["calendar"]["check_ins"], cycle["calendar"]["check_in_every"]) == (7, "PT5S")
     edited = dict(PROGRAM) | {"name": "Renamed", "direction": "mutual", "topics": [], "calendar": {"check_ins": 1}}
+    edited |= {"language": "fr"}
     await http.put(f"/v1/programs/{program['id']}", json=edited, headers={**admin, "if-match": "*"})
     assert (await http.get(f"/v1/cycles/{cycle['id']}", headers=admin)).json() == cycle
     read = await http.get(f"/internal/programs/cycles/{cycle['id']}", headers=internal_headers)
     brief = CycleBrief.model_validate(read.json())
     assert (brief.program_name, brief.direction, brief.calendar.check_ins) == ("Renamed", "reverse", 7)
     assert [topic.code for topic in brief.topics] == ["ai"]
+    assert brief.language == "fr"
 
 
 async def test_the_internal_read_is_for_services_and_their_organization(

@@ -19,6 +19,7 @@ from shared.contracts.round_kinds import RoundKindUnknown
 from shared.contracts.rounds import RoundKind, round_id_for
 from shared.database import Database
 from shared.http.application import create_application
+from shared.language.words import words_of
 from shared.rounds.models import Round
 from shared.rounds.store import read_rounds
 from tests.console_fakes import FakeServices, token_of
@@ -79,7 +80,7 @@ def test_its_two_messages_have_texts_and_its_rounds_a_title(trial: RoundKind) ->
         deadline="Friday, 2 January 2026, 18:00",
     )
     for template in (DECLARATION.invitation, DECLARATION.reminder):
-        rendered = render(template, facts)
+        rendered = render(template, facts, words_of("en"))
         assert rendered.subject == "A quick trial in Upward"
         assert "https://up.example/p/secret" in rendered.text
         assert 'href="https://up.example/p/secret"' in rendered.html

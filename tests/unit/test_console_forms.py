@@ -13,6 +13,7 @@ from services.console.forms.survey import SurveyPage
 from shared.contracts.feedback import CheckInForm, Obstacle
 from shared.contracts.intake import EnrolmentAnswer, EnrolmentForm, EnrolmentRole, MeetingWindow, TeachingLevel
 from shared.contracts.matching import AcceptanceForm, Offer, Side
+from shared.language.words import words_of
 
 PAIR = UUID("6f2c1f8e-6a0e-4b0e-9a55-0d9c2d6a1b11")
 OTHER = UUID("0b7b9d0c-5f9f-4c57-8f0c-3c8f5a2d7e22")
@@ -148,7 +149,8 @@ class TestEnrolment:
         )
         fields = ["topics_wanted_2", "preferred_emails", "topics_taught", "", "taught_level_gaming", "topics_taught"]
         assert [error.field for error in found] == fields
-        assert found[1].message == "Address 1: nobody"
+        assert found[1].told(words_of("en")) == "Address 1: nobody"
+        assert found[1].told(words_of("fr")) == "Adresse 1\u00a0: nobody"
 
 
 class TestAcceptance:

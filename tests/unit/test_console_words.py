@@ -1,6 +1,5 @@
 """Small rules of the console: words for every code, times, the progress line and the cross-site wall."""
 
-from datetime import UTC, datetime
 from enum import StrEnum
 
 import pytest
@@ -18,8 +17,6 @@ from shared.contracts.programs import Direction, Outcome, Stage
 from shared.contracts.rounds import CloseReason
 from shared.errors import Conflict, DomainError, Gone
 
-AT = datetime(2027, 3, 5, 16, 0, tzinfo=UTC)
-
 
 @pytest.mark.parametrize(
     ("codes", "words"),
@@ -36,23 +33,6 @@ AT = datetime(2027, 3, 5, 16, 0, tzinfo=UTC)
 )
 def test_every_code_has_words(codes: type[StrEnum], words: dict[StrEnum, str]) -> None:
     assert set(words) == set(codes)
-
-
-def test_a_moment_is_told_in_the_readers_time_zone() -> None:
-    assert codes.moment(AT, "Europe/Berlin") == "Friday 5 March 2027, 17:00 (Europe/Berlin)"
-    assert codes.moment(AT, "Asia/Tokyo") == "Saturday 6 March 2027, 01:00 (Asia/Tokyo)"
-    assert codes.short_moment(AT, "Europe/Berlin") == "5 Mar 2027, 17:00"
-
-
-@pytest.mark.parametrize("zone", ["Mars/Base", "", "../etc/passwd"])
-def test_a_moment_in_an_unknown_time_zone_is_told_in_utc(zone: str) -> None:
-    assert codes.moment(AT, zone) == "Friday 5 March 2027, 16:00 (UTC)"
-    assert codes.short_moment(AT, zone) == "5 Mar 2027, 16:00"
-
-
-def test_a_language_is_told_by_its_own_name_or_its_code() -> None:
-    names = [codes.language(code) for code in ("de", "pt-BR", "tlh")]
-    assert names == ["Deutsch (German)", "Português (Portuguese), BR", "tlh"]
 
 
 def test_the_progress_line_splits_at_the_stage() -> None:

@@ -292,6 +292,17 @@ def test_columns_that_the_file_lacks_keep_what_the_directory_has() -> None:
     assert again.unchanged == 1
 
 
+def test_a_language_is_known_once_a_file_or_its_mapping_has_named_it() -> None:
+    unnamed = run("id,name,email\n1,A A,a@x.example\n").created
+    assert [(one.language, one.language_known) for one in unnamed] == [("en", False)]
+    assert run("id,name,email,language\n1,A A,a@x.example,\n", directory=unnamed).unchanged == 1
+    [named] = run("id,name,email,language\n1,A A,a@x.example,en\n", directory=unnamed).changed
+    assert (named.language, named.language_known) == ("en", True)
+    assert run("id,name,email\n1,A A,a@x.example\n", directory=[named]).unchanged == 1
+    [default] = run("id,name,email\n1,A A,a@x.example\n", '[defaults]\nlanguage = "de"').created
+    assert (default.language, default.language_known) == ("de", True)
+
+
 def test_managers_may_stand_in_the_directory_alone() -> None:
     before = run("id,name,email,manager\n1,A A,a@x.example,\n2,B B,b@x.example,1\n3,C C,c@x.example,2\n").created
     plan = run("id,name,email,manager\n4,D D,d@x.example,b@x.example\n", directory=before)

@@ -21,6 +21,8 @@ from services.matching.engine.steering import PersonCouple, Steering
 from services.matching.engine.unmatched import CHANGES, NOT_APPROVED, SAYS, UnmatchedReason
 from shared.contracts.intake import EnrolmentRole, MeetingWindow, PoolPerson, TeachingLevel
 from shared.contracts.programs import Direction, LocationPreference, MatchingPolicy, Weights
+from shared.language.reasons import sentences
+from shared.language.words import words_of
 from tests.architecture.documents import BLOCK, section, table_rows
 from tests.architecture.sources import ROOT
 from upward.cli import app
@@ -122,7 +124,10 @@ def test_the_pairs_of_the_example_are_the_best_and_come_with_these_reasons() -> 
     result = example()
     told = {(row[0], row[1]): (number(row[2]), row[3]) for row in table_rows(PAGE, "### The best pairs")}
     assert told == {
-        (names()[pair.mentor_id], names()[pair.mentee_id]): (pair.points, " ".join(pair.reasons))
+        (names()[pair.mentor_id], names()[pair.mentee_id]): (
+            pair.points,
+            " ".join(sentences(pair.reasons, words_of("en"))),
+        )
         for pair in result.pairs
     }
     assert result.total.points == total(result) == 25_500
@@ -223,7 +228,7 @@ def pair_of(direction: Direction, location: LocationPreference, places: tuple[st
             )
         )
     )
-    return set(result.pairs[0].reasons)
+    return set(sentences(result.pairs[0].reasons, words_of("en")))
 
 
 def test_every_reason_of_a_pair_is_on_the_page_word_for_word() -> None:

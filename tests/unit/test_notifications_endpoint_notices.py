@@ -9,6 +9,7 @@ from services.notifications.rules.endpoint_notices import NOTICES, endpoint_fact
 from shared.contracts.endpoints import DisableReason, EndpointBrief, EndpointState
 from shared.contracts.intake import Contact
 from shared.contracts.notifications import Template
+from shared.language.words import words_of
 
 SINCE = datetime(2026, 3, 27, 9, tzinfo=UTC)
 ENDPOINT = EndpointBrief(
@@ -22,6 +23,7 @@ ENDPOINT = EndpointBrief(
 DISABLED = ENDPOINT.model_copy(update={"state": EndpointState.DISABLED, "disable_reason": DisableReason.FAILING})
 RECOVERED = ENDPOINT.model_copy(update={"failing_since": None})
 FAILING, SOON, OVER = NOTICES
+ENGLISH = words_of("en")
 OWNER = Contact(
     person_id=uuid4(), name="Ann Lee", given_name="Ann", email="a@x.example", time_zone="Europe/Berlin", language="en"
 )
@@ -48,15 +50,15 @@ def test_a_notice_that_time_has_overtaken_is_not_sent(
 
 
 def test_times_are_told_by_the_owners_clock_and_the_end_is_five_days_after_the_beginning() -> None:
-    facts = endpoint_facts(OWNER, ENDPOINT)
-    assert facts.failing_since == "Friday, 27 March 2026, 10:00 (Europe/Berlin)"
-    assert facts.disabled_at == "Wednesday, 1 April 2026, 11:00 (Europe/Berlin)"  # the clocks changed in between
-    nowhere = endpoint_facts(OWNER.model_copy(update={"time_zone": "Nowhere/Land"}), ENDPOINT)
+    facts = endpoint_facts(OWNER, ENDPOINT, ENGLISH)
+    assert facts.failing_since == "Friday, 27 March 2026, 10:00 (Berlin time)"
+    assert facts.disabled_at == "Wednesday, 1 April 2026, 11:00 (Berlin time)"  # the clocks changed in between
+    nowhere = endpoint_facts(OWNER.model_copy(update={"time_zone": "Nowhere/Land"}), ENDPOINT, ENGLISH)
     assert nowhere.failing_since == "Friday, 27 March 2026, 09:00 (UTC)"
 
 
 def test_text_that_people_wrote_becomes_one_line() -> None:
-    facts = endpoint_facts(OWNER, ENDPOINT.model_copy(update={"description": "Pay\r\nBcc: all\x00"}))
+    facts = endpoint_facts(OWNER, ENDPOINT.model_copy(update={"description": "Pay\r\nBcc: all\x00"}), ENGLISH)
     assert facts.description == "Pay Bcc: all"
 
 

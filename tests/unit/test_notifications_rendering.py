@@ -1,24 +1,18 @@
 """Every template of the contract can be rendered, completely and safely."""
 
+import re
 from dataclasses import replace
-from datetime import UTC, datetime
+from html import unescape
 from html.parser import HTMLParser
-from zoneinfo import ZoneInfo
 
 import pytest
 from jinja2 import UndefinedError
 
-from services.notifications.rules.rendering import (
-    ENVIRONMENT,
-    EndpointFacts,
-    Facts,
-    Partner,
-    one_line,
-    readable_time,
-    render,
-)
+from services.notifications.rules import rendering
+from services.notifications.rules.rendering import ENVIRONMENT, EndpointFacts, Facts, Partner, Rendered, one_line
 from shared.contracts.matching import Side
 from shared.contracts.notifications import Template
+from shared.language.words import LANGUAGES, words_of
 
 PARTNER = Partner(
     name="Lea <b>Stern</b>",
@@ -54,6 +48,10 @@ STAFF = [template for template in Template if template.value.startswith(("approv
 CONCERNS = [template for template in Template if template.value.startswith("concern")]
 
 
+def render(template: Template, facts: Facts | EndpointFacts, language: str = "en") -> Rendered:
+    return rendering.render(template, facts, words_of(language))
+
+
 def facts_for(template: Template) -> Facts | EndpointFacts:
     if template in NOTICES:
         return ENDPOINT
@@ -62,6 +60,7 @@ def facts_for(template: Template) -> Facts | EndpointFacts:
     return replace(FACTS, staff=template in STAFF, partners=(PARTNER,) if template is Template.KICKOFF else ())
 
 
+TAG = re.compile(r"<[^>]+>")
 BASES = ("base", "concern_base", "endpoint_base")
 
 
@@ -85,18 +84,30 @@ def test_there_is_a_text_and_an_html_template_for_each_and_no_other() -> None:
     }
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("template", Template)
-def test_every_template_renders_with_a_subject_a_greeting_and_balanced_html(template: Template) -> None:
-    rendered = render(template, facts_for(template))
+def test_every_template_renders_with_a_subject_a_greeting_and_balanced_html(template: Template, language: str) -> None:
+    rendered = render(template, facts_for(template), language)
     assert "Upward" in rendered.subject
     assert "\n" not in rendered.subject
-    assert rendered.text.startswith("Hello Ann,\n")
+    greeting = words_of(language).gettext("Hello %(given_name)s,", given_name="Ann")
+    assert rendered.text.startswith(f"{greeting}\n\n")
+    assert f'<html lang="{language}" dir="ltr">' in rendered.html
     assert ("7f3c" if template in NOTICES else "2026-Q1") in rendered.text
     assert "{" not in rendered.text + rendered.html.replace("{}", "")
     assert "None" not in rendered.text + rendered.html
     tags = Tags()
     tags.feed(rendered.html)
     assert tags.open == []
+
+
+@pytest.mark.parametrize("template", [one for one in Template if one not in (*NOTICES, Template.KICKOFF)])
+def test_what_is_a_paragraph_in_html_is_one_in_plain_text(template: Template) -> None:
+    rendered = render(template, facts_for(template))
+    body = re.split(r"<p><a |<footer", rendered.html)[0]
+    told = [unescape(TAG.sub("", text)) for text in re.findall(r"<p>(.*?)</p>", body)]
+    assert len(told) >= 2
+    assert rendered.text.split("\n\n")[: len(told)] == told
 
 
 @pytest.mark.parametrize("template", ASKING)
@@ -193,8 +204,3 @@ def test_a_template_that_asks_for_what_nobody_knows_fails() -> None:
 
 def test_text_of_people_becomes_one_line() -> None:
     assert one_line(" Ann\r\nBcc: all@acme.example\x00\u2028x ") == "Ann Bcc: all@acme.example x"
-
-
-def test_a_deadline_is_told_in_the_readers_time_zone() -> None:
-    moment = datetime(2026, 1, 2, 23, 30, tzinfo=UTC)
-    assert readable_time(moment, ZoneInfo("Asia/Kolkata")) == "Saturday, 3 January 2026, 05:00 (Asia/Kolkata)"

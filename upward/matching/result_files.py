@@ -21,6 +21,8 @@ from services.matching.engine.reasons import ProposedPair
 from services.matching.engine.rules.scoring import Preference
 from services.matching.engine.unmatched import Unmatched
 from shared.contracts.base import Contract
+from shared.language.reasons import sentences
+from shared.language.words import ENGLISH, words_of
 from upward.failures import CannotRun
 
 PAIRS, UNMATCHED, RESULT = "pairs.csv", "unmatched.csv", "result.json"
@@ -88,7 +90,7 @@ def _pair_rows(run: Run, pairs: Iterable[ProposedPair]) -> Iterable[Sequence[obj
     yield ["mentor", "mentee", "score", *preferences, "reasons"]
     for pair in pairs:
         points = [pair.contributions[preference] for preference in preferences]
-        yield [run.email(pair.mentor_id), run.email(pair.mentee_id), pair.points, *points, " ".join(pair.reasons)]
+        yield [run.email(pair.mentor_id), run.email(pair.mentee_id), pair.points, *points, " ".join(told(pair))]
 
 
 def _unmatched_rows(run: Run, alone: Iterable[Unmatched]) -> Iterable[Sequence[object]]:
@@ -150,6 +152,11 @@ def counts(run: Run) -> dict[str, int]:
     }
 
 
+def told(pair: ProposedPair) -> tuple[str, ...]:
+    """The reasons of the pair in English sentences."""
+    return sentences(pair.reasons, words_of(ENGLISH))
+
+
 def _pair(run: Run, pair: ProposedPair) -> dict[str, Any]:
     return {
         "mentor": run.email(pair.mentor_id),
@@ -157,7 +164,7 @@ def _pair(run: Run, pair: ProposedPair) -> dict[str, Any]:
         "score": pair.points,
         "contributions": pair.contributions,
         "topics": list(pair.topics),
-        "reasons": list(pair.reasons),
+        "reasons": list(told(pair)),
         "alternatives": [
             {
                 "side": other.side,

@@ -1,5 +1,7 @@
 """The page that shows one cycle to whoever may read it. It changes nothing."""
 
+from datetime import UTC, datetime
+from functools import partial
 from uuid import UUID
 
 from fastapi import APIRouter, Response
@@ -8,6 +10,7 @@ from services.console.admin.layout import admin_page
 from services.console.admin.routes import AdminRoute
 from services.console.admin.visit import CurrentVisit
 from services.console.cycles import read_cycle_page
+from services.console.reasons import reasons_of_pair
 from shared.http.dependencies import AppDatabase, AppSettings, InternalClient
 from shared.rounds.store import read_rounds
 
@@ -29,5 +32,12 @@ async def show_cycle(
         rounds = await read_rounds(session, organization_id, cycle_id)
     found = await read_cycle_page(internal, organization_id, cycle_id, rounds, after)
     return admin_page(
-        visit, "cycle.html", cycle=found, cycle_id=cycle_id, first=after is None, public_url=settings.public_url
+        visit,
+        "cycle.html",
+        cycle=found,
+        cycle_id=cycle_id,
+        first=after is None,
+        public_url=settings.public_url,
+        now=datetime.now(UTC),
+        reasons_of=partial(reasons_of_pair, words=visit.words),
     )

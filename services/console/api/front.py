@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
-from services.console.pages import PageRoute, page
+from services.console.pages import PageRoute, page, reader_words
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
@@ -12,6 +12,6 @@ router = APIRouter(route_class=PageRoute, include_in_schema=False)
 async def show_front(request: Request) -> Response:
     """A browser names HTML in `Accept`; most programs do not."""
     people = "text/html" in request.headers.get("accept", "").lower()
-    response = page("front.html") if people else RedirectResponse("/docs")
-    response.headers["vary"] = "accept"
+    response = page("front.html", reader_words(request)) if people else RedirectResponse("/docs")
+    response.headers["vary"] = "accept, accept-language"
     return response

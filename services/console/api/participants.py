@@ -8,17 +8,17 @@ The link is all that a participant needs: there are no cookies, and nobody signs
 written into a page.
 """
 
+from functools import partial
 from typing import Annotated
 from urllib.parse import quote
 
-from fastapi import APIRouter, Path, Response
+from fastapi import APIRouter, Path, Request, Response
 from fastapi.responses import RedirectResponse
 from starlette.datastructures import FormData
-from starlette.requests import Request
 
 from services.console.forms.questionnaire import FieldError, Refused
 from services.console.forms.registry import questionnaire_of
-from services.console.pages import STATIC, PageRoute, page
+from services.console.pages import STATIC, PageRoute, page, reader_words
 from services.console.participation import (
     Participation,
     read_brief,
@@ -26,7 +26,9 @@ from services.console.participation import (
     resolve,
     send_answer,
 )
+from services.console.reasons import reasons_of_offer
 from services.console.submission import check_is_form, read_typed, refuse_cross_site
+from shared.contracts.intake import LinkGrant
 from shared.errors import Gone, Invalid, NotFound
 from shared.http.dependencies import AppSettings, InternalClient
 from shared.http.routing import Route
@@ -40,10 +42,10 @@ Token = Annotated[str, Path(max_length=500)]
 
 @router.api_route("/p/{token}", methods=["GET", "HEAD"])
 @router.api_route("/p/{token}/", methods=["GET", "HEAD"])
-async def show_page(token: Token, internal: InternalClient) -> Response:
-    grant = await resolve(internal, token)
+async def show_page(token: Token, request: Request, internal: InternalClient) -> Response:
+    grant = await _granted(request, internal, token)
     found = await read_participation(internal, grant)
-    return _form_page(found, questionnaire_of(grant.kind).prefill(found.form))
+    return _form_page(request, found, questionnaire_of(grant.kind).prefill(found.form))
 
 
 @router.post("/p/{token}")
@@ -51,34 +53,35 @@ async def show_page(token: Token, internal: InternalClient) -> Response:
 async def take_answer(token: Token, request: Request, internal: InternalClient, settings: AppSettings) -> Response:
     refuse_cross_site(request, settings.public_url)
     check_is_form(request)
-    grant = await resolve(internal, token)  # the link is what allows the caller to send anything
+    grant = await _granted(request, internal, token)  # the link is what allows the caller to send anything
     typed = await read_typed(request)
     questionnaire = questionnaire_of(grant.kind)
     try:
         answer = questionnaire.parse(typed)
     except Refused as refused:
-        return _form_page(await read_participation(internal, grant), typed, refused.errors)
+        return _form_page(request, await read_participation(internal, grant), typed, refused.errors)
     try:
         await send_answer(internal, grant, answer)
     except Invalid as error:
         errors = questionnaire.errors_of(error.extra.get("errors", ()), answer) or (FieldError("", error.detail),)
-        return _form_page(await read_participation(internal, grant), typed, errors)
+        return _form_page(request, await read_participation(internal, grant), typed, errors)
     return RedirectResponse(f"/p/{quote(token, safe='')}/done", status_code=303)
 
 
 @router.api_route("/p/{token}/done", methods=["GET", "HEAD"])
-async def confirm(token: Token, internal: InternalClient) -> Response:
+async def confirm(token: Token, request: Request, internal: InternalClient) -> Response:
     """Thanks for the answer. If it was the last one, the round may be closed by now; the page then says so. A link that
     has expired thanks nobody: Gone (410)."""
     try:
-        grant = await resolve(internal, token)
+        grant = await _granted(request, internal, token)
     except Gone as gone:
         if gone.code != ROUND_CLOSED:
             raise
-        return page("done.html", grant=None, brief=None, time_zone="UTC")
+        return page("done.html", reader_words(request), grant=None, brief=None, time_zone="UTC")
     brief = await read_brief(internal, grant)
     time_zone = grant.time_zone or brief.time_zone
-    return page("done.html", grant=grant, brief=brief, time_zone=time_zone, thanks=questionnaire_of(grant.kind).thanks)
+    words, thanks = reader_words(request, grant.language, brief.language), questionnaire_of(grant.kind).thanks
+    return page("done.html", words, grant=grant, brief=brief, time_zone=time_zone, thanks=thanks)
 
 
 @files.get("/console/static/{name}")
@@ -91,14 +94,26 @@ async def read_static(name: str) -> Response:
     return Response(content, media_type=media_type, headers=headers)
 
 
-def _form_page(found: Participation, typed: FormData, errors: tuple[FieldError, ...] = ()) -> Response:
-    """The page with what was typed in its fields. If there are errors, its status is 422."""
-    by_field = {error.field: error.message for error in reversed(errors)}
+async def _granted(request: Request, internal: InternalClient, token: str) -> LinkGrant:
+    """What the link allows. From then on the reader is answered in their own language, also about failures."""
+    grant = await resolve(internal, token)
+    reader_words(request, grant.language)
+    return grant
+
+
+def _form_page(
+    request: Request, found: Participation, typed: FormData, refused: tuple[FieldError, ...] = ()
+) -> Response:
+    """The page with what was typed in its fields. If something is refused, its status is 422."""
+    words = reader_words(request, found.grant.language, found.brief.language)
+    errors = [{"field": error.field, "message": error.told(words)} for error in refused]
     return page(
         questionnaire_of(found.grant.kind).template,
+        words,
         422 if errors else 200,
         **found._asdict(),
         typed=typed,
         errors=errors,
-        by_field=by_field,
+        by_field={error["field"]: error["message"] for error in reversed(errors)},
+        reasons_of=partial(reasons_of_offer, words=words),
     )

@@ -11,15 +11,17 @@ from starlette.datastructures import FormData
 from services.console.forms.questionnaire import TOO_MANY_PAIRS, FieldError, Questionnaire, Refused, pair_ids, text
 from shared.contracts.matching import AcceptanceAnswer, AcceptanceDecision, AcceptanceForm
 from shared.contracts.rounds import RoundKind
+from shared.language.words import translatable
 
 DECISION = "decision_"
 ACCEPT = "accept"
 DECLINE = "decline"
+CHOOSE = translatable("Choose accept or decline.")
 
 
 class AcceptancePage(Questionnaire[AcceptanceForm, AcceptanceAnswer]):
     kind = RoundKind.ACCEPTANCE
-    title = "Acceptance"
+    title = translatable("Acceptance")
     template = "acceptance.html"
     thanks = "thanks_acceptance.html"
     form_type = AcceptanceForm
@@ -32,11 +34,11 @@ class AcceptancePage(Questionnaire[AcceptanceForm, AcceptanceAnswer]):
             if decision in (ACCEPT, DECLINE):
                 decided.append(AcceptanceDecision(pair_id=pair_id, accept=decision == ACCEPT))
             elif decision:
-                errors.append(FieldError(name, "Choose accept or decline."))
+                errors.append(FieldError(name, CHOOSE))
             else:
-                left.append(FieldError(name, "Choose accept or decline."))
+                left.append(FieldError(name, CHOOSE))
         if errors or not decided:
-            raise Refused(errors + left or [FieldError("", "Choose accept or decline.")])
+            raise Refused(errors + left or [FieldError("", CHOOSE)])
         try:
             return AcceptanceAnswer(decisions=tuple(decided))
         except ValidationError:

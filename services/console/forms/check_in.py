@@ -21,19 +21,21 @@ from services.console.forms.questionnaire import (
 )
 from shared.contracts.feedback import CheckInAnswer, CheckInEntry, CheckInForm, Obstacle
 from shared.contracts.rounds import RoundKind
+from shared.language.words import translatable
 
 PREFIXES = ("met_", "usefulness_", "obstacle_", "note_")
+HOW_USEFUL = translatable("Say how useful it was.")
 MESSAGES = {
-    "met": "Say whether you met.",
-    "usefulness": "Choose from 1 (not at all useful) to 5 (very useful).",
-    "obstacle": "Choose from the list.",
-    "note": "Shorten your note to 2,000 characters.",
+    "met": translatable("Say whether you met."),
+    "usefulness": translatable("Choose from 1 (not at all useful) to 5 (very useful)."),
+    "obstacle": translatable("Choose from the list."),
+    "note": translatable("Shorten your note to 2,000 characters."),
 }
 
 
 class CheckInPage(Questionnaire[CheckInForm, CheckInAnswer]):
     kind = RoundKind.CHECK_IN
-    title = "Check-in"
+    title = translatable("Check-in")
     template = "check_in.html"
     form_type = CheckInForm
 
@@ -68,7 +70,7 @@ def _entry(typed: FormData, pair_id: UUID) -> CheckInEntry:
     if met not in ("yes", "no"):
         raise Refused([FieldError(f"met_{pair_id}", MESSAGES["met"])])
     if met == "yes" and not usefulness:
-        raise Refused([FieldError(f"usefulness_{pair_id}", "Say how useful it was.")])
+        raise Refused([FieldError(f"usefulness_{pair_id}", HOW_USEFUL)])
     fields = {
         "pair_id": pair_id,
         "met": met == "yes",

@@ -18,26 +18,30 @@ from starlette.datastructures import FormData
 from services.console.forms.questionnaire import FieldError, Questionnaire, Refused, refusals, text, texts
 from shared.contracts.intake import EnrolmentAnswer, EnrolmentForm, EnrolmentRole, TeachingLevel
 from shared.contracts.rounds import RoundKind
+from shared.language.words import translatable
 
 NOT_THIS_TIME = "none"
 WANTED = tuple(f"topics_wanted_{rank}" for rank in range(1, 6))
 LEVEL = "taught_level_"
 LEVELS = {str(level.value) for level in TeachingLevel}
 ADDRESS = re.compile(r"[^\s@]+@[^\s@]+")
+HOW_TO_TAKE_PART = translatable("Choose how you would like to take part.")
+HOW_WELL = translatable("Choose how well you could teach it.")
+ADDRESSES_ONLY = translatable("Write e-mail addresses only, one per line, such as name@company.example.")
 MESSAGES = {
-    "mentor_capacity": "Choose a number from 1 to 5.",
-    "mentee_capacity": "Choose a number from 1 to 5.",
-    "topics_taught": "Choose at most 20 topics.",
-    "languages": "Choose at most 10 languages.",
-    "meeting_windows": "Choose from the half days shown.",
-    "preferred_emails": "Name at most 5 people.",
-    "avoided_emails": "Name at most 20 people.",
+    "mentor_capacity": translatable("Choose a number from 1 to 5."),
+    "mentee_capacity": translatable("Choose a number from 1 to 5."),
+    "topics_taught": translatable("Choose at most 20 topics."),
+    "languages": translatable("Choose at most 10 languages."),
+    "meeting_windows": translatable("Choose from the half days shown."),
+    "preferred_emails": translatable("Name at most 5 people."),
+    "avoided_emails": translatable("Name at most 20 people."),
 }
 
 
 class EnrolmentPage(Questionnaire[EnrolmentForm, EnrolmentAnswer]):
     kind = RoundKind.ENROLMENT
-    title = "Enrolment"
+    title = translatable("Enrolment")
     template = "enrolment.html"
     form_type = EnrolmentForm
 
@@ -46,7 +50,7 @@ class EnrolmentPage(Questionnaire[EnrolmentForm, EnrolmentAnswer]):
         if role == NOT_THIS_TIME:
             return EnrolmentAnswer(role=None)
         chosen = role if role in set(EnrolmentRole) else None
-        errors = [] if chosen else [FieldError("role", "Choose how you would like to take part.")]
+        errors = [] if chosen else [FieldError("role", HOW_TO_TAKE_PART)]
         taught = texts(typed, "topics_taught") if role != EnrolmentRole.MENTEE else ()
         fields = {
             "role": chosen,
@@ -96,18 +100,17 @@ class EnrolmentPage(Questionnaire[EnrolmentForm, EnrolmentAnswer]):
             return f"{LEVEL}{codes[index]}" if index < len(codes) else "topics_taught"
         return name if name in EnrolmentAnswer.model_fields else ""
 
-    def words_of(self, location: tuple[str, ...], detail: str) -> str:
-        """The message about a wrong address says which one it is by its position, and does not repeat it."""
+    def address_of(self, location: tuple[str, ...]) -> int | None:
         if len(location) > 1 and location[0].endswith("_emails") and location[1].isdigit():
-            return f"Address {int(location[1]) + 1}: {detail}"
-        return detail
+            return int(location[1]) + 1
+        return None
 
 
 def _levels(typed: FormData, taught: tuple[str, ...], errors: list[FieldError]) -> dict[str, str]:
     """The level of each topic that is ticked. The page sends levels for the other topics too; they are ignored."""
     levels = {code: level for code in taught if (level := text(typed, f"{LEVEL}{code}"))}
     wrong = [code for code, level in levels.items() if level not in LEVELS]
-    errors += [FieldError(f"{LEVEL}{code}", "Choose how well you could teach it.") for code in wrong]
+    errors += [FieldError(f"{LEVEL}{code}", HOW_WELL) for code in wrong]
     return {code: level for code, level in levels.items() if level in LEVELS}
 
 
@@ -119,5 +122,5 @@ def _addresses(typed: FormData, name: str, errors: list[FieldError]) -> tuple[st
     found = tuple(dict.fromkeys(part for part in re.split(r"[\s,;]+", text(typed, name)) if part))
     wrong = sum(1 for part in found if not ADDRESS.fullmatch(part) or len(part) > 254)
     if wrong:
-        errors.append(FieldError(name, "Write e-mail addresses only, one per line, such as name@company.example."))
+        errors.append(FieldError(name, ADDRESSES_ONLY))
     return found

@@ -16,17 +16,30 @@ from starlette.datastructures import FormData
 from shared.contracts.base import Contract
 from shared.contracts.rounds import RoundKind
 from shared.contracts.text import without_hidden
+from shared.language.words import Words, translatable
 
 Form = TypeVar("Form", bound=Contract)
 Answer = TypeVar("Answer", bound=Contract)
 Entry = TypeVar("Entry", bound=Contract)
-TOO_MANY_PAIRS = "Answer for at most 20 pairs at once."
+NO_ANSWER = translatable("Answer for at least one pair.")
+CHECK = translatable("Check this field.")
+TOO_MANY_PAIRS = translatable("Answer for at most 20 pairs at once.")
 
 
 class FieldError(NamedTuple):
     field: str
     """The field of the form. It is empty when the message is about the whole form."""
     message: str
+    """The sentence in English, as the owner of the round writes it. It stays so if no catalogue has it."""
+    address: int | None = None
+    """Which of several addresses in the field it is about, counted from 1. It is told instead of the address."""
+
+    def told(self, words: Words) -> str:
+        """The message in the language of the reader."""
+        problem = words.translations.gettext(self.message)
+        if self.address is None:
+            return problem
+        return words.gettext("Address %(number)s: %(problem)s", number=words.number(self.address), problem=problem)
 
 
 class Refused(Exception):
@@ -42,7 +55,7 @@ class Questionnaire(ABC, Generic[Form, Answer]):
 
     kind: ClassVar[RoundKind]
     title: ClassVar[str]
-    """What a round of this kind is called on pages."""
+    """What a round of this kind is called on pages, in English."""
     template: ClassVar[str]
     """The page, in `services/console/templates/`."""
     thanks: ClassVar[str] = "thanks.html"
@@ -70,13 +83,14 @@ class Questionnaire(ABC, Generic[Form, Answer]):
         """The errors that the owner answered with, each with the field of the form that it is about."""
         located = ((_location(str(found.get("field", ""))), str(found.get("detail", ""))) for found in owner_errors)
         errors = (
-            FieldError(self.field_of(location, answer), self.words_of(location, detail)) for location, detail in located
+            FieldError(self.field_of(location, answer), detail, self.address_of(location))
+            for location, detail in located
         )
         return tuple(dict.fromkeys(errors))
 
-    def words_of(self, location: tuple[str, ...], detail: str) -> str:
-        """The message that the page shows for an error of the owner at a position in the answer."""
-        return detail
+    def address_of(self, location: tuple[str, ...]) -> int | None:
+        """Which of several addresses an error at this position is about, counted from 1."""
+        return None
 
 
 def text(typed: FormData, name: str) -> str:
@@ -132,7 +146,7 @@ def entries_of(
         except Refused as refused:
             errors += refused.errors
     if errors or not entries:
-        raise Refused(errors or left or [FieldError("", "Answer for at least one pair.")])
+        raise Refused(errors or left or [FieldError("", NO_ANSWER)])
     return tuple(entries)
 
 
@@ -150,7 +164,7 @@ def refusals(error: ValidationError, field_of: dict[str, str], messages: dict[st
     `field_of` gives the field of the form for each field of the contract, and `messages` one sentence for each.
     """
     wrong = dict.fromkeys(str(found["loc"][0]) if found["loc"] else "" for found in error.errors())
-    return [FieldError(field_of.get(name, name), messages.get(name, "Check this field.")) for name in wrong]
+    return [FieldError(field_of.get(name, name), messages.get(name, CHECK)) for name in wrong]
 
 
 def _location(field: str) -> tuple[str, ...]:

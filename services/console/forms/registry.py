@@ -29,7 +29,7 @@ def questionnaire_of(kind: RoundKind) -> Questionnaire[Any, Any]:
 
 
 def round_title(kind: RoundKind) -> str:
-    """What a round of this kind is called on pages. Raises RoundKindUnknown."""
+    """What a round of this kind is called on pages, in English. Raises RoundKindUnknown."""
     return questionnaire_of(kind).title
 
 

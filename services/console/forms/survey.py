@@ -21,18 +21,19 @@ from services.console.forms.questionnaire import (
 )
 from shared.contracts.feedback import SurveyAnswer, SurveyEntry, SurveyForm
 from shared.contracts.rounds import RoundKind
+from shared.language.words import translatable
 
 PREFIXES = ("usefulness_", "would_repeat_", "comment_")
 MESSAGES = {
-    "usefulness": "Choose from 1 (not at all useful) to 5 (very useful).",
-    "would_repeat": "Say whether you would do this again.",
-    "comment": "Shorten your comment to 2,000 characters.",
+    "usefulness": translatable("Choose from 1 (not at all useful) to 5 (very useful)."),
+    "would_repeat": translatable("Say whether you would do this again."),
+    "comment": translatable("Shorten your comment to 2,000 characters."),
 }
 
 
 class SurveyPage(Questionnaire[SurveyForm, SurveyAnswer]):
     kind = RoundKind.SURVEY
-    title = "Closing survey"
+    title = translatable("Closing survey")
     template = "survey.html"
     form_type = SurveyForm
 

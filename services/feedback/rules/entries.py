@@ -5,6 +5,11 @@ from uuid import UUID
 
 from shared.contracts.feedback import CheckInEntry, SurveyEntry
 from shared.errors import Invalid
+from shared.language.words import translatable
+
+HOW_USEFUL = translatable("Say how useful it was, from 1 to 5, as you met.")
+TWICE = translatable("This pair is answered twice; send one entry a pair.")
+NOT_ASKED = translatable("This person is not asked about this pair in this round.")
 
 
 class AnswerNotValid(Invalid):
@@ -17,7 +22,7 @@ def check_check_in(entries: Sequence[CheckInEntry], asked: Collection[UUID]) -> 
     errors = _wrong_pairs([entry.pair_id for entry in entries], asked)
     for index, entry in enumerate(entries):
         if entry.met and entry.usefulness is None:
-            errors.append(_error(index, "usefulness", "Say how useful it was, from 1 to 5, as you met."))
+            errors.append(_error(index, "usefulness", HOW_USEFUL))
     _raise_if_any(errors)
 
 
@@ -36,9 +41,9 @@ def _wrong_pairs(pair_ids: Sequence[UUID], asked: Collection[UUID]) -> list[dict
     errors, seen = [], set()
     for index, pair_id in enumerate(pair_ids):
         if pair_id in seen:
-            errors.append(_error(index, "pair_id", "This pair is answered twice; send one entry a pair."))
+            errors.append(_error(index, "pair_id", TWICE))
         elif pair_id not in asked:
-            errors.append(_error(index, "pair_id", "This person is not asked about this pair in this round."))
+            errors.append(_error(index, "pair_id", NOT_ASKED))
         seen.add(pair_id)
     return errors
 
@@ -49,4 +54,4 @@ def _error(index: int, field: str, detail: str) -> dict[str, str]:
 
 def _raise_if_any(errors: list[dict[str, str]]) -> None:
     if errors:
-        raise AnswerNotValid("Some fields are not valid; see errors.", errors=errors)
+        raise AnswerNotValid(translatable("Some fields are not valid; see errors."), errors=errors)

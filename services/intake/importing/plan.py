@@ -91,8 +91,12 @@ def _record(
     level: int,
     parsed: ParsedFile,
 ) -> PersonRecord:
-    base = known or PersonRecord(id_, None, email, "", "", "", "", "", "", "UTC", "en", 1, None, None, True)
+    base = known or PersonRecord(
+        id_, None, email, "", "", "", "", "", "", "UTC", "en", 1, None, None, True, language_known=False
+    )
     values: dict[str, Any] = {name: value for name in TEXT_FIELDS if (value := getattr(draft, name)) is not None}
+    if draft.language is not None:
+        values["language_known"] = True
     values |= draft.name._asdict() | {"email": email, "active": True}
     if "hired_on" in parsed.layout:
         values["hired_on"] = draft.hired_on

@@ -12,8 +12,13 @@ from services.intake.rules.topics import codes_by_spelling, fold
 from shared.contracts.intake import EnrolmentAnswer, EnrolmentRole, MeetingWindow, TeachingLevel
 from shared.contracts.programs import Topic
 from shared.errors import Invalid
+from shared.language.words import translatable
 
 Found = TypeVar("Found", bound=Hashable)
+TEACH_NOTHING = translatable("A mentor names at least one topic to teach.")
+LEARN_NOTHING = translatable("A mentee names at least one topic to learn.")
+OTHER_LEVEL = translatable("This topic has another level already.")
+UNKNOWN_ADDRESS = translatable("The directory has nobody with this address.")
 
 
 class ApplicationInvalid(Invalid):
@@ -61,13 +66,13 @@ def check_application(
     preferred = _find_people("preferred_emails", answer.preferred_emails, people, person_id, errors)
     avoided = _find_people("avoided_emails", answer.avoided_emails, people, person_id, errors)
     if set(preferred) & set(avoided):
-        errors.append({"field": "avoided_emails", "detail": "Nobody can be both preferred and avoided."})
+        errors.append({"field": "avoided_emails", "detail": translatable("Nobody can be both preferred and avoided.")})
     if answer.role is not EnrolmentRole.MENTEE and not answer.topics_taught:
-        errors.append({"field": "topics_taught", "detail": "A mentor names at least one topic to teach."})
+        errors.append({"field": "topics_taught", "detail": TEACH_NOTHING})
     if answer.role is not EnrolmentRole.MENTOR and not answer.topics_wanted:
-        errors.append({"field": "topics_wanted", "detail": "A mentee names at least one topic to learn."})
+        errors.append({"field": "topics_wanted", "detail": LEARN_NOTHING})
     if errors:
-        raise ApplicationInvalid("Some fields are not valid; see errors.", errors=errors)
+        raise ApplicationInvalid(translatable("Some fields are not valid; see errors."), errors=errors)
     return Application(
         answer.role,
         taught,
@@ -83,7 +88,9 @@ def check_application(
 
 
 def _fold_topics(field: str, given: Sequence[str], codes: Mapping[str, str], errors: list[dict[str, str]]) -> list[str]:
-    return _each(field, given, lambda text: codes.get(fold(text)), "The program has no such topic.", errors)
+    return _each(
+        field, given, lambda text: codes.get(fold(text)), translatable("The program has no such topic."), errors
+    )
 
 
 def _fold_levels(
@@ -94,10 +101,10 @@ def _fold_levels(
     for position, (text, level) in enumerate(given.items()):
         code = codes.get(fold(text))
         if code is None or code not in taught:
-            detail = "A level is given for topics that are taught, and for no other."
+            detail = translatable("A level is given for topics that are taught, and for no other.")
             errors.append({"field": f"taught_levels.{position}", "detail": detail})
         elif levels.setdefault(code, level) is not level:
-            errors.append({"field": f"taught_levels.{position}", "detail": "This topic has another level already."})
+            errors.append({"field": f"taught_levels.{position}", "detail": OTHER_LEVEL})
     return levels
 
 
@@ -108,17 +115,15 @@ def _fold_languages(given: Sequence[str], errors: list[dict[str, str]]) -> list[
         except BadCell:
             return None
 
-    return _each("languages", given, find, "This is not a language code; write it like en or de.", errors)
+    return _each("languages", given, find, translatable("This is not a language code; write it like en or de."), errors)
 
 
 def _find_people(
     field: str, given: Sequence[str], people: Mapping[str, UUID], person_id: UUID, errors: list[dict[str, str]]
 ) -> list[UUID]:
-    found = _each(
-        field, given, lambda text: people.get(fold_email(text)), "The directory has nobody with this address.", errors
-    )
+    found = _each(field, given, lambda text: people.get(fold_email(text)), UNKNOWN_ADDRESS, errors)
     if person_id in found:
-        errors.append({"field": field, "detail": "Name other people, not yourself."})
+        errors.append({"field": field, "detail": translatable("Name other people, not yourself.")})
     return found
 
 

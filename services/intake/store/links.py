@@ -2,7 +2,7 @@
 
 from uuid import UUID, uuid4
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import case, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.intake.models import Link, Person
@@ -56,6 +56,7 @@ async def resolve_link(session: AsyncSession, token: str) -> LinkGrant:
                 Link,
                 Person.given_name,
                 Person.time_zone,
+                case((Person.language_known, Person.language), else_="").label("language"),
                 Person.active,
                 Round.state,
                 Round.closes_at,
@@ -68,7 +69,7 @@ async def resolve_link(session: AsyncSession, token: str) -> LinkGrant:
     ).one_or_none()
     if row is None:
         raise LinkUnknown("This link is not known; open the one in your most recent message.")
-    link, given_name, time_zone, active, state, closes_at, over = row
+    link, given_name, time_zone, language, active, state, closes_at, over = row
     if over or not active:
         raise LinkExpired("This link has expired.")
     if state != RoundState.OPEN:
@@ -82,4 +83,5 @@ async def resolve_link(session: AsyncSession, token: str) -> LinkGrant:
         given_name=given_name,
         closes_at=closes_at,
         time_zone=time_zone,
+        language=language,
     )

@@ -38,7 +38,8 @@ AT_ONCE = 5000
 READ_AT_ONCE = 1000
 ENCODED_AT_ONCE = 500
 TYPES: dict[str, TypeEngine[Any]] = {"id": Uuid(), "manager_id": Uuid(), "level": Integer(), "hired_on": Date(),
-                                     "active": Boolean(), "available_from": Date()}  # fmt: skip
+                                     "active": Boolean(), "available_from": Date(),
+                                     "language_known": Boolean()}  # fmt: skip
 FIELDS = PersonRecord._fields
 COLUMNS = [getattr(Person, name) for name in FIELDS]
 
@@ -142,7 +143,7 @@ async def read_contacts(session: AsyncSession, organization_id: UUID, person_ids
             given_name=row.given_name,
             email=row.email,
             time_zone=row.time_zone,
-            language=row.language,
+            language=row.language if row.language_known else "",
             job_title=row.job_title,
             department=row.department,
             active=row.active,
@@ -189,5 +190,4 @@ def page_of(found: Sequence[UUID], limit: int) -> PersonPage:
 
 
 def view_of(row: Person) -> PersonView:
-    names = (*FIELDS, "created_at", "updated_at")
-    return PersonView(**{name: getattr(row, name) for name in names})
+    return PersonView.model_validate(row, from_attributes=True)

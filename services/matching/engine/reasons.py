@@ -1,4 +1,4 @@
-"""Why two people are a pair: where the points come from, in words. Pure; nobody's name is known here."""
+"""Why two people are a pair: where the points come from, as codes with arguments. Pure; nobody's name is known here."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +11,7 @@ from services.matching.engine.alternatives import Alternative, Alternatives
 from services.matching.engine.rules import eligibility, scoring
 from services.matching.engine.rules.eligibility import SLOTS_AN_HOUR, Rules
 from services.matching.engine.rules.participant import (
+    DAYS,
     TAUGHT_QUARTERS,
     Participant,
     local_days,
@@ -21,11 +22,10 @@ from services.matching.engine.rules.scoring import Preference
 from services.matching.engine.solver.assignment import Solution
 from services.matching.engine.solver.grid import Grid
 from shared.contracts.intake import TeachingLevel
-from shared.contracts.matching import Side
+from shared.contracts.matching import PairReason, ReasonCode, Side, TaughtTopic
 from shared.contracts.programs import Direction, LocationPreference
 
-ORDINALS = ("first", "second", "third", "fourth", "fifth")
-LEVELS = {TAUGHT_QUARTERS[level]: level.name.lower() for level in TeachingLevel}
+LEVELS = {TAUGHT_QUARTERS[level]: level for level in TeachingLevel}
 
 
 class Origin(StrEnum):
@@ -41,8 +41,8 @@ class ProposedPair:
     points: int
     contributions: dict[str, int]
     """Points by preference; they add up to `points`."""
-    reasons: tuple[str, ...]
-    """Sentences about what gives the points; what gives the most comes first."""
+    reasons: tuple[PairReason, ...]
+    """What gives the points; what gives the most comes first."""
     topics: tuple[str, ...]
     origin: Origin
     alternatives: tuple[Alternative, ...]
@@ -61,7 +61,7 @@ def explain_pairs(
         return ()
     parts = scoring.contributions(pool, rules, mentors, mentees)
     by_pair = np.stack(list(parts.values()), axis=1).tolist()
-    words = _Words(pool, rules, labels, mentors, mentees)
+    found = _Reasons(pool, rules, labels, mentors, mentees)
     others = Alternatives(grid, solution, unit, mentors, mentees)
     return tuple(
         ProposedPair(
@@ -69,7 +69,7 @@ def explain_pairs(
             mentee_id=pool.people[mentee].person_id,
             points=sum(by_pair[number]),
             contributions={preference.value: value for preference, value in zip(parts, by_pair[number], strict=True)},
-            reasons=words.of(number, dict(zip(parts, by_pair[number], strict=True))),
+            reasons=found.of(number, dict(zip(parts, by_pair[number], strict=True))),
             topics=shared_topics(pool.people[mentor], pool.people[mentee], rules.direction),
             origin=origins[number],
             alternatives=others.of(mentor, mentee),
@@ -78,76 +78,66 @@ def explain_pairs(
     )
 
 
-class _Words:
-    """Sentences about pairs. Numbers that all pairs need are computed at once."""
+class _Reasons:
+    """The reasons of pairs. Numbers that all pairs need are computed at once."""
 
     def __init__(self, pool: Pool, rules: Rules, labels: Mapping[str, str], mentors: Ints, mentees: Ints) -> None:
         self._pool, self._rules, self._labels = pool, rules, labels
         self._mentors, self._mentees = mentors.tolist(), mentees.tolist()
         self._gaps = np.abs(eligibility.level_gap(pool, rules.direction, mentors, mentees)).tolist()
 
-    def of(self, number: int, points: dict[Preference, int]) -> tuple[str, ...]:
+    def of(self, number: int, points: dict[Preference, int]) -> tuple[PairReason, ...]:
         mentor, mentee = self._mentors[number], self._mentees[number]
         ordered = sorted((preference for preference, value in points.items() if value), key=lambda one: -points[one])
         return tuple(
-            sentence for preference in ordered for sentence in self._say(preference, mentor, mentee, self._gaps[number])
+            reason for preference in ordered for reason in self._of(preference, mentor, mentee, self._gaps[number])
         )
 
-    def _say(self, preference: Preference, mentor: int, mentee: int, gap: int) -> list[str]:
+    def _of(self, preference: Preference, mentor: int, mentee: int, gap: int) -> list[PairReason]:
         one, other = self._pool.people[mentor], self._pool.people[mentee]
         if preference is Preference.TOPICS:
-            found = [self._teaching(Side.MENTOR, one, Side.MENTEE, other)]
+            found = [self._teaching(Side.MENTOR, one, other)]
             if self._rules.direction is Direction.MUTUAL:
-                found.append(self._teaching(Side.MENTEE, other, Side.MENTOR, one))
+                found.append(self._teaching(Side.MENTEE, other, one))
             return found
         if preference is Preference.WISHES:
             return self._wishes(mentor, mentee)
         if preference is Preference.MEETING_WINDOWS:
             return [_shared_hours(one, other)]
         if preference is Preference.LEVEL_GAP:
-            return [f"{gap} {'level' if gap == 1 else 'levels'} apart."]
+            return [PairReason(code=ReasonCode.LEVEL_GAP, levels=gap)]
         if preference is Preference.LOCATION:
             same = self._rules.policy.location is LocationPreference.SAME
-            return ["At the same location." if same else "At different locations."]
+            return [PairReason(code=ReasonCode.SAME_LOCATION if same else ReasonCode.DIFFERENT_LOCATIONS)]
         if preference is Preference.WAITED:
             waiting = [side for side, person in ((Side.MENTOR, one), (Side.MENTEE, other)) if person.waited]
-            return [f"The {side} found no partner in an earlier cycle." for side in waiting]
-        return ["From different departments."]
+            return [PairReason(code=ReasonCode.WAITED, side=side) for side in waiting]
+        return [PairReason(code=ReasonCode.DIFFERENT_DEPARTMENTS)]
 
-    def _teaching(self, side: Side, teacher: Participant, other_side: Side, learner: Participant) -> str:
-        parts = [
-            f"{self._labels.get(topic, topic)} ({LEVELS[teacher.taught[topic]]}), the {other_side}'s "
-            f"{_ordinal(rank)} choice"
+    def _teaching(self, side: Side, teacher: Participant, learner: Participant) -> PairReason:
+        topics = tuple(
+            TaughtTopic(
+                topic=topic, label=self._labels.get(topic, topic), level=LEVELS[teacher.taught[topic]], choice=rank
+            )
             for rank, topic in enumerate(learner.wanted, start=1)
             if topic in teacher.taught
-        ]
-        return f"The {side} teaches {'; '.join(parts)}."
+        )
+        return PairReason(code=ReasonCode.TEACHES, side=side, topics=topics)
 
-    def _wishes(self, mentor: int, mentee: int) -> list[str]:
+    def _wishes(self, mentor: int, mentee: int) -> list[PairReason]:
         wishes = self._pool.wishes
-        found = []
-        if rank := wishes.get((mentee, mentor)):
-            found.append(f"The mentor is the mentee's {_ordinal(rank)} wish.")
-        if rank := wishes.get((mentor, mentee)):
-            found.append(f"The mentee is the mentor's {_ordinal(rank)} wish.")
-        return found
+        ranks = {Side.MENTOR: wishes.get((mentee, mentor)), Side.MENTEE: wishes.get((mentor, mentee))}
+        return [PairReason(code=ReasonCode.WISHED, side=side, rank=rank) for side, rank in ranks.items() if rank]
 
 
-def _shared_hours(mentor: Participant, mentee: Participant) -> str:
-    """The days are those of each one's own clock. They are told for each where they are not the same."""
+def _shared_hours(mentor: Participant, mentee: Participant) -> PairReason:
+    """The days are those of each one's own clock."""
     slots = mentor.slots & mentee.slots
+    mentor_days, mentee_days = (
+        tuple(DAYS.index(day) for day in local_days(slots, person.offset)) for person in (mentor, mentee)
+    )
     hours = slots.bit_count() / SLOTS_AN_HOUR
-    theirs = [_listed([day.capitalize() for day in local_days(slots, person.offset)]) for person in (mentor, mentee)]
-    days = theirs[0] if theirs[0] == theirs[1] else f"{theirs[0]} for the mentor and on {theirs[1]} for the mentee"
-    return f"{hours:g} shared {'hour' if hours == 1 else 'hours'} a week, on {days}."
-
-
-def _listed(words: Sequence[str]) -> str:
-    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
-
-
-def _ordinal(rank: int) -> str:
-    return ORDINALS[rank - 1] if rank <= len(ORDINALS) else f"{rank}th"
+    return PairReason(code=ReasonCode.SHARED_HOURS, hours=hours, mentor_days=mentor_days, mentee_days=mentee_days)
 
 
 def _ints(numbers: Iterable[int]) -> Ints:

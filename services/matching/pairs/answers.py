@@ -15,6 +15,7 @@ from shared.contracts.events import EventData, PairActivated, PairDeclined
 from shared.contracts.matching import AcceptanceAnswer, EndReason
 from shared.contracts.rounds import AnswerRecorded
 from shared.events import emit
+from shared.language.words import translatable
 from shared.rounds import store as rounds
 
 
@@ -26,7 +27,7 @@ async def record_decisions(
     round_ = await rounds.lock_open_round(session, organization_id, round_id)
     decisions = {decision.pair_id: decision.accept for decision in given.decisions}
     if len(decisions) != len(given.decisions):
-        raise DecidedTwice("Decide once about each pair.")
+        raise DecidedTwice(translatable("Decide once about each pair."))
     asked = await offers.lock_asked_pairs(session, organization_id, round_id, person_id, decisions.keys())
     if len(asked) != len(decisions):
         raise NotAsked("This person is not asked about this pair in this round.")

@@ -58,6 +58,7 @@ def email_of(message: Composed, settings: Settings) -> EmailMessage:
         email.add_attachment(
             file.decode(), subtype="calendar", params={"method": "PUBLISH"}, filename="first-meeting.ics"
         )
+    email["Content-Language"] = message.language  # last: headers of this kind move into the parts that are added
     return email
 
 

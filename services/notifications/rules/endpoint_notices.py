@@ -7,11 +7,12 @@ hours must not warn that the endpoint will be disabled when it is disabled alrea
 from datetime import datetime
 from urllib.parse import urlsplit, urlunsplit
 
-from services.notifications.rules.rendering import EndpointFacts, one_line, readable_time
+from services.notifications.rules.rendering import EndpointFacts, one_line
 from services.notifications.rules.sending_hours import zone_of
 from shared.contracts.endpoints import DISABLED_AFTER, EndpointBrief, EndpointState
 from shared.contracts.intake import Contact
 from shared.contracts.notifications import Template
+from shared.language.words import Words
 
 NOTICES = (Template.ENDPOINT_FAILING, Template.ENDPOINT_DISABLING_SOON, Template.ENDPOINT_DISABLED)
 
@@ -32,12 +33,12 @@ def pointless(notice: Template, endpoint: EndpointBrief | None) -> str | None:
     return None
 
 
-def endpoint_facts(contact: Contact, endpoint: EndpointBrief) -> EndpointFacts:
-    """The facts of a notice. Times are in the owner's time zone, or in UTC if that is not known."""
+def endpoint_facts(contact: Contact, endpoint: EndpointBrief, words: Words) -> EndpointFacts:
+    """The facts of a notice. Times are in the owner's words and time zone, or in UTC if that is not known."""
     zone, since = zone_of(contact.time_zone), endpoint.failing_since
 
     def told(moment: datetime | None) -> str | None:
-        return readable_time(moment, zone) if moment is not None else None
+        return words.moment(moment, zone.key) if moment is not None else None
 
     return EndpointFacts(
         given_name=one_line(contact.given_name) or one_line(contact.name),

@@ -38,6 +38,8 @@ class Meeting(NamedTuple):
     starts_at: datetime
     summary: str
     description: str
+    language: str = "en"
+    """The language of the two texts, as a BCP 47 code."""
 
 
 class Hours(NamedTuple):
@@ -166,8 +168,9 @@ def calendar_file(meetings: Sequence[Meeting], organizer: str, mail_domain: str,
         event.add("dtstart", meeting.starts_at.astimezone(UTC))
         event.add("dtend", (meeting.starts_at + LENGTH).astimezone(UTC))
         event.add("organizer", vCalAddress(f"mailto:{organizer}"))
-        event.add("summary", meeting.summary)
-        event.add("description", meeting.description)
+        told_in = {"LANGUAGE": meeting.language}  # RFC 5545, 3.2.10
+        event.add("summary", meeting.summary, parameters=told_in)
+        event.add("description", meeting.description, parameters=told_in)
         event.add("status", "TENTATIVE")
         event.add("transp", "OPAQUE")
         calendar.add_component(event)

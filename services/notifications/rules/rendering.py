@@ -1,4 +1,4 @@
-"""Rendering: a template and its facts become a subject, a plain text and HTML. Pure.
+"""Rendering: a template and its facts become a subject, a plain text and HTML in the language of the reader. Pure.
 
 Each `Template` of the contract has the files `<template>.txt.j2`, which also holds the subject, and
 `<template>.html.j2`. A variable that a template uses and that is not given is an error. HTML is escaped.
@@ -6,14 +6,14 @@ Each `Template` of the contract has the files `<template>.txt.j2`, which also ho
 
 import re
 from dataclasses import dataclass
-from datetime import datetime
 from typing import NamedTuple
-from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from shared.contracts.matching import Side
 from shared.contracts.notifications import Template
+from shared.language.templates import speak
+from shared.language.words import Words
 
 ENVIRONMENT = Environment(
     loader=PackageLoader("services.notifications"),
@@ -22,6 +22,7 @@ ENVIRONMENT = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
+speak(ENVIRONMENT)
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 EMPTY_LINES = re.compile(r"\n{3,}")
 
@@ -38,7 +39,7 @@ class Partner:
     """The partner's side of the pair."""
     topics: tuple[str, ...]
     meeting: str | None
-    """When the first meeting is proposed, in the reader's time zone. None if the two share no time."""
+    """When the first meeting is proposed, in the reader's words and time zone. None if the two share no time."""
 
 
 @dataclass(frozen=True)
@@ -93,9 +94,9 @@ def missing_texts(template: Template) -> list[str]:
     return [name for name in names if name not in present]
 
 
-def render(template: Template, facts: Facts | EndpointFacts) -> Rendered:
+def render(template: Template, facts: Facts | EndpointFacts, words: Words) -> Rendered:
     """The message of a template. Raises jinja2.UndefinedError if the template uses a fact that is not given."""
-    values = vars(facts)
+    values = vars(facts) | {"words": words}
     plain = ENVIRONMENT.get_template(f"{template.value}.txt.j2")
     subject = "".join(plain.blocks["subject"](plain.new_context(values)))
     return Rendered(
@@ -106,11 +107,6 @@ def render(template: Template, facts: Facts | EndpointFacts) -> Rendered:
 
 
 def one_line(text: str) -> str:
-    """The text without control characters and line ends, so that it is safe in a header or a line."""
-    return " ".join(CONTROL.sub(" ", text).split())
-
-
-def readable_time(moment: datetime, zone: ZoneInfo) -> str:
-    """A time as people read it, such as `Friday, 3 October 2025, 18:00 (Europe/Berlin)`."""
-    local = moment.astimezone(zone)
-    return f"{local:%A}, {local.day} {local:%B %Y}, {local:%H:%M} ({zone.key})"
+    """The text without control characters and line ends, so that it is safe in a header or a line. Spaces at which no
+    line may break stay, as before a French colon."""
+    return " ".join(filter(None, CONTROL.sub(" ", text).split(" ")))

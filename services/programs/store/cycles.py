@@ -148,6 +148,7 @@ async def read_brief(session: AsyncSession, organization_id: UUID, cycle_id: UUI
             "outcome": cycle.outcome,
             "direction": cycle.direction,
             "time_zone": program.time_zone,
+            "language": program.language,
             "topics": cycle.topics,
             "sponsor_id": program.sponsor_id,
             "coordinator_ids": program.coordinator_ids,

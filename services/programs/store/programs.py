@@ -106,6 +106,7 @@ def _columns(definition: ProgramDefinition) -> dict[str, Any]:
         "name": definition.name,
         "direction": definition.direction.value,
         "time_zone": definition.time_zone,
+        "language": definition.language,
         "topics": [topic.model_dump(mode="json") for topic in definition.topics],
         "calendar": definition.calendar.model_dump(mode="json"),
         "policy": definition.policy.model_dump(mode="json"),

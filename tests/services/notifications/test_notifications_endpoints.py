@@ -19,9 +19,9 @@ from tests.services.notifications.world import Post, World
 
 SINCE = datetime(2026, 3, 2, 9, tzinfo=UTC)
 SAID = {
-    Template.ENDPOINT_FAILING: "fourth time. It has taken nothing since Monday, 2 March 2026, 10:00 (Europe/Berlin)",
-    Template.ENDPOINT_DISABLING_SOON: "takes nothing until Saturday, 7 March 2026, 10:00 (Europe/Berlin), it is",
-    Template.ENDPOINT_DISABLED: "for five days, since Monday, 2 March 2026, 10:00 (Europe/Berlin), it has",
+    Template.ENDPOINT_FAILING: "fourth time. It has taken nothing since Monday, 2 March 2026, 10:00 (Berlin time)",
+    Template.ENDPOINT_DISABLING_SOON: "takes nothing until Saturday, 7 March 2026, 10:00 (Berlin time), it is",
+    Template.ENDPOINT_DISABLED: "for five days, since Monday, 2 March 2026, 10:00 (Berlin time), it has",
 }
 
 

@@ -211,6 +211,30 @@ async def test_the_kickoff_introduces_the_pair_and_proposes_both_the_same_first_
     assert "/p/" not in "".join(email.as_string() for email in post.received)
 
 
+async def test_everyone_is_written_to_in_their_own_language_or_else_in_the_programs(
+    activities: Activities, database: Database, world: World, post: Post
+) -> None:
+    world.language = "es"
+    mentor = world.add_person("mia@acme.example", name="Mia", language="fr")
+    mentee = world.add_person("leo@acme.example", name="Leo", language="")
+    world.pair(mentor, mentee)
+    announcement = world.announcement(Template.KICKOFF, Audience.PARTICIPANTS)
+    await prepare(activities, announcement)
+    assert (await deliver(activities, announcement)).sent == 2
+    told = {}
+    for email in post.received:
+        [file] = email.iter_attachments()
+        [meeting] = CalendarFile.from_ical(file.get_content()).walk("VEVENT")
+        assert email["Content-Language"] == meeting["SUMMARY"].params["LANGUAGE"]
+        told[email["Content-Language"]] = (email["Subject"], str(meeting["SUMMARY"]), meeting["UID"])
+    assert told["fr"][:2] == (
+        "Look Up\u00a0: c’est parti\u00a0! Faites la connaissance de votre mentoré(e)",
+        "Look Up\u00a0: première rencontre",
+    )
+    assert told["es"][:2] == ("Look Up: ¡empezamos! Conozca a su mentor o mentora", "Look Up: primera reunión")
+    assert told["fr"][2] == told["es"][2], "both have the same event in their calendars"
+
+
 async def test_a_kickoff_proposes_no_time_where_the_two_share_none_and_says_so(
     activities: Activities, database: Database, world: World, post: Post
 ) -> None:

@@ -58,6 +58,7 @@ class World:
         self.coordinators: tuple[UUID, ...] = ()
         self.sponsor: UUID | None = None
         self.calendar = Calendar(sending_hours=None)
+        self.language = "en"
         self.tokens: dict[str, UUID] = {}
         self.endpoint: EndpointBrief | None = None
 
@@ -158,6 +159,7 @@ class World:
                 stage=Stage.ACTIVE,
                 direction=Direction.REVERSE,
                 time_zone="Europe/Berlin",
+                language=self.language,
                 topics=(Topic(code="ai-tools", label="AI tools"),),
                 sponsor_id=self.sponsor,
                 coordinator_ids=self.coordinators,

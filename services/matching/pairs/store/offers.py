@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.matching.models import Pair
 from services.matching.pairs.rules.acceptance import Move, NotAsked
 from services.matching.pairs.store.pairs import LIVE, decline, excuse_all, lock_rounds
+from services.matching.resources import pair_view
 from services.matching.runs.store.runs import expire_runs, lock_runs
 from shared.contracts.matching import AcceptanceForm, EndReason, Offer, PairState, Side
 from shared.contracts.rounds import (
@@ -115,11 +116,13 @@ def _offer(pair: Pair, person_id: UUID) -> Offer | None:
         accepted = False
     elif pair.state not in (PairState.OFFERED, PairState.ACTIVE):
         return None
+    told = pair_view(pair)
     return Offer(
         pair_id=pair.id,
         side=side,
         partner_id=pair.mentee_id if side is Side.MENTOR else pair.mentor_id,
-        reasons=tuple(pair.reasons),
+        reasons=told.reasons,
+        reason_codes=told.reason_codes,
         accepted=accepted,
         settled=pair.state != PairState.OFFERED,
     )

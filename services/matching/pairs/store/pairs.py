@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.matching.models import Pair
-from services.matching.resources import PairView
+from services.matching.resources import PairView, pair_view
 from services.matching.runs.store.runs import expire_runs, lock_runs
 from shared.contracts.events import EventData, PairCompleted, PairDeclined, PairEnded
 from shared.contracts.matching import EndReason, PairState
@@ -50,7 +50,7 @@ async def read_pairs(
     if after is not None:
         query = query.where(Pair.id > after)
     found = (await session.scalars(query.order_by(Pair.id).limit(limit + 1))).all()
-    page = tuple(PairView.model_validate(pair, from_attributes=True) for pair in found[:limit])
+    page = tuple(pair_view(pair) for pair in found[:limit])
     return page, page[-1].id if len(found) > limit else None
 
 
@@ -59,7 +59,7 @@ async def read_pair(session: AsyncSession, organization_id: UUID, pair_id: UUID)
     pair = await session.scalar(select(Pair).where(Pair.organization_id == organization_id, Pair.id == pair_id))
     if pair is None:
         raise PairNotFound("There is no such pair.")
-    return PairView.model_validate(pair, from_attributes=True)
+    return pair_view(pair)
 
 
 async def end_pair(session: AsyncSession, organization_id: UUID, pair_id: UUID, reason: EndReason) -> PairView:
@@ -83,7 +83,7 @@ async def end_pair(session: AsyncSession, organization_id: UUID, pair_id: UUID, 
         await session.flush()
         await emit(session, organization_id, PairEnded(pair_id=pair.id, cycle_id=pair.cycle_id, reason=reason))
         await rounds.excuse(session, organization_id, pair.id)
-    return PairView.model_validate(pair, from_attributes=True)
+    return pair_view(pair)
 
 
 async def conclude_pairs(session: AsyncSession, organization_id: UUID, cycle_id: UUID, state: PairState) -> int:

@@ -12,7 +12,7 @@ from services.matching.engine.inputs import Inputs
 from services.matching.engine.steering import Steering
 from services.matching.engine.unmatched import UnmatchedReason
 from services.matching.models import MatchRun, Pair, UnmatchedPerson
-from services.matching.resources import MatchRunDetail, MatchRunInputs, MatchRunView, PairView, UnmatchedView
+from services.matching.resources import MatchRunDetail, MatchRunInputs, MatchRunView, UnmatchedView, pair_view
 from services.matching.runs.rules.disclosure import inputs_told, unmatched_told
 from services.matching.runs.rules.replay import DecidedResult
 from services.matching.runs.rules.stored_inputs import StoredInputs
@@ -131,7 +131,7 @@ async def read_run(
             **view_of(run).model_dump(),
             "steering": Steering.model_validate(run.steering),
             "supply": [topic.model_dump() for topic in tell(supply)],
-            "pairs": [PairView.model_validate(pair, from_attributes=True) for pair in pairs],
+            "pairs": [pair_view(pair) for pair in pairs],
             "unmatched": [
                 unmatched_told(UnmatchedView.model_validate(person, from_attributes=True)) for person in unmatched
             ],
