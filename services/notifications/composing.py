@@ -91,6 +91,7 @@ def _facts(
         ),
         api_url=public_url,
         cycle_id=str(brief.cycle_id),
+        direction=brief.direction,
     )
 
 

@@ -277,6 +277,8 @@ def test_an_offer_shows_the_partner_and_the_reasons(page: Page, site: Site, size
 @pytest.mark.parametrize(("role", "hidden"), [("As a mentor", "Choice 1"), ("As a mentee", "Gaming culture")])
 def test_what_does_not_belong_to_the_chosen_part_steps_aside(page: Page, site: Site, role: str, hidden: str) -> None:
     page.goto(site.link(RoundKind.ENROLMENT))
+    expect(page.get_by_label(hidden, exact=True)).to_be_hidden()
+    page.get_by_label("As both").check()
     expect(page.get_by_label(hidden, exact=True)).to_be_visible()
     page.get_by_label(role).check()
     expect(page.get_by_label(hidden, exact=True)).to_be_hidden()

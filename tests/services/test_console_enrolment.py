@@ -44,6 +44,7 @@ async def test_each_topic_asks_how_well_it_is_taught_and_shows_what_was_said(
     assert list(controls) == [topic.code for topic in TOPICS]
     assert controls["gaming"] == [("3", ""), ("2", " selected"), ("1", "")]
     assert controls["generative-ai"] == [("3", ""), ("2", ""), ("1", "")]
+    assert re.search(r'id="taught_level_generative-ai">\s*<option value="" selected>Please choose</option>', text)
     assert '<label for="taught_level_gaming">How well could you teach Gaming culture?' in text
 
 

@@ -78,10 +78,16 @@ class TestEnrolment:
         assert self.page.parse(typed(("role", "mentee"), *fields)).topics_taught == ()
         assert self.page.parse(typed(("role", "mentor"), *fields)).topics_wanted == ()
 
-    @pytest.mark.parametrize("level", ["0", "4", "well", "٣"])
-    def test_a_level_that_does_not_exist_is_told_beside_its_topic(self, level: str) -> None:
+    @pytest.mark.parametrize("level", ["", "0", "4", "well", "٣"])
+    def test_a_level_that_was_not_chosen_or_does_not_exist_is_told_beside_its_topic(self, level: str) -> None:
         fields = [("role", "mentor"), ("topics_taught", "ai"), ("taught_level_ai", level), ("taught_level_b", "9")]
         assert refused(self.page, *fields) == {"taught_level_ai": "Choose how well you could teach it."}
+
+    def test_a_level_that_was_not_sent_is_the_highest_and_is_shown_so_later(self) -> None:
+        answer = self.page.parse(typed(("role", "mentor"), ("topics_taught", "ai")))
+        assert answer.taught_levels == {}
+        form = EnrolmentForm(topics=(), languages=(), answer=answer)
+        assert self.page.prefill(form).get("taught_level_ai") == "3"
 
     def test_wishes_keep_their_order(self) -> None:
         wishes = ("preferred_emails", "z@x.example\nb@x.example, a@x.example z@x.example")

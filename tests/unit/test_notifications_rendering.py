@@ -12,6 +12,7 @@ from services.notifications.rules import rendering
 from services.notifications.rules.rendering import ENVIRONMENT, EndpointFacts, Facts, Partner, Rendered, one_line
 from shared.contracts.matching import Side
 from shared.contracts.notifications import Template
+from shared.contracts.programs import Direction
 from shared.language.words import LANGUAGES, words_of
 
 PARTNER = Partner(
@@ -134,6 +135,27 @@ def test_a_message_about_a_concern_says_how_it_is_resolved(template: Template) -
         assert "GET https://up.example/v1/cycles/c1/concerns?state=open" in text
         assert "POST https://up.example/v1/concerns/CONCERN_ID/resolve" in text
         assert "whoever runs Upward for Acme can do it for you" in text
+
+
+@pytest.mark.parametrize(
+    ("direction", "told"),
+    [
+        (Direction.REVERSE, "people early in their careers mentor senior colleagues, because"),
+        (Direction.TRADITIONAL, "Experienced colleagues mentor others"),
+        (Direction.MUTUAL, "Colleagues of different levels meet regularly, and everyone learns"),
+    ],
+)
+def test_an_invitation_says_who_mentors_whom(direction: Direction, told: str) -> None:
+    rendered = render(Template.ENROLMENT_INVITATION, replace(ROUND, direction=direction))
+    assert told in rendered.text
+    assert told in rendered.html
+
+
+def test_the_page_of_a_message_has_its_subject_as_heading_and_one_button() -> None:
+    rendered = render(Template.CHECK_IN_INVITATION, replace(ROUND, program_name="R&D"))
+    assert rendered.subject == "R&D: how is it going? (check-in 3)"
+    assert ">R&amp;D: how is it going? (check-in 3)</h1>" in rendered.html
+    assert rendered.html.count("<a ") == 1
 
 
 def test_a_pair_without_a_shared_time_is_told_so_and_the_others_their_time() -> None:

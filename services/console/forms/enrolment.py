@@ -78,7 +78,8 @@ class EnrolmentPage(Questionnaire[EnrolmentForm, EnrolmentAnswer]):
             return FormData([("mentor_capacity", "1"), ("mentee_capacity", "1")])
         fields = [("role", answer.role.value if answer.role else NOT_THIS_TIME)]
         fields += [("topics_taught", code) for code in answer.topics_taught]
-        fields += [(f"{LEVEL}{code}", str(level.value)) for code, level in answer.taught_levels.items()]
+        levels = {code: answer.taught_levels.get(code, TeachingLevel.EXPERT) for code in answer.topics_taught}
+        fields += [(f"{LEVEL}{code}", str(level.value)) for code, level in levels.items()]
         fields += list(zip(WANTED, answer.topics_wanted, strict=False))
         fields += [(name, str(getattr(answer, name))) for name in ("mentor_capacity", "mentee_capacity")]
         fields += [("languages", code) for code in answer.languages]
@@ -107,8 +108,9 @@ class EnrolmentPage(Questionnaire[EnrolmentForm, EnrolmentAnswer]):
 
 
 def _levels(typed: FormData, taught: tuple[str, ...], errors: list[FieldError]) -> dict[str, str]:
-    """The level of each topic that is ticked. The page sends levels for the other topics too; they are ignored."""
-    levels = {code: level for code in taught if (level := text(typed, f"{LEVEL}{code}"))}
+    """The level of each topic that is ticked. The page sends levels for the other topics too; they are ignored. A topic
+    whose level was not sent counts as `EXPERT`; on the page one is chosen."""
+    levels = {code: text(typed, f"{LEVEL}{code}") for code in taught if f"{LEVEL}{code}" in typed}
     wrong = [code for code, level in levels.items() if level not in LEVELS]
     errors += [FieldError(f"{LEVEL}{code}", HOW_WELL) for code in wrong]
     return {code: level for code, level in levels.items() if level in LEVELS}

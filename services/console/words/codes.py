@@ -32,7 +32,6 @@ TEACHING = {
     TeachingLevel.GOOD: translatable("Well"),
     TeachingLevel.BASICS: translatable("The basics"),
 }
-"""The first level is the one that applies when nothing is chosen."""
 OBSTACLES = {
     Obstacle.NONE: translatable("Nothing got in the way"),
     Obstacle.NO_TIME: translatable("No time"),

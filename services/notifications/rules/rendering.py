@@ -12,6 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 
 from shared.contracts.matching import Side
 from shared.contracts.notifications import Template
+from shared.contracts.programs import Direction
 from shared.language.templates import speak
 from shared.language.words import Words
 
@@ -62,6 +63,8 @@ class Facts:
     api_url: str = ""
     """Where the API is served, for a reader who must call it."""
     cycle_id: str = ""
+    direction: Direction | None = None
+    """Who teaches whom in the program, which an invitation tells."""
 
 
 @dataclass(frozen=True)
@@ -98,11 +101,11 @@ def render(template: Template, facts: Facts | EndpointFacts, words: Words) -> Re
     """The message of a template. Raises jinja2.UndefinedError if the template uses a fact that is not given."""
     values = vars(facts) | {"words": words}
     plain = ENVIRONMENT.get_template(f"{template.value}.txt.j2")
-    subject = "".join(plain.blocks["subject"](plain.new_context(values)))
+    subject = one_line("".join(plain.blocks["subject"](plain.new_context(values))))
     return Rendered(
-        subject=one_line(subject),
+        subject=subject,
         text=EMPTY_LINES.sub("\n\n", plain.render(values)).strip() + "\n",
-        html=ENVIRONMENT.get_template(f"{template.value}.html.j2").render(values),
+        html=ENVIRONMENT.get_template(f"{template.value}.html.j2").render(values | {"subject": subject}),
     )
 
 
