@@ -253,7 +253,7 @@ def translations(
     """Bring the catalogues of languages up to date with the sentences in the code, and say what is not translated."""
     from upward.translations import update_all
 
-    with _plain_failures():
+    with _command():
         for line in update_all(*(more or ())):
             print(line)
 

@@ -100,8 +100,8 @@ async def run_until_stopped(
     organization: str | None = None,
     first: Callable[[Stack, Console], Awaitable[None]] | None = None,
 ) -> None:
-    """`upward up`: the stack in this folder until Ctrl-C. `first` is done once the stack is up, and Ctrl-C ends it. Then
-    an address is printed by which an owner of the organization signs in once."""
+    """`upward up`: the stack in this folder until Ctrl-C. `first` is done once the stack is up, and Ctrl-C ends it.
+    After it an address is printed by which an owner of the organization signs in once."""
     console = Console(stderr=True)
     stop = asyncio.Event()
     stop_on_signals(stop)

@@ -25,9 +25,12 @@ from shared.http.lists import Page, answer_list
 from shared.http.paging import Cursor, Limit, decode_cursor, encode_cursor
 from shared.http.routing import Route
 from shared.http.tables import tables_too
+from shared.language.choosing import SpokenLanguage
+from shared.language.words import ENGLISH, words_of
 
 router = APIRouter(route_class=Route, prefix="/v1", tags=["notifications"])
 Templates = Annotated[list[Template] | None, Query(description="only messages of these templates; may be repeated")]
+ReadLanguage = Annotated[SpokenLanguage, Query(description="the language in which the messages are read")]
 States = Annotated[list[MessageState] | None, Query(description="only messages in these states; may be repeated")]
 
 
@@ -72,8 +75,11 @@ async def list_messages(
 
 
 @router.get("/messages/preview")
-async def preview_messages(caller: Viewer, template: Templates = None) -> MessagePreviews:
-    """Each message as its readers get it, in sample data: its subject, its text and its HTML."""
-    samples = [(one, sample_of(one)) for one in template or Template]
+async def preview_messages(
+    caller: Viewer, template: Templates = None, language: ReadLanguage = ENGLISH
+) -> MessagePreviews:
+    """Each message as its readers get it, in sample data and in one language: its subject, its text and its HTML."""
+    words = words_of(language)
+    samples = [(one, sample_of(one, words)) for one in template or Template]
     items = [MessagePreview(template=one, **sample._asdict()) for one, sample in samples]
     return MessagePreviews(items=items)

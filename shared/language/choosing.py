@@ -1,11 +1,24 @@
 """Which language a reader gets. Pure."""
 
 from collections.abc import Iterable
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
 
 from shared.language.words import ENGLISH, LANGUAGES, SPOKEN
 
 MOST_RANGES = 20
 """So many languages of an `Accept-Language` header are looked at. Browsers send fewer."""
+
+
+def _check_spoken(value: str) -> str:
+    if value not in LANGUAGES:
+        raise ValueError(f"must be a language that Upward speaks: {', '.join(LANGUAGES)}")
+    return value
+
+
+SpokenLanguage = Annotated[str, AfterValidator(_check_spoken), Field(json_schema_extra={"enum": [*LANGUAGES]})]
+"""The BCP 47 code of a language that Upward speaks, as a field of what the API takes."""
 
 
 def choose(*wishes: str) -> str:

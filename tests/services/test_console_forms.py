@@ -94,7 +94,7 @@ async def create(sent: SentForm) -> Response:
 async def _form(visit: Visit, program_id: UUID, filled: Filled) -> Response:
     program = await visit.api.get(Service.PROGRAMS, f"/programs/{program_id}", Definition)
     typed = filled.typed or FormData([("name", program.name)])
-    return layout.admin_page(visit, "trial.html", **dict(filled.for_template()) | {"typed": typed})
+    return layout.admin_page(visit, "trial.html", **dict(filled.for_template(visit.words)) | {"typed": typed})
 
 
 async def _rename(visit: Visit, program_id: UUID, typed: FormData) -> str:

@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from services.programs.store.keys import create_access_key, find_or_create_organization
+from services.accounts.store.keys import create_access_key, find_or_create_organization
 from shared.auth import Role, authenticate
 from shared.contracts.programs import Stage
 from shared.database import Database

@@ -42,6 +42,7 @@ from services.console.words.admin_failures import AWAY, words_for
 from shared.contracts.accounts import Role
 from shared.errors import DomainError, Forbidden, Gone, NotFound, Unauthorized
 from shared.http.dependencies import AppSettings, PublicApiClient
+from shared.language.words import Words
 
 log = structlog.get_logger(__name__)
 NOTHING_TYPED = FormData()
@@ -65,10 +66,11 @@ class Filled(NamedTuple):
     notice: Notice | None = None
     status: int = 200
 
-    def for_template(self) -> Mapping[str, Any]:
-        """The names that `fields.html` and `admin/parts.html` read."""
-        by_field = {error.field: error.message for error in reversed(self.errors)}
-        return {"typed": self.typed, "errors": self.errors, "by_field": by_field, "notice": self.notice}
+    def for_template(self, words: Words) -> Mapping[str, Any]:
+        """The names that `fields.html` and `admin/parts.html` read, in the language of these words."""
+        errors = [{"field": error.field, "message": error.told(words)} for error in self.errors]
+        by_field = {error["field"]: error["message"] for error in reversed(errors)}
+        return {"typed": self.typed, "errors": errors, "by_field": by_field, "notice": self.notice}
 
 
 class NoFormToken(Forbidden):

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from fastapi import Response
+from fastapi import Request, Response
 
 from services.console import pages
 from services.console.admin.navigation import entries_for
@@ -25,9 +25,10 @@ HEADERS: Mapping[str, str] = pages.HEADERS | {
 def admin_page(visit: Visit, template: str, status: int = 200, **context: Any) -> Response:
     """A page of the console. `template` is a file in `templates/admin/`."""
     menu = entries_for(visit.who.role, visit.path)
-    return pages.page(f"admin/{template}", status, visit=visit, menu=menu, **context)
+    return pages.page(f"admin/{template}", visit.words, status, visit=visit, menu=menu, **context)
 
 
-def open_page(template: str, status: int = 200, **context: Any) -> Response:
+def open_page(request: Request, template: str, status: int = 200, **context: Any) -> Response:
     """A page for whoever is not signed in: without a menu."""
-    return pages.page(f"admin/{template}", status, visit=None, menu=(), **context)
+    words = pages.reader_words(request)
+    return pages.page(f"admin/{template}", words, status, visit=None, menu=(), **context)

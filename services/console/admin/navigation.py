@@ -3,10 +3,12 @@
 from typing import NamedTuple
 
 from shared.contracts.accounts import Role
+from shared.language.words import translatable
 
 
 class Entry(NamedTuple):
     label: str
+    """Translated where it is shown."""
     path: str
     role: Role = Role.VIEWER
     """The lowest role that sees the entry."""
@@ -20,7 +22,7 @@ class Shown(NamedTuple):
 
 
 HOME = "/console"
-ENTRIES: tuple[Entry, ...] = (Entry("Home", HOME),)
+ENTRIES: tuple[Entry, ...] = (Entry(translatable("Home"), HOME),)
 
 
 def entries_for(role: Role, path: str, entries: tuple[Entry, ...] = ENTRIES) -> tuple[Shown, ...]:

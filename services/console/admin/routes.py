@@ -17,7 +17,7 @@ from services.console.admin.signing_in import set_cookies, sign_in_fields
 from services.console.admin.visit import SESSION_ENDED, VISIT, NotSignedIn, Visit
 from services.console.pages import wants_problem
 from services.console.submission import MOST_BYTES
-from services.console.words.admin_failures import AWAY, words_for
+from services.console.words.admin_failures import AWAY, AdminFailure, words_for
 from shared.errors import DomainError, NotFound, Unauthorized
 from shared.http.problems import problem
 from shared.http.receiving import BodyLimits
@@ -72,7 +72,7 @@ def _sign_in_first(request: Request, error: Unauthorized) -> Response:
     if isinstance(error, Interrupted):
         fields = sign_in_fields(request)
         response = open_page(
-            "sign_in_again.html", 401, action=address, kept=error.typed.multi_items(), why=error.why, **fields
+            request, "sign_in_again.html", 401, action=address, kept=error.typed.multi_items(), why=error.why, **fields
         )
         response.headers["www-authenticate"] = "Bearer"
         return response
@@ -84,20 +84,19 @@ def _failed(request: Request, error: DomainError) -> Response:
     """What happened, and what to do now. The error's own text is for callers of the API and is not shown."""
     if wants_problem(request):
         return problem(error.status, error.code, error.detail, **error.extra)
-    words = words_for(error)
-    return _framed(request, error.status, heading=words.heading, words=words.words)
+    return _framed(request, error.status, words_for(error))
 
 
 def _unavailable(request: Request) -> Response:
     if wants_problem(request):
         return problem(503, "not_available", "Try again in a minute.", headers={"retry-after": "60"})
-    response = _framed(request, 503, heading=AWAY.heading, words=AWAY.words)
+    response = _framed(request, 503, AWAY)
     response.headers["retry-after"] = "60"
     return response
 
 
-def _framed(request: Request, status: int, **context: Any) -> Response:
+def _framed(request: Request, status: int, failure: AdminFailure) -> Response:
     visit: Visit | None = request.scope.get(VISIT)
     if visit is None:
-        return open_page("failure.html", status, **context)
-    return admin_page(visit, "failure.html", status, **context)
+        return open_page(request, "failure.html", status, failure=failure)
+    return admin_page(visit, "failure.html", status, failure=failure)

@@ -13,12 +13,14 @@ from structlog.contextvars import bind_contextvars
 
 from services.console.admin.cookies import SESSION, cookies_at
 from services.console.admin.form_tokens import new_form_token
+from services.console.pages import reader_words
 from shared.auth import bearer_of
 from shared.contracts.accounts import CallerDetails, Role
 from shared.contracts.base import Service
 from shared.errors import Forbidden, Unauthorized
 from shared.http.dependencies import AppSettings, PublicApiClient
 from shared.http.public import PublicApi
+from shared.language.words import Words
 from shared.sessions import is_session_token
 
 VISIT = "upward.visit"
@@ -42,6 +44,8 @@ class Visit:
     path: str
     """The path of the page."""
     query: Mapping[str, str]
+    words: Words
+    """The words of the visitor's language."""
     credential: str = field(repr=False)
 
     def may(self, role: Role) -> bool:
@@ -71,7 +75,7 @@ async def visit_with(request: Request, public_api: PublicApi, credential: str) -
     except Unauthorized:
         raise NotSignedIn from None
     bind_contextvars(organization_id=str(who.organization.id), key_id=who.key_id)
-    visit = Visit(who, api, request.url.path, request.query_params, credential)
+    visit = Visit(who, api, request.url.path, request.query_params, reader_words(request), credential)
     request.scope[VISIT] = visit
     return visit
 

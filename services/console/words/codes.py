@@ -59,10 +59,10 @@ OUTCOMES = {
     Outcome.CANCELLED: translatable("Cancelled by an administrator."),
 }
 ROLES = {
-    Role.VIEWER: "Viewer",
-    Role.COORDINATOR: "Coordinator",
-    Role.ADMIN: "Admin",
-    Role.OWNER: "Owner",
+    Role.VIEWER: translatable("Viewer"),
+    Role.COORDINATOR: translatable("Coordinator"),
+    Role.ADMIN: translatable("Admin"),
+    Role.OWNER: translatable("Owner"),
 }
 DIRECTIONS = {
     Direction.REVERSE: translatable("Reverse: the mentor is junior to the mentee"),

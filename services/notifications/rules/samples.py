@@ -1,12 +1,19 @@
 """Previews of messages: each template with sample facts, so that nobody's data is needed to see it. Pure."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 from services.notifications.rules.endpoint_notices import NOTICES
 from services.notifications.rules.rendering import EndpointFacts, Facts, Partner, Rendered, render
 from shared.contracts.matching import Side
 from shared.contracts.notifications import Template
+from shared.contracts.programs import Direction
 from shared.contracts.round_kinds import DECLARATIONS
+from shared.language.words import Words
+
+ZONE = "Europe/Berlin"
+MEETING, DEADLINE = datetime(2027, 1, 14, 9, 0, tzinfo=UTC), datetime(2027, 1, 22, 17, 0, tzinfo=UTC)
+FAILING_SINCE, DISABLED_AT = datetime(2027, 1, 11, 9, 0, tzinfo=UTC), datetime(2027, 1, 16, 9, 0, tzinfo=UTC)
 
 PARTNER = Partner(
     name="Lea Stern",
@@ -15,7 +22,7 @@ PARTNER = Partner(
     department="Research",
     side=Side.MENTEE,
     topics=("Generative AI", "Short video"),
-    meeting="Thursday, 14 January 2027, 10:00 (Europe/Berlin)",
+    meeting=None,
 )
 MESSAGE = Facts(
     given_name="Ana",
@@ -26,11 +33,11 @@ MESSAGE = Facts(
     staff=False,
     api_url="https://upward.example.com",
     cycle_id="00000000-0000-4000-8000-000000000000",
+    direction=Direction.REVERSE,
 )
 ASKING = replace(
     MESSAGE,
     link="https://upward.example.com/p/sample-of-a-link",
-    deadline="Friday, 22 January 2027, 18:00 (Europe/Berlin)",
     number=1,
 )
 NOTICE = EndpointFacts(
@@ -39,23 +46,23 @@ NOTICE = EndpointFacts(
     address="https://systems.example.com/upward",
     description="Business intelligence",
     disable_reason="failing",
-    failing_since="Monday, 11 January 2027, 10:00 (Europe/Berlin)",
-    disabled_at="Saturday, 16 January 2027, 10:00 (Europe/Berlin)",
 )
 ABOUT_A_PAIR = (Template.KICKOFF, Template.PAIR_ENDED, Template.PARTNER_LEFT)
 TO_STAFF = ("approval_", "concern_", "people_", "nobody_")
 """How the names of those templates begin that go to coordinators and sponsors."""
 
 
-def sample_of(template: Template) -> Rendered:
-    """The message in sample data."""
-    return render(template, _facts_of(template))
+def sample_of(template: Template, words: Words) -> Rendered:
+    """The message in sample data and in the language of the words."""
+    return render(template, _facts_of(template, words), words)
 
 
-def _facts_of(template: Template) -> Facts | EndpointFacts:
+def _facts_of(template: Template, words: Words) -> Facts | EndpointFacts:
     if template in NOTICES:
-        return NOTICE
+        since, disabled = words.moment(FAILING_SINCE, ZONE), words.moment(DISABLED_AT, ZONE)
+        return replace(NOTICE, failing_since=since, disabled_at=disabled)
     if any(template in (found.invitation, found.reminder) for found in DECLARATIONS.values()):
-        return ASKING
-    partners = (PARTNER,) if template in ABOUT_A_PAIR else ()
+        return replace(ASKING, deadline=words.moment(DEADLINE, ZONE))
+    met = replace(PARTNER, meeting=words.moment(MEETING, ZONE))
+    partners = (met,) if template in ABOUT_A_PAIR else ()
     return replace(MESSAGE, staff=template.value.startswith(TO_STAFF), partners=partners)

@@ -29,7 +29,8 @@ from shared.contracts.base import Moment
 from shared.contracts.programs import Calendar, Direction, MatchingPolicy, Topic
 from shared.contracts.text import Name, clean_text
 from shared.errors import Invalid
-from shared.language.words import ENGLISH, LANGUAGES
+from shared.language.choosing import SpokenLanguage
+from shared.language.words import ENGLISH
 
 Model = TypeVar("Model", bound=BaseModel)
 Place = tuple[str | int, ...]
@@ -64,12 +65,6 @@ CYCLE: dict[str, JsonValue] = {"calendar": {"enrolment": {"length": "P10D"}}}
 def check_time_zone(value: str) -> str:
     if value not in _time_zones():
         raise ValueError("must be the name of an IANA time zone, such as Europe/Berlin")
-    return value
-
-
-def check_language(value: str) -> str:
-    if value not in LANGUAGES:
-        raise ValueError(f"must be a language that Upward speaks: {', '.join(LANGUAGES)}")
     return value
 
 
@@ -153,7 +148,7 @@ class ProgramDefinition(BaseModel):
     name: Name
     direction: Direction = Direction.REVERSE
     time_zone: Annotated[str, AfterValidator(check_time_zone)] = "UTC"
-    language: Annotated[str, AfterValidator(check_language), Field(json_schema_extra={"enum": [*LANGUAGES]})] = ENGLISH
+    language: SpokenLanguage = ENGLISH
     """In which people are asked and written to whose own language neither the directory nor their browser tells."""
     topics: Annotated[tuple[StrictTopic, ...], Field(max_length=100), AfterValidator(_check_topics)] = ()
     calendar: Annotated[Calendar, _strictly(Calendar, strict_calendar)] = Calendar()

@@ -41,4 +41,4 @@ async def use_code(code: Code, request: Request, public_api: PublicApiClient, se
 
 
 def _page(request: Request, status: int = 200, error: str = "") -> Response:
-    return open_page("sign_in_once.html", status, error=error, **sign_in_fields(request))
+    return open_page(request, "sign_in_once.html", status, error=error, **sign_in_fields(request))

@@ -40,7 +40,7 @@ async def show_sign_in(
     if await _is_signed_in(request, public_api, settings):
         return RedirectResponse(own_address(next), status_code=303)
     if not is_kept(settings.public_url):
-        return open_page("sign_in_needs_tls.html", public_url=settings.public_url)
+        return open_page(request, "sign_in_needs_tls.html", public_url=settings.public_url)
     return _page(request, next, signed_out=signed_out)
 
 
@@ -89,7 +89,9 @@ def own_address(address: str) -> str:
 
 def _page(request: Request, address: str, status: int = 200, why: str = "", *, signed_out: bool = False) -> Response:
     fields = sign_in_fields(request)
-    return open_page("sign_in.html", status, next=own_address(address), why=why, signed_out=signed_out, **fields)
+    return open_page(
+        request, "sign_in.html", status, next=own_address(address), why=why, signed_out=signed_out, **fields
+    )
 
 
 async def _is_signed_in(request: Request, public_api: PublicApi, settings: Settings) -> bool:
