@@ -38,7 +38,8 @@ States = Annotated[list[MessageState] | None, Query(description="only messages i
 async def read_messages(
     cycle_id: UUID, caller: Viewer, session: Session, cursor: Cursor = None, limit: Limit = 50
 ) -> CycleMessages:
-    """How many messages of the cycle are in which state, and a page of those that failed for good."""
+    """How many messages of the cycle are in which state, and a page of those that failed for good. Of reminders of
+    check-ins and surveys only their number is told, because they go to those who have not answered."""
     failed = await store.read_failed(session, caller.organization_id, cycle_id, decode_cursor(cursor), limit + 1)
     page = failed[:limit]
     return CycleMessages(

@@ -124,7 +124,8 @@ class DeliveryRun:
                 composed = compose(message, batch, self._settings, now)
                 await transports[message.channel].send(composed)
             except RefusedForGood as refusal:
-                log.info("message.failed", message_id=str(message.id), code=refusal.code)
+                # The id of the message would tell whose it is: it follows from the round, the template and the person.
+                log.info("message.failed", announcement_id=str(self._announcement_id), code=refusal.code)
                 await store.mark_failed(session, message, refusal.code)
             except PutOff:
                 await self._postpone(session, message, batch, now)

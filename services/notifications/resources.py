@@ -14,14 +14,17 @@ MessageSort = Literal["due_at", "-due_at"]
 
 
 class MessageCount(BaseModel):
+    """How many messages there are. `state` is null for reminders of check-ins and surveys: only those get one who have
+    not answered, and who that is can be told by what became of them."""
+
     template: Template
-    state: MessageState
+    state: MessageState | None
     messages: int
 
 
 class FailedMessage(BaseModel):
-    """A message that will never arrive. `code` is `smtp_<reply code>`, `undeliverable`, `invalid_address` or
-    `smtputf8_unsupported`."""
+    """A message that will never arrive, and is no reminder of a check-in or survey. `code` is `smtp_<reply code>`,
+    `undeliverable`, `invalid_address` or `smtputf8_unsupported`."""
 
     id: UUID
     person_id: UUID

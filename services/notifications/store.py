@@ -1,17 +1,18 @@
 """All SQL of notifications. Functions never commit. Those that change one message expect its row to be locked."""
 
+from collections import Counter
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import and_, func, not_, or_, select, update
+from sqlalchemy import func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.notifications.models import AnnouncementRow, MessageRow
 from services.notifications.resources import FailedMessage, Message, MessageCount, MessagePage
-from services.notifications.rules.disclosure import LISTED_AT_ALL, invitations_not_listed, reminders_not_listed
+from services.notifications.rules.disclosure import invitations_not_listed
 from services.notifications.rules.messages import (
     Channel,
     ClaimedMessage,
@@ -25,6 +26,7 @@ from services.notifications.rules.messages import (
 from services.notifications.rules.waiting import waiting_for
 from shared.contracts.events import MessageFailed
 from shared.contracts.notifications import Announcement, Audience, Delivery, Template
+from shared.contracts.round_kinds import untold_reminders
 from shared.contracts.rounds import RoundKind
 from shared.errors import NotFound
 from shared.events import emit
@@ -154,9 +156,10 @@ async def mark_sent(session: AsyncSession, message: ClaimedMessage, now: datetim
 
 async def mark_failed(session: AsyncSession, message: ClaimedMessage, code: str) -> None:
     """Records that the message will never arrive. Emits `message.failed` if it belongs to a cycle, as that event names
-    the cycle. The failure of another message stands in its row only."""
+    the cycle. The failure of another message stands in its row only, and so does that of a reminder which would tell
+    who has not answered."""
     await _set(session, message, state=MessageState.FAILED, failure_code=code, attempts=MessageRow.attempts + 1)
-    if message.cycle_id is None:
+    if message.cycle_id is None or message.template in untold_reminders():
         return
     await emit(
         session,
@@ -223,27 +226,31 @@ async def read_delivery(session: AsyncSession, organization_id: UUID, announceme
 
 
 async def read_counts(session: AsyncSession, organization_id: UUID, cycle_id: UUID) -> list[MessageCount]:
-    """How many messages of the cycle there are, by template and state."""
+    """How many messages of the cycle there are, by template and state. Reminders that would tell who has not answered
+    are counted together, whatever their state is."""
     found = await session.execute(
         select(MessageRow.template, MessageRow.state, func.count())
         .where(MessageRow.organization_id == organization_id, MessageRow.cycle_id == cycle_id)
         .group_by(MessageRow.template, MessageRow.state)
         .order_by(MessageRow.template, MessageRow.state)
     )
-    return [
-        MessageCount(template=Template(template), state=MessageState(state), messages=messages)
-        for template, state, messages in found
-    ]
+    untold = untold_reminders()
+    counts = Counter[tuple[Template, MessageState | None]]()
+    for template, state, messages in found:
+        counts[Template(template), None if template in untold else MessageState(state)] += messages
+    return [MessageCount(template=template, state=state, messages=n) for (template, state), n in counts.items()]
 
 
 async def read_failed(
     session: AsyncSession, organization_id: UUID, cycle_id: UUID, after: UUID | None, limit: int
 ) -> list[FailedMessage]:
-    """Failed messages of the cycle, in the order of their ids."""
+    """Failed messages of the cycle, in the order of their ids. Reminders that would tell who has not answered are not
+    among them."""
     query = select(MessageRow).where(
         MessageRow.organization_id == organization_id,
         MessageRow.cycle_id == cycle_id,
         MessageRow.state == MessageState.FAILED,
+        MessageRow.template.not_in(untold_reminders()),
     )
     if after is not None:
         query = query.where(MessageRow.id > after)
@@ -281,17 +288,10 @@ async def list_messages(
             *equal(MessageRow.person_id, wanted.person_id),
             *equal(MessageRow.template, wanted.templates),
             *equal(MessageRow.state, wanted.states),
+            MessageRow.template.not_in(untold_reminders()),
             or_(
-                MessageRow.state.in_(LISTED_AT_ALL),
-                and_(
-                    MessageRow.template.not_in(reminders_not_listed()),
-                    not_(
-                        and_(
-                            MessageRow.template.in_(invitations_not_listed()),
-                            MessageRow.state == MessageState.DROPPED,
-                        )
-                    ),
-                ),
+                MessageRow.state != MessageState.DROPPED,
+                MessageRow.template.not_in(invitations_not_listed()),
             ),
         ],
     )

@@ -328,7 +328,7 @@ class ConcernResolved(EventData):
 
 
 class MessageFailed(EventData):
-    """A message of a cycle cannot be delivered: the mail server refused it for good, or its address is not valid."""
+    """A message of a cycle, but no reminder of a check-in or survey, was refused for good or has no valid address."""
 
     type = "message.failed"
     message_id: UUID

@@ -29,6 +29,9 @@ class RoundKindDeclaration(Contract):
     """Sent at each of the round's reminders."""
     audience: Audience = Audience.ROUND
     """Who gets these messages."""
+    tells_who_answered: bool = False
+    """Whether others may know who has answered. If not, whose reminder failed is told to nobody: only those get one who
+    have not answered."""
 
 
 DECLARATIONS: dict[RoundKind, RoundKindDeclaration] = {}
@@ -52,6 +55,11 @@ def declaration_of(kind: RoundKind) -> RoundKindDeclaration:
         raise RoundKindUnknown(f"The round kind {kind} is not declared in shared/contracts/round_kinds.py.") from None
 
 
+def untold_reminders() -> frozenset[Template]:
+    """The reminders of which nothing is told but how many there are: those of kinds that keep who has answered."""
+    return frozenset(one.reminder for one in DECLARATIONS.values() if not one.tells_who_answered)
+
+
 declare(
     RoundKindDeclaration(
         kind=RoundKind.ENROLMENT,
@@ -59,6 +67,7 @@ declare(
         path="/rounds",
         invitation=Template.ENROLMENT_INVITATION,
         reminder=Template.ENROLMENT_REMINDER,
+        tells_who_answered=True,
     )
 )
 declare(
@@ -68,6 +77,7 @@ declare(
         path="/rounds",
         invitation=Template.ACCEPTANCE_INVITATION,
         reminder=Template.ACCEPTANCE_REMINDER,
+        tells_who_answered=True,
     )
 )
 declare(

@@ -3,7 +3,7 @@
 A caller sorts by `sort=name`, or by `sort=-name` in falling order, and rows with the same value stand in the order of
 their ids. The cursor is the id of the last row, so that it says nothing about anybody: the row's present value is
 looked up where the next page begins. If just that row has moved meanwhile, what lies between its two places is left out
-or told twice; whatever other rows come, go or move, all that stay are told once (decision 0031).
+or told twice; whatever other rows come, go or move, all that stay are told once (decision 0032).
 """
 
 import re

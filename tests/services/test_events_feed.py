@@ -11,8 +11,18 @@ from fastapi import FastAPI
 from services.events import main
 from services.events.log.positions import sequence_batch
 from shared.auth import Role
-from shared.contracts.events import ConcernRaised, CycleCancelled, CyclePaused, EventData, MatchRunApproved
+from shared.contracts.events import (
+    CheckInAnswered,
+    ConcernRaised,
+    CycleCancelled,
+    CyclePaused,
+    EventData,
+    MatchRunApproved,
+    MessageFailed,
+    SurveyAnswered,
+)
 from shared.contracts.feedback import ConcernReason
+from shared.contracts.notifications import Template
 from shared.database import Database
 from shared.events import emit
 from tests.services.conftest import client_of
@@ -135,3 +145,36 @@ async def test_why_a_concern_was_raised_is_not_told_to_viewers(
         told = "not_a_fit" if role.covers(Role.COORDINATOR) else "not_told"
         assert page["events"][0]["data"] == raised.model_dump(mode="json") | {"reason": told}
         assert ("not_a_fit" in str(page)) is role.covers(Role.COORDINATOR)
+
+
+NIL = UUID(int=0)
+PAIR = {"round_id": uuid4(), "cycle_id": uuid4(), "pair_id": uuid4()}
+REFUSED = {"message_id": uuid4(), "cycle_id": uuid4(), "person_id": uuid4(), "code": "smtp_550"}
+
+
+@pytest.mark.parametrize(
+    ("event", "hidden"),
+    [
+        (CheckInAnswered(check_in_id=uuid4(), **PAIR), ["pair_id"]),
+        (SurveyAnswered(survey_id=uuid4(), **PAIR), ["pair_id"]),
+        (MessageFailed(template=Template.CHECK_IN_REMINDER, **REFUSED), ["message_id", "person_id"]),
+        (MessageFailed(template=Template.SURVEY_REMINDER, **REFUSED), ["message_id", "person_id"]),
+        (MessageFailed(template=Template.CHECK_IN_INVITATION, **REFUSED), []),
+        (MessageFailed(template=Template.ENROLMENT_REMINDER, **REFUSED), []),
+    ],
+)
+async def test_of_whom_a_check_in_or_survey_has_no_answer_is_not_told_to_viewers(
+    app: FastAPI,
+    db: Database,
+    access_key: AccessKeys,
+    organization_id: UUID,
+    event: EventData,
+    hidden: list[str],
+) -> None:
+    """A failed reminder is no event any more; the log still has those of earlier versions."""
+    await record(db, organization_id, event)
+    for role in (Role.VIEWER, Role.COORDINATOR):
+        (found,) = (await get(app, await access_key(role))).json()["events"]
+        told = event.model_copy(update=dict.fromkeys(hidden, NIL)) if role is Role.VIEWER else event
+        assert (found["data"], found["subject"]) == (told.model_dump(mode="json"), told.subject)
+        assert type(event).model_validate(found["data"]), "the schema holds"

@@ -50,7 +50,7 @@ async def read_events(
     """Your organization's events in order, each exactly once and none skipped. Keep `after` and ask again. With `wait`
     the answer comes with the next event, or is empty when the time is over; 100 requests of an organization may wait,
     and one more is 429. It is 410 when the next event is no longer kept, and 409 when the log was restored. Viewers
-    read `not_told` as the reason of a concern."""
+    read `not_told` as the reason of a concern, and the nil UUID as the pair of an answer to a check-in or survey."""
     wanted = Wanted(caller.organization_id, after, limit, frozenset(parse_types(types)), epoch)
     await session.commit()  # the caller is known: nothing is held while waiting
 

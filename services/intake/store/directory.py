@@ -11,7 +11,7 @@ from services.intake.person import Availability
 from services.intake.resources import PendingPage, PendingPerson, PeoplePage
 from services.intake.store.people import view_of
 from shared.contracts.base import PersonPage
-from shared.contracts.rounds import RoundKind
+from shared.contracts.round_kinds import declaration_of
 from shared.errors import Forbidden
 from shared.http.lists import Column, Page, containing, equal, read_page
 from shared.rounds.models import RoundRecipient
@@ -27,9 +27,6 @@ COLUMNS: dict[str, Column] = {
 
 
 MOST_FOUND = 1000
-NAMED = (RoundKind.ENROLMENT, RoundKind.ACCEPTANCE)
-"""The kinds of rounds of which it is told who has not answered. Check-ins and surveys ask how it goes with a pair, and
-whoever keeps silent there is counted and not named."""
 
 
 class NotNamed(Forbidden):
@@ -86,7 +83,7 @@ async def list_pending(
 ) -> PendingPage:
     """One page of the people whom the round asks and who have not answered everything. Raises NotFound for an unknown
     round, NotNamed, and BadRequest for an unknown cursor."""
-    if (await read_round(session, organization_id, round_id)).kind not in NAMED:
+    if not declaration_of((await read_round(session, organization_id, round_id)).kind).tells_who_answered:
         raise NotNamed("Who has not answered a check-in or a survey is not told; the cycle's rounds have the counts.")
     found = await read_page(
         session,

@@ -18,12 +18,14 @@ Keys = Callable[..., Awaitable[dict[str, str]]]
 CYCLE = UUID(int=18)
 
 
-async def store_messages(db: Database, organization_id: UUID, *, failed: int, waiting: int) -> None:
+async def store_messages(
+    db: Database, organization_id: UUID, *, failed: int, waiting: int, template: Template = Template.KICKOFF
+) -> None:
     announcement = Announcement(
         organization_id=organization_id,
         cycle_id=CYCLE,
         scope_id=uuid4(),
-        template=Template.KICKOFF,
+        template=template,
         audience=Audience.PARTICIPANTS,
     )
     now = datetime.now(UTC)
@@ -60,6 +62,25 @@ async def test_messages_are_counted_by_template_and_state_and_failures_are_paged
             params["cursor"] = page["next"] or ""
     assert len(set(seen)) == 3
     assert seen == sorted(seen)
+
+
+@pytest.mark.parametrize("role", Role)
+async def test_of_reminders_of_check_ins_and_surveys_only_their_number_is_told(
+    db: Database, application: Callable[..., FastAPI], access_key: Keys, organization_id: UUID, role: Role
+) -> None:
+    """Only those get one who have not answered. An address that fails once fails again, so that a later message which
+    names its person would tell whose the one failed reminder was; therefore no state of it is told either."""
+    for template in (Template.CHECK_IN_REMINDER, Template.SURVEY_REMINDER, Template.ENROLMENT_REMINDER):
+        await store_messages(db, organization_id, failed=1, waiting=2, template=template)
+    async with client_of(application(main)) as client:
+        answer = await client.get(f"/v1/cycles/{CYCLE}/messages", headers=await access_key(role))
+    assert answer.json()["counts"] == [
+        {"template": "check_in_reminder", "state": None, "messages": 3},
+        {"template": "enrolment_reminder", "state": "failed", "messages": 1},
+        {"template": "enrolment_reminder", "state": "waiting", "messages": 2},
+        {"template": "survey_reminder", "state": None, "messages": 3},
+    ]
+    assert [message["template"] for message in answer.json()["failed"]] == ["enrolment_reminder"]
 
 
 async def test_a_cycle_without_messages_has_none(application: Callable[..., FastAPI], access_key: Keys) -> None:

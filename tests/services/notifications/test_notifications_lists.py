@@ -29,10 +29,10 @@ MESSAGES: tuple[tuple[Template, Mapping[str, Any]], ...] = (
     (Template.UNMATCHED, {"state": "waiting", "due_at": NOW + DAY}),
     (Template.PAIR_ENDED, {"state": "waiting", "due_at": NOW - DAY, "attempts": 1}),
     (Template.CYCLE_CANCELLED, {"state": "waiting", "due_at": NOW - DAY, "cycle_id": PAUSED}),
-    (Template.CHECK_IN_REMINDER, {"state": "failed", "due_at": NOW - DAY, "failure_code": "smtp_550"}),
+    (Template.CHECK_IN_INVITATION, {"state": "failed", "due_at": NOW - DAY, "failure_code": "smtp_550"}),
     # These would tell who has answered a check-in or a survey.
     (Template.CHECK_IN_REMINDER, {"state": "sent", "due_at": NOW - DAY, "occurrence": 2}),
-    (Template.SURVEY_REMINDER, {"state": "waiting", "due_at": NOW}),
+    (Template.SURVEY_REMINDER, {"state": "failed", "due_at": NOW, "failure_code": "smtp_550"}),
     (Template.SURVEY_INVITATION, {"state": "dropped", "due_at": NOW, "failure_code": "not_asked"}),
 )
 LISTED = [f"{template.value} {values['state']}" for template, values in MESSAGES[:6]]
@@ -88,7 +88,7 @@ async def listed(client: httpx.AsyncClient, **params: Any) -> list[dict[str, Any
 
 
 @pytest.mark.parametrize("params", [{}, {"person_id": str(ANA)}, {"sort": "due_at"}])
-async def test_messages_that_would_tell_who_keeps_silent_are_not_listed_unless_they_failed(
+async def test_messages_that_would_tell_who_keeps_silent_are_not_listed(
     client: httpx.AsyncClient, params: dict[str, str]
 ) -> None:
     found = [f"{one['template']} {one['state']}" for one in await listed(client, **params)]
@@ -120,7 +120,7 @@ async def test_a_waiting_message_says_what_it_waits_for(client: httpx.AsyncClien
     assert waits == {
         "kickoff": None,
         "enrolment_reminder": None,
-        "check_in_reminder": None,
+        "check_in_invitation": None,
         "unmatched": "sending_hours",
         "pair_ended": "mail_server",
         "cycle_cancelled": "resumption",

@@ -1,6 +1,7 @@
 """Refusals, lost connections, killed processes: nothing is lost, and a message is sent twice only as documented."""
 
 import asyncio
+import io
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -12,10 +13,11 @@ from services.notifications import composing, delivery, store
 from services.notifications.activities import Activities
 from services.notifications.channels.mail_server import MailServerAway
 from services.notifications.rules.messages import ClaimedMessage
-from shared.contracts.notifications import Delivery
+from shared.contracts.notifications import Delivery, Template
 from shared.contracts.programs import Calendar, SendingHours
 from shared.database import Database
 from shared.events import StagedEvent
+from shared.logging import configure_logging
 from tests.services.notifications.conftest import deliver, make_due, messages, prepare
 from tests.services.notifications.world import Post, World
 
@@ -47,6 +49,38 @@ async def test_a_permanent_refusal_is_recorded_and_stops_nobody_else(
         "template": "check_in_invitation",
         "code": "smtp_550",
     }
+
+
+@pytest.mark.parametrize("fails", ["at once", "after it was put off too often"])
+async def test_whose_reminder_of_a_check_in_failed_is_in_no_event_and_no_log(
+    activities: Activities,
+    database: Database,
+    world: World,
+    post: Post,
+    fails: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A reminder goes to those who have not answered. The id of a message follows from its round and its person."""
+    [person] = world.ask("refused@acme.example")
+    await world.open_round(database)
+    if fails == "at once":
+        post.answers = lambda address: "550 5.1.1 no such mailbox"
+    else:
+        post.answers = lambda address: "451 4.7.1 greylisted"
+        monkeypatch.setattr(delivery, "pause_after", lambda deferrals: None)
+    reminder = world.announcement(Template.CHECK_IN_REMINDER)
+    stream = io.StringIO()
+    configure_logging("DEBUG", stream=stream)
+    await prepare(activities, reminder)
+    assert (await deliver(activities, reminder)).failed == 1
+    row = (await messages(database, world))[person]
+    assert row.state == "failed"
+    async with database.transaction() as session:
+        found = await session.scalars(select(StagedEvent).where(StagedEvent.organization_id == world.organization_id))
+        assert "message.failed" not in [event.type for event in found]
+    assert ("message.failed" in stream.getvalue()) is (fails == "at once")
+    assert str(person) not in stream.getvalue()
+    assert str(row.id) not in stream.getvalue()
 
 
 async def test_a_temporary_refusal_waits_longer_each_time_and_gives_up_after_twelve(

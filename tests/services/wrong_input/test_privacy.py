@@ -11,16 +11,19 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 from fastapi import FastAPI
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.events.log.positions import sequence_batch
 from services.feedback.models import CheckIn, Concern, SurveyResponse
 from services.matching.models import MatchRun, Pair
+from services.notifications import store as notifications
 from services.notifications.models import AnnouncementRow, MessageRow
-from services.notifications.rules.messages import MessageState
+from services.notifications.rules.messages import Channel, MessageState, NewMessage, message_uuid
 from shared.auth import Role
-from shared.contracts.events import CATALOGUE, ConcernRaised
+from shared.contracts.events import CATALOGUE, CheckInAnswered, ConcernRaised, SurveyAnswered
 from shared.contracts.feedback import ConcernReason
-from shared.contracts.notifications import Audience, Template
+from shared.contracts.notifications import Announcement, Audience, Template
+from shared.contracts.rounds import RoundKind
 from shared.database import Database
 from shared.events import emit
 from tests.architecture.documents import names_in, table_rows
@@ -34,7 +37,23 @@ PAGES = (Row("GET", "/console"), Row("GET", "/console/cycles/{cycle_id}"))
 FOR_ANYBODY = {"/console/static/{name}", "/console/sign-in", "/console/sign-in/{code}", "/console/{rest:path}"}
 """Those that show nothing of any organization."""
 KeyMaker = Callable[..., Awaitable[Headers]]
-WISHED_FOR, AVOIDED, CONCERNED = uuid4(), uuid4(), uuid4()
+WISHED_FOR, AVOIDED, CONCERNED, INVITED, REMINDED, ANSWERED = (uuid4() for _ in range(6))
+ROUND = uuid4()
+INVITATIONS = (Template.CHECK_IN_INVITATION, Template.SURVEY_INVITATION)
+REMINDERS = (Template.CHECK_IN_REMINDER, Template.SURVEY_REMINDER)
+
+
+def announced(template: Template, organization_id: UUID, cycle_id: UUID | None = None) -> Announcement:
+    return Announcement(
+        organization_id=organization_id,
+        cycle_id=cycle_id,
+        scope_id=ROUND,
+        template=template,
+        audience=Audience.ROUND,
+        round_kind=RoundKind.CHECK_IN,
+    )
+
+
 PLANTED = {
     "name, e-mail address": ["grace@example.org", "Grace Example"],
     "in which pairs": ["planted reason of the pair"],
@@ -43,6 +62,10 @@ PLANTED = {
     "whom the person would rather not": [str(AVOIDED)],
     "that a concern is about": [str(CONCERNED)],
     "which messages the person was sent": ["planted_code"],
+    "that an invitation": [str(INVITED)],
+    # Whoever knows the round and the people can compute of whose message this is the id.
+    "that a reminder": [str(REMINDED), *(str(message_uuid(announced(one, ROUND), REMINDED)) for one in REMINDERS)],
+    "that somebody of a pair": [str(ANSWERED)],
     "what the person said": ["planted_obstacle"],
     "the note of a check-in": ["planted note"],
     "the comment of a survey": ["planted comment"],
@@ -94,8 +117,26 @@ async def facts(db: Database, attempts: Attempts, organization_id: UUID) -> None
         raised = ConcernRaised(
             concern_id=concern["id"], cycle_id=ids["cycle_id"], pair_id=ids["pair_id"], reason=ConcernReason.NOT_A_FIT
         )
-        await emit(session, organization_id, raised)
+        answered = {"round_id": ROUND, "cycle_id": ids["cycle_id"], "pair_id": ANSWERED}
+        told = CheckInAnswered(check_in_id=uuid4(), **answered), SurveyAnswered(survey_id=uuid4(), **answered)
+        await emit(session, organization_id, raised, *told)
+        for template in INVITATIONS:
+            await fail(session, announced(template, organization_id, ids["cycle_id"]), INVITED)
+        for template in REMINDERS:
+            await fail(session, announced(template, organization_id, ids["cycle_id"]), REMINDED)
         await sequence_batch(session)
+
+
+async def fail(session: AsyncSession, announcement: Announcement, person_id: UUID) -> None:
+    """A message of this announcement, which the mail server refused for good."""
+    now = datetime.now(UTC)
+    await notifications.save_announcement(session, announcement)
+    new = NewMessage(person_id, Channel.EMAIL, now)
+    await notifications.add_messages(session, announcement, [new], "upward.example")
+    id = message_uuid(announcement, person_id)
+    message = await notifications.claim(session, announcement.organization_id, id, now)
+    assert message is not None
+    await notifications.mark_failed(session, message, "smtp_550")
 
 
 def asks(row: Row) -> bool:

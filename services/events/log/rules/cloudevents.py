@@ -17,12 +17,23 @@ from uuid import UUID
 from pydantic import AwareDatetime
 
 from shared.contracts.base import Contract
-from shared.contracts.events import CATALOGUE, ConcernRaised, EventRecord
+from shared.contracts.events import (
+    CATALOGUE,
+    CheckInAnswered,
+    ConcernRaised,
+    EventData,
+    EventRecord,
+    MessageFailed,
+    SurveyAnswered,
+)
+from shared.contracts.round_kinds import untold_reminders
 from shared.errors import Invalid
 
 PREFIX = "app.upward."
 SEQUENCE_DIGITS = 19
 NOT_TOLD = "not_told"
+NO_ID = str(UUID(int=0))
+"""The nil UUID (RFC 9562, 5.9), which stands for an id that is not told, so that the data still fit their schema."""
 
 
 class UnknownEventType(Invalid):
@@ -95,14 +106,26 @@ def page_of(found: list[EventRecord], after: int, limit: int, reached: int, epoc
 
 
 def told_to_viewers(page: EventPage) -> EventPage:
-    """The same page as a viewer may read it: why a concern was raised is told to coordinators only, because it tells
-    what one of the two people said. The reason is `not_told` instead."""
-    concern = type_name(ConcernRaised.type, ConcernRaised.version)
-    events = tuple(
-        event.model_copy(update={"data": {**event.data, "reason": NOT_TOLD}}) if event.type == concern else event
-        for event in page.events
-    )
-    return page.model_copy(update={"events": events})
+    """The same page as a viewer may read it. Why a concern was raised is told to coordinators only, because it tells
+    what one of the two people said, and so is which pairs have answered a check-in or survey. A reminder that failed is
+    no event any more, but the log may still hold some of earlier versions."""
+    return page.model_copy(update={"events": tuple(map(_told_to_viewers, page.events))})
+
+
+def _told_to_viewers(event: CloudEvent) -> CloudEvent:
+    hidden: dict[str, Any] = {}
+    if _is(event, ConcernRaised):
+        hidden = {"reason": NOT_TOLD}
+    elif _is(event, CheckInAnswered) or _is(event, SurveyAnswered):
+        hidden = {"pair_id": NO_ID}
+    elif _is(event, MessageFailed) and event.data["template"] in untold_reminders():
+        event = event.model_copy(update={"subject": f"message/{NO_ID}"})
+        hidden = {"message_id": NO_ID, "person_id": NO_ID}
+    return event.model_copy(update={"data": event.data | hidden}) if hidden else event
+
+
+def _is(event: CloudEvent, model: type[EventData]) -> bool:
+    return event.type == type_name(model.type, model.version)
 
 
 def parse_types(text: str | None) -> set[str]:
