@@ -13,10 +13,10 @@ from sqlalchemy import text
 
 from shared.config import Settings
 from shared.database import Database
-from shared.http.description import Described, operation_id
-from shared.http.docs import install_docs
 from shared.http.internal import Internal
 from shared.http.observing import Observed
+from shared.http.openapi.description import Described, operation_id
+from shared.http.openapi.docs import install_docs
 from shared.http.problems import DESCRIBED, install_problem_handlers, problem
 from shared.http.public import PublicApi
 

@@ -67,7 +67,7 @@ DESCRIBED: dict[int | str, dict[str, Any]] = {"4XX": {"description": "The reques
 
 
 def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """The statuses with which a route itself refuses a request, for its `responses`. `shared/http/description.py` adds
+    """The statuses with which a route itself refuses a request, for its `responses`. `openapi/description.py` adds
     those that follow from the key, the parameters and the body, and the schema of all of them."""
     return {status: {"description": TITLES[status]} for status in statuses}
 

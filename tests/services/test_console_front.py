@@ -11,7 +11,7 @@ from shared.config import Settings
 from shared.contracts.base import Service
 from shared.database import Database
 from shared.http.application import create_application
-from shared.http.docs import MEDIA_TYPES
+from shared.http.openapi.docs import MEDIA_TYPES
 from tests.services.conftest import client_of
 from upward.composition import routers
 

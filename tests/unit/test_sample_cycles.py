@@ -118,7 +118,7 @@ def test_the_option_asks_for_the_sample_in_the_folder_of_the_stack(
 ) -> None:
     firsts: list[Any] = []
 
-    async def run(folder: Path, port: int, first: Any) -> None:
+    async def run(folder: Path, port: int, organization: str | None, first: Any) -> None:
         firsts.append(first)
 
     monkeypatch.setattr("upward.stack.run_until_stopped", run)

@@ -191,7 +191,7 @@ async def _say_what_there_is(url: str, admin: AdminClient, key: str, console: Co
             state = await _state(admin, cycle)
             console.print(f"  {program['name']} {cycle['period']}: {state}", markup=False, soft_wrap=True)
             console.print(f"    {url}/console/cycles/{cycle['id']}", soft_wrap=True)
-    console.print("Sign in with any user name, and this key as the password. It opens the API too:")
+    console.print("The key of its owner, for the console and for the API:")
     console.print(f"  {key}", soft_wrap=True)
 
 

@@ -118,8 +118,8 @@ async def facts(db: Database, attempts: Attempts, organization_id: UUID) -> None
             concern_id=concern["id"], cycle_id=ids["cycle_id"], pair_id=ids["pair_id"], reason=ConcernReason.NOT_A_FIT
         )
         answered = {"round_id": ROUND, "cycle_id": ids["cycle_id"], "pair_id": ANSWERED}
-        told = CheckInAnswered(check_in_id=uuid4(), **answered), SurveyAnswered(survey_id=uuid4(), **answered)
-        await emit(session, organization_id, raised, *told)
+        answers = CheckInAnswered(check_in_id=uuid4(), **answered), SurveyAnswered(survey_id=uuid4(), **answered)
+        await emit(session, organization_id, raised, *answers)
         for template in INVITATIONS:
             await fail(session, announced(template, organization_id, ids["cycle_id"]), INVITED)
         for template in REMINDERS:
