@@ -385,5 +385,5 @@ async def test_nothing_else_is_served_beside_them(client: httpx.AsyncClient, nam
     assert found.status_code in (
         303,
         404,
-    )  # an address below `/console` that is no page leads whoever visits to sign in
+    )  # what is no page leads to the sign-in
     assert "import" not in found.text
