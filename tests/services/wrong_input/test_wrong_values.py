@@ -175,6 +175,7 @@ QUERIES: Mapping[str, Iterable[str]] = {
     "level": ("high", "", str(HUGE), "\x00"),
     "availability": ("sometimes", "", "\x00"),
     "direction": ("sideways", "", "\x00"),
+    "language": ("klingon", "", "\x00", "EN"),
     "recurs": ("perhaps", ""),
     "paused": ("perhaps", ""),
     "stage": ("nowhere", "", "\x00"),
