@@ -199,6 +199,8 @@ async def read_routes(client: httpx.AsyncClient, key: str, cycle: dict[str, Any]
         ("endpoint_id", "/v1/endpoints"),
     ):
         ids[name] = (await client.get(path, headers=headers)).json()["items"][0]["id"]
+    rounds = (await client.get(f"/v1/cycles/{cycle['id']}", headers=headers)).json()["rounds"]
+    ids["round_id"] = next(one["id"] for one in rounds if one["kind"] == "enrolment")
     pair = (await client.get(f"/v1/pairs/{ids['pair_id']}", headers=headers)).json()
     ids |= {"mentor_id": pair["mentor_id"], "mentee_id": pair["mentee_id"]}
     deliveries = await client.get(f"/v1/endpoints/{ids['endpoint_id']}/deliveries", headers=headers)
