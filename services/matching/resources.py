@@ -1,9 +1,9 @@
 """What the public API answers about match runs, pairs and unmatched people: ids and codes, never names."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from services.matching.engine.inputs import Inputs
 from services.matching.engine.reasons import Origin
@@ -23,6 +23,9 @@ EitherSide = Literal[Side.MENTOR, Side.MENTEE]
 
 PairSort = Literal["id", "-id", "score", "-score"]
 """How pairs are sorted; the minus sign turns the order round."""
+
+
+UnmatchedSort = Literal["id", "-id", "reason", "-reason"]
 
 
 class TotalView(Contract):
@@ -99,6 +102,9 @@ class ChangeView(Contract):
     """Couples that this constraint rules out and no other does."""
     free: int
     """Those of them in which the other person has a free place."""
+    min_level_gap: int | None = None
+    """If this setting of the policy were the change: the value that would be enough."""
+    max_level_gap: int | None = None
     detail: str
 
 
@@ -111,6 +117,13 @@ class UnmatchedView(Contract):
     blocked: dict[str, int]
     change: ChangeView | None
     detail: str
+
+
+class UnmatchedList(Contract):
+    items: tuple[UnmatchedView, ...]
+    next: str | None = None
+    total: int | None = None
+    """How many there are on all pages. Null on later pages, and if there are more than 20,000."""
 
 
 class MatchRunView(Contract):
@@ -146,7 +159,18 @@ class MatchRunView(Contract):
     approved_by: str | None
 
 
+class FitView(Contract):
+    """How good the pairs of a run are, in points, so that each can be compared with the others."""
+
+    low: int
+    """A pair with at most so many points fits less than half as well as the middle one."""
+    middle: int
+    best: int
+
+
 class MatchRunDetail(MatchRunView):
+    fit: FitView | None = None
+    """Null for a run without pairs."""
     steering: Steering
     """What admins have decided so far. A change sends the whole document again."""
     pairs: tuple[PairView, ...]
@@ -179,6 +203,17 @@ class PairList(Contract):
     next: str | None = None
     total: int | None = None
     """How many pairs there are on all pages. Null on later pages, and if there are more than 20,000."""
+
+
+class Reviewed(BaseModel):
+    """What an admin has seen of a run who approves it. An unknown field is refused."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", json_schema_extra={"examples": [{"pairs": 1, "unmatched": 0}]}
+    )
+
+    pairs: Annotated[int, Field(ge=0, le=1_000_000)]
+    unmatched: Annotated[int, Field(ge=0, le=1_000_000)]
 
 
 class EndPair(BaseModel):

@@ -226,6 +226,12 @@ class MatchRunApproved(EventData):
     """0 in events that are older than this field."""
     dropped: int = 0
     """Proposed pairs that were not offered, because one of the two has left."""
+    revision: int = 0
+    """Which revision of the run was approved. 0 in events that are older than this field, as is `unmatched`."""
+    unmatched: int = 0
+    """How many people of the run have no pair."""
+    reviewed: bool = False
+    """Whether the coordinator confirmed how many pairs and unmatched people they have seen."""
 
 
 class PairOffered(EventData):

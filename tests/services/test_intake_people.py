@@ -275,3 +275,11 @@ async def test_wrong_reads_are_answered_clearly(client: httpx.AsyncClient) -> No
     assert (await client.get("/v1/people", params={"cursor": "?"})).json()["code"] == "bad_cursor"
     assert (await client.get("/v1/people", params={"limit": 0})).status_code == 422
     assert (await client.get("/v1/people", params={"department": "\0"})).status_code == 422
+
+
+async def test_people_are_read_by_their_ids(client: httpx.AsyncClient, db: Database, organization_id: UUID) -> None:
+    people = [person(f"p{number}@example.org") for number in range(3)]
+    await add_people(db, organization_id, *people)
+    wanted = sorted(str(one.id) for one in people[:2])
+    answer = await client.get("/v1/people", params={"id": [*wanted, str(uuid4())]})
+    assert [one["id"] for one in answer.json()["items"]] == wanted

@@ -13,6 +13,7 @@ from services.matching.engine.inputs import CODE_VERSION
 from services.matching.models import MatchRun, Pair, UnmatchedPerson
 from shared.auth import Role
 from shared.config import Settings
+from shared.contracts.intake import PoolPerson
 from shared.contracts.matching import ConcludeOffers
 from shared.database import Database
 from tests.services.conftest import client_of
@@ -71,6 +72,70 @@ async def test_a_preview_says_who_changes_partner_and_stores_nothing(admin: Admi
     assert found["after"]["points"] < found["before"]["points"]
     assert await admin.read(admin.run["id"]) == before
     assert await admin.matching.told() == ["match_run.proposed"]
+
+
+async def test_a_preview_says_who_gains_and_loses_the_topic_that_they_want_most(admin: Admin) -> None:
+    expert, basics, other, keen, idle = admin.matching.pool
+    lost = await preview(admin, pins=[couple(expert, idle), couple(other, keen)])
+    assert (lost["first_topic_lost"], lost["first_topic_won"]) == ([str(keen.person_id)], [])
+    await admin.steer(pins=[couple(other, keen)])
+    won = await preview(admin)
+    assert (won["first_topic_lost"], won["first_topic_won"]) == ([], [str(keen.person_id)])
+    same = await preview(admin, pins=[couple(other, keen)])
+    assert (same["first_topic_lost"], same["first_topic_won"]) == ([], [])
+    assert basics in admin.matching.pool
+
+
+async def test_candidates_are_told_with_their_points_their_partners_and_what_forbids_them(
+    admin: Admin, access_key: AccessKey
+) -> None:
+    expert, basics, other, keen, idle = admin.matching.pool
+    await admin.steer(forbidden=[couple(basics, keen)], pins=[couple(other, idle)])
+    address = f"/v1/match-runs/{admin.run['id']}/candidates"
+
+    async def ask(person: PoolPerson | UUID, **params: Any) -> Any:
+        of = person if isinstance(person, UUID) else person.person_id
+        return await admin.client.get(address, params={"person_id": str(of)} | params, headers=admin.headers)
+
+    found = (await ask(keen)).json()
+    assert [(one["person_id"], one["side"]) for one in found["items"][:1]] == [(str(expert.person_id), "mentor")]
+    assert found["items"][0]["chosen"]
+    assert found["items"][0]["partners"] == [str(keen.person_id)]
+    assert {one["person_id"]: one["forbidden_by"] for one in found["items"]} == {
+        str(expert.person_id): [],
+        str(basics.person_id): ["forbidden"],
+        str(other.person_id): ["capacity"],
+    }
+    assert found["total"] == 3
+    assert len((await ask(keen, limit=1)).json()["items"]) == 1
+    assert (await ask(keen, q="nobody")).json()["items"] == []
+    assert (await ask(uuid4())).json()["code"] == "person_not_in_pool"
+    of_viewer = await access_key(Role.VIEWER)
+    assert (await admin.client.get(address, params={"person_id": str(uuid4())}, headers=of_viewer)).status_code == 403
+
+
+async def test_inputs_may_be_those_of_some_people(admin: Admin) -> None:
+    expert, *_ = admin.matching.pool
+    address = f"/v1/match-runs/{admin.run['id']}/inputs"
+    answer = await admin.client.get(address, params={"person_id": str(expert.person_id)}, headers=admin.headers)
+    assert [one["person_id"] for one in answer.json()["inputs"]["people"]] == [str(expert.person_id)]
+
+
+async def test_a_run_is_read_without_its_lists_and_says_how_good_its_pairs_are(admin: Admin) -> None:
+    address = f"/v1/match-runs/{admin.run['id']}"
+    answer = await admin.client.get(address, params={"lists": False}, headers=admin.headers)
+    scores = sorted(pair["score"] for pair in admin.run["pairs"])
+    assert answer.json() == admin.run | {"pairs": [], "unmatched": []}
+    assert answer.json()["fit"] == {"low": scores[0] // 2, "middle": scores[0], "best": scores[-1]}
+
+
+async def test_unmatched_people_are_listed_by_reason(admin: Admin) -> None:
+    address = f"/v1/match-runs/{admin.run['id']}/unmatched"
+    [person] = admin.run["unmatched"]
+    for params, expected in (({}, [person]), ({"reason": person["reason"]}, [person]), ({"reason": "floor"}, [])):
+        answer = await admin.client.get(address, params=params, headers=admin.headers)
+        assert answer.json()["items"] == expected
+    assert (await admin.client.get(address, params={"q": "nobody"}, headers=admin.headers)).json()["total"] == 0
 
 
 async def test_a_preview_is_what_steering_then_does(admin: Admin) -> None:

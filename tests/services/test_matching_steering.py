@@ -19,6 +19,7 @@ from shared.config import Settings
 from shared.contracts.matching import ConcludeOffers
 from shared.database import Database
 from tests.services.conftest import client_of
+from tests.services.intake_examples import staged
 from tests.services.matching_admin import AccessKey, Admin, Headers, couple, ids
 from tests.services.matching_stand_ins import Matching, mentees, mentors
 
@@ -244,6 +245,17 @@ async def test_too_many_computations_that_wait_are_429_with_a_time_to_come_back(
     answer = await admin.put({})
     assert (answer.status_code, answer.json()["code"]) == (429, "matching_busy")
     assert answer.headers["retry-after"] == "30"
+
+
+async def test_an_approval_keeps_that_the_run_was_reviewed_as_it_is(admin: Admin, db: Database) -> None:
+    address = f"/v1/match-runs/{admin.run['id']}/approve"
+    seen = {"pairs": admin.run["pairs_count"], "unmatched": admin.run["unmatched_count"]}
+    other = await admin.client.post(address, json=seen | {"unmatched": 7}, headers=admin.headers)
+    assert (other.status_code, other.json()["code"]) == (409, "review_differs")
+    assert (await admin.client.post(address, json=seen, headers=admin.headers)).json()["state"] == "approved"
+    events = dict(await staged(db, admin.matching.organization_id))
+    approved = events["match_run.approved"]
+    assert (approved["reviewed"], approved["revision"], approved["unmatched"]) == (True, 1, seen["unmatched"])
 
 
 async def test_an_approval_that_would_take_a_place_twice_is_refused(admin: Admin) -> None:

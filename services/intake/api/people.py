@@ -23,6 +23,7 @@ from shared.http.tables import tables_too
 
 Department = Annotated[str | None, Query(max_length=200, pattern=NO_NUL)]
 Level = Annotated[int | None, Query(ge=-1_000_000, le=1_000_000)]
+Ids = Annotated[list[UUID] | None, Query(max_length=200, description="only these people; may be repeated")]
 
 router = APIRouter(route_class=Route, prefix="/v1/people", tags=["people"])
 
@@ -48,6 +49,7 @@ async def list_people(
     caller: Viewer,
     database: AppDatabase,
     q: Search = None,
+    id: Ids = None,
     department: Department = None,
     level: Level = None,
     active: bool | None = None,
@@ -57,7 +59,7 @@ async def list_people(
     limit: Limit = 50,
 ) -> PeoplePage | Response:
     """The people of the directory. `q` looks at their names, addresses and job titles."""
-    wanted = directory.Wanted(q, department, level, active, availability)
+    wanted = directory.Wanted(q, department, level, active, availability, id)
 
     async def read(session: AsyncSession, page: Page) -> PeoplePage:
         return await directory.list_people(session, caller.organization_id, wanted, page)

@@ -41,6 +41,7 @@ class Wanted(NamedTuple):
     level: int | None = None
     active: bool | None = None
     availability: Availability | None = None
+    ids: list[UUID] | None = None
 
     def filters(self) -> list[ColumnElement[bool]]:
         department = None if self.department is None else self.department.strip().lower()
@@ -50,6 +51,7 @@ class Wanted(NamedTuple):
             *equal(Person.level, self.level),
             *equal(Person.active, self.active),
             *equal(Person.availability, self.availability),
+            *equal(Person.id, self.ids),
         ]
 
 

@@ -1,14 +1,15 @@
 """The public HTTP edge of the lists of pairs, which an admin searches, filters, sorts and takes as a table."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.matching.engine.reasons import Origin
+from services.matching.engine.unmatched import UnmatchedReason
 from services.matching.pairs.store import lists
-from services.matching.resources import PairList, PairSort, PairView
+from services.matching.resources import PairList, PairSort, PairView, UnmatchedList, UnmatchedSort, UnmatchedView
 from services.matching.runs.store import reading
 from shared.auth import Viewer
 from shared.contracts.matching import PairState
@@ -22,6 +23,10 @@ from shared.http.tables import tables_too
 router = APIRouter(route_class=Route, prefix="/v1", tags=["matching"])
 States = Annotated[list[PairState] | None, Query(description="only pairs in these states; may be repeated")]
 Origins = Annotated[list[Origin] | None, Query(description="only pairs of this origin; may be repeated")]
+Reasons = Annotated[
+    list[UnmatchedReason | Literal["not_possible"]] | None,
+    Query(max_length=20, description="only people with this reason; may be repeated"),
+]
 Person = Annotated[UUID | None, Query(description="only pairs of this person")]
 Department = Annotated[
     str | None, Query(max_length=200, pattern=NO_NUL, description="of one of the two people, at the time of the run")
@@ -85,3 +90,28 @@ async def list_match_run_pairs(
         return await lists.list_run_pairs(session, caller.organization_id, match_run_id, wanted, page)
 
     return await answer_list(request, database, Page(sort, cursor, limit), read, name="pairs", item=PairView)
+
+
+@router.get("/match-runs/{match_run_id}/unmatched", response_model=UnmatchedList, responses=tables_too(404))
+async def list_unmatched(
+    match_run_id: UUID,
+    request: Request,
+    caller: Viewer,
+    database: AppDatabase,
+    internal: InternalClient,
+    q: Search = None,
+    reason: Reasons = None,
+    sort: UnmatchedSort = "reason",
+    cursor: Cursor = None,
+    limit: Limit = 100,
+) -> UnmatchedList | Response:
+    """The people of the run who are in no pair, with the reason and the smallest change. `q` looks for their names and
+    addresses."""
+    async with database.transaction() as session:
+        await reading.read_cycle_id(session, caller.organization_id, match_run_id)
+    people = await find_people(internal, caller.organization_id, q) if q and q.strip() else None
+
+    async def read(session: AsyncSession, page: Page) -> UnmatchedList:
+        return await lists.list_unmatched(session, caller.organization_id, match_run_id, reason, people, page)
+
+    return await answer_list(request, database, Page(sort, cursor, limit), read, name="unmatched", item=UnmatchedView)

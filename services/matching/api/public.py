@@ -1,11 +1,12 @@
 """The public HTTP edge of matching: an admin reads and approves match runs, reads and ends pairs."""
 
+from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Query, Response
 
 from services.matching.pairs.store import pairs as pairs_store
-from services.matching.resources import EndPair, MatchRunDetail, MatchRunList, MatchRunView, PairView
+from services.matching.resources import EndPair, MatchRunDetail, MatchRunList, MatchRunView, PairView, Reviewed
 from services.matching.runs.store import decisions, reading
 from shared.auth import Coordinator, Role, Viewer
 from shared.contracts.base import Service
@@ -24,27 +25,48 @@ async def list_match_runs(cycle_id: UUID, caller: Viewer, session: Session) -> M
 
 
 @router.get("/match-runs/{match_run_id}", responses=refusals(404))
-async def read_match_run(match_run_id: UUID, caller: Viewer, session: Session, response: Response) -> MatchRunDetail:
+async def read_match_run(
+    match_run_id: UUID,
+    caller: Viewer,
+    session: Session,
+    response: Response,
+    lists: Annotated[
+        bool, Query(description="false leaves out pairs and unmatched people, which have lists of their own")
+    ] = True,
+) -> MatchRunDetail:
     """Reads one match run: its pairs with score, contributions, reasons and alternatives, why everybody else is
     unmatched, and which topics lack teachers."""
     in_full = caller.role.covers(Role.COORDINATOR)
-    run = await reading.read_run(session, caller.organization_id, match_run_id, in_full=in_full)
+    run = await reading.read_run(session, caller.organization_id, match_run_id, in_full=in_full, with_lists=lists)
     response.headers["etag"] = etag(reading.version_of(run.attempt, run.revision, run.state))
     return run
 
 
 @router.post("/match-runs/{match_run_id}/approve", responses=refusals(404, 409))
 async def approve_match_run(
-    match_run_id: UUID, caller: Coordinator, session: Session, database: AppDatabase, internal: InternalClient
+    match_run_id: UUID,
+    caller: Coordinator,
+    session: Session,
+    database: AppDatabase,
+    internal: InternalClient,
+    body: Reviewed | None = None,
 ) -> MatchRunView:
     """Approves the run: its pairs are offered to their people. Pairs with somebody who has left are dropped instead.
-    Approving again answers the same."""
+    Approving again answers the same. Who sends the counts that they have seen is refused if the run has others, and
+    the event `match_run.approved` keeps that they reviewed it."""
     cycle_id = await reading.read_cycle_id(session, caller.organization_id, match_run_id)
     await session.commit()
     path = f"/cycles/{cycle_id}/leavers"
     leavers = [person async for person in internal.people(Service.INTAKE, path, caller.organization_id)]
     async with database.transaction() as later:
-        return await decisions.approve_run(later, caller.organization_id, match_run_id, caller.key_id, leavers)
+        return await decisions.approve_run(
+            later,
+            caller.organization_id,
+            match_run_id,
+            caller.key_id,
+            leavers,
+            reviewed=body,
+        )
 
 
 @router.get("/pairs/{pair_id}", responses=refusals(404))

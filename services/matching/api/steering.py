@@ -10,14 +10,18 @@ from fastapi import APIRouter, Header, Query, Response
 
 from services.matching.resources import MatchRunDetail, MatchRunInputs
 from services.matching.runs import revising
+from services.matching.runs.rules.candidates import CandidateList
 from services.matching.runs.rules.counterfactual import Counterfactual
 from services.matching.runs.rules.preview import Preview
 from services.matching.runs.rules.replay import Replay
 from services.matching.runs.rules.steering_rules import SteeringRequest
 from services.matching.runs.store.reading import version_of
 from shared.auth import Coordinator, Viewer
-from shared.http.dependencies import AppDatabase, Session
+from shared.http.dependencies import AppDatabase, InternalClient, Session
+from shared.http.directory import find_people
 from shared.http.etags import check_present, etag
+from shared.http.lists import Search
+from shared.http.paging import Limit
 from shared.http.problems import refusals
 from shared.http.receiving import BodyLimits, takes
 from shared.http.routing import Route
@@ -82,9 +86,33 @@ async def replay_match_run(match_run_id: UUID, caller: Viewer, session: Session,
 
 @router.get("/inputs", responses=refusals(404))
 async def read_match_run_inputs(
-    match_run_id: UUID, caller: Viewer, session: Session, database: AppDatabase
+    match_run_id: UUID,
+    caller: Viewer,
+    session: Session,
+    database: AppDatabase,
+    person_id: Annotated[
+        list[UUID] | None, Query(max_length=200, description="only what is about these people; may be repeated")
+    ] = None,
 ) -> MatchRunInputs:
     """Shows what the run was computed from: ids and features of people, but no names and no avoid lists. A viewer
     reads nothing that people answered, except their role."""
     await session.commit()
-    return await revising.read_inputs(database, caller, match_run_id)
+    return await revising.read_inputs(database, caller, match_run_id, person_id)
+
+
+@router.get("/candidates", responses=refusals(404))
+async def list_candidates(
+    match_run_id: UUID,
+    caller: Coordinator,
+    session: Session,
+    database: AppDatabase,
+    internal: InternalClient,
+    person_id: Annotated[UUID, Query(description="whose partners are looked for")],
+    q: Search = None,
+    limit: Limit = 50,
+) -> CandidateList:
+    """Lists who could be the partner of this person in the run: with the points that the pair would have, whom they
+    have now, and what forbids the pair. `q` looks for their names and addresses."""
+    await session.commit()
+    people = await find_people(internal, caller.organization_id, q) if q and q.strip() else None
+    return await revising.find_candidates(database, caller, match_run_id, person_id, people, limit)

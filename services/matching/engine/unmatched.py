@@ -86,6 +86,9 @@ class Change:
     free: int
     """Those of them in which the other person has a place left: with one, this person would surely be matched."""
     detail: str
+    min_level_gap: int | None = None
+    """The value of this setting of the policy that would be enough, if the change is one of it."""
+    max_level_gap: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,30 +197,36 @@ def _smallest_change(
     if not candidates:
         return None
     what = CHANGES.get(best, "")
+    setting: dict[str, int] = {}
     if best is Constraint.LEVEL_GAP:
         blocked = alone[best] & free if surely else alone[best]
-        what, enough = _level_change(grid, couples, blocked)
+        what, enough, setting = _level_change(grid, couples, blocked)
         surely, candidates = int((alone[best] & enough & free).sum()), int((alone[best] & enough).sum())
     whom = f"{candidates} {'candidate' if candidates == 1 else 'candidates'}"
     detail = f"{what} would give {whom}{f', {surely} of them with a free place' if surely else ''}."
-    return Change(best, candidates, surely, detail)
+    return Change(best, candidates, surely, detail, **setting)
 
 
-def _level_change(grid: Grid, couples: _Couples, blocked: Bools) -> tuple[str, Bools]:
-    """The level gap that would be enough for the nearest of these couples, in words, and the couples it would allow."""
+def _level_change(grid: Grid, couples: _Couples, blocked: Bools) -> tuple[str, Bools, dict[str, int]]:
+    """The level gap that would be enough for the nearest of these couples, in words; the couples that it would allow;
+    and the setting of the policy with its value."""
     policy, direction = grid.rules.policy, grid.rules.direction
     gaps = level_gap(grid.pool, direction, couples.mentors, couples.mentees)
     least, most = smallest_gap(grid.rules), np.inf if policy.max_level_gap is None else policy.max_level_gap
     below, above = gaps[blocked & (gaps < least)], gaps[blocked & (gaps >= least)]
     if len(above) and not (below >= 0).any():
         enough = (gaps >= least) & (gaps <= above.min())
-        return f"A largest level gap of {above.min()} instead of {policy.max_level_gap}", enough
+        what = f"A largest level gap of {above.min()} instead of {policy.max_level_gap}"
+        return what, enough, {"max_level_gap": int(above.min())}
     nearest = int(below.max())
     if nearest > 0 or (nearest == 0 and direction is not Direction.MUTUAL):
         enough = (gaps >= nearest) & (gaps <= most)
-        return f"A smallest level gap of {nearest} instead of {policy.min_level_gap}", enough
+        what = f"A smallest level gap of {nearest} instead of {policy.min_level_gap}"
+        return what, enough, {"min_level_gap": nearest}
     turned = (-gaps >= least) & (-gaps <= most)
-    return ("The other direction of seniority", turned) if turned[blocked].any() else ("Another level", blocked)
+    if turned[blocked].any():
+        return "The other direction of seniority", turned, {}
+    return "Another level", blocked, {}
 
 
 def _share_a_topic(grid: Grid, couples: _Couples, places: Ints) -> bool:

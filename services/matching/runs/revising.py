@@ -5,6 +5,7 @@ Nothing is computed on the event loop or inside a transaction. A run is read in 
 and before a result is stored in another transaction, the run is checked again under the lock on the cycle's runs.
 """
 
+from collections.abc import Collection
 from functools import partial
 from uuid import UUID
 
@@ -16,7 +17,8 @@ from services.matching.engine.rules.eligibility import Couple
 from services.matching.engine.steering import Steering
 from services.matching.resources import MatchRunDetail, MatchRunInputs
 from services.matching.runs.places import TooManyWait
-from services.matching.runs.rules import counterfactual, preview, replay
+from services.matching.runs.rules import candidates, counterfactual, preview, replay
+from services.matching.runs.rules.candidates import CandidateList
 from services.matching.runs.rules.counterfactual import Counterfactual
 from services.matching.runs.rules.disclosure import obstacles_told
 from services.matching.runs.rules.preview import ComparedResult, Preview, pairs_of
@@ -116,10 +118,29 @@ async def repeat(database: Database, caller: Caller, match_run_id: UUID) -> Repl
     return await in_thread(compare)
 
 
-async def read_inputs(database: Database, caller: Caller, match_run_id: UUID) -> MatchRunInputs:
-    """The inputs that the run was computed from, as far as the caller may know them. Raises MatchRunNotFound."""
+async def read_inputs(
+    database: Database, caller: Caller, match_run_id: UUID, people: Collection[UUID] | None = None
+) -> MatchRunInputs:
+    """The inputs that the run was computed from, as far as the caller may know them; of these people alone, unless that
+    is None. Raises MatchRunNotFound."""
     stored_run = await _read(database, caller, match_run_id)
+    if people is not None:
+        stored_run = stored_run._replace(stored_inputs=stored_run.stored_inputs.only(people))
     return await in_thread(partial(stored_run.inputs_view, in_full=_makes_pairs(caller)))
+
+
+async def find_candidates(
+    database: Database, caller: Caller, match_run_id: UUID, person_id: UUID, among: Collection[UUID] | None, limit: int
+) -> CandidateList:
+    """Who could be the partner of this person. Raises MatchRunNotFound, NotInPool."""
+    stored_run = await _read(database, caller, match_run_id)
+
+    def find() -> CandidateList:
+        standing = stored_run.standing
+        inputs = stored_run.inputs().model_copy(update={"held": standing.held, "tried": standing.tried})
+        return candidates.candidates(match_run_id, inputs, stored_run.pairs, person_id, among, limit)
+
+    return await in_thread(find)
 
 
 def _makes_pairs(caller: Caller) -> bool:

@@ -105,6 +105,8 @@ ROWS = (
     Row("GET", "/v1/match-runs/{match_run_id}"),
     Row("GET", "/v1/match-runs/{match_run_id}/pairs"),
     Row("GET", "/v1/match-runs/{match_run_id}/inputs"),
+    Row("GET", "/v1/match-runs/{match_run_id}/unmatched"),
+    Row("GET", "/v1/match-runs/{match_run_id}/candidates", Role.COORDINATOR, params=("person_id",)),
     Row("GET", "/v1/match-runs/{match_run_id}/counterfactual", params=("mentor_id", "mentee_id")),
     Row("POST", "/v1/match-runs/{match_run_id}/replay", stores=False),
     Row("POST", "/v1/match-runs/{match_run_id}/preview", Role.COORDINATOR, STEERING, optional_body=True, stores=False),

@@ -9,13 +9,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.matching.engine.reasons import Origin
 from services.matching.engine.rules.scoring import Preference
-from services.matching.models import MatchRun, Pair
-from services.matching.resources import PairList, PairView
+from services.matching.models import MatchRun, Pair, UnmatchedPerson
+from services.matching.resources import PairList, PairView, UnmatchedList, UnmatchedView
+from services.matching.runs.rules.disclosure import NOT_POSSIBLE, NOT_TOLD, unmatched_told
+from services.matching.runs.store.reading import MIDDLE
 from shared.contracts.matching import PairState
 from shared.http.lists import Column, Page, equal, read_page
 
 COLUMNS: dict[str, Column] = {"score": Pair.score}
-MIDDLE = 0.5
 
 
 class Wanted(NamedTuple):
@@ -56,6 +57,32 @@ async def list_run_pairs(
         is_low = Pair.score * 2 <= middle
         filters.append(is_low if wanted.low_fit else ~is_low)
     return await _list(session, of_run, wanted, page, filters)
+
+
+async def list_unmatched(
+    session: AsyncSession,
+    organization_id: UUID,
+    run_id: UUID,
+    reasons: Collection[str] | None,
+    people: Collection[UUID] | None,
+    page: Page,
+) -> UnmatchedList:
+    """One page of the people of a match run who have no pair. Raises BadRequest for an unknown cursor."""
+    stored = [kept for reason in reasons or () for kept in ([*NOT_TOLD] if reason == NOT_POSSIBLE else [reason])]
+    found = await read_page(
+        session,
+        select(UnmatchedPerson),
+        page,
+        key=UnmatchedPerson.person_id,
+        columns={"reason": UnmatchedPerson.reason},
+        scope=[UnmatchedPerson.organization_id == organization_id, UnmatchedPerson.match_run_id == run_id],
+        filters=[
+            *equal(UnmatchedPerson.reason, stored),
+            *([] if people is None else [UnmatchedPerson.person_id.in_(people)]),
+        ],
+    )
+    items = tuple(unmatched_told(UnmatchedView.model_validate(row[0], from_attributes=True)) for row in found.rows)
+    return UnmatchedList(items=items, next=found.next, total=found.total)
 
 
 async def _list(

@@ -1,6 +1,7 @@
 """What it would cost to force a pair into a run. It is exact, as the run is solved again with the pair pinned. Pure."""
 
 from collections import Counter
+from collections.abc import Callable
 from uuid import UUID
 
 from services.matching.engine.inputs import Inputs
@@ -38,15 +39,27 @@ class Counterfactual(Contract):
 def obstacles(inputs: Inputs, couple: Couple) -> tuple[Obstacle, ...]:
     """Everything that forbids two people of the pool to be a pair of this run. The steering's pins and pairs by hand
     take places."""
+    return (*broken(inputs, [couple])[0], *standing_in_the_way(inputs)(couple))
+
+
+def standing_in_the_way(inputs: Inputs) -> Callable[[Couple], list[Obstacle]]:
+    """What the steering and the places say against a couple of the pool."""
     steering = inputs.steering
-    found: list[Obstacle] = list(broken(inputs, [couple])[0])
-    if any({one.mentor_id, one.mentee_id} == set(couple) for one in steering.forbidden):
-        found.append(Constraint.FORBIDDEN)
-    if not _free(inputs, couple):
-        found.append(Constraint.CAPACITY)
-    if set(couple).intersection(steering.dropped):
-        found.append("dropped")
-    return tuple(found)
+    forbidden = {frozenset((one.mentor_id, one.mentee_id)) for one in steering.forbidden}
+    dropped = set(steering.dropped)
+    free = _free_places(inputs)
+
+    def told(couple: Couple) -> list[Obstacle]:
+        found: list[Obstacle] = []
+        if frozenset(couple) in forbidden:
+            found.append(Constraint.FORBIDDEN)
+        if not free(couple):
+            found.append(Constraint.CAPACITY)
+        if dropped.intersection(couple):
+            found.append("dropped")
+        return found
+
+    return told
 
 
 def forced(inputs: Inputs, couple: Couple) -> Inputs:
@@ -82,16 +95,20 @@ def refusal(match_run_id: UUID, couple: Couple, forbidden_by: tuple[Obstacle, ..
     )
 
 
-def _free(inputs: Inputs, couple: Couple) -> bool:
+def _free_places(inputs: Inputs) -> Callable[[Couple], bool]:
     """Whether both people have a place that is taken neither by the cycle's pairs nor by the steering."""
-    mentor_id, mentee_id = couple
     fixed = (*inputs.steering.pins, *inputs.steering.by_hand)
     mentoring, learning = Counter(one.mentor_id for one in fixed), Counter(one.mentee_id for one in fixed)
     for held in inputs.held:
         mentoring[held.person_id] += held.as_mentor
         learning[held.person_id] += held.as_mentee
     people = {person.person_id: person for person in inputs.people}
-    return (
-        people[mentor_id].mentor_capacity > mentoring[mentor_id]
-        and people[mentee_id].mentee_capacity > learning[mentee_id]
-    )
+
+    def free(couple: Couple) -> bool:
+        mentor_id, mentee_id = couple
+        return (
+            people[mentor_id].mentor_capacity > mentoring[mentor_id]
+            and people[mentee_id].mentee_capacity > learning[mentee_id]
+        )
+
+    return free

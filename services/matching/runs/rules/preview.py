@@ -9,6 +9,7 @@ from services.matching.engine.computation import Result
 from services.matching.engine.inputs import Inputs
 from services.matching.engine.rules.eligibility import Couple
 from shared.contracts.base import Contract
+from shared.contracts.programs import Direction
 
 Points = Mapping[Couple, int]
 """Proposed pairs, as (mentor, mentee), with their points."""
@@ -50,6 +51,10 @@ class Preview(Contract):
     changed: tuple[PartnerChange, ...]
     pairs_added: tuple[ScoredPair, ...]
     pairs_removed: tuple[ScoredPair, ...]
+    first_topic_won: tuple[UUID, ...] = ()
+    """People who would have a partner who teaches what they want to learn most, and have none now."""
+    first_topic_lost: tuple[UUID, ...] = ()
+    """People who have such a partner now and would have none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +74,18 @@ class ComparedResult:
         people = {person for couple in self.pairs for person in couple} - self.standing
         return Coverage(people=len(people), pairs=len(self.pairs), points=sum(self.pairs.values()))
 
+    @property
+    def with_first_topic(self) -> frozenset[UUID]:
+        """The people whose partner teaches what they want to learn most. In a mutual program both learn."""
+        people = {person.person_id: person for person in self.inputs.people}
+        mutual = self.inputs.direction is Direction.MUTUAL
+        learning = [(one, other) for one, other in self.pairs] + [(two, one) for one, two in self.pairs if mutual]
+        return frozenset(
+            learner
+            for teacher, learner in learning
+            if people[learner].topics_wanted and people[learner].topics_wanted[0] in people[teacher].topics_taught
+        )
+
 
 def pairs_of(result: Result) -> Points:
     return {(pair.mentor_id, pair.mentee_id): pair.points for pair in result.pairs}
@@ -78,6 +95,7 @@ def difference(match_run_id: UUID, before: ComparedResult, after: ComparedResult
     was, will = _partners(before.pairs), _partners(after.pairs)
     had = was.keys() | before.standing
     has = will.keys() | after.standing
+    first_before, first_after = before.with_first_topic, after.with_first_topic
     changed = [person for person in sorted(had & has) if was.get(person) != will.get(person)]
     return Preview(
         match_run_id=match_run_id,
@@ -92,6 +110,8 @@ def difference(match_run_id: UUID, before: ComparedResult, after: ComparedResult
         ),
         pairs_added=_scored(after.pairs, without=before.pairs),
         pairs_removed=_scored(before.pairs, without=after.pairs),
+        first_topic_won=tuple(sorted(first_after - first_before)),
+        first_topic_lost=tuple(sorted(first_before - first_after)),
     )
 
 

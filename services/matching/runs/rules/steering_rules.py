@@ -111,15 +111,27 @@ def check_couple(inputs: Inputs, couple: Couple) -> None:
 def broken(inputs: Inputs, couples: Sequence[Couple]) -> list[list[Constraint]]:
     """For each of these couples of the pool, the hard constraints that it breaks, except for capacity and for what an
     admin forbade. Pins and pairs by hand of the steering do not count as couples that were offered before."""
-    plain = inputs.model_copy(update={"steering": Steering(policy=inputs.steering.policy)})
-    pool, rules = Pool(participants(plain)), rules_of(plain)
-    mentors, mentees = (np.asarray([pool.index[one[side]] for one in couples], dtype=np.int64) for side in (0, 1))
+    return [found for _, found in weighed(plain(inputs), couples)]
+
+
+def plain(inputs: Inputs) -> Inputs:
+    """The inputs with the policy of the steering alone."""
+    return inputs.model_copy(update={"steering": Steering(policy=inputs.steering.policy)})
+
+
+def weighed(inputs: Inputs, couples: Sequence[Couple]) -> list[tuple[int, list[Constraint]]]:
+    """For each of these couples of the pool, its points and the hard constraints that it breaks."""
     if not couples:
         return []
-    found = violations(pool, rules, mentors, mentees)
-    found[Constraint.FLOOR] = scoring.points(pool, rules, mentors, mentees) < scoring.floor_points(rules)
+    pool, rules = Pool(participants(inputs)), rules_of(inputs)
+    mentors, mentees = (np.asarray([pool.index[one[side]] for one in couples], dtype=np.int64) for side in (0, 1))
+    found, points = violations(pool, rules, mentors, mentees), scoring.points(pool, rules, mentors, mentees)
+    found[Constraint.FLOOR] = points < scoring.floor_points(rules)
     in_order = [constraint for constraint in Constraint if constraint in found]
-    return [[constraint for constraint in in_order if found[constraint][number]] for number in range(len(couples))]
+    return [
+        (worth, [constraint for constraint in in_order if found[constraint][number]])
+        for number, worth in enumerate(points.tolist())
+    ]
 
 
 def _people(named: _Named, pool: dict[Any, PoolPerson], *, roles: bool) -> Iterator[Error]:

@@ -5,7 +5,7 @@ later has its default in old runs; it is not part of their hash, so it does not 
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -54,6 +54,19 @@ class StoredInputs(NamedTuple):
     def read(self) -> Inputs:
         """What the run was computed from."""
         return _read(self._document())
+
+    def only(self, people: Collection[UUID]) -> "StoredInputs":
+        """The same without what is about other people."""
+        wanted = {str(person) for person in people}
+        stored = self.inputs
+        told = {
+            "people": [one for one in stored.get("people", ()) if one["person_id"] in wanted],
+            "held": [one for one in stored.get("held", ()) if one["person_id"] in wanted],
+            "past": [one for one in stored.get("past", ()) if wanted.intersection(one[:2])],
+            "tried": [one for one in stored.get("tried", ()) if wanted.intersection(one)],
+            "waited": [one for one in stored.get("waited", ()) if one in wanted],
+        }
+        return self._replace(inputs={**stored, **told})
 
     def have_hash(self, stored: str) -> bool:
         """Whether these are the inputs that the hash was taken of."""

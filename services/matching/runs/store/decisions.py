@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.matching.engine.computation import Result
 from services.matching.engine.inputs import Inputs
 from services.matching.models import MatchRun, Pair
-from services.matching.resources import MatchRunDetail, MatchRunView
+from services.matching.resources import MatchRunDetail, MatchRunView, Reviewed
 from services.matching.runs.store.reading import StoredRun, read_run, version_of, view_of
 from services.matching.runs.store.runs import lock_runs, match_run_id_for, not_found, store_run
 from services.matching.runs.store.standing import HOLDING, read_standing
@@ -40,6 +40,10 @@ class MatchRunExpired(Conflict):
     code = "match_run_expired"
 
 
+class ReviewDiffers(Conflict):
+    code = "review_differs"
+
+
 class NothingToApprove(Conflict):
     code = "nothing_to_approve"
 
@@ -49,11 +53,18 @@ class NoPlaceLeft(Conflict):
 
 
 async def approve_run(
-    session: AsyncSession, organization_id: UUID, run_id: UUID, key_id: str, leavers: Collection[UUID] = ()
+    session: AsyncSession,
+    organization_id: UUID,
+    run_id: UUID,
+    key_id: str,
+    leavers: Collection[UUID] = (),
+    *,
+    reviewed: Reviewed | None = None,
 ) -> MatchRunView:
     """Offers the run's pairs and records who approved it; approving again changes nothing. Pairs with one of the
-    `leavers` are dropped instead. Emits `pair.offered` for each pair, then `match_run.approved`. Raises
-    MatchRunNotFound, MatchRunSuperseded, MatchRunExpired, NothingToApprove, NoPlaceLeft."""
+    `leavers` are dropped instead. Emits `pair.offered` for each pair, then `match_run.approved`, which says whether
+    the admin confirmed how many pairs and unmatched people they have seen. Raises MatchRunNotFound,
+    MatchRunSuperseded, MatchRunExpired, ReviewDiffers, NothingToApprove, NoPlaceLeft."""
     cycle_id = await session.scalar(
         select(MatchRun.cycle_id).where(MatchRun.organization_id == organization_id, MatchRun.id == run_id)
     )
@@ -64,6 +75,10 @@ async def approve_run(
     if run.state == MatchRunState.APPROVED:
         return view_of(run)
     check_waits(run)
+    if reviewed is not None and (reviewed.pairs, reviewed.unmatched) != (run.pairs_count, run.unmatched_count):
+        raise ReviewDiffers(
+            f"This match run has {run.pairs_count} pairs and {run.unmatched_count} people without one; review it again."
+        )
     if run.pairs_count == 0:
         raise NothingToApprove("This match run proposes no pairs; see the reasons of its unmatched people.")
     dropped = await _drop_pairs(session, run, leavers)
@@ -83,7 +98,14 @@ async def approve_run(
         for pair_id, mentor_id, mentee_id in sorted(offered)
     ]
     approved = MatchRunApproved(
-        match_run_id=run.id, cycle_id=run.cycle_id, pairs=len(events), attempt=run.attempt, dropped=dropped
+        match_run_id=run.id,
+        cycle_id=run.cycle_id,
+        pairs=len(events),
+        attempt=run.attempt,
+        dropped=dropped,
+        revision=run.revision,
+        unmatched=run.unmatched_count,
+        reviewed=reviewed is not None,
     )
     await emit(session, organization_id, *events, approved)
     return view_of(run)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import undefer
 
@@ -12,7 +12,7 @@ from services.matching.engine.inputs import Inputs
 from services.matching.engine.steering import Steering
 from services.matching.engine.unmatched import UnmatchedReason
 from services.matching.models import MatchRun, Pair, UnmatchedPerson
-from services.matching.resources import MatchRunDetail, MatchRunInputs, MatchRunView, UnmatchedView, pair_view
+from services.matching.resources import FitView, MatchRunDetail, MatchRunInputs, MatchRunView, UnmatchedView, pair_view
 from services.matching.runs.rules.disclosure import inputs_told, unmatched_told
 from services.matching.runs.rules.replay import DecidedResult
 from services.matching.runs.rules.stored_inputs import StoredInputs
@@ -20,6 +20,9 @@ from services.matching.runs.store.runs import not_found
 from services.matching.runs.store.standing import Standing, read_standing
 from shared.contracts.intake import TopicSupply
 from shared.suppression import told_topics, untold_topics
+
+MIDDLE = 0.5
+"""The middle pair of a run, by its points."""
 
 
 class StoredRun(NamedTuple):
@@ -109,26 +112,23 @@ async def read_cycle_id(session: AsyncSession, organization_id: UUID, run_id: UU
 
 
 async def read_run(
-    session: AsyncSession, organization_id: UUID, run_id: UUID, *, in_full: bool = True
+    session: AsyncSession, organization_id: UUID, run_id: UUID, *, in_full: bool = True, with_lists: bool = True
 ) -> MatchRunDetail:
-    """One run with its pairs, best first, and its unmatched people. Not `in_full`, without the figures about topics.
-    Raises MatchRunNotFound."""
+    """One run with its pairs, best first, and its unmatched people; or without both, which have lists of their own.
+    Not `in_full`, without the figures about topics. Raises MatchRunNotFound."""
     run = await _find(session, organization_id, run_id)
-    pairs = await session.scalars(
-        select(Pair)
-        .where(Pair.organization_id == organization_id, Pair.match_run_id == run_id)
-        .order_by(Pair.score.desc(), Pair.id)
-    )
-    unmatched = await session.scalars(
-        select(UnmatchedPerson)
-        .where(UnmatchedPerson.organization_id == organization_id, UnmatchedPerson.match_run_id == run_id)
-        .order_by(UnmatchedPerson.person_id)
-    )
+    pairs: Sequence[Pair] = ()
+    unmatched: Sequence[UnmatchedPerson] = ()
+    if with_lists:
+        of_run = (Pair.organization_id == organization_id, Pair.match_run_id == run_id)
+        found = await session.scalars(select(Pair).where(*of_run).order_by(Pair.score.desc(), Pair.id))
+        pairs, unmatched = found.all(), await _read_unmatched(session, organization_id, run_id)
     supply = [TopicSupply.model_validate(topic) for topic in run.supply]
     tell = told_topics if in_full else untold_topics
     return MatchRunDetail.model_validate(
         {
             **view_of(run).model_dump(),
+            "fit": await _read_fit(session, organization_id, run_id),
             "steering": Steering.model_validate(run.steering),
             "supply": [topic.model_dump() for topic in tell(supply)],
             "pairs": [pair_view(pair) for pair in pairs],
@@ -137,6 +137,22 @@ async def read_run(
             ],
         }
     )
+
+
+async def _read_unmatched(session: AsyncSession, organization_id: UUID, run_id: UUID) -> Sequence[UnmatchedPerson]:
+    found = await session.scalars(
+        select(UnmatchedPerson)
+        .where(UnmatchedPerson.organization_id == organization_id, UnmatchedPerson.match_run_id == run_id)
+        .order_by(UnmatchedPerson.person_id)
+    )
+    return found.all()
+
+
+async def _read_fit(session: AsyncSession, organization_id: UUID, run_id: UUID) -> FitView | None:
+    middle = func.percentile_disc(MIDDLE).within_group(Pair.score)
+    of_run = (Pair.organization_id == organization_id, Pair.match_run_id == run_id)
+    found = (await session.execute(select(middle, func.max(Pair.score)).where(*of_run))).one()
+    return None if found[0] is None else FitView(low=found[0] // 2, middle=found[0], best=found[1])
 
 
 async def read_stored_run(session: AsyncSession, organization_id: UUID, run_id: UUID) -> StoredRun:
