@@ -15,6 +15,7 @@ from shared.database import Database
 
 router = APIRouter()
 router.include_router(feed.router)
+router.include_router(feed.history_router)
 router.include_router(catalogue.router)
 router.include_router(endpoints.router)
 router.include_router(deliveries.router)

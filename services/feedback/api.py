@@ -7,7 +7,14 @@ from fastapi import APIRouter, Query, Request, Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.feedback import answers
-from services.feedback.resources import ConcernPage, ConcernResource, ConcernSort, ReportResource
+from services.feedback.resources import (
+    AssignConcern,
+    ConcernPage,
+    ConcernResource,
+    ConcernSort,
+    ReportResource,
+    ResolveConcern,
+)
 from services.feedback.rules.concerns import ConcernStatus
 from services.feedback.store import answers as answers_store
 from services.feedback.store import concerns, lists, reports
@@ -16,7 +23,8 @@ from shared.contracts.feedback import CheckInAnswer, CheckInForm, ConcernReason,
 from shared.contracts.rounds import AnswerRecorded, RoundKind
 from shared.database import Database
 from shared.errors import Forbidden
-from shared.http.dependencies import AppDatabase, Session
+from shared.http.dependencies import AppDatabase, InternalClient, Session
+from shared.http.directory import refuse_others
 from shared.http.lists import Page, answer_list
 from shared.http.paging import Cursor, Limit
 from shared.http.problems import refusals
@@ -81,10 +89,42 @@ async def _answer(
     return await answer_list(request, database, page, read, name="concerns", item=ConcernResource)
 
 
+@router.get("/v1/concerns/{concern_id}", responses=refusals(404))
+async def read_concern(concern_id: UUID, caller: Viewer, session: Session) -> ConcernResource:
+    """One concern: who was told last, who takes care of it, and how it ended. Viewers read it without whom it is about
+    and why."""
+    found = await concerns.read_concern(session, caller.organization_id, concern_id)
+    return found if caller.role.covers(Role.COORDINATOR) else found.anonymous()
+
+
+@router.put("/v1/concerns/{concern_id}/assignee", responses=refusals(404, 409))
+async def assign_concern(
+    concern_id: UUID,
+    body: AssignConcern,
+    caller: Coordinator,
+    session: Session,
+    database: AppDatabase,
+    internal: InternalClient,
+) -> ConcernResource:
+    """Records who takes care of an open concern, so that others leave it to them. It tells nobody, and reminders go on
+    until the concern is resolved."""
+    organization_id = caller.organization_id
+    named = {} if body.person_id is None else {"body.person_id": body.person_id}
+    await session.commit()
+    if (refusal := await refuse_others(internal, organization_id, named)) is not None:
+        raise refusal
+    async with database.transaction() as later:
+        return await concerns.assign_concern(later, organization_id, concern_id, body.person_id)
+
+
 @router.post("/v1/concerns/{concern_id}/resolve", responses=refusals(404))
-async def resolve_concern(concern_id: UUID, caller: Coordinator, session: Session) -> ConcernResource:
-    """Ends the concern's reminders. Resolving it again changes nothing."""
-    return await concerns.resolve_concern(session, caller.organization_id, concern_id, caller.key_id)
+async def resolve_concern(
+    concern_id: UUID, caller: Coordinator, session: Session, body: ResolveConcern | None = None
+) -> ConcernResource:
+    """Ends the concern's reminders. The body may be left out; it says how the concern ended. Resolving it again changes
+    nothing."""
+    resolution = body.resolution if body is not None else None
+    return await concerns.resolve_concern(session, caller.organization_id, concern_id, caller.key_id, resolution)
 
 
 @router.get("/v1/cycles/{cycle_id}/report", responses=refusals(404))

@@ -114,6 +114,10 @@ class Concern(Base):
     resolved_at: Mapped[datetime | None]
     resolved_by: Mapped[str | None]
     """The id of the access key that resolved it; null if the end of the cycle did, or the person, who withdrew it."""
+    resolution: Mapped[str | None]
+    """How whoever resolved it said that it ended."""
+    assignee_id: Mapped[UUID | None]
+    """The person who takes care of it."""
     withdrawn_at: Mapped[datetime | None]
     """When the person changed the answer that had raised the concern. If it was still open, that resolved it. The same
     answer may then raise another one."""

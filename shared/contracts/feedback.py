@@ -31,6 +31,17 @@ class ConcernReason(StrEnum):
     NOT_A_FIT = "not_a_fit"
 
 
+class Resolution(StrEnum):
+    """How a concern ended, as whoever resolved it says."""
+
+    TALKED = "talked"
+    """Somebody talked to both, and the pair goes on."""
+    PAIR_ENDED = "pair_ended"
+    NOT_NEEDED = "not_needed"
+    """It turned out to be no concern, such as silence during a leave."""
+    OTHER = "other"
+
+
 class ConcernRung(StrEnum):
     COORDINATOR = "coordinator"
     SPONSOR = "sponsor"

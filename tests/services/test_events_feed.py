@@ -178,3 +178,26 @@ async def test_of_whom_a_check_in_or_survey_has_no_answer_is_not_told_to_viewers
         told = event.model_copy(update=dict.fromkeys(hidden, NIL)) if role is Role.VIEWER else event
         assert (found["data"], found["subject"]) == (told.model_dump(mode="json"), told.subject)
         assert type(event).model_validate(found["data"]), "the schema holds"
+
+
+async def test_the_events_of_one_cycle_are_told_newest_first_and_by_the_page(
+    app: FastAPI, db: Database, access_key: AccessKeys, organization_id: UUID
+) -> None:
+    cycle_id, concern = uuid4(), uuid4()
+    raised = ConcernRaised(concern_id=concern, cycle_id=cycle_id, pair_id=uuid4(), reason=ConcernReason.NOT_A_FIT)
+    others = CycleCancelled(cycle_id=uuid4())
+    mine = [CyclePaused(cycle_id=cycle_id), others, raised, CycleCancelled(cycle_id=cycle_id)]
+    await record(db, organization_id, *mine)
+    await record(db, uuid4(), CyclePaused(cycle_id=cycle_id))
+    headers, address = await access_key(Role.VIEWER), f"/v1/cycles/{cycle_id}/events"
+    async with client_of(app) as client:
+        page = (await client.get(address, headers=headers, params={"limit": 2})).json()
+        rest = (await client.get(address, headers=headers, params={"limit": 2, "before": page["next"]})).json()
+        some = (await client.get(address, headers=headers, params={"types": "cycle.paused"})).json()
+        full = (await client.get(address, headers=await access_key(Role.COORDINATOR))).json()
+    assert [(one["type"].split(".")[2:4], int(one["sequence"])) for one in page["items"]] == [
+        (["cycle", "cancelled"], 4), (["concern", "raised"], 3),
+    ]  # fmt: skip
+    assert (page["next"], [int(one["sequence"]) for one in rest["items"]], rest["next"]) == (3, [1], None)
+    assert [int(one["sequence"]) for one in some["items"]] == [1]
+    assert (page["items"][1]["data"]["reason"], full["items"][1]["data"]["reason"]) == ("not_told", "not_a_fit")

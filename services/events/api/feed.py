@@ -6,14 +6,16 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request
 
 from services.events.log.feed import Wanted, find_checkpoint, read_or_wait
-from services.events.log.rules.cloudevents import EventPage, parse_types, told_to_viewers
+from services.events.log.rules.cloudevents import CycleEvents, EventPage, history_of, parse_types, told_to_viewers
 from services.events.log.rules.digest import Checkpoint
+from services.events.log.store import reading
 from shared.auth import Role, Viewer
 from shared.http.dependencies import AppDatabase, Session, Stopping
 from shared.http.problems import refusals
 from shared.http.routing import Route
 
 router = APIRouter(route_class=Route, prefix="/v1/events", tags=["events"])
+history_router = APIRouter(route_class=Route, prefix="/v1/cycles", tags=["events"])
 
 After = Annotated[int, Query(ge=0, le=2**63 - 1, description="the last sequence you have; 0 for the beginning")]
 Limit = Annotated[int, Query(ge=1, le=1000, description="events a page")]
@@ -29,6 +31,9 @@ Wait = Annotated[
         allow_inf_nan=False,
         description="seconds to wait for events when there are none; 0 answers at once",
     ),
+]
+Before = Annotated[
+    int | None, Query(ge=1, le=2**63 - 1, description="only events before this sequence: `next` of the page before")
 ]
 At = Annotated[int | None, Query(ge=0, le=2**63 - 1, description="an earlier sequence; by default the last one")]
 Epoch = Annotated[UUID | None, Query(description="the epoch that you know; 409 `epoch_changed` if it is not the log's")]
@@ -67,3 +72,20 @@ async def read_checkpoint(caller: Viewer, session: Session, at: At = None, epoch
     """How many events there are, and the digest of all of them. Compare it with your own: equal digests prove that you
     have every event, unchanged."""
     return await find_checkpoint(session, caller.organization_id, at, epoch)
+
+
+@history_router.get("/{cycle_id}/events")
+async def list_cycle_events(
+    cycle_id: UUID,
+    caller: Viewer,
+    session: Session,
+    types: Types = None,
+    before: Before = None,
+    limit: Limit = 50,
+) -> CycleEvents:
+    """What happened in one cycle, newest first, as far as events are kept. Whoever must miss nothing follows the feed
+    (`GET /v1/events`). Viewers read here what they read there."""
+    wanted = parse_types(types)
+    found = await reading.read_cycle_events(session, caller.organization_id, cycle_id, wanted, before, limit + 1)
+    page = history_of(found, limit)
+    return page if caller.role.covers(Role.COORDINATOR) else page.told_to_viewers()

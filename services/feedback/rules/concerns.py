@@ -10,7 +10,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from shared.contracts.feedback import ConcernRung
-from shared.errors import NotFound
+from shared.errors import Conflict, NotFound
 
 MISSES = 2
 """So many missed check-ins in a row are a concern."""
@@ -18,6 +18,10 @@ MISSES = 2
 
 class ConcernNotFound(NotFound):
     code = "concern_not_found"
+
+
+class ConcernIsResolved(Conflict):
+    code = "concern_resolved"
 
 
 class ConcernStatus(StrEnum):

@@ -5,13 +5,14 @@ from collections.abc import Collection, Sequence
 from typing import NamedTuple
 from uuid import UUID, uuid4
 
-from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy import ColumnElement, Select, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.feedback.models import Concern
 from services.feedback.resources import ConcernResource
 from services.feedback.rules.concerns import (
+    ConcernIsResolved,
     ConcernNotFound,
     ConcernStatus,
     EarlierConcern,
@@ -25,6 +26,7 @@ from shared.contracts.feedback import (
     ConcernState,
     EscalateConcern,
     EscalateRound,
+    Resolution,
     RoundConcerns,
 )
 from shared.contracts.rounds import CloseReason, RoundKind, RoundState
@@ -214,8 +216,25 @@ async def read_open(
     return [OpenConcern(id, round_id, ConcernReason(reason)) for id, round_id, reason in found]
 
 
+async def read_concern(session: AsyncSession, organization_id: UUID, concern_id: UUID) -> ConcernResource:
+    """Raises ConcernNotFound."""
+    return resource_of(_known(await session.scalar(_one(organization_id, concern_id))))
+
+
+async def assign_concern(
+    session: AsyncSession, organization_id: UUID, concern_id: UUID, person_id: UUID | None
+) -> ConcernResource:
+    """Records who takes care of the concern. Raises ConcernNotFound, and ConcernIsResolved for one that is over."""
+    concern = await _lock(session, organization_id, concern_id)
+    if concern.state != ConcernStatus.OPEN:
+        raise ConcernIsResolved("This concern is resolved; nobody needs to take care of it any more.")
+    concern.assignee_id = person_id
+    await session.flush()
+    return resource_of(concern)
+
+
 async def resolve_concern(
-    session: AsyncSession, organization_id: UUID, concern_id: UUID, key_id: str
+    session: AsyncSession, organization_id: UUID, concern_id: UUID, key_id: str, resolution: Resolution | None = None
 ) -> ConcernResource:
     """Resolves the concern and emits `concern.resolved`. A repeated call changes nothing. Raises ConcernNotFound."""
     concern = await _lock(session, organization_id, concern_id)
@@ -223,6 +242,7 @@ async def resolve_concern(
         concern.state = ConcernStatus.RESOLVED
         concern.resolved_at = await session.scalar(select(func.now()))
         concern.resolved_by = key_id
+        concern.resolution = resolution
         await session.flush()
         await emit(session, organization_id, ConcernResolved(concern_id=concern.id, cycle_id=concern.cycle_id))
     return resource_of(concern)
@@ -259,12 +279,15 @@ async def _resolve(session: AsyncSession, organization_id: UUID, those: ColumnEl
 
 
 async def _lock(session: AsyncSession, organization_id: UUID, concern_id: UUID) -> Concern:
-    concern = await session.scalar(
-        select(Concern)
-        .where(Concern.organization_id == organization_id, Concern.id == concern_id)
-        .with_for_update()
-        .execution_options(populate_existing=True)
-    )
+    return _known(await session.scalar(_one(organization_id, concern_id).with_for_update()))
+
+
+def _one(organization_id: UUID, concern_id: UUID) -> Select[Concern]:
+    found = select(Concern).where(Concern.organization_id == organization_id, Concern.id == concern_id)
+    return found.execution_options(populate_existing=True)
+
+
+def _known(concern: Concern | None) -> Concern:
     if concern is None:
         raise ConcernNotFound("There is no such concern.")
     return concern
@@ -284,5 +307,7 @@ def resource_of(concern: Concern) -> ConcernResource:
         escalated_at=concern.escalated_at,
         resolved_at=concern.resolved_at,
         resolved_by=concern.resolved_by,
+        resolution=Resolution(concern.resolution) if concern.resolution else None,
+        assignee_id=concern.assignee_id,
         withdrawn_at=concern.withdrawn_at,
     )

@@ -5,17 +5,22 @@ from typing import cast
 from uuid import UUID, uuid4
 
 import pytest
+from fastapi import FastAPI
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
+from services.feedback import main as feedback
 from services.feedback import telling
+from services.intake import main as intake
 from shared.auth import Role
 from shared.config import Settings
 from shared.contracts.feedback import ConcernRung, ConcernWord, EscalateConcern, EscalateRound, TellConcerns
 from shared.contracts.rounds import CloseReason, RoundKind, round_id_for
 from shared.database import Database
 from shared.errors import NotFound
+from tests.services.conftest import client_of
 from tests.services.feedback.feedback_cycle import FeedbackCycle, Participants, met, not_met
+from tests.services.intake_examples import add_people, person
 
 Key = Callable[..., Awaitable[dict[str, str]]]
 
@@ -328,3 +333,42 @@ async def test_whom_a_concern_is_about_and_why_is_told_to_coordinators_and_not_t
     told = (str(pair.mentee_id), "not_a_fit") if role.covers(Role.COORDINATOR) else (None, None)
     assert (item["person_id"], item["reason"]) == told
     assert (str(pair.mentee_id) in listed.text) is role.covers(Role.COORDINATOR)
+
+
+async def test_a_concern_says_how_it_ended_and_viewers_do_not_read_it(
+    concern_id: UUID, participants: Participants, access_key: Key
+) -> None:
+    headers, one = await access_key(Role.COORDINATOR), f"/v1/concerns/{concern_id}"
+    wrong = await participants.client.post(f"{one}/resolve", headers=headers, json={"resolution": "forgotten"})
+    assert (wrong.status_code, wrong.json()["code"]) == (422, "invalid")
+    await participants.client.post(f"{one}/resolve", headers=headers, json={"resolution": "talked"})
+    again = await participants.client.post(f"{one}/resolve", headers=headers, json={"resolution": "other"})
+    assert again.json()["resolution"] == "talked"
+    assert (await participants.client.get(one, headers=headers)).json() == again.json()
+    seen = (await participants.client.get(one, headers=await access_key(Role.VIEWER))).json()
+    assert (seen["state"], seen["resolution"], seen["person_id"], seen["reason"]) == ("resolved", None, None, None)
+    stranger = await participants.client.get(one, headers=await access_key(Role.OWNER, uuid4()))
+    assert (stranger.status_code, stranger.json()["code"]) == (404, "concern_not_found")
+
+
+async def test_somebody_of_the_directory_takes_care_of_an_open_concern(
+    db: Database,
+    application: Callable[..., FastAPI],
+    organization_id: UUID,
+    concern_id: UUID,
+    participants: Participants,
+    access_key: Key,
+) -> None:
+    known = person("gina@example.org")
+    await add_people(db, organization_id, known)
+    headers, address = await access_key(Role.COORDINATOR), f"/v1/concerns/{concern_id}/assignee"
+    async with client_of(application(feedback, intake)) as client:
+        taken = await client.put(address, headers=headers, json={"person_id": str(known.id)})
+        stranger = await client.put(address, headers=headers, json={"person_id": str(uuid4())})
+        given_back = await client.put(address, headers=headers, json={"person_id": None})
+        await client.post(f"/v1/concerns/{concern_id}/resolve", headers=headers)
+        late = await client.put(address, headers=headers, json={"person_id": None})
+    assert (taken.status_code, taken.json()["assignee_id"]) == (200, str(known.id))
+    assert (stranger.status_code, stranger.json()["code"]) == (422, "unknown_person")
+    assert given_back.json()["assignee_id"] is None
+    assert (late.status_code, late.json()["code"]) == (409, "concern_resolved")

@@ -64,6 +64,18 @@ class EventPage(Contract):
     """Whether there were more events at that time."""
 
 
+class CycleEvents(Contract):
+    """One page of what happened in a cycle, newest first."""
+
+    items: tuple[CloudEvent, ...]
+    next: int | None = None
+    """Send it as `before` for the next page; null on the last page."""
+
+    def told_to_viewers(self) -> "CycleEvents":
+        """The same page as a viewer may read it."""
+        return self.model_copy(update={"items": tuple(map(_told_to_viewers, self.items))})
+
+
 def type_name(type: str, version: int) -> str:
     """The CloudEvents `type` of a type of the catalogue."""
     return f"{PREFIX}{type}.v{version}"
@@ -103,6 +115,12 @@ def page_of(found: list[EventRecord], after: int, limit: int, reached: int, epoc
         after=given[-1].sequence if more else max(after, reached),
         more=more,
     )
+
+
+def history_of(found: list[EventRecord], limit: int) -> CycleEvents:
+    """The page of at most `limit` events. `found` holds one more than `limit` when there are more."""
+    given, more = found[:limit], len(found) > limit
+    return CycleEvents(items=tuple(map(cloud_event, given)), next=given[-1].sequence if more else None)
 
 
 def told_to_viewers(page: EventPage) -> EventPage:

@@ -222,6 +222,26 @@ async def read_feed(
     return [record_of(row) for row in await session.scalars(query.order_by(Event.day, Event.sequence).limit(limit))]
 
 
+async def read_cycle_events(
+    session: AsyncSession,
+    organization_id: UUID,
+    cycle_id: UUID,
+    types: Collection[str],
+    before: int | None,
+    limit: int,
+) -> list[EventRecord]:
+    """The events of one cycle, newest first: only of `types` and only before a sequence, if these are given."""
+    query = select(Event).where(
+        Event.organization_id == organization_id, Event.data["cycle_id"].astext == str(cycle_id)
+    )
+    if before is not None:
+        query = query.where(Event.sequence < before)
+    if types:
+        query = query.where(Event.type.in_(types))
+    newest_first = query.order_by(Event.day.desc(), Event.sequence.desc()).limit(limit)
+    return [record_of(row) for row in await session.scalars(newest_first)]
+
+
 @asynccontextmanager
 async def only_reader(database: Database, lock: int) -> AsyncIterator[AsyncSession | None]:
     """A session for the one reader of the log that may work under this lock; None while another reader holds the lock.
