@@ -96,6 +96,10 @@ class CycleOfProgram(CycleSummary):
 
     program_name: str
     """As the program is called now."""
+    time_zone: str = "UTC"
+    """The program's time zone now."""
+    last_round: RoundCounts | None = None
+    """The round that opened last, with its counts at this moment; null before the first one."""
 
 
 class AllCyclesPage(Contract):

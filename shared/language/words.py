@@ -13,6 +13,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from babel import Locale, UnknownLocaleError
+from babel.dates import format_timedelta
 from babel.lists import format_list
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
@@ -58,6 +59,10 @@ class Words:
     def short_moment(self, at: datetime, time_zone: str) -> str:
         """The moment as `7 Mar 2025, 17:00`, for tables that name their time zone once."""
         return times.short(at, times.zone_of(time_zone), self.locale)
+
+    def relative(self, at: datetime, now: datetime) -> str:
+        """How far the moment is away, in its largest unit: `in 3 days`, `2 hours ago`."""
+        return format_timedelta(at - now, threshold=2, add_direction=True, granularity="minute", locale=self.locale)
 
     def zone(self, time_zone: str, at: datetime) -> str:
         """The time zone in words, such as `New York time`. `at` matters for zones that have nothing but an offset."""

@@ -4,13 +4,13 @@ Answering, excusing and closing first lock the row of the round, so that one tra
 everyone has answered and whether the round is closed. Functions never commit.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, func, select, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import distinct_on, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.contracts.base import PersonPage
@@ -283,6 +283,20 @@ async def read_round_brief(session: AsyncSession, organization_id: UUID, round_i
 async def read_rounds(session: AsyncSession, organization_id: UUID, cycle_id: UUID) -> list[RoundCounts]:
     """The cycle's rounds with their counts, in the order in which they were opened."""
     return await _counts(session, organization_id, Round.cycle_id == cycle_id)
+
+
+async def read_last_rounds(
+    session: AsyncSession, organization_id: UUID, cycle_ids: Collection[UUID]
+) -> dict[UUID, RoundCounts]:
+    """The round of each cycle that opened last, with its counts, by the cycle's id."""
+    found = await session.execute(
+        select(Round.cycle_id, Round.id)
+        .where(Round.organization_id == organization_id, Round.cycle_id.in_(cycle_ids))
+        .order_by(Round.cycle_id, Round.opened_at.desc(), Round.number.desc())
+        .ext(distinct_on(Round.cycle_id))
+    )
+    cycles = {round_id: cycle_id for cycle_id, round_id in found}
+    return {cycles[one.id]: one for one in await _counts(session, organization_id, Round.id.in_(list(cycles)))}
 
 
 async def _counts(session: AsyncSession, organization_id: UUID, condition: object) -> list[RoundCounts]:

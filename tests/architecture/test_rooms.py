@@ -29,9 +29,11 @@ ALSO_PURE = "Rules do not know Temporal"
 HANDS_ON = {
     # These modules are neither edge nor store nor tables, and work with a framework, because that is their task.
     "services.console.admin.*.page",
+    "services.console.admin.*.reading",
     "services.console.admin.cookies",
     "services.console.admin.forms",
     "services.console.admin.layout",
+    "services.console.admin.names",
     "services.console.admin.registry",
     "services.console.admin.routes",
     "services.console.admin.sign_in.one_time",

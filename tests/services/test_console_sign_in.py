@@ -20,7 +20,7 @@ from shared.errors import Unauthorized
 from shared.http.application import create_application
 from shared.sessions import SessionRow, new_session_token
 from tests.services.conftest import client_of
-from tests.services.programs_examples import PROGRAM, add_organization, once
+from tests.services.programs_examples import add_organization
 
 KeyMaker = Callable[..., Awaitable[dict[str, str]]]
 SIGN_IN = "/console/sign-in"
@@ -276,7 +276,7 @@ async def test_what_is_no_one_time_address_is_not_there(browser: httpx.AsyncClie
     assert (await browser.get(f"{SIGN_IN}/{code}")).status_code == 404
 
 
-# The home page
+# Pages
 
 
 async def test_pages_are_private_load_nothing_from_elsewhere_and_cannot_be_framed(
@@ -297,22 +297,6 @@ async def test_pages_are_private_load_nothing_from_elsewhere_and_cannot_be_frame
         assert loaded
         for address in loaded:
             assert (await browser.get(address)).status_code == 200, address
-
-
-async def test_the_home_page_shows_the_programs_of_the_organization_and_their_cycles(
-    browser: httpx.AsyncClient, access_key: KeyMaker
-) -> None:
-    key = await access_key(Role.ADMIN)
-    await sign_in(browser, key_of(key))
-    assert "There is no program yet" in (await browser.get("/console")).text
-    named = {**PROGRAM, "name": "<b>Upside</b> & Down"}
-    program = (await browser.post("/v1/programs", headers=once(key), json=named)).json()
-    cycle = (await browser.post(f"/v1/programs/{program['id']}/cycles", headers=once(key))).json()
-    page = await browser.get("/console/")
-    assert "&lt;b&gt;Upside&lt;/b&gt; &amp; Down" in page.text
-    assert f'href="/console/cycles/{cycle["id"]}"' in page.text
-    assert "Scheduled" in page.text
-    assert 'href="/console" aria-current="page"' in page.text
 
 
 async def test_an_address_that_no_page_has_is_a_page_that_says_so(

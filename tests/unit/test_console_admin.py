@@ -1,20 +1,16 @@
 """Small rules of the console for those who run programs: cookies, form tokens, the menu, and where signing in leads."""
 
-from datetime import UTC, datetime
 from http.cookies import SimpleCookie
-from uuid import uuid4
 
 import pytest
 from starlette.responses import Response
 
 from services.console.admin.cookies import SESSION, cookies_at, is_kept
 from services.console.admin.form_tokens import is_form_token, new_form_token
-from services.console.admin.home.view import CycleLine, ProgramCard, ProgramLine, home_of, program_card
 from services.console.admin.navigation import Entry, entries_for
 from services.console.admin.sign_in.page import own_address
 from services.console.words.admin_failures import OTHERWISE, words_for
 from shared.contracts.accounts import Role
-from shared.contracts.programs import Direction, Stage
 from shared.errors import Conflict, DomainError, Forbidden, PreconditionFailed
 
 LOOPBACK = ["http://127.0.0.1:8080", "http://localhost:8080", "http://[::1]", "http://upward.localhost"]
@@ -109,20 +105,6 @@ def test_the_menu_shows_what_the_role_may_see_and_where_one_is() -> None:
     assert [(entry.label, entry.current) for entry in shown] == [("Home", ""), ("People", "true")]
     assert [entry.current for entry in entries_for(Role.OWNER, "/console/keys", entries)] == ["", "", "page"]
     assert [entry.current for entry in entries_for(Role.OWNER, "/console/", entries)] == ["page", "", ""]
-
-
-def test_programs_with_a_running_cycle_come_first() -> None:
-    def card(name: str, *stages: Stage) -> ProgramCard:
-        at = datetime(2027, 3, 5, tzinfo=UTC)
-        cycles = (CycleLine(id=uuid4(), period="x", stage=stage, paused=False, stage_changed_at=at) for stage in stages)
-        return program_card(
-            ProgramLine(id=uuid4(), name=name, direction=Direction.MUTUAL, time_zone="UTC"), tuple(cycles)
-        )
-
-    cards = (card("none"), card("ended", Stage.COMPLETED, Stage.CANCELLED), card("runs", Stage.REVIEW, Stage.COMPLETED))
-    home = home_of(cards, more=False)
-    assert [one.program.name for one in home.programs] == ["runs", "none", "ended"]
-    assert [(len(one.running), len(one.ended)) for one in home.programs] == [(1, 1), (0, 0), (0, 2)]
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from services.programs.store.cycles import summary_of
 from services.programs.store.programs import find_program, program_of
 from shared.contracts.programs import Direction, PausedCycles, Stage
 from shared.http.lists import Column, Page, containing, equal, read_page
+from shared.rounds.store import read_last_rounds
 
 PROGRAMS: dict[str, Column] = {
     "created_at": ProgramRow.created_at,
@@ -86,7 +87,7 @@ async def list_all_cycles(
     """One page of the cycles of all programs. Raises BadRequest for an unknown cursor."""
     found = await read_page(
         session,
-        select(CycleRow, ProgramRow.name).join(ProgramRow, ProgramRow.id == CycleRow.program_id),
+        select(CycleRow, ProgramRow.name, ProgramRow.time_zone).join(ProgramRow, ProgramRow.id == CycleRow.program_id),
         page,
         key=CycleRow.id,
         columns=CYCLES,
@@ -98,7 +99,11 @@ async def list_all_cycles(
             *equal(CycleRow.paused, wanted.paused),
         ],
     )
-    items = tuple(CycleOfProgram(**dict(summary_of(row)), program_name=name) for row, name in found.rows)
+    rounds = await read_last_rounds(session, organization_id, [row.id for row, *_ in found.rows])
+    items = tuple(
+        CycleOfProgram(**dict(summary_of(row)), program_name=name, time_zone=zone, last_round=rounds.get(row.id))
+        for row, name, zone in found.rows
+    )
     return AllCyclesPage(items=items, next=found.next, total=found.total)
 
 

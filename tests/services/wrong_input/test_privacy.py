@@ -14,6 +14,7 @@ from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.events.log.positions import sequence_batch
+from services.events.webhooks.models import EndpointRow
 from services.feedback.models import CheckIn, Concern, SurveyResponse
 from services.matching.models import MatchRun, Pair
 from services.notifications import store as notifications
@@ -98,6 +99,7 @@ async def facts(db: Database, attempts: Attempts, organization_id: UUID) -> None
         run.supply = [
             {"topic": "ai", "label": "AI", "teachers": 9, "places": 9, "wanted_by": 9, "first_choice_of": 9, "gap": 0}
         ]
+        (await session.get_one(EndpointRow, ids["endpoint_id"])).failing_since = datetime.now(UTC)
         pair = await session.get_one(Pair, ids["pair_id"])
         pair.reasons, pair.override_reason = ["planted reason of the pair"], "planted override"
         session.add(CheckIn(**answer, met=True, usefulness=4, obstacle="planted_obstacle", note="planted note"))
