@@ -26,6 +26,7 @@ ONE_STACK = (
     "tests/e2e/test_webhooks.py",
     "tests/e2e/test_recurrence.py",
     "tests/e2e/test_sample.py",
+    "tests/e2e/test_accessibility.py",
 )
 """Files whose tests share a stack, so that one worker runs them all."""
 LONGEST = (

@@ -9,6 +9,8 @@ import pytest
 
 from tests.clusters import copy_cluster
 from tests.e2e.company import Company, company
+from tests.e2e.sample import Made, Maker, read
+from upward.demo.admin import AdminClient
 from upward.stack import Stack, running_stack
 
 
@@ -32,3 +34,15 @@ async def acme(stack: Stack) -> AsyncIterator[Company]:
     """A company of the test's own."""
     async with company(stack.url, stack.resources.database, stack.mail.folder) as found:
         yield found
+
+
+@pytest.fixture(scope="package")
+async def made(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Made]:
+    """It is interrupted after the programs were made, and in the middle of the cycles."""
+    maker = Maker(stack, tmp_path_factory.mktemp("sample"))
+    await maker.make_until("their people answer")
+    await maker.make_until("stage review")
+    await maker.make()
+    admin = AdminClient(stack.url, maker.key)
+    yield Made(maker, admin, await read(admin))
+    await admin.close()

@@ -1,0 +1,77 @@
+"""The pages of the console that links lead to: each route once, and once more with each other set of parameters.
+
+A page that is new is found by the links to it.
+"""
+
+import re
+from html.parser import HTMLParser
+from urllib.parse import parse_qsl, urlsplit
+
+import httpx
+from fastapi import FastAPI
+
+from services.console.main import router
+from tests.services.wrong_input.public_routes import routes_of
+
+START = "/console"
+APPLICATION = FastAPI(routes=router.routes)
+UNLINKED = {"/console/static/{name}", "/console/sign-in", "/console/sign-in/{code}", "/console/{rest:path}"}
+"""Pages of whoever is not signed in, and no pages."""
+OF_EVERY_CYCLE = ("/console/cycles/{cycle_id}",)
+"""Shown for the cycle of each program, as each is in another stage."""
+
+
+class Links(HTMLParser):
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.found: list[str] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag == "a":
+            self.found += [value for name, value in attrs if name == "href" and value]
+
+
+def page_routes() -> set[str]:
+    """The paths of the routes that show a page to whoever is signed in."""
+    found = {path.rstrip("/") for method, path in routes_of(APPLICATION) if method == "GET"}
+    return {path for path in found if path.startswith(START)} - UNLINKED
+
+
+def missing(addresses: list[str]) -> set[str]:
+    """The routes that none of these addresses leads to."""
+    return page_routes() - {route_of(address) for address in addresses}
+
+
+def route_of(address: str) -> str:
+    """The path of the route that this address leads to, the one with the fewest parameters; empty if there is none."""
+    path = urlsplit(address).path.rstrip("/")
+    fits = [route for route in page_routes() if re.fullmatch(re.sub(r"{\w+}", "[^/]+", route), path)]
+    return min(fits, key=lambda route: route.count("{"), default="")
+
+
+def kind_of(address: str) -> tuple[str, ...]:
+    """Addresses of one kind show the same page of other things."""
+    route, parts = route_of(address), urlsplit(address)
+    which = parts.path if route in OF_EVERY_CYCLE else route
+    return (which, *sorted({name for name, _ in parse_qsl(parts.query)}))
+
+
+async def crawl(client: httpx.AsyncClient) -> list[str]:
+    """The first address of each kind, from the home page on. Raises AssertionError for a link that leads nowhere."""
+    kinds: dict[tuple[str, ...], str] = {}
+    waiting = [START]
+    while waiting:
+        address = waiting.pop(0)
+        if not route_of(address) or kind_of(address) in kinds:
+            continue
+        kinds[kind_of(address)] = address
+        response = await client.get(address, headers={"accept": "text/html"})
+        assert response.status_code == 200, f"{address} answers {response.status_code}"
+        if response.headers["content-type"].startswith("text/html"):
+            waiting += [_joined(address, link) for link in Links(response.text).found]
+    return list(kinds.values())
+
+
+def _joined(address: str, link: str) -> str:
+    return re.sub("#.*", "", str(httpx.URL("http://console").join(address).join(link).raw_path.decode()))

@@ -1,0 +1,116 @@
+"""The console on a port of this machine, with fake services behind it (tests/console_fakes.py)."""
+
+import asyncio
+import socket
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import uuid4
+
+import uvicorn
+from pydantic import SecretStr
+from sqlalchemy import text
+
+from services.accounts import main as accounts
+from services.console import main
+from shared.auth import AccessKey, NewKey, OrganizationRow, Role, new_key
+from shared.config import Settings
+from shared.contracts.base import Service
+from shared.contracts.matching import PairState
+from shared.contracts.rounds import CloseReason, CloseRound, OpenRound, RoundKind
+from shared.database import SCHEMAS, Base, Database
+from shared.http.application import create_application
+from shared.rounds import store
+from shared.rounds.store import Recipient
+from tests.clusters import cluster
+from tests.console_fakes import CLOSES_AT, FakeServices, token_of
+from tests.services.tables import import_tables
+from upward.composition import routers
+
+
+class Site:
+    """The console on a port of this machine."""
+
+    def __init__(self, url: str, fakes: FakeServices, key: NewKey) -> None:
+        self.url = url
+        self.fakes = fakes
+        self.key = key
+
+    def link(self, kind: RoundKind) -> str:
+        return f"{self.url}/p/{token_of(kind)}"
+
+
+@contextmanager
+def running_site() -> Iterator[Site]:
+    fakes, key = FakeServices(), new_key()
+    fakes.partner = fakes.partner.model_copy(update={"name": "Bernd Falk"})
+    fakes.pairs = [
+        fakes.pair(state).model_copy(update={"id": uuid4()}) for state in (PairState.PROPOSED, PairState.ACTIVE)
+    ]
+    fakes.awaiting_approval = uuid4()
+    with tempfile.TemporaryDirectory(prefix="upward-browser-", ignore_cleanup_errors=True) as folder:
+        Path(folder).chmod(0o755)
+        with cluster(Path(folder) / "data", migrated=False) as database_url:
+            asyncio.run(_store_facts(database_url, fakes, key))
+            with _served(database_url, fakes) as url:
+                yield Site(url, fakes, key)
+
+
+@contextmanager
+def _served(database_url: str, fakes: FakeServices) -> Iterator[str]:
+    """Serves the pages from a thread of its own; the address."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        settings = Settings(database_url=database_url, service_token=SecretStr("t" * 40), public_url=url)
+        database = Database(database_url)
+        everything = routers(list(Service))
+        app = create_application(
+            [main.router, accounts.router, fakes.router()], database, settings, described=everything
+        )
+        server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False))
+
+        async def serve() -> None:
+            await server.serve([listening])
+            await app.state.internal.close()
+            await database.close()
+
+        thread = threading.Thread(target=lambda: asyncio.run(serve()))
+        thread.start()
+        while not server.started:
+            assert thread.is_alive()
+            time.sleep(0.02)
+        yield url
+        server.should_exit = True
+        thread.join()
+
+
+async def _store_facts(url: str, fakes: FakeServices, key: NewKey) -> None:
+    import_tables()
+    database = Database(url)
+    async with database.engine.begin() as connection:
+        for schema in SCHEMAS:
+            await connection.execute(text(f"create schema if not exists {schema}"))
+        await connection.run_sync(Base.metadata.create_all)
+    async with database.transaction() as session:
+        session.add(OrganizationRow(id=fakes.organization_id, name="Acme Group"))
+        session.add(
+            AccessKey(
+                id=key.id, organization_id=fakes.organization_id, role=Role.VIEWER, label="t", key_hash=key.key_hash
+            )
+        )
+        for kind, asked, answered in ((RoundKind.ENROLMENT, 12, 9), (RoundKind.ACCEPTANCE, 8, 3)):
+            about = {"organization_id": fakes.organization_id, "round_id": fakes.round_ids[kind]}
+            request = OpenRound.model_validate(
+                about | {"cycle_id": fakes.cycle_id, "kind": kind, "number": 1, "closes_at": CLOSES_AT}
+            )
+            people = [uuid4() for _ in range(asked)]
+            await store.open_round(session, request, [Recipient(person, fakes.cycle_id) for person in people])
+            round_ = await store.lock_open_round(session, fakes.organization_id, request.round_id)
+            for person in people[:answered]:
+                await store.mark_answered(session, round_, person, [fakes.cycle_id])
+            if kind is RoundKind.ENROLMENT:
+                await store.close_round(session, CloseRound.model_validate(about | {"reason": CloseReason.DEADLINE}))
+    await database.close()
