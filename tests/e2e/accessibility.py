@@ -124,7 +124,7 @@ async def keyboard(page: Page) -> list[str]:
     for _ in range(min(stops, MOST_STOPS) + 1):
         await page.keyboard.press("Tab")
         found: dict[str, Any] | None = await page.evaluate(FOCUSED)
-        if found is None or found["place"] == (places or [None])[0]:
+        if found is None or (places and found["place"] == places[0]):
             break
         if places and found["place"] <= places[-1]:
             problems.append(f"Tab leads back to {found['named']}")

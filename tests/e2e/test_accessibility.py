@@ -144,7 +144,7 @@ async def test_nothing_keeps_anybody_out_of_a_console_in_which_there_is_nothing_
         organization_id = await find_or_create_organization(session, f"Empty {uuid4()}")
         key = await create_access_key(session, organization_id, Role.OWNER, "Empty")
     await sign_in(page, stack, organization_id)
-    async with httpx.AsyncClient(base_url=stack.url, headers={"authorization": f"Bearer {key.key}"}) as client:
+    async with httpx.AsyncClient(base_url=stack.url, headers={"authorization": f"Bearer {key}"}) as client:
         addresses = await crawl(client)
     found = [problem for address in addresses for problem in await problems(page, stack.url + address)]
     assert not found, "\n".join(found)
