@@ -29,7 +29,12 @@ def clock(at: datetime, zone: ZoneInfo, locale: Locale) -> str:
 
 def short(at: datetime, zone: ZoneInfo, locale: Locale) -> str:
     """Such as `7 Mar 2025, 17:00`."""
-    return f"{format_date(at.astimezone(zone).date(), 'medium', locale)}, {clock(at, zone, locale)}"
+    return f"{short_date(at, zone, locale)}, {clock(at, zone, locale)}"
+
+
+def short_date(at: datetime, zone: ZoneInfo, locale: Locale) -> str:
+    """Such as `7 Mar 2025`."""
+    return format_date(at.astimezone(zone).date(), "medium", locale)
 
 
 def city(zone: ZoneInfo, locale: Locale) -> str | None:

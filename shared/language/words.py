@@ -17,7 +17,7 @@ from babel.dates import format_timedelta
 from babel.lists import format_list
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
-from babel.numbers import format_decimal
+from babel.numbers import format_decimal, format_percent
 
 from shared.language import times
 
@@ -64,12 +64,27 @@ class Words:
         """How far the moment is away, in its largest unit: `in 3 days`, `2 hours ago`."""
         return format_timedelta(at - now, threshold=2, add_direction=True, granularity="minute", locale=self.locale)
 
+    def date(self, at: datetime, time_zone: str) -> str:
+        """The day of the moment as `7 Mar 2025`."""
+        return times.short_date(at, times.zone_of(time_zone), self.locale)
+
     def zone(self, time_zone: str, at: datetime) -> str:
         """The time zone in words, such as `New York time`. `at` matters for zones that have nothing but an offset."""
         return self._zone(at, times.zone_of(time_zone))
 
-    def number(self, number: float) -> str:
-        return format_decimal(number, locale=self.locale)
+    def number(self, number: float, places: int | None = None) -> str:
+        """The number with so many decimal places, or with those that it needs."""
+        pattern = None if places is None else f"#,##0.{'0' * places}"
+        return format_decimal(number, format=pattern, locale=self.locale)
+
+    def percent(self, share: float) -> str:
+        """A share from 0 to 1, such as `85%`, without decimal places."""
+        return format_percent(share, format=None, locale=self.locale)
+
+    def signed(self, number: float) -> str:
+        """A difference with its sign, such as `+3` or `−0.4`."""
+        sign = "+" if number > 0 else "\u2212" if number < 0 else "\u00b1"
+        return sign + self.number(abs(number))
 
     def listed(self, items: Iterable[str]) -> str:
         """The items as one phrase: `Monday, Tuesday and Friday`."""

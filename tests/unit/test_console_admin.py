@@ -1,5 +1,6 @@
 """Small rules of the console for those who run programs: cookies, form tokens, the menu, and where signing in leads."""
 
+import re
 from http.cookies import SimpleCookie
 
 import pytest
@@ -9,6 +10,7 @@ from services.console.admin.cookies import SESSION, cookies_at, is_kept
 from services.console.admin.form_tokens import is_form_token, new_form_token
 from services.console.admin.navigation import Entry, entries_for
 from services.console.admin.sign_in.page import own_address
+from services.console.pages import STATIC
 from services.console.words.admin_failures import OTHERWISE, words_for
 from shared.contracts.accounts import Role
 from shared.errors import Conflict, DomainError, Forbidden, PreconditionFailed
@@ -124,3 +126,13 @@ def test_an_unknown_failure_has_words_too() -> None:
     error = DomainError("d")
     error.status = 418
     assert words_for(error) == OTHERWISE
+
+
+def test_a_style_sheet_closes_every_block_that_it_opens() -> None:
+    """Without one brace, everything after it would only count on small screens."""
+    for name in ("admin.css", "upward.css"):
+        depth, sheet = 0, STATIC[name][0].decode()
+        for sign in re.sub(r"/\*.*?\*/", "", sheet, flags=re.DOTALL):
+            depth += (sign == "{") - (sign == "}")
+            assert 0 <= depth <= 2, name
+        assert depth == 0, name

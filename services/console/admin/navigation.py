@@ -22,7 +22,11 @@ class Shown(NamedTuple):
 
 
 HOME = "/console"
-ENTRIES: tuple[Entry, ...] = (Entry(translatable("Home"), HOME),)
+REPORTS = "/console/reports"
+ENTRIES: tuple[Entry, ...] = (
+    Entry(translatable("Home"), HOME),
+    Entry(translatable("Reports"), REPORTS),
+)
 
 
 def entries_for(role: Role, path: str, entries: tuple[Entry, ...] = ENTRIES) -> tuple[Shown, ...]:

@@ -9,13 +9,19 @@ from starlette.types import Scope
 
 from services.console.admin.home import page as home
 from services.console.admin.navigation import HOME
+from services.console.admin.reports import page as reports
 from services.console.admin.routes import AdminRoute
 from services.console.admin.sign_in import one_time
 from services.console.admin.sign_in import page as sign_in
 from services.console.admin.visit import CurrentVisit
 from shared.errors import NotFound
 
-ROUTERS: tuple[APIRouter, ...] = (home.router, sign_in.router, one_time.router)
+ROUTERS: tuple[APIRouter, ...] = (
+    home.router,
+    reports.router,
+    sign_in.router,
+    one_time.router,
+)
 
 
 class Elsewhere(AdminRoute):

@@ -33,7 +33,13 @@ from tests.services.wrong_input.attempts import Attempts, Headers
 from tests.services.wrong_input.public_routes import ROWS, Row, routes_of
 
 PAGE = "docs/privacy.md"
-PAGES = (Row("GET", "/console"), Row("GET", "/console/cycles/{cycle_id}"))
+PAGES = (
+    Row("GET", "/console"),
+    Row("GET", "/console/cycles/{cycle_id}"),
+    Row("GET", "/console/cycles/{cycle_id}/report"),
+    Row("GET", "/console/programs/{program_id}/compare"),
+    Row("GET", "/console/reports"),
+)
 """The pages of the console that show what is stored to whoever has a key. They are rows of the table too."""
 FOR_ANYBODY = {"/console/static/{name}", "/console/sign-in", "/console/sign-in/{code}", "/console/{rest:path}"}
 """Those that show nothing of any organization."""

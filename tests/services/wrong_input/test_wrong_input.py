@@ -190,6 +190,7 @@ async def test_pages_answer_problems_to_callers_that_ask_for_json(
     assert {path.rstrip("/") for path in tried} == {
         "/p/{token}", "/p/{token}/done", "/console/static/{name}", "/console/cycles/{cycle_id}", "/console",
         "/console/sign-in", "/console/sign-in/{code}", "/console/sign-out", "/console/{rest:path}",
+        "/console/cycles/{cycle_id}/report", "/console/programs/{program_id}/compare", "/console/reports",
     }  # fmt: skip
     attempts.done()
 
