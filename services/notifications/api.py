@@ -21,7 +21,8 @@ from services.notifications.rules.samples import sample_of
 from shared.auth import Coordinator, Viewer
 from shared.contracts.notifications import Template
 from shared.http.dependencies import AppDatabase, InternalClient, Session
-from shared.http.lists import Page, answer_list
+from shared.http.directory import find_people
+from shared.http.lists import Page, Search, answer_list
 from shared.http.paging import Cursor, Limit, decode_cursor, encode_cursor
 from shared.http.routing import Route
 from shared.http.tables import tables_too
@@ -59,15 +60,17 @@ async def list_messages(
     person_id: UUID | None = None,
     template: Templates = None,
     state: States = None,
+    q: Search = None,
     sort: MessageSort = "-due_at",
     cursor: Cursor = None,
     limit: Limit = 50,
 ) -> MessagePage | Response:
     """What was sent to whom and when, what waits and why, and what failed; by default the newest first. Of check-ins
     and surveys, messages that would tell who has not answered are counted (`GET /v1/cycles/{cycle_id}/messages`) and
-    not listed."""
+    not listed. `q` looks for the names and addresses of readers, of whom the first 1,000 that are found count."""
     paused = await read_paused(internal, caller.organization_id)
-    wanted = store.WantedMessages(cycle_id, person_id, template, state)
+    people = await find_people(internal, caller.organization_id, q) if q and q.strip() else None
+    wanted = store.WantedMessages(cycle_id, person_id, template, state, people)
 
     async def read(session: AsyncSession, page: Page) -> MessagePage:
         return await store.list_messages(session, caller.organization_id, wanted, paused, page)

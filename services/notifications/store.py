@@ -47,6 +47,7 @@ class WantedMessages(NamedTuple):
     person_id: UUID | None = None
     templates: list[Template] | None = None
     states: list[MessageState] | None = None
+    people: Sequence[UUID] | None = None
 
 
 async def save_announcement(session: AsyncSession, announcement: Announcement) -> None:
@@ -288,6 +289,7 @@ async def list_messages(
             *equal(MessageRow.person_id, wanted.person_id),
             *equal(MessageRow.template, wanted.templates),
             *equal(MessageRow.state, wanted.states),
+            *([] if wanted.people is None else [MessageRow.person_id.in_(wanted.people)]),
             MessageRow.template.not_in(untold_reminders()),
             or_(
                 MessageRow.state != MessageState.DROPPED,

@@ -84,6 +84,11 @@ def cell(value: Any) -> str:
     return f"'{text}" if text.startswith(FORMULA) else text
 
 
+def table_line(values: Iterable[Any]) -> str:
+    """One row of a table that somebody else puts together."""
+    return _lines([[cell(value) for value in values]])
+
+
 def _lines(rows: Iterable[Sequence[str]]) -> str:
     written = io.StringIO()
     csv.writer(written).writerows(rows)

@@ -33,6 +33,7 @@ HANDS_ON = {
     "services.console.admin.cookies",
     "services.console.admin.forms",
     "services.console.admin.layout",
+    "services.console.admin.messages.previews",
     "services.console.admin.names",
     "services.console.admin.registry",
     "services.console.admin.routes",

@@ -8,6 +8,8 @@ from starlette.routing import Match
 from starlette.types import Scope
 
 from services.console.admin.home import page as home
+from services.console.admin.messages import page as messages
+from services.console.admin.messages import previews as message_previews
 from services.console.admin.navigation import HOME
 from services.console.admin.reports import page as reports
 from services.console.admin.routes import AdminRoute
@@ -19,6 +21,9 @@ from shared.errors import NotFound
 ROUTERS: tuple[APIRouter, ...] = (
     home.router,
     reports.router,
+    messages.router,
+    message_previews.router,
+    message_previews.framed,
     sign_in.router,
     one_time.router,
 )

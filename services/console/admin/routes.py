@@ -1,7 +1,7 @@
 """The route of pages for those who run programs. Expected failures become pages, and whoever is not signed in is led to
 the sign-in page and back."""
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 from urllib.parse import quote
 
@@ -31,6 +31,7 @@ class AdminRoute(Route):
     """A route that answers with pages of the console."""
 
     limits = BodyLimits(most_bytes=2 * MOST_BYTES)  # the form itself is measured when it is read
+    headers: Mapping[str, str] = HEADERS
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
@@ -47,7 +48,7 @@ class AdminRoute(Route):
             except httpx.HTTPError as error:
                 log.warning("service.unavailable", error=type(error).__name__)
                 response = _unavailable(request)
-            response.headers.update(HEADERS)
+            response.headers.update(self.headers)
             set_cookies(request, response)
             return response
 

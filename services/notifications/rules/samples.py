@@ -48,7 +48,7 @@ NOTICE = EndpointFacts(
     disable_reason="failing",
 )
 ABOUT_A_PAIR = (Template.KICKOFF, Template.PAIR_ENDED, Template.PARTNER_LEFT)
-TO_STAFF = ("approval_", "concern_", "people_", "nobody_")
+TO_STAFF = ("approval_", "concern_", "people_", "nobody_", "cycle_completed")
 """How the names of those templates begin that go to coordinators and sponsors."""
 
 

@@ -9,6 +9,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from services.intake import main as intake
 from services.notifications import main
 from services.notifications.models import AnnouncementRow, MessageRow
 from services.programs import main as programs
@@ -17,6 +18,7 @@ from shared.auth import Role
 from shared.contracts.notifications import Audience, Template
 from shared.database import Database
 from tests.services.conftest import client_of
+from tests.services.intake_examples import add_people, person
 from tests.services.programs_examples import add_organization
 
 Keys = Callable[..., Awaitable[dict[str, str]]]
@@ -61,7 +63,7 @@ async def client(
     for template, values in MESSAGES:
         await add_message(db, organization_id, template, {"cycle_id": RUNNING} | dict(values))
     await add_message(db, uuid4(), Template.KICKOFF, {"state": "sent", "due_at": NOW})
-    async with client_of(application(main, programs)) as client:
+    async with client_of(application(main, programs, intake)) as client:
         client.headers.update(await access_key(Role.COORDINATOR))
         yield client
 
@@ -113,6 +115,16 @@ async def test_messages_are_found_by_cycle_person_template_and_state(
     client: httpx.AsyncClient, params: dict[str, Any], templates: set[str]
 ) -> None:
     assert {one["template"] for one in await listed(client, **params)} == templates
+
+
+async def test_messages_are_found_by_the_names_of_their_readers(
+    client: httpx.AsyncClient, db: Database, organization_id: UUID
+) -> None:
+    """Nobody of the directory fits, or one person whose messages those are."""
+    assert await listed(client, q="ana") == []
+    await add_people(db, organization_id, person("ana@example.org")._replace(id=ANA))
+    assert {one["template"] for one in await listed(client, q="ana", state="sent")} == {"kickoff", "enrolment_reminder"}
+    assert len(await listed(client, q="  ")) == len(LISTED)
 
 
 async def test_a_waiting_message_says_what_it_waits_for(client: httpx.AsyncClient) -> None:

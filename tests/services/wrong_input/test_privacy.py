@@ -39,9 +39,14 @@ PAGES = (
     Row("GET", "/console/cycles/{cycle_id}/report"),
     Row("GET", "/console/programs/{program_id}/compare"),
     Row("GET", "/console/reports"),
+    Row("GET", "/console/messages", Role.COORDINATOR),
+    Row("GET", "/console/messages.csv", Role.COORDINATOR),
 )
 """The pages of the console that show what is stored to whoever has a key. They are rows of the table too."""
-FOR_ANYBODY = {"/console/static/{name}", "/console/sign-in", "/console/sign-in/{code}", "/console/{rest:path}"}
+FOR_ANYBODY = {
+    *("/console/static/{name}", "/console/sign-in", "/console/sign-in/{code}", "/console/{rest:path}"),
+    *("/console/messages/previews", "/console/messages/previews/{template}"),
+}
 """Those that show nothing of any organization."""
 KeyMaker = Callable[..., Awaitable[Headers]]
 WISHED_FOR, AVOIDED, CONCERNED, INVITED, REMINDED, ANSWERED = (uuid4() for _ in range(6))

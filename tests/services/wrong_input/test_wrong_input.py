@@ -182,7 +182,8 @@ async def test_pages_answer_problems_to_callers_that_ask_for_json(
     attempts.expect("no key", await attempts.http.get(cycle, headers=wanted), 401)
     attempts.expect("home", await attempts.http.get("/console", headers=wanted), 401, "not_signed_in")
     code = f"/console/sign-in/upo_{'A' * 43}"
-    for path in (f"/console/cycles/{uuid4()}", "/console/cycles/x", f"{code}A", "/console/none"):
+    unknown = (f"/console/cycles/{uuid4()}", "/console/cycles/x", f"{code}A", "/console/none")
+    for path in (*unknown, "/console/messages/previews/none"):
         attempts.expect(path, await attempts.http.get(path, headers=admin | wanted), 404)
     for path in (f"/p/{'A' * 43}", "/console/sign-in", code, "/console/sign-out"):
         attempts.expect(path, await attempts.http.post(path, headers=wanted, json={}), 415)
@@ -191,6 +192,8 @@ async def test_pages_answer_problems_to_callers_that_ask_for_json(
         "/p/{token}", "/p/{token}/done", "/console/static/{name}", "/console/cycles/{cycle_id}", "/console",
         "/console/sign-in", "/console/sign-in/{code}", "/console/sign-out", "/console/{rest:path}",
         "/console/cycles/{cycle_id}/report", "/console/programs/{program_id}/compare", "/console/reports",
+        "/console/messages", "/console/messages.csv", "/console/messages/previews",
+        "/console/messages/previews/{template}",
     }  # fmt: skip
     attempts.done()
 
