@@ -36,6 +36,7 @@ HANDS_ON = {
     "services.console.admin.messages.previews",
     "services.console.admin.names",
     "services.console.admin.registry",
+    "services.console.admin.review",
     "services.console.admin.routes",
     "services.console.admin.sign_in.one_time",
     "services.console.admin.signing_in",

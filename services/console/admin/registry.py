@@ -12,6 +12,7 @@ from services.console.admin.messages import page as messages
 from services.console.admin.messages import previews as message_previews
 from services.console.admin.navigation import HOME
 from services.console.admin.reports import page as reports
+from services.console.admin.review import pages as review
 from services.console.admin.routes import AdminRoute
 from services.console.admin.sign_in import one_time
 from services.console.admin.sign_in import page as sign_in
@@ -21,6 +22,7 @@ from shared.errors import NotFound
 ROUTERS: tuple[APIRouter, ...] = (
     home.router,
     reports.router,
+    *review.ROUTERS,
     messages.router,
     message_previews.router,
     message_previews.framed,

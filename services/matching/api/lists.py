@@ -101,6 +101,7 @@ async def list_unmatched(
     internal: InternalClient,
     q: Search = None,
     reason: Reasons = None,
+    person_id: Annotated[UUID | None, Query(description="only this person")] = None,
     sort: UnmatchedSort = "reason",
     cursor: Cursor = None,
     limit: Limit = 100,
@@ -110,6 +111,8 @@ async def list_unmatched(
     async with database.transaction() as session:
         await reading.read_cycle_id(session, caller.organization_id, match_run_id)
     people = await find_people(internal, caller.organization_id, q) if q and q.strip() else None
+    if person_id is not None:
+        people = (person_id,) if people is None or person_id in people else ()
 
     async def read(session: AsyncSession, page: Page) -> UnmatchedList:
         return await lists.list_unmatched(session, caller.organization_id, match_run_id, reason, people, page)

@@ -20,6 +20,11 @@ HUGE = 10**40
 OUTSIDE = {"/livez", "/readyz"}
 """Routes that everybody may read."""
 PAGES = ("/p/", "/console")
+REVIEW = (
+    *("", "/pairs.csv", "/pairs/{pair_id}", "/unmatched", "/people", "/people/{person_id}", "/rules", "/approve"),
+    *("/change", "/undo"),
+)
+"""The pages of a review."""
 FRONT = "/"
 
 
@@ -194,6 +199,7 @@ async def test_pages_answer_problems_to_callers_that_ask_for_json(
         "/console/cycles/{cycle_id}/report", "/console/programs/{program_id}/compare", "/console/reports",
         "/console/messages", "/console/messages.csv", "/console/messages/previews",
         "/console/messages/previews/{template}",
+        *(f"/console/cycles/{{cycle_id}}/review{part}" for part in REVIEW),
     }  # fmt: skip
     attempts.done()
 
