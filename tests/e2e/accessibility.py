@@ -46,7 +46,8 @@ WITHOUT_EDGE = f"""() => {{ {BY_NAME}
     }};
     const without = element => element.checkVisibility() && !marked(element)
         && !["hidden", "radio", "checkbox"].includes(element.type);
-    return [...document.querySelectorAll("button, input, select, textarea, a[aria-current]")].filter(without).map(named);
+    return [...document.querySelectorAll("button, select, textarea, input, a[aria-current]")]
+        .filter(without).map(named);
 }}"""
 FROM_THE_TOP = """() => {
     document.body.setAttribute("tabindex", "-1");

@@ -1,5 +1,5 @@
 """Nothing keeps anybody out: every page in every state, in both themes, by the keyboard, narrow, in forced colours and
-without script (docs/accessibility.md tells what this covers)."""
+without script."""
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
