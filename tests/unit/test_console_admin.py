@@ -11,6 +11,7 @@ from services.console.admin.form_tokens import is_form_token, new_form_token
 from services.console.admin.navigation import Entry, entries_for
 from services.console.admin.sign_in.page import own_address
 from services.console.pages import STATIC
+from services.console.pages import STATIC
 from services.console.words.admin_failures import OTHERWISE, words_for
 from shared.contracts.accounts import Role
 from shared.errors import Conflict, DomainError, Forbidden, PreconditionFailed
@@ -136,3 +137,14 @@ def test_a_style_sheet_closes_every_block_that_it_opens() -> None:
             depth += (sign == "{") - (sign == "}")
             assert 0 <= depth <= 2, name
         assert depth == 0, name
+
+
+@pytest.mark.parametrize("name", ["admin.css", "upward.css"])
+def test_each_part_of_a_style_sheet_closes_what_it_opens(name: str) -> None:
+    """Else all rules below it would count inside its last media query."""
+    content, _ = STATIC[name]
+    opened = 0
+    for line in content.decode().splitlines():
+        assert not (line.startswith("/*") and opened), line
+        opened += line.count("{") - line.count("}")
+    assert opened == 0
