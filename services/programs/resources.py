@@ -7,7 +7,7 @@ from pydantic import AwareDatetime
 
 from shared.contracts.base import Contract
 from shared.contracts.programs import Calendar, Direction, MatchingPolicy, Outcome, Stage, Topic
-from shared.contracts.rounds import RoundCounts
+from shared.contracts.rounds import RoundCounts, RoundKind
 
 ProgramSort = Literal["created_at", "-created_at", "updated_at", "-updated_at", "name", "-name"]
 CycleSort = Literal["requested_at", "-requested_at", "starts_at", "-starts_at", "stage_changed_at", "-stage_changed_at"]
@@ -46,6 +46,18 @@ class ProgramPage(Contract):
     """How many programs there are on all pages. Null on later pages."""
 
 
+class PlannedRound(Contract):
+    """One round of a cycle that has not begun."""
+
+    kind: RoundKind
+    number: int
+    """Counts the rounds of its kind from 1."""
+    opens_at: AwareDatetime
+    closes_at: AwareDatetime
+    reminders_at: tuple[AwareDatetime, ...] = ()
+    """When those are reminded who have not answered by then."""
+
+
 class ProgramPreview(Contract):
     """What a definition would do. Nothing is stored."""
 
@@ -53,6 +65,11 @@ class ProgramPreview(Contract):
     """When the next four cycles would start by themselves. Empty for a program that does not recur."""
     notes: tuple[str, ...] = ()
     """What somebody should know about the definition, as the program would tell it."""
+    starts_at: AwareDatetime | None = None
+    """The start for which `rounds` has the dates. It is never null."""
+    rounds: tuple[PlannedRound, ...] = ()
+    """The rounds of a cycle that starts then, as long as they may last, if its pairs are approved in the moment in
+    which enrolment closes. Each day that the approval takes moves what follows by a day."""
 
 
 class CycleSummary(Contract):

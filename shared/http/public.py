@@ -62,6 +62,10 @@ class PublicApi:
         """GET `/v1{path}` of the service that serves it."""
         return answer.model_validate_json((await self._call("GET", service, path, params=params)).content)
 
+    async def get_table(self, service: Service, path: str, params: Mapping[str, Any] | None = None) -> bytes:
+        """The whole list as a table in CSV."""
+        return (await self._call("GET", service, path, params=params, headers={"accept": "text/csv"})).content
+
     async def get_versioned(self, service: Service, path: str, answer: type[Answer]) -> Versioned[Answer]:
         """Reads what can be edited."""
         response = await self._call("GET", service, path)

@@ -7,7 +7,7 @@ other language is a file `catalogues/<code>.po`, which is compiled in memory whe
 import io
 import math
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from gettext import GNUTranslations, NullTranslations
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -18,6 +18,7 @@ from babel.lists import format_list
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.numbers import format_decimal, format_percent
+from babel.units import format_unit
 
 from shared.language import times
 
@@ -85,6 +86,17 @@ class Words:
         """A difference with its sign, such as `+3` or `−0.4`."""
         sign = "+" if number > 0 else "\u2212" if number < 0 else "\u00b1"
         return sign + self.number(abs(number))
+
+    def duration(self, length: timedelta) -> str:
+        """The length in whole units, such as `14 days` or `2 hours and 30 minutes`. What is below a second is left
+        out."""
+        seconds = int(length.total_seconds())
+        parts = []
+        for unit, size in (("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1)):
+            count, seconds = divmod(seconds, size)
+            if count:
+                parts.append(format_unit(count, f"duration-{unit}", locale=self.locale))
+        return self.listed(parts) if parts else format_unit(0, "duration-second", locale=self.locale)
 
     def listed(self, items: Iterable[str]) -> str:
         """The items as one phrase: `Monday, Tuesday and Friday`."""

@@ -136,3 +136,20 @@ async def test_a_preview_tells_the_next_four_starts_and_stores_nothing(
     assert (await items(http, "/v1/programs"), await staged(db, organization_id)) == (before, [])
     refused = await http.post("/v1/programs/preview", json=dict(PROGRAM) | {"name": ""}, headers=headers)
     assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "body.name")
+
+
+async def test_a_preview_has_the_dates_of_a_cycle_for_a_start_within_two_years(
+    http: httpx.AsyncClient, access_key: KeyMaker
+) -> None:
+    headers = await access_key(Role.VIEWER)
+    definition = dict(PROGRAM) | {"recurs": True, "calendar": {"check_ins": 1}}
+    usual = (await http.post("/v1/programs/preview", json=definition, headers=headers)).json()
+    dates = [usual["starts_at"], usual["rounds"][0]["opens_at"], usual["next_recurrences"][0]]
+    assert len({datetime.fromisoformat(date) for date in dates}) == 1
+    wished = (datetime.now(UTC) + timedelta(days=3)).replace(microsecond=0).isoformat()
+    answer = await http.post("/v1/programs/preview", params={"starts_at": wished}, json=definition, headers=headers)
+    assert datetime.fromisoformat(answer.json()["rounds"][0]["opens_at"]).isoformat() == wished
+    late = await http.post(
+        "/v1/programs/preview", params={"starts_at": "2099-01-01T00:00:00Z"}, json=definition, headers=headers
+    )
+    assert (late.status_code, late.json()["errors"][0]["field"]) == (422, "query.starts_at")

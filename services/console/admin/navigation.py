@@ -25,6 +25,7 @@ HOME = "/console"
 REPORTS = "/console/reports"
 ENTRIES: tuple[Entry, ...] = (
     Entry(translatable("Home"), HOME),
+    Entry(translatable("Programs"), "/console/programs"),
     Entry(translatable("Reports"), REPORTS),
     Entry(translatable("Messages"), "/console/messages", Role.COORDINATOR),
 )

@@ -11,6 +11,9 @@ from services.console.admin.home import page as home
 from services.console.admin.messages import page as messages
 from services.console.admin.messages import previews as message_previews
 from services.console.admin.navigation import HOME
+from services.console.admin.programs import editing as programs_editing
+from services.console.admin.programs import page as programs
+from services.console.admin.programs import starting as programs_starting
 from services.console.admin.reports import page as reports
 from services.console.admin.review import pages as review
 from services.console.admin.routes import AdminRoute
@@ -26,6 +29,9 @@ ROUTERS: tuple[APIRouter, ...] = (
     messages.router,
     message_previews.router,
     message_previews.framed,
+    programs_editing.router,
+    programs_starting.router,
+    programs.router,
     sign_in.router,
     one_time.router,
 )

@@ -69,6 +69,11 @@ DIRECTIONS = {
     Direction.MUTUAL: translatable("Mutual: both teach and learn"),
     Direction.TRADITIONAL: translatable("Traditional: the mentor is senior to the mentee"),
 }
+DIRECTION_NAMES = {
+    Direction.REVERSE: translatable("Reverse"),
+    Direction.MUTUAL: translatable("Mutual"),
+    Direction.TRADITIONAL: translatable("Traditional"),
+}
 CLOSINGS = {
     CloseReason.DEADLINE: translatable("deadline reached"),
     CloseReason.ANSWERED: translatable("everyone answered"),

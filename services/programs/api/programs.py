@@ -9,10 +9,11 @@ from fastapi.responses import JSONResponse
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.programs.resources import Program, ProgramPage, ProgramPreview, ProgramSort
-from services.programs.rules.definition import ProgramDefinition
+from services.programs.rules.definition import ProgramDefinition, check_start
 from services.programs.rules.preview import preview
 from services.programs.store import lists, programs
 from shared.auth import Admin, Viewer
+from shared.contracts.base import Moment
 from shared.contracts.programs import Direction
 from shared.http.dependencies import AppDatabase, InternalClient, Session
 from shared.http.directory import refuse_others
@@ -71,10 +72,15 @@ async def list_programs(
 
 
 @router.post("/programs/preview")
-async def preview_program(definition: ProgramDefinition, caller: Admin) -> ProgramPreview:
-    """Checks the definition and says what it would do, such as when the next four cycles would start. Nothing is
-    stored."""
-    return preview(definition, datetime.now(UTC))
+async def preview_program(
+    definition: ProgramDefinition, caller: Viewer, starts_at: Moment | None = None
+) -> ProgramPreview:
+    """Checks the definition and says what it would do: when the next four cycles would start, and the dates of a cycle
+    that starts at `starts_at` (by default when the next one starts by itself, or else now). Nothing is stored."""
+    now = datetime.now(UTC)
+    if starts_at is not None:
+        check_start(starts_at, now, "query.starts_at")
+    return preview(definition, now, starts_at)
 
 
 @router.get("/programs/{program_id}", responses=refusals(404))

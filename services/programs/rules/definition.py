@@ -100,11 +100,11 @@ def changed_calendar(calendar: Calendar, changes: Mapping[str, JsonValue]) -> Ca
         ) from None
 
 
-def check_start(starts_at: datetime, now: datetime) -> None:
-    """Raises Invalid for a start that lies in the past or more than two years ahead."""
+def check_start(starts_at: datetime, now: datetime, field: str = "body.starts_at") -> None:
+    """Raises Invalid for a start that lies in the past or more than two years ahead. `field` is where it was given."""
     if not now - PAST_TOLERANCE <= starts_at <= now + LONGEST:
         detail = "must lie between now and two years ahead"
-        raise Invalid(MESSAGE, errors=[{"field": "body.starts_at", "detail": detail}])
+        raise Invalid(MESSAGE, errors=[{"field": field, "detail": detail}])
 
 
 def _strictly(model: type[Model], check: Callable[[Any], Model]) -> WrapValidator:

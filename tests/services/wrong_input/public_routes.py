@@ -84,7 +84,7 @@ ROWS = (
     Row("DELETE", "/v1/session", own=True),
     Row("POST", "/v1/programs", Role.ADMIN, PROGRAM, once=True),
     Row("GET", "/v1/programs"),
-    Row("POST", "/v1/programs/preview", Role.ADMIN, PROGRAM, stores=False),
+    Row("POST", "/v1/programs/preview", Role.VIEWER, {**PROGRAM, "recurs": True}, stores=False),
     Row("GET", "/v1/programs/{program_id}"),
     Row("PUT", "/v1/programs/{program_id}", Role.ADMIN, PROGRAM, if_match=True),
     Row("POST", "/v1/programs/{program_id}/cycles", Role.ADMIN, {"period": "pilot"}, optional_body=True, once=True),

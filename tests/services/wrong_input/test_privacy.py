@@ -51,6 +51,12 @@ PAGES = (
     Row("GET", f"{REVIEW}/people/{{person_id}}", Role.COORDINATOR),
     Row("GET", f"{REVIEW}/rules", Role.COORDINATOR),
     Row("GET", f"{REVIEW}/approve", Role.COORDINATOR),
+    Row("GET", "/console/programs"),
+    Row("GET", "/console/programs.csv"),
+    Row("GET", "/console/programs/new", Role.ADMIN),
+    Row("GET", "/console/programs/{program_id}"),
+    Row("GET", "/console/programs/{program_id}/edit", Role.ADMIN),
+    Row("GET", "/console/programs/{program_id}/start", Role.ADMIN),
 )
 """The pages of the console that show what is stored to whoever has a key. They are rows of the table too."""
 FOR_ANYBODY = {

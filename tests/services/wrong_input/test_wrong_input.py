@@ -200,6 +200,8 @@ async def test_pages_answer_problems_to_callers_that_ask_for_json(
         "/console/messages", "/console/messages.csv", "/console/messages/previews",
         "/console/messages/previews/{template}",
         *(f"/console/cycles/{{cycle_id}}/review{part}" for part in REVIEW),
+        "/console/programs", "/console/programs.csv", "/console/programs/new", "/console/programs/{program_id}",
+        "/console/programs/{program_id}/edit", "/console/programs/{program_id}/start",
     }  # fmt: skip
     attempts.done()
 
