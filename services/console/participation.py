@@ -14,7 +14,7 @@ from shared.contracts.intake import Contact, Contacts, LinkGrant, ReadContacts, 
 from shared.contracts.programs import CycleBrief
 from shared.contracts.round_kinds import declaration_of
 from shared.contracts.rounds import AnswerRecorded
-from shared.errors import NotFound
+from shared.errors import DomainError, NotFound
 from shared.http.internal import Internal
 
 NO_ORGANIZATION = UUID(int=0)
@@ -49,19 +49,28 @@ async def read_brief(internal: Internal, grant: LinkGrant) -> CycleBrief:
     return await internal.get(Service.PROGRAMS, f"/cycles/{grant.cycle_id}", CycleBrief, grant.organization_id)
 
 
+async def read_form(internal: Internal, grant: LinkGrant) -> Contract:
+    """What the owner of the round shows this person. Raises Forbidden, NotFound, Gone or Conflict, as the owner
+    decides."""
+    owned, form_type = declaration_of(grant.kind), questionnaire_of(grant.kind).form_type
+    path = f"{owned.path}/{grant.round_id}/forms/{grant.person_id}"
+    form: Contract = await internal.get(owned.owner, path, form_type, grant.organization_id)
+    return form
+
+
+async def read_form_if_asked(internal: Internal, grant: LinkGrant) -> Contract | None:
+    """None if there is nothing to answer any more, as when the pair was settled meanwhile."""
+    try:
+        return await read_form(internal, grant)
+    except DomainError:
+        return None
+
+
 async def read_participation(internal: Internal, grant: LinkGrant) -> Participation:
     """Reads the owner's form, the cycle, the names of the partners and the time zone of the reader."""
-    owned, questionnaire = declaration_of(grant.kind), questionnaire_of(grant.kind)
-    brief, form = await asyncio.gather(
-        read_brief(internal, grant),
-        internal.get(
-            owned.owner,
-            f"{owned.path}/{grant.round_id}/forms/{grant.person_id}",
-            questionnaire.form_type,
-            grant.organization_id,
-        ),
-    )
-    partners = await read_contacts(internal, grant.organization_id, questionnaire.partners(form))
+    brief, form = await asyncio.gather(read_brief(internal, grant), read_form(internal, grant))
+    people = questionnaire_of(grant.kind).partners(form)
+    partners = await read_contacts(internal, grant.organization_id, people)
     return Participation(grant, brief, grant.time_zone or brief.time_zone, form, partners)
 
 

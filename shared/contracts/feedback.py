@@ -80,6 +80,10 @@ class PairQuestion(Contract):
     """The part that the reader plays."""
     partner_id: UUID
     answered: bool = False
+    check_in: CheckInEntry | None = None
+    """What the reader answered in this check-in before. It is read over internal HTTP only."""
+    survey: SurveyEntry | None = None
+    """What the reader answered in this survey before. It is read over internal HTTP only."""
     partner_note: str = ""
     """The last note that the partner left for the two of them. It is read over internal HTTP only."""
 

@@ -10,7 +10,7 @@ from services.console.forms.check_in import CheckInPage
 from services.console.forms.enrolment import EnrolmentPage
 from services.console.forms.questionnaire import FieldError, Questionnaire, Refused
 from services.console.forms.survey import SurveyPage
-from shared.contracts.feedback import CheckInForm, Obstacle
+from shared.contracts.feedback import CheckInEntry, CheckInForm, Obstacle, PairQuestion, SurveyEntry, SurveyForm
 from shared.contracts.intake import EnrolmentAnswer, EnrolmentForm, EnrolmentRole, MeetingWindow, TeachingLevel
 from shared.contracts.matching import AcceptanceForm, Offer, Side
 from shared.language.words import words_of
@@ -288,3 +288,12 @@ class TestSurvey:
         answer = self.page.parse(typed((f"usefulness_{PAIR}", "5"), (f"would_repeat_{PAIR}", "yes")))
         (error,) = self.page.errors_of([{"field": "entries.0.would_repeat", "detail": "x"}], answer)
         assert error.field == f"would_repeat_{PAIR}"
+
+
+def test_a_returning_reader_sees_what_they_sent() -> None:
+    said = CheckInEntry(pair_id=PAIR, met=True, usefulness=4, obstacle=Obstacle.TOPIC, note="Next: short video")
+    looked_back = SurveyEntry(pair_id=PAIR, usefulness=5, would_repeat=False, comment="Thanks")
+    asked = PairQuestion(pair_id=PAIR, side=Side.MENTOR, partner_id=OTHER, check_in=said, survey=looked_back)
+    check_in, survey = CheckInPage(), SurveyPage()
+    assert check_in.parse(check_in.prefill(CheckInForm(number=2, pairs=(asked,)))).entries == (said,)
+    assert survey.parse(survey.prefill(SurveyForm(pairs=(asked,)))).entries == (looked_back,)

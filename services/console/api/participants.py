@@ -8,6 +8,7 @@ The link is all that a participant needs: there are no cookies, and nobody signs
 written into a page.
 """
 
+import asyncio
 from functools import partial
 from typing import Annotated
 from urllib.parse import quote
@@ -18,10 +19,12 @@ from starlette.datastructures import FormData
 
 from services.console.forms.questionnaire import FieldError, Refused
 from services.console.forms.registry import questionnaire_of
+from services.console.next_steps import next_step
 from services.console.pages import STATIC, PageRoute, page, reader_words
 from services.console.participation import (
     Participation,
     read_brief,
+    read_form_if_asked,
     read_participation,
     resolve,
     send_answer,
@@ -78,10 +81,10 @@ async def confirm(token: Token, request: Request, internal: InternalClient) -> R
         if gone.code != ROUND_CLOSED:
             raise
         return page("done.html", reader_words(request), grant=None, brief=None, time_zone="UTC")
-    brief = await read_brief(internal, grant)
-    time_zone = grant.time_zone or brief.time_zone
+    brief, form = await asyncio.gather(read_brief(internal, grant), read_form_if_asked(internal, grant))
+    time_zone, step = grant.time_zone or brief.time_zone, next_step(grant, brief.calendar, form)
     words, thanks = reader_words(request, grant.language, brief.language), questionnaire_of(grant.kind).thanks
-    return page("done.html", words, grant=grant, brief=brief, time_zone=time_zone, thanks=thanks)
+    return page("done.html", words, grant=grant, brief=brief, time_zone=time_zone, thanks=thanks, step=step)
 
 
 @files.get("/console/static/{name}")

@@ -47,7 +47,14 @@ class CheckInPage(Questionnaire[CheckInForm, CheckInAnswer]):
             raise Refused([FieldError("", TOO_MANY_PAIRS)]) from None
 
     def prefill(self, form: CheckInForm) -> FormData:
-        return FormData()
+        fields: list[tuple[str, str]] = []
+        for pair in form.pairs:
+            if (given := pair.check_in) is not None:
+                useful = "" if given.usefulness is None else str(given.usefulness)
+                said = {"met": "yes" if given.met else "no", "usefulness": useful}
+                said |= {"obstacle": given.obstacle.value, "note": given.note}
+                fields += [(f"{name}_{pair.pair_id}", value) for name, value in said.items() if value]
+        return FormData([(name, value) for name, value in fields])
 
     def partners(self, form: CheckInForm) -> tuple[UUID, ...]:
         return tuple(pair.partner_id for pair in form.pairs)

@@ -45,7 +45,13 @@ class SurveyPage(Questionnaire[SurveyForm, SurveyAnswer]):
             raise Refused([FieldError("", TOO_MANY_PAIRS)]) from None
 
     def prefill(self, form: SurveyForm) -> FormData:
-        return FormData()
+        fields: list[tuple[str, str]] = []
+        for pair in form.pairs:
+            if (given := pair.survey) is not None:
+                said = {"usefulness": str(given.usefulness), "would_repeat": "yes" if given.would_repeat else "no"}
+                said |= {"comment": given.comment}
+                fields += [(f"{name}_{pair.pair_id}", value) for name, value in said.items() if value]
+        return FormData([(name, value) for name, value in fields])
 
     def partners(self, form: SurveyForm) -> tuple[UUID, ...]:
         return tuple(pair.partner_id for pair in form.pairs)

@@ -88,6 +88,7 @@ async def read_questions(
         raise RoundIsClosed("This round is closed; answers are no longer taken.")
     pair_ids = await asked_subjects(session, round_, person_id)
     answered = await _answered(session, round_, kind, person_id, pair_ids)
+    check_ins, surveys = await _given(session, round_, kind, person_id)
     notes = await _partner_notes(session, round_, person_id, pair_ids)
     found = await session.scalars(
         select(AskedPair)
@@ -104,6 +105,8 @@ async def read_questions(
             side=_side(pair, person_id),
             partner_id=pair.mentee_id if pair.mentor_id == person_id else pair.mentor_id,
             answered=pair.pair_id in answered,
+            check_in=check_ins.get(pair.pair_id),
+            survey=surveys.get(pair.pair_id),
             partner_note=notes.get(pair.pair_id, ""),
         )
         for pair in found
@@ -224,6 +227,25 @@ async def _partner_notes(
         .order_by(CheckIn.pair_id, Round.number.desc(), CheckIn.answered_at.desc())
     )
     return {row.pair_id: row.note for row in found}
+
+
+async def _given(
+    session: AsyncSession, round_: Round, kind: RoundKind, person_id: UUID
+) -> tuple[dict[UUID, CheckInEntry], dict[UUID, SurveyEntry]]:
+    """What a person has answered in this round, by pair, as it can be answered again."""
+
+    async def rows(table: AnswerTable) -> list[Any]:
+        found = select(table).where(
+            table.organization_id == round_.organization_id, table.round_id == round_.id, table.person_id == person_id
+        )
+        return list(await session.scalars(found))
+
+    check_ins = await rows(CheckIn) if kind is RoundKind.CHECK_IN else []
+    surveys = await rows(SurveyResponse) if kind is RoundKind.SURVEY else []
+    return (
+        {row.pair_id: CheckInEntry.model_validate(row, from_attributes=True) for row in check_ins},
+        {row.pair_id: SurveyEntry.model_validate(row, from_attributes=True) for row in surveys},
+    )
 
 
 async def _answered(

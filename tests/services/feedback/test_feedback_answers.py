@@ -70,11 +70,13 @@ async def test_a_form_shows_every_pair_of_the_reader_with_side_and_partner(
     assert {question["pair_id"]: question for question in form["pairs"]} == {
         str(first.id): {
             "pair_id": str(first.id), "side": "mentor", "partner_id": str(first.mentee_id), "answered": True,
-            "partner_note": "",
+            "partner_note": "", "survey": None, "check_in": {
+                "pair_id": str(first.id), "met": True, "usefulness": 4, "obstacle": "none", "note": "",
+            },
         },
         str(second.id): {
             "pair_id": str(second.id), "side": "mentee", "partner_id": str(second.mentor_id), "answered": False,
-            "partner_note": "",
+            "partner_note": "", "survey": None, "check_in": None,
         },
     }  # fmt: skip
 
