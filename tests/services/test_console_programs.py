@@ -17,6 +17,7 @@ from services.intake.person import PersonRecord
 from services.programs import main as programs
 from shared.auth import Role
 from shared.database import Database
+from tests.pseudo import PSEUDO, hard_coded_in_page, pseudo_is_spoken
 from tests.services.conftest import client_of
 from tests.services.intake_examples import add_people, person
 from tests.services.page_forms import fields_in
@@ -258,3 +259,22 @@ async def test_a_program_of_another_organization_is_not_there(
     token = fields_in(await http.get(NEW), NEW)
     assert (await http.post(f"{page}/edit", data=token | {"do": "save", "mark": '"1"'})).status_code == 404
     assert (await http.post(f"{page}/start", data=token | {"do": "start"})).status_code == 404
+
+
+async def test_no_word_of_these_pages_is_hard_coded(
+    http: httpx.AsyncClient, people: tuple[PersonRecord, PersonRecord], organization_id: UUID
+) -> None:
+    page = await made(http, recurs=True, coordinator_ids=[str(people[0].id)], topics=[{"code": "x", "label": "x"}])
+    await http.post(f"/v1{page.removeprefix('/console')}/cycles", json={"period": "pilot"}, headers=once({}))
+    edit, start, headers = f"{page}/edit", f"{page}/start", {"accept-language": PSEUDO}
+    wrong = await filled(http, edit, name="", floor="x", topic_label_2="x", check_ins="x", sponsor_q="Ada", do="show")
+    late = await filled(http, edit, mark='"0"', name="Digital Upward", check_ins="9", language="de", do="save")
+    early = await filled(http, start, day="2099-01-01", do="show")
+    with pseudo_is_spoken():
+        shown = [await http.get(path, headers=headers) for path in (LIST, page, NEW, edit, start)]
+        shown += [await http.post(edit, data=typed, headers=headers) for typed in (wrong, late)]
+        shown += [await http.post(start, data=early, headers=headers)]
+    assert [answer.status_code for answer in shown] == [200, 200, 200, 200, 200, 422, 412, 422]
+    values = (f"Company {organization_id}", "Digital Upward", "Upward", "test", "Europe/Berlin", "Ada Example", "pilot")
+    for answer in shown:
+        assert hard_coded_in_page(answer.text, *values, "Job", "IT", "x", " and ") == [], answer.url

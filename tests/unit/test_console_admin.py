@@ -11,7 +11,6 @@ from services.console.admin.form_tokens import is_form_token, new_form_token
 from services.console.admin.navigation import Entry, entries_for
 from services.console.admin.sign_in.page import own_address
 from services.console.pages import STATIC
-from services.console.pages import STATIC
 from services.console.words.admin_failures import OTHERWISE, words_for
 from shared.contracts.accounts import Role
 from shared.errors import Conflict, DomainError, Forbidden, PreconditionFailed
