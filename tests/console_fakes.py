@@ -23,6 +23,7 @@ from shared.contracts.intake import (
     EnrolmentForm,
     EnrolmentRole,
     LinkGrant,
+    LinkOrigin,
     ReadContacts,
     ResolveLink,
 )
@@ -89,6 +90,7 @@ class FakeServices:
     partner: Contact = field(
         default_factory=lambda: contact("Bernd <Falk> & Söhne", "Chief Financial Officer", "Finance")
     )
+    coordinator: Contact = field(default_factory=lambda: contact("Mara <i>Weiss</i>", "HR Partner", "People"))
     pair_id: UUID = field(default_factory=uuid4)
     stage: Stage = Stage.REVIEW
     paused: bool = False
@@ -175,10 +177,19 @@ class FakeServices:
                     )
             raise NotFound("There is no such link.", code="link_unknown")
 
+        @router.post("/intake/links/origin")
+        async def origin(body: ResolveLink, caller: ServiceCaller) -> LinkOrigin:
+            assert caller.organization_id == NOBODY
+            refusal = self.links.get(body.token)
+            known = body.token in map(token_of, DECLARATIONS)
+            if not known or (refusal is not None and refusal.code != "round_closed"):
+                raise NotFound("There is no such link.", code="link_unknown")
+            return LinkOrigin(organization_id=self.organization_id, cycle_id=self.cycle_id, language=self.me.language)
+
         @router.post("/intake/contacts")
         async def contacts(body: ReadContacts, caller: ServiceCaller) -> Contacts:
             self._check(caller.organization_id)
-            known = [] if self.unknown_contacts else [self.me, self.partner]
+            known = [] if self.unknown_contacts else [self.me, self.partner, self.coordinator]
             return Contacts(contacts=tuple(person for person in known if person.person_id in body.person_ids))
 
     def _add_cycle_reads(self, router: APIRouter) -> None:
@@ -249,7 +260,7 @@ class FakeServices:
             language=self.program_language,
             topics=TOPICS,
             sponsor_id=None,
-            coordinator_ids=(),
+            coordinator_ids=(self.coordinator.person_id,),
             calendar=Calendar(),
             policy=MatchingPolicy(),
             paused=self.paused,

@@ -100,7 +100,8 @@ def missing_templates(*names: str) -> list[str]:
 
 def failure_page(request: Request, failure: Failure) -> HTMLResponse:
     words = getattr(request.state, "words", None) or reader_words(request)
-    response = page("failure.html", words, failure.status, failure=failure)
+    contact = getattr(request.state, "contact", None)
+    response = page("failure.html", words, failure.status, failure=failure, contact=contact)
     response.headers.update(failure.headers)
     return response
 

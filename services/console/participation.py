@@ -5,12 +5,21 @@ from collections.abc import Sequence
 from typing import NamedTuple
 from uuid import UUID
 
+import httpx
 from pydantic import ValidationError
 from structlog.contextvars import bind_contextvars
 
 from services.console.forms.registry import questionnaire_of
 from shared.contracts.base import Contract, Service
-from shared.contracts.intake import Contact, Contacts, LinkGrant, ReadContacts, ResolveLink
+from shared.contracts.intake import (
+    Contact,
+    Contacts,
+    LinkGrant,
+    LinkOrigin,
+    ReadContacts,
+    ResolveLink,
+    first_active,
+)
 from shared.contracts.programs import CycleBrief
 from shared.contracts.round_kinds import declaration_of
 from shared.contracts.rounds import AnswerRecorded
@@ -32,6 +41,8 @@ class Participation(NamedTuple):
     time_zone: str
     form: Contract
     partners: dict[UUID, Contact]
+    contact: Contact | None = None
+    """Whom a reader may ask: the program's first coordinator who has not left."""
 
 
 async def resolve(internal: Internal, token: str) -> LinkGrant:
@@ -69,9 +80,34 @@ async def read_form_if_asked(internal: Internal, grant: LinkGrant) -> Contract |
 async def read_participation(internal: Internal, grant: LinkGrant) -> Participation:
     """Reads the owner's form, the cycle, the names of the partners and the time zone of the reader."""
     brief, form = await asyncio.gather(read_brief(internal, grant), read_form(internal, grant))
-    people = questionnaire_of(grant.kind).partners(form)
-    partners = await read_contacts(internal, grant.organization_id, people)
-    return Participation(grant, brief, grant.time_zone or brief.time_zone, form, partners)
+    partners = questionnaire_of(grant.kind).partners(form)
+    people = await read_contacts(internal, grant.organization_id, [*partners, *brief.coordinator_ids])
+    return Participation(
+        grant,
+        brief,
+        grant.time_zone or brief.time_zone,
+        form,
+        {person_id: people[person_id] for person_id in partners if person_id in people},
+        first_active(brief.coordinator_ids, people),
+    )
+
+
+async def read_contact(internal: Internal, brief: CycleBrief) -> Contact | None:
+    """Whom a participant may ask."""
+    people = await read_contacts(internal, brief.organization_id, brief.coordinator_ids)
+    return first_active(brief.coordinator_ids, people)
+
+
+async def read_contact_of_link(internal: Internal, token: str) -> tuple[Contact | None, str]:
+    """Whom somebody may ask whose link does not work, and in which language they read, as far as it is known."""
+    try:
+        origin = await internal.ask(
+            Service.INTAKE, "/links/origin", ResolveLink(token=token), LinkOrigin, NO_ORGANIZATION
+        )
+        brief = await internal.get(Service.PROGRAMS, f"/cycles/{origin.cycle_id}", CycleBrief, origin.organization_id)
+        return await read_contact(internal, brief), origin.language
+    except (ValidationError, DomainError, httpx.HTTPError):
+        return None, ""
 
 
 async def send_answer(internal: Internal, grant: LinkGrant, answer: Contract) -> AnswerRecorded:

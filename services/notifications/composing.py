@@ -42,6 +42,8 @@ class Composed(NamedTuple):
     """The language in which the message is written, as a BCP 47 code."""
     meetings: tuple[Meeting, ...] = ()
     """The first meetings that it proposes."""
+    reply_to: Contact | None = None
+    """Who gets the reader's answer."""
 
 
 def compose(message: ClaimedMessage, batch: BatchFacts, settings: Settings, now: datetime) -> Composed:
@@ -59,6 +61,7 @@ def compose(message: ClaimedMessage, batch: BatchFacts, settings: Settings, now:
         rendered=rendered,
         language=words.language,
         meetings=tuple(meetings.values()),
+        reply_to=_contact_for(contact, batch),
     )
 
 
@@ -69,7 +72,7 @@ def _facts(
         return endpoint_facts(contact, batch.delivery.endpoint, words)
     brief, token = batch.delivery.cycle, batch.tokens.get(contact.person_id)
     zone = zone_of(contact.time_zone, brief.time_zone)
-    public_url = settings.public_url.rstrip("/")
+    public_url, asked = settings.public_url.rstrip("/"), _contact_for(contact, batch)
     return Facts(
         given_name=one_line(contact.given_name) or one_line(contact.name),
         program_name=one_line(brief.program_name),
@@ -92,7 +95,15 @@ def _facts(
         api_url=public_url,
         cycle_id=str(brief.cycle_id),
         direction=brief.direction,
+        contact_name=one_line(asked.name) if asked else "",
+        contact_email=one_line(asked.email) if asked else "",
     )
+
+
+def _contact_for(reader: Contact, batch: BatchFacts) -> Contact | None:
+    """Whom the reader may ask. Nobody is told to ask themselves."""
+    contact = batch.delivery.contact
+    return None if contact is None or contact.person_id == reader.person_id else contact
 
 
 def _partner(pair: PairSummary, reader_id: UUID, batch: BatchFacts, meeting: str | None) -> Partner:

@@ -11,7 +11,7 @@ from services.notifications.rules.meeting import FirstMeetings, Hours
 from services.notifications.rules.sending_hours import next_sending_moment, zone_of
 from shared.contracts.base import Service
 from shared.contracts.endpoints import EndpointBrief
-from shared.contracts.intake import Contact, MeetingHoursPage, MintedLinks, MintLinks
+from shared.contracts.intake import Contact, MeetingHoursPage, MintedLinks, MintLinks, first_active
 from shared.contracts.matching import PairPage, PairState, PairSummary
 from shared.contracts.notifications import Announcement, Audience, Template
 from shared.contracts.programs import CycleBrief
@@ -38,6 +38,9 @@ class DeliveryFacts:
     """When first meetings are proposed, for the kickoff."""
     endpoint: EndpointBrief | None = field(default=None, repr=False)
     """The endpoint that a notice to its owner is about; None if it has been deleted."""
+
+    contact: Contact | None = field(default=None, repr=False)
+    """Whom readers may ask and answer to: the program's first coordinator who has not left."""
 
     @property
     def cycle(self) -> CycleBrief:
@@ -112,7 +115,11 @@ async def read_delivery_facts(internal: Internal, announcement: Announcement, an
                 by_person.setdefault(pair.mentor_id, []).append(pair)
                 by_person.setdefault(pair.mentee_id, []).append(pair)
         first_meetings = await _read_first_meetings(internal, announcement, announced_at, brief, begun)
-    return DeliveryFacts(announcement, announced_at, brief, pending, by_person, first_meetings, endpoint)
+    contact = None
+    if brief is not None:
+        coordinators = await read_contacts(internal, announcement.organization_id, brief.coordinator_ids)
+        contact = first_active(brief.coordinator_ids, coordinators)
+    return DeliveryFacts(announcement, announced_at, brief, pending, by_person, first_meetings, endpoint, contact)
 
 
 async def read_batch_facts(

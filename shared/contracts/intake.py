@@ -1,6 +1,7 @@
 """Intake: people, their enrolments, and the links by which participants answer."""
 
 from abc import abstractmethod
+from collections.abc import Iterable, Mapping
 from datetime import time
 from enum import IntEnum, StrEnum
 from typing import Annotated
@@ -159,6 +160,12 @@ class Contact(Contract):
     active: bool = True
 
 
+def first_active(person_ids: Iterable[UUID], contacts: Mapping[UUID, Contact]) -> Contact | None:
+    """The first of these people who can be reached. Of a program's coordinators it is the contact person."""
+    found = (contacts.get(person_id) for person_id in person_ids)
+    return next((contact for contact in found if contact is not None and contact.active), None)
+
+
 class ReadContacts(Contract):
     person_ids: Annotated[tuple[UUID, ...], Field(max_length=1000)]
 
@@ -209,6 +216,15 @@ class LinkGrant(Contract):
     closes_at: AwareDatetime
     time_zone: str = ""
     """The person's own, in which pages show times. Empty only from a process of the version before."""
+    language: str = ""
+    """The person's own, in which pages are shown. Empty if the directory does not say."""
+
+
+class LinkOrigin(Contract):
+    """Where a link comes from, which also one tells whose round is over. It allows nothing."""
+
+    organization_id: UUID
+    cycle_id: UUID
     language: str = ""
     """The person's own, in which pages are shown. Empty if the directory does not say."""
 

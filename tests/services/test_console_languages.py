@@ -179,7 +179,8 @@ async def test_no_word_of_the_page_of_a_cycle_is_hard_coded(
 
 def values_of(fakes: FakeServices) -> list[str]:
     """What the examples show in every language."""
-    people = [value for one in (fakes.me, fakes.partner) for value in (one.name, one.given_name, one.job_title)]
+    people = [fakes.coordinator.name, fakes.coordinator.email]
+    people += [value for one in (fakes.me, fakes.partner) for value in (one.name, one.given_name, one.job_title)]
     people += [fakes.partner.department, "Upside Down", "Acme Group", "Upward", "HR"]
     return [*people, *(topic.label for topic in TOPICS)]
 

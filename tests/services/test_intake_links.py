@@ -124,6 +124,26 @@ async def test_the_link_of_somebody_who_left_has_expired_and_tells_nothing(
     assert (await resolve(client, links[str(ANN.id)])).status_code == 200
 
 
+async def test_a_link_whose_round_is_over_still_tells_whom_to_ask_and_one_that_allows_nothing_does_not(
+    client: httpx.AsyncClient, db: Database, asked: OpenRound, organization_id: UUID
+) -> None:
+    links = await mint(client, asked, ANN.id, BOB.id)
+    await set_round_state(db, asked.round_id, "closed", "deadline")
+    origin = await client.post("/internal/intake/links/origin", json={"token": links[str(ANN.id)]}, headers=NIL)
+    assert origin.json() == {
+        "organization_id": str(organization_id),
+        "cycle_id": str(asked.cycle_id),
+        "language": "it",
+    }
+    async with db.transaction() as session:
+        expired = update(Link).where(Link.person_id == BOB.id).values(expires_at=Link.minted_at - timedelta(seconds=1))
+        await session.execute(expired)
+    await set_active(db, ANN.id, active=False)
+    for token in (*links.values(), "x" * 43):
+        refused = await client.post("/internal/intake/links/origin", json={"token": token}, headers=NIL)
+        assert (refused.status_code, refused.json()["code"]) == (404, "link_unknown")
+
+
 async def set_active(db: Database, person_id: UUID, *, active: bool) -> None:
     async with db.transaction() as session:
         await session.execute(update(Person).where(Person.id == person_id).values(active=active))
@@ -194,5 +214,5 @@ async def test_wrong_bulk_reads_are_refused(client: httpx.AsyncClient) -> None:
 
 async def test_minting_and_resolving_are_for_services(application: Callable[..., FastAPI]) -> None:
     async with client_of(application(main)) as client:
-        for path in ("contacts", "links", "links/resolve"):
+        for path in ("contacts", "links", "links/resolve", "links/origin"):
             assert (await client.post(f"/internal/intake/{path}", json={})).status_code == 401

@@ -9,8 +9,10 @@ written into a page.
 """
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import quote
 
 from fastapi import APIRouter, Path, Request, Response
@@ -24,6 +26,8 @@ from services.console.pages import STATIC, PageRoute, page, reader_words
 from services.console.participation import (
     Participation,
     read_brief,
+    read_contact,
+    read_contact_of_link,
     read_form_if_asked,
     read_participation,
     resolve,
@@ -32,7 +36,7 @@ from services.console.participation import (
 from services.console.reasons import reasons_of_offer
 from services.console.submission import check_is_form, read_typed, refuse_cross_site
 from shared.contracts.intake import LinkGrant
-from shared.errors import Gone, Invalid, NotFound
+from shared.errors import DomainError, Gone, Invalid, NotFound
 from shared.http.dependencies import AppSettings, InternalClient
 from shared.http.routing import Route
 
@@ -46,14 +50,20 @@ Token = Annotated[str, Path(max_length=500)]
 @router.api_route("/p/{token}", methods=["GET", "HEAD"])
 @router.api_route("/p/{token}/", methods=["GET", "HEAD"])
 async def show_page(token: Token, request: Request, internal: InternalClient) -> Response:
-    grant = await _granted(request, internal, token)
-    found = await read_participation(internal, grant)
+    async with _naming_contact(request, internal, token):
+        grant = await _granted(request, internal, token)
+        found = await read_participation(internal, grant)
     return _form_page(request, found, questionnaire_of(grant.kind).prefill(found.form))
 
 
 @router.post("/p/{token}")
 @router.post("/p/{token}/")
 async def take_answer(token: Token, request: Request, internal: InternalClient, settings: AppSettings) -> Response:
+    async with _naming_contact(request, internal, token):
+        return await _take_answer(token, request, internal, settings)
+
+
+async def _take_answer(token: str, request: Request, internal: InternalClient, settings: AppSettings) -> Response:
     refuse_cross_site(request, settings.public_url)
     check_is_form(request)
     grant = await _granted(request, internal, token)  # the link is what allows the caller to send anything
@@ -76,15 +86,19 @@ async def confirm(token: Token, request: Request, internal: InternalClient) -> R
     """Thanks for the answer. If it was the last one, the round may be closed by now; the page then says so. A link that
     has expired thanks nobody: Gone (410)."""
     try:
-        grant = await _granted(request, internal, token)
+        async with _naming_contact(request, internal, token):
+            grant = await _granted(request, internal, token)
     except Gone as gone:
         if gone.code != ROUND_CLOSED:
             raise
-        return page("done.html", reader_words(request), grant=None, brief=None, time_zone="UTC")
+        contact, words = request.state.contact, request.state.words
+        return page("done.html", words, grant=None, brief=None, time_zone="UTC", contact=contact)
     brief, form = await asyncio.gather(read_brief(internal, grant), read_form_if_asked(internal, grant))
+    contact = await read_contact(internal, brief)
     time_zone, step = grant.time_zone or brief.time_zone, next_step(grant, brief.calendar, form)
     words, thanks = reader_words(request, grant.language, brief.language), questionnaire_of(grant.kind).thanks
-    return page("done.html", words, grant=grant, brief=brief, time_zone=time_zone, thanks=thanks, step=step)
+    shown: dict[str, Any] = {"grant": grant, "brief": brief, "time_zone": time_zone, "contact": contact}
+    return page("done.html", words, **shown, thanks=thanks, step=step)
 
 
 @files.get("/console/static/{name}")
@@ -95,6 +109,17 @@ async def read_static(name: str) -> Response:
     content, media_type = STATIC[name]
     headers = {"cache-control": "public, max-age=604800", "x-content-type-options": "nosniff"}
     return Response(content, media_type=media_type, headers=headers)
+
+
+@asynccontextmanager
+async def _naming_contact(request: Request, internal: InternalClient, token: str) -> AsyncIterator[None]:
+    """If something fails, its page names whom the reader may ask, in their own language, as far as the link tells."""
+    try:
+        yield
+    except DomainError:
+        request.state.contact, language = await read_contact_of_link(internal, token)
+        reader_words(request, language)
+        raise
 
 
 async def _granted(request: Request, internal: InternalClient, token: str) -> LinkGrant:

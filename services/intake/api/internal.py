@@ -16,6 +16,7 @@ from shared.contracts.intake import (
     EnrolmentForm,
     FindPeople,
     LinkGrant,
+    LinkOrigin,
     MeetingHoursPage,
     MintedLinks,
     MintLinks,
@@ -83,6 +84,12 @@ async def mint_links(request: MintLinks, caller: ServiceCaller, session: Session
 async def resolve_link(request: ResolveLink, caller: ServiceCaller, session: Session) -> LinkGrant:
     """The organization comes from the link: the caller knows none yet and names the nil UUID."""
     return await links.resolve_link(session, request.token)
+
+
+@router.post("/links/origin")
+async def read_link_origin(request: ResolveLink, caller: ServiceCaller, session: Session) -> LinkOrigin:
+    """Whom a page names that says why a link does not work. As above, the link names the organization."""
+    return await links.read_origin(session, request.token)
 
 
 @router.get("/rounds/{round_id}/forms/{person_id}")

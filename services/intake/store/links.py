@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.intake.models import Link, Person
 from services.intake.rules.links import LIFETIME, LinkExpired, LinkUnknown, hash_token, new_token
-from shared.contracts.intake import LinkGrant, MintedLink, MintedLinks, MintLinks
+from shared.contracts.intake import LinkGrant, LinkOrigin, MintedLink, MintedLinks, MintLinks
 from shared.contracts.rounds import RoundKind, RoundState
 from shared.rounds.models import Round
 from shared.rounds.store import RoundIsClosed
@@ -44,8 +44,24 @@ async def mint_links(session: AsyncSession, organization_id: UUID, request: Mint
     return MintedLinks(links=links)
 
 
+async def read_origin(session: AsyncSession, token: str) -> LinkOrigin:
+    """Where the link comes from, also if its round is over. Raises LinkUnknown, also for a link whose time is over and
+    for that of somebody who has left: nobody can tell the two apart."""
+    row = (
+        await session.execute(
+            select(Link, case((Person.language_known, Person.language), else_="").label("language"))
+            .join(Person, (Person.id == Link.person_id) & (Person.organization_id == Link.organization_id))
+            .where(Link.token_hash == hash_token(token), Link.expires_at > func.now(), Person.active)
+        )
+    ).one_or_none()
+    if row is None:
+        raise LinkUnknown("This link is not known; open the one in your most recent message.")
+    link, language = row
+    return LinkOrigin(organization_id=link.organization_id, cycle_id=link.cycle_id, language=language)
+
+
 async def resolve_link(session: AsyncSession, token: str) -> LinkGrant:
-    """What the link allows now. This is the only query that does not know the organization: the link names it.
+    """What the link allows now. Only this query and that of the origin do not know the organization: the link names it.
 
     Raises LinkUnknown (404), LinkExpired (410) and RoundIsClosed (410). The link of somebody who has left has expired:
     it allows nothing, and it does not say why.

@@ -44,6 +44,8 @@ def email_of(message: Composed, settings: Settings) -> EmailMessage:
     email["Message-ID"] = message.message_id
     email["From"] = settings.mail_from
     email["To"] = _address(message.contact)
+    if message.reply_to is not None and (address := _usable(message.reply_to)) is not None:
+        email["Reply-To"] = address
     email["Subject"] = rendered.subject
     email["Date"] = format_datetime(message.composed_at)
     email["Auto-Submitted"] = "auto-generated"
@@ -60,6 +62,14 @@ def email_of(message: Composed, settings: Settings) -> EmailMessage:
         )
     email["Content-Language"] = message.language  # last: headers of this kind move into the parts that are added
     return email
+
+
+def _usable(contact: Contact) -> Address | None:
+    """The address, unless it cannot stand in a header of every mail server. The message is sent all the same."""
+    try:
+        return _address(contact) if contact.email.isascii() else None
+    except RefusedForGood:
+        return None
 
 
 def _address(contact: Contact) -> Address:

@@ -65,6 +65,9 @@ class Facts:
     cycle_id: str = ""
     direction: Direction | None = None
     """Who teaches whom in the program, which an invitation tells."""
+    contact_name: str = ""
+    """Whom the reader may ask. Empty if there is nobody, or if it is the reader."""
+    contact_email: str = ""
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,8 @@ MESSAGE = Facts(
     api_url="https://upward.example.com",
     cycle_id="00000000-0000-4000-8000-000000000000",
     direction=Direction.REVERSE,
+    contact_name="Mara Weiss",
+    contact_email="mara.weiss@example.com",
 )
 ASKING = replace(
     MESSAGE,

@@ -70,6 +70,40 @@ async def test_an_email_carries_the_headers_that_name_its_scope_and_template(
     assert person in await messages(database, world)
 
 
+async def test_a_message_names_whom_to_ask_and_an_answer_goes_there(
+    activities: Activities, database: Database, world: World, post: Post
+) -> None:
+    """It is the first coordinator who has not left, who is not told to ask themselves."""
+    left, mara, _, asked = world.ask("l@acme.example", "mara@acme.example", "o@acme.example", "ann@acme.example")
+    world.coordinators = (left, mara)
+    world.contacts[left] = world.contacts[left].model_copy(update={"active": False})
+    world.contacts[mara] = world.contacts[mara].model_copy(update={"name": "Weiss, Mara <x@evil.example>"})
+    await world.open_round(database)
+    announcement = world.announcement()
+    await prepare(activities, announcement)
+    await deliver(activities, announcement)
+    mails = {email["To"].addresses[0].addr_spec: email for email in post.received}
+    email = mails[world.contacts[asked].email]
+    assert [one.addr_spec for one in email["Reply-To"].addresses] == ["mara@acme.example"]
+    texts = [part.get_content() for part in email.walk() if part.get_content_maintype() == "text"]
+    assert ["(mara@acme.example), or reply to this message" in text for text in texts] == [True, True]
+    own = mails["mara@acme.example"]
+    assert own["Reply-To"] is None
+    assert "please turn to your program's coordinators" in next(own.iter_parts()).get_content()
+
+
+async def test_a_message_is_sent_all_the_same_if_nobody_can_be_answered(
+    activities: Activities, database: Database, world: World, post: Post
+) -> None:
+    mara, _ = world.ask("mära@acme.example", "ann@acme.example")
+    world.coordinators, world.pending = (mara,), world.pending - {mara}
+    await world.open_round(database)
+    announcement = world.announcement()
+    await prepare(activities, announcement)
+    assert (await deliver(activities, announcement)).sent == 1
+    assert post.received[0]["Reply-To"] is None
+
+
 async def test_a_delivery_stops_after_its_working_time_and_says_what_remains(
     activities: Activities, database: Database, world: World, post: Post, monkeypatch: pytest.MonkeyPatch
 ) -> None:
