@@ -9,9 +9,23 @@ from pydantic import AwareDatetime
 from services.intake.importing.problems import Problem
 from services.intake.person import Availability
 from shared.contracts.base import Contract
+from shared.contracts.intake import EnrolmentRole
 from shared.errors import NotFound
 
-PeopleSort = Literal["id", "-id", "name", "-name", "email", "-email", "department", "-department", "level", "-level"]
+PeopleSort = Literal[
+    "id",
+    "-id",
+    "name",
+    "-name",
+    "email",
+    "-email",
+    "department",
+    "-department",
+    "level",
+    "-level",
+    "location",
+    "-location",
+]
 """How the directory is sorted; the minus sign turns the order round."""
 
 
@@ -52,6 +66,49 @@ class PeoplePage(Contract):
     """The cursor of the next page, or null on the last page."""
     total: int | None = None
     """How many people there are on all pages. Null on later pages, and if there are more than 20,000."""
+
+
+class DirectoryValue(Contract):
+    """A department or a location."""
+
+    value: str
+    active: int
+    """How many people of it work here."""
+    people: int
+    """How many the directory has, those who have left among them."""
+
+
+class DirectoryValues(Contract):
+    """What the people of the directory have in common: the first 500 departments and locations."""
+
+    departments: tuple[DirectoryValue, ...]
+    locations: tuple[DirectoryValue, ...]
+    people: int
+    active: int
+
+
+class PersonEnrolment(Contract):
+    """What a person enrolled with for one cycle. `role` is null for "not this time"."""
+
+    cycle_id: UUID
+    role: EnrolmentRole | None
+    topics_taught: tuple[str, ...]
+    taught_levels: dict[str, int]
+    topics_wanted: tuple[str, ...]
+    mentor_capacity: int
+    mentee_capacity: int
+    languages: tuple[str, ...]
+    meeting_windows: tuple[str, ...]
+    preferred: tuple[UUID, ...]
+    """Whom the person wishes for, the dearest wish first."""
+    submitted_at: AwareDatetime
+
+
+class PersonEnrolments(Contract):
+    items: tuple[PersonEnrolment, ...]
+    """The latest 100."""
+    links: int
+    """How many links to rounds the person has whose time has not ended."""
 
 
 class PendingPerson(Contract):

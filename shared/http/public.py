@@ -33,6 +33,8 @@ REFUSALS: tuple[type[DomainError], ...] = (
 BY_STATUS = {refusal.status: refusal for refusal in REFUSALS}
 VALUE = re.compile(r"[!-~]+")
 """What a header can hold: whoever signs in may type anything into the field for the key."""
+TOLD = ("errors", "total", "changed", "etag")
+"""What refusals say besides their sentence."""
 UNSERVED = NotFound.code
 """The code of the answer when no route serves the address, as in a process of the previous version."""
 
@@ -128,7 +130,7 @@ def _refusal(response: httpx.Response) -> DomainError | None:
     document = response.json()
     if response.status_code >= 500 or document.get("code") in (None, UNSERVED):
         return None
-    extra = {"errors": document["errors"]} if "errors" in document else {}
+    extra = {name: document[name] for name in TOLD if name in document}
     made = BY_STATUS.get(response.status_code, DomainError)
     refusal = made(str(document.get("detail", "")), code=str(document["code"]), **extra)
     refusal.status = response.status_code

@@ -7,13 +7,13 @@ other language is a file `catalogues/<code>.po`, which is compiled in memory whe
 import io
 import math
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from gettext import GNUTranslations, NullTranslations
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from babel import Locale, UnknownLocaleError
-from babel.dates import format_timedelta
+from babel.dates import format_date, format_timedelta
 from babel.lists import format_list
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
@@ -22,6 +22,8 @@ from babel.units import format_unit
 
 from shared.language import times
 
+Day = date
+"""In the class of words, `date` is what it writes."""
 FOLDER = Path(__file__).parent / "catalogues"
 ENGLISH = "en"
 LANGUAGES = (ENGLISH, *sorted(path.stem for path in FOLDER.glob("*.po")))
@@ -68,6 +70,10 @@ class Words:
     def date(self, at: datetime, time_zone: str) -> str:
         """The day of the moment as `7 Mar 2025`."""
         return times.short_date(at, times.zone_of(time_zone), self.locale)
+
+    def day(self, day: Day) -> str:
+        """A day of the calendar, such as `7 Mar 2025`."""
+        return format_date(day, "medium", locale=self.locale)
 
     def zone(self, time_zone: str, at: datetime) -> str:
         """The time zone in words, such as `New York time`. `at` matters for zones that have nothing but an offset."""

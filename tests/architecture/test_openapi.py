@@ -28,6 +28,7 @@ read_checkpoint read_concern read_counterfactual read_cycle read_delivery read_e
 read_match_run read_match_run_inputs read_messages read_organization read_pair read_person read_program remind_cycle
 replace_endpoint replace_program replay_events replay_match_run request_cycle resolve_concern resume_cycle rotate_secret
 steer_match_run test_endpoint
+create_person list_all_pairs list_person_enrolments read_directory_values replace_person
 """
 """Generated clients have methods of these names. Add new ones; none is changed or removed."""
 

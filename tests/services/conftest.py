@@ -104,6 +104,20 @@ class CountedDatabase(Database):
                 self.open -= 1
 
 
+class OneAtATime(Database):
+    """The test's database, which is one connection, for pages that read several things at the same time."""
+
+    def __init__(self, of: Database) -> None:
+        self.engine = of.engine
+        self._of = of
+        self._turn = asyncio.Lock()
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncSession]:
+        async with self._turn, self._of.transaction() as session:
+            yield session
+
+
 @pytest.fixture
 async def session(db: Database) -> AsyncIterator[AsyncSession]:
     async with db.transaction() as session:

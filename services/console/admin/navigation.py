@@ -26,6 +26,7 @@ REPORTS = "/console/reports"
 ENTRIES: tuple[Entry, ...] = (
     Entry(translatable("Home"), HOME),
     Entry(translatable("Programs"), "/console/programs"),
+    Entry(translatable("People"), "/console/people"),
     Entry(translatable("Reports"), REPORTS),
     Entry(translatable("Messages"), "/console/messages", Role.COORDINATOR),
 )

@@ -11,6 +11,9 @@ from services.console.admin.home import page as home
 from services.console.admin.messages import page as messages
 from services.console.admin.messages import previews as message_previews
 from services.console.admin.navigation import HOME
+from services.console.admin.people import page as people
+from services.console.admin.people.edit import page as person_edit
+from services.console.admin.people.person import page as person
 from services.console.admin.programs import editing as programs_editing
 from services.console.admin.programs import page as programs
 from services.console.admin.programs import starting as programs_starting
@@ -34,6 +37,9 @@ ROUTERS: tuple[APIRouter, ...] = (
     programs.router,
     sign_in.router,
     one_time.router,
+    people.router,
+    person_edit.router,
+    person.router,
 )
 
 

@@ -3,17 +3,28 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi.responses import JSONResponse
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.intake.api.upload import REQUEST_BODY, UPLOAD, read_upload
 from services.intake.imports import import_export
 from services.intake.person import Availability
-from services.intake.resources import ImportReport, PeoplePage, PeopleSort, PersonView
-from services.intake.store import directory
+from services.intake.resources import (
+    DirectoryValues,
+    ImportReport,
+    PeoplePage,
+    PeopleSort,
+    PersonEnrolments,
+    PersonView,
+)
+from services.intake.rules.by_hand import PersonEdit, version_of
+from services.intake.store import directory, edits, held
 from services.intake.store import people as store
-from shared.auth import Admin, Viewer
+from shared.auth import Admin, Coordinator, Viewer
 from shared.http.dependencies import AppDatabase, Session
+from shared.http.etags import check_present, etag
+from shared.http.idempotency import Answer, IdempotencyKey, answer_once
 from shared.http.lists import NO_NUL, Page, Search, answer_list
 from shared.http.paging import Cursor, Limit
 from shared.http.problems import refusals
@@ -22,6 +33,7 @@ from shared.http.routing import Route, except_for
 from shared.http.tables import tables_too
 
 Department = Annotated[str | None, Query(max_length=200, pattern=NO_NUL)]
+Location = Annotated[str | None, Query(max_length=200, pattern=NO_NUL)]
 Level = Annotated[int | None, Query(ge=-1_000_000, le=1_000_000)]
 Ids = Annotated[list[UUID] | None, Query(max_length=200, description="only these people; may be repeated")]
 
@@ -51,6 +63,7 @@ async def list_people(
     q: Search = None,
     id: Ids = None,
     department: Department = None,
+    location: Location = None,
     level: Level = None,
     active: bool | None = None,
     availability: Availability | None = None,
@@ -59,7 +72,7 @@ async def list_people(
     limit: Limit = 50,
 ) -> PeoplePage | Response:
     """The people of the directory. `q` looks at their names, addresses and job titles."""
-    wanted = directory.Wanted(q, department, level, active, availability, id)
+    wanted = directory.Wanted(q, department, level, active, availability, location, id)
 
     async def read(session: AsyncSession, page: Page) -> PeoplePage:
         return await directory.list_people(session, caller.organization_id, wanted, page)
@@ -67,7 +80,57 @@ async def list_people(
     return await answer_list(request, database, Page(sort, cursor, limit), read, name="people", item=PersonView)
 
 
+@router.post("", status_code=201, response_model=PersonView)
+async def create_person(
+    person: PersonEdit, caller: Admin, session: Session, request: Request, idempotency_key: IdempotencyKey = None
+) -> JSONResponse:
+    """Adds one person by hand. The employee id and the address belong to nobody else, and the manager works here."""
+
+    async def work() -> Answer:
+        made = await edits.create_person(session, caller.organization_id, person)
+        headers = {"location": f"/v1/people/{made.id}", "etag": _etag(made)}
+        return Answer(status=201, body=made.model_dump(mode="json"), headers=headers)
+
+    return await answer_once(session, request, caller.organization_id, idempotency_key, work)
+
+
+@router.get("/values")
+async def read_directory_values(caller: Viewer, session: Session) -> DirectoryValues:
+    """The departments, locations and levels of the directory, with the number of their people who work here."""
+    return await directory.read_values(session, caller.organization_id)
+
+
 @router.get("/{person_id}", responses=refusals(404))
-@except_for("import")
-async def read_person(person_id: UUID, caller: Viewer, session: Session) -> PersonView:
-    return await store.read_person(session, caller.organization_id, person_id)
+@except_for("import", "values")
+async def read_person(person_id: UUID, caller: Viewer, session: Session, response: Response) -> PersonView:
+    person = await store.read_person(session, caller.organization_id, person_id)
+    response.headers["etag"] = _etag(person)
+    return person
+
+
+@router.put("/{person_id}", responses=refusals(404))
+@except_for("import", "values")
+async def replace_person(
+    person_id: UUID,
+    person: PersonEdit,
+    caller: Admin,
+    session: Session,
+    response: Response,
+    if_match: Annotated[str | None, Header()] = None,
+) -> PersonView:
+    """Replaces what the directory says about one person. Whoever is no longer active has left: open pairs end, and
+    links stop working, as after an import."""
+    expected = check_present(if_match)
+    changed = await edits.replace_person(session, caller.organization_id, person_id, person, expected)
+    response.headers["etag"] = _etag(changed)
+    return changed
+
+
+@router.get("/{person_id}/enrolments", responses=refusals(404))
+async def list_person_enrolments(person_id: UUID, caller: Coordinator, session: Session) -> PersonEnrolments:
+    """What the person enrolled with, the latest first. Whom they would rather not be matched with is told to nobody."""
+    return await held.read_enrolments(session, caller.organization_id, person_id)
+
+
+def _etag(person: PersonView) -> str:
+    return etag(version_of(person.model_dump(mode="json")))

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.intake.models import Person
 from services.intake.person import Availability
-from services.intake.resources import PendingPage, PendingPerson, PeoplePage
+from services.intake.resources import DirectoryValue, DirectoryValues, PendingPage, PendingPerson, PeoplePage
 from services.intake.store.people import view_of
 from shared.contracts.base import PersonPage
 from shared.contracts.round_kinds import declaration_of
@@ -22,11 +22,13 @@ COLUMNS: dict[str, Column] = {
     "email": Person.email,
     "department": func.lower(Person.department),
     "level": Person.level,
+    "location": func.lower(Person.location),
 }
 """Those by which people are sorted, besides the id. Indexes serve the names and the departments."""
 
 
 MOST_FOUND = 1000
+MOST_VALUES = 500
 
 
 class NotNamed(Forbidden):
@@ -41,13 +43,16 @@ class Wanted(NamedTuple):
     level: int | None = None
     active: bool | None = None
     availability: Availability | None = None
+    location: str | None = None
     ids: list[UUID] | None = None
 
     def filters(self) -> list[ColumnElement[bool]]:
         department = None if self.department is None else self.department.strip().lower()
+        location = None if self.location is None else self.location.strip().lower()
         return [
             *containing(self.words, Person.name, Person.email, Person.job_title),
             *equal(func.lower(Person.department), department),
+            *equal(func.lower(Person.location), location),
             *equal(Person.level, self.level),
             *equal(Person.active, self.active),
             *equal(Person.availability, self.availability),
@@ -67,6 +72,33 @@ async def list_people(session: AsyncSession, organization_id: UUID, wanted: Want
         filters=wanted.filters(),
     )
     return PeoplePage(items=tuple(view_of(row[0]) for row in found.rows), next=found.next, total=found.total)
+
+
+async def read_values(session: AsyncSession, organization_id: UUID) -> DirectoryValues:
+    """What people of the directory have in common, in alphabetical order and up to a bound."""
+
+    async def values(column: Column) -> tuple[DirectoryValue, ...]:
+        here = func.count().filter(Person.active)
+        rows = await session.execute(
+            select(func.min(column), here, func.count())
+            .where(Person.organization_id == organization_id, column != "")
+            .group_by(func.lower(column))
+            .order_by(func.lower(column))
+            .limit(MOST_VALUES)
+        )
+        return tuple(DirectoryValue(value=value, active=active, people=people) for value, active, people in rows)
+
+    people, active = (
+        await session.execute(
+            select(func.count(), func.count().filter(Person.active)).where(Person.organization_id == organization_id)
+        )
+    ).one()
+    return DirectoryValues(
+        departments=await values(Person.department),
+        locations=await values(Person.location),
+        people=people,
+        active=active,
+    )
 
 
 async def find_people(session: AsyncSession, organization_id: UUID, words: str) -> PersonPage:

@@ -58,6 +58,27 @@ async def list_pairs(
     return await answer_list(request, database, Page(sort, cursor, limit), read, name="pairs", item=PairView)
 
 
+@router.get("/pairs", response_model=PairList, responses=tables_too())
+async def list_all_pairs(
+    request: Request,
+    caller: Viewer,
+    database: AppDatabase,
+    state: States = None,
+    origin: Origins = None,
+    person_id: Person = None,
+    sort: PairSort = "id",
+    cursor: Cursor = None,
+    limit: Limit = 100,
+) -> PairList | Response:
+    """The pairs of all cycles, such as those of one person."""
+    wanted = lists.Wanted(states=state, origins=origin, person_id=person_id)
+
+    async def read(session: AsyncSession, page: Page) -> PairList:
+        return await lists.list_all_pairs(session, caller.organization_id, wanted, page)
+
+    return await answer_list(request, database, Page(sort, cursor, limit), read, name="pairs", item=PairView)
+
+
 @router.get("/match-runs/{match_run_id}/pairs", response_model=PairList, responses=tables_too(404))
 async def list_match_run_pairs(
     match_run_id: UUID,

@@ -71,4 +71,4 @@ class Attempts:
 
     def done(self) -> None:
         assert self.made, "nothing was tried"
-        assert self.broken == []
+        assert not self.broken, str(self.broken)

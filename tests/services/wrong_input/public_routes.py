@@ -32,6 +32,7 @@ ENDPOINT: Mapping[str, Any] = {
     "owner_id": "{person_id}",
     "description": "BI",
 }
+PERSON: Mapping[str, Any] = {"name": "Ben Example", "email": "ben@example.org", "level": 2}
 PLACEHOLDER = re.compile(r"\{(\w+)\}")
 CSV = b"name,email,level\nAda Example,ada@example.org,3\n"
 
@@ -98,7 +99,11 @@ ROWS = (
     Row("POST", "/v1/cycles/{cycle_id}/cancel", Role.ADMIN),
     Row("POST", IMPORT, Role.ADMIN),
     Row("GET", "/v1/people"),
+    Row("POST", "/v1/people", Role.ADMIN, PERSON, once=True),
+    Row("GET", "/v1/people/values"),
     Row("GET", "/v1/people/{person_id}"),
+    Row("PUT", "/v1/people/{person_id}", Role.ADMIN, {**PERSON, "email": "ada@example.org"}, if_match=True),
+    Row("GET", "/v1/people/{person_id}/enrolments", Role.COORDINATOR),
     Row("GET", "/v1/cycles/{cycle_id}/topics"),
     Row("GET", "/v1/rounds/{round_id}/pending", Role.COORDINATOR),
     Row("GET", "/v1/cycles/{cycle_id}/match-runs", lists=True),
@@ -113,6 +118,7 @@ ROWS = (
     Row("PUT", "/v1/match-runs/{match_run_id}/steering", Role.COORDINATOR, STEERING, optional_body=True, if_match=True),
     Row("POST", "/v1/match-runs/{match_run_id}/approve", Role.COORDINATOR),
     Row("GET", "/v1/cycles/{cycle_id}/pairs", lists=True),
+    Row("GET", "/v1/pairs"),
     Row("GET", "/v1/pairs/{pair_id}"),
     Row("POST", "/v1/pairs/{pair_id}/end", Role.COORDINATOR, {"reason": "no_time"}),
     Row("GET", "/v1/cycles/{cycle_id}/concerns", lists=True),

@@ -5,7 +5,6 @@ import json
 import re
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from types import SimpleNamespace
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -57,6 +56,11 @@ PAGES = (
     Row("GET", "/console/programs/{program_id}"),
     Row("GET", "/console/programs/{program_id}/edit", Role.ADMIN),
     Row("GET", "/console/programs/{program_id}/start", Role.ADMIN),
+    Row("GET", "/console/people"),
+    Row("GET", "/console/people.csv"),
+    Row("GET", "/console/people/new", Role.ADMIN),
+    Row("GET", "/console/people/{person_id}"),
+    Row("GET", "/console/people/{person_id}/edit", Role.ADMIN),
 )
 """The pages of the console that show what is stored to whoever has a key. They are rows of the table too."""
 FOR_ANYBODY = {
@@ -183,7 +187,7 @@ async def told(
         """All reads of a test share one connection, which takes one transaction at a time."""
         return [await read for read in reads]
 
-    monkeypatch.setattr("services.console.cycles.asyncio", SimpleNamespace(gather=one_by_one))
+    monkeypatch.setattr("asyncio.gather", one_by_one)
     found: dict[Role, dict[str, str]] = {}
     for role in Role:
         headers = await access_key(role)

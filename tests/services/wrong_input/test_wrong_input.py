@@ -195,6 +195,8 @@ async def test_pages_answer_problems_to_callers_that_ask_for_json(
     tried = {path for _, path in routes_of(composed) if path.startswith(PAGES)}
     assert {path.rstrip("/") for path in tried} == {
         "/p/{token}", "/p/{token}/done", "/console/static/{name}", "/console/cycles/{cycle_id}", "/console",
+        "/console/people", "/console/people.csv", "/console/people/new",
+        "/console/people/{person_id}", "/console/people/{person_id}/edit",
         "/console/sign-in", "/console/sign-in/{code}", "/console/sign-out", "/console/{rest:path}",
         "/console/cycles/{cycle_id}/report", "/console/programs/{program_id}/compare", "/console/reports",
         "/console/messages", "/console/messages.csv", "/console/messages/previews",

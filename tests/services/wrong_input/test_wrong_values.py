@@ -167,6 +167,8 @@ QUERIES: Mapping[str, Iterable[str]] = {
     "sequence": ("0", "-1", str(2**63), str(HUGE), "first", "", "\x00"),
     "active": ("perhaps", "", "2"),
     "department": ("\x00", "x" * 300),
+    "location": ("\x00", "x" * 300),
+    "id": ("x", "", "1", "\x00"),
     "mentor_id": ("x", "", "1", "\x00"),
     "mentee_id": ("x", "", "1", "\x00"),
     "skip_invalid": ("perhaps", ""),
@@ -224,6 +226,7 @@ async def test_an_idempotency_key_serves_one_request_only(attempts: Attempts) ->
     changes: Mapping[str, dict[str, Any]] = {
         "/v1/programs": {"name": "Another"},
         "/v1/programs/{program_id}/cycles": {"period": "other"},
+        "/v1/people": {"email": "another@example.org"},
         "/v1/endpoints": {"description": "another"},
         "/v1/endpoints/{endpoint_id}/secrets": {"overlap_hours": 48},
     }

@@ -44,6 +44,11 @@ async def list_cycle_pairs(
     return await _list(session, [Pair.organization_id == organization_id, Pair.cycle_id == cycle_id], wanted, page)
 
 
+async def list_all_pairs(session: AsyncSession, organization_id: UUID, wanted: Wanted, page: Page) -> PairList:
+    """One page of the organization's pairs. Raises BadRequest for an unknown cursor."""
+    return await _list(session, [Pair.organization_id == organization_id], wanted, page)
+
+
 async def list_run_pairs(
     session: AsyncSession, organization_id: UUID, run_id: UUID, wanted: Wanted, page: Page
 ) -> PairList:
