@@ -1,5 +1,6 @@
 """Adding and editing one person by hand."""
 
+from collections.abc import Iterable
 from uuid import UUID
 
 from fastapi import APIRouter, Response
@@ -13,6 +14,7 @@ from services.console.admin.people.edit.view import (
     NOBODY,
     SEVERAL,
     STANDING,
+    Wrong,
     as_typed,
     edit_of,
     is_stale,
@@ -77,13 +79,17 @@ async def _put(visit: Visit, person_id: UUID, edit: BaseModel, etag: str) -> Non
     try:
         await visit.api.put(Service.INTAKE, f"/people/{person_id}", Person, edit, etag)
     except PreconditionFailed as error:
-        raise stale(error.extra.get("changed", ())) from None
+        raise _told(stale(error.extra.get("changed", ()))) from None
     except Invalid as error:
         raise _refused(error) from None
 
 
 def _refused(error: Invalid) -> Refused:
-    return refused(error.extra.get("errors", ()), taken=error.code == "person_invalid")
+    return _told(refused(error.extra.get("errors", ()), taken=error.code == "person_invalid"))
+
+
+def _told(wrong: Iterable[Wrong]) -> Refused:
+    return Refused(FieldError(one.field, one.sentence) for one in wrong)
 
 
 async def _form(visit: Visit, filled: Filled, person_id: UUID | None = None) -> Response:
@@ -95,7 +101,7 @@ async def _form(visit: Visit, filled: Filled, person_id: UUID | None = None) -> 
         person, manager = read.value, await _email_of(visit, read.value.manager_id)
         if not filled.typed:
             typed, etag = FormData(as_typed(person, manager)), read.etag
-        if is_stale(filled.errors):  # whoever sends the form again has seen what was changed
+        if is_stale(error.message for error in filled.errors):  # whoever sends the form again has seen what was changed
             now, etag = now_of(person, manager, visit.words), read.etag
     return admin_page(
         visit,

@@ -1,13 +1,12 @@
 """The form for one person: what stands in it, what it sends, and what is said where the API refuses it. Pure."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from pydantic import BaseModel
 
 from services.console.admin.people.resources import Person
-from services.console.forms.questionnaire import FieldError, Refused
 from shared.language.words import Words, translatable
 
 TEXTS = (
@@ -63,6 +62,12 @@ NOBODY = translatable("Nobody who works here fits. Enter a name or an e-mail add
 SEVERAL = translatable("More than one person fits. Enter the e-mail address.")
 
 
+class Wrong(NamedTuple):
+    field: str
+    """Empty if it is about the whole form."""
+    sentence: str
+
+
 class PersonEdit(BaseModel):
     """What the API is sent."""
 
@@ -112,23 +117,23 @@ def edit_of(typed: Mapping[str, Any], manager_id: UUID | None) -> PersonEdit:
     )
 
 
-def refused(errors: Iterable[Mapping[str, Any]], *, taken: bool) -> Refused:
+def refused(errors: Iterable[Mapping[str, Any]], *, taken: bool) -> list[Wrong]:
     """What the API refused, beside its fields and in the reader's language. `taken`: the fields are right, and do not
     fit the rest of the directory."""
     fields = [field_of(str(error["field"]).removeprefix("body.")) for error in errors]
     sentences = TAKEN if taken else WRONG
-    return Refused(FieldError(name, sentences.get(name, WRONG.get(name, TOO_LONG))) for name in dict.fromkeys(fields))
+    return [Wrong(name, sentences.get(name, WRONG.get(name, TOO_LONG))) for name in dict.fromkeys(fields)]
 
 
-def stale(changed: Iterable[str]) -> Refused:
+def stale(changed: Iterable[str]) -> list[Wrong]:
     """What is said to the second of two admins."""
     fields = list(dict.fromkeys(field_of(name) for name in changed))
-    return Refused([FieldError("", STALE), *(FieldError(name, ALSO_CHANGED) for name in fields)])
+    return [Wrong("", STALE), *(Wrong(name, ALSO_CHANGED) for name in fields)]
 
 
-def is_stale(errors: Iterable[FieldError]) -> bool:
+def is_stale(sentences: Iterable[str]) -> bool:
     """Whether the form is shown again because somebody else was faster."""
-    return any(error.message == STALE for error in errors)
+    return STALE in sentences
 
 
 def now_of(person: Person, manager: str, words: Words) -> dict[str, str]:
