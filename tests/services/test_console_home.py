@@ -135,7 +135,7 @@ async def test_a_company_with_nothing_yet_reads_its_first_steps(
     await add_people(db, organization_id, ADA)
     assert 'href="/console/programs/new"' in await step(admin)
     program = (await http.post("/v1/programs", headers=once(admin), json=PROGRAM)).json()
-    assert f'href="/console/programs/{program["id"]}"' in await step(admin)
+    assert f'href="/console/programs/{program["id"]}/start"' in await step(admin)
     await a_cycle(http, admin)
     assert "First steps" not in (await http.get("/console", headers=admin)).text
 

@@ -28,7 +28,7 @@ from shared.http.tables import MARK, TABLE, table_line
 from shared.language.words import translatable
 
 router = APIRouter(route_class=AdminRoute, include_in_schema=False)
-AT_ONCE = 50
+AT_ONCE = 25
 MOST = 200
 """The longest page of the API. So many cycles can be chosen, the newest ones."""
 TITLES = (
