@@ -19,7 +19,8 @@ A page with a form has two handlers, which share one function that shows it:
         return await sent.answer(Role.ADMIN, show, save)
 
 `_save` returns the address of the page that comes next, and raises Refused for what is typed wrong. If it creates
-something, it passes `sent.once` on, so that a double click creates one thing.
+something, it passes `sent.once` on, so that a double click creates one thing. It returns a page instead of an address
+only if that shows what can be shown only once, such as a secret.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -89,7 +90,7 @@ class Interrupted(NotSignedIn):
 
 
 Show = Callable[[Filled], Awaitable[Response]]
-Act = Callable[[], Awaitable[str]]
+Act = Callable[[], Awaitable[str | Response]]
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,8 @@ class Sent:
             status = 403 if self.notice is Notice.OTHER_SIGN_IN else 200
             return await _shown(show, Filled(self.typed, (), self.notice, status))
         try:
-            return RedirectResponse(await act(), status_code=303)
+            done = await act()
+            return done if isinstance(done, Response) else RedirectResponse(done, status_code=303)
         except Refused as refused:
             return await _shown(show, Filled(self.typed, refused.errors, status=422))
         except Unauthorized as error:

@@ -23,12 +23,14 @@ class Shown(NamedTuple):
 
 HOME = "/console"
 REPORTS = "/console/reports"
+INTEGRATIONS = "/console/integrations"
 ENTRIES: tuple[Entry, ...] = (
     Entry(translatable("Home"), HOME),
     Entry(translatable("Programs"), "/console/programs"),
     Entry(translatable("People"), "/console/people"),
     Entry(translatable("Reports"), REPORTS),
     Entry(translatable("Messages"), "/console/messages", Role.COORDINATOR),
+    Entry(translatable("Integrations"), INTEGRATIONS, Role.ADMIN),
 )
 
 

@@ -8,6 +8,7 @@ from starlette.routing import Match
 from starlette.types import Scope
 
 from services.console.admin.home import page as home
+from services.console.admin.integrations import page as integrations
 from services.console.admin.messages import page as messages
 from services.console.admin.messages import previews as message_previews
 from services.console.admin.navigation import HOME
@@ -35,6 +36,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     programs_editing.router,
     programs_starting.router,
     programs.router,
+    integrations.router,
     sign_in.router,
     one_time.router,
     people.router,

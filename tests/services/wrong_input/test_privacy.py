@@ -61,6 +61,16 @@ PAGES = (
     Row("GET", "/console/people/new", Role.ADMIN),
     Row("GET", "/console/people/{person_id}"),
     Row("GET", "/console/people/{person_id}/edit", Role.ADMIN),
+    Row("GET", "/console/integrations", Role.ADMIN),
+    Row("GET", "/console/integrations/events", Role.ADMIN),
+    Row("GET", "/console/integrations/types", Role.ADMIN),
+    Row("GET", "/console/integrations/new", Role.ADMIN),
+    Row("GET", "/console/integrations/{endpoint_id}", Role.ADMIN),
+    *(
+        Row("GET", f"/console/integrations/{{endpoint_id}}/{step}", Role.ADMIN)
+        for step in ("edit", "secret", "replay", "enable", "disable", "delete")
+    ),
+    Row("GET", "/console/integrations/{endpoint_id}/deliveries/{sequence}", Role.ADMIN),
 )
 """The pages of the console that show what is stored to whoever has a key. They are rows of the table too."""
 FOR_ANYBODY = {

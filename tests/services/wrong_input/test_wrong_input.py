@@ -204,6 +204,9 @@ async def test_pages_answer_problems_to_callers_that_ask_for_json(
         *(f"/console/cycles/{{cycle_id}}/review{part}" for part in REVIEW),
         "/console/programs", "/console/programs.csv", "/console/programs/new", "/console/programs/{program_id}",
         "/console/programs/{program_id}/edit", "/console/programs/{program_id}/start",
+        *(f"/console/integrations{rest}" for rest in ("", "/events", "/types", "/new", "/{endpoint_id}")),
+        *(f"/console/integrations/{{endpoint_id}}/{step}" for step in ("edit", "secret", "replay", "enable", "test")),
+        *(f"/console/integrations/{{endpoint_id}}/{step}" for step in ("disable", "delete", "deliveries/{sequence}")),
     }  # fmt: skip
     attempts.done()
 

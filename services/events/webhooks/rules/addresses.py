@@ -22,6 +22,7 @@ from urllib.parse import quote
 import idna
 
 from shared.errors import Invalid
+from shared.language.words import translatable
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
@@ -86,19 +87,19 @@ def parse_endpoint_url(text: str, *, development: bool) -> str:
     if len(text) > LONGEST_URL:
         _refuse(f"The URL may have at most {LONGEST_URL} characters.")
     if any(character.isspace() or not character.isprintable() or character in "\\#" for character in text):
-        _refuse("Leave out spaces, control characters, backslashes and the fragment (#).")
+        _refuse(translatable("Leave out spaces, control characters, backslashes and the fragment (#)."))
     url = URL.fullmatch(text)
     if url is None or (scheme := url["scheme"].lower()) not in DEFAULT_PORTS:
-        _refuse("Give a whole URL that starts with https://.")
+        _refuse(translatable("Give a whole URL that starts with https://."))
     if scheme == "http" and not development:
-        _refuse("Use https: events are not sent unencrypted.")
+        _refuse(translatable("Use https: events are not sent unencrypted."))
     authority = AUTHORITY.fullmatch(url["authority"])
     if authority is None:
-        _refuse("Give a host name, and a port from 1 to 65535 or none; no user name or password.")
+        _refuse(translatable("Give a host name, and a port from 1 to 65535 or none; no user name or password."))
     host = _host(authority["host"], development=development)
     port = int(authority["port"]) if authority["port"] else DEFAULT_PORTS[scheme]
     if not 1 <= port <= 65535:
-        _refuse("The port must be from 1 to 65535.")
+        _refuse(translatable("The port must be from 1 to 65535."))
     suffix = "" if port == DEFAULT_PORTS[scheme] else f":{port}"
     parsed = f"{scheme}://{host}{suffix}{quote((url['path'] or '/') + url['query'], safe=KEPT)}"
     if len(parsed) > LONGEST_URL:
@@ -115,10 +116,10 @@ def _host(text: str, *, development: bool) -> str:
         address = _ipv4(text)
     if address is not None:
         if not (development or is_public(address)):
-            _refuse("Internal and special-purpose addresses are not allowed: use a public host name.")
+            _refuse(translatable("Internal and special-purpose addresses are not allowed: use a public host name."))
         return f"[{address}]" if address.version == 6 else str(address)
     if not development and ("." not in text or is_internal_name(text)):
-        _refuse("Internal host names are not allowed: use a public host name with a domain.")
+        _refuse(translatable("Internal host names are not allowed: use a public host name with a domain."))
     return text
 
 
@@ -135,10 +136,10 @@ def _name(text: str) -> str:
         try:
             host = idna.encode(host, uts46=True).decode("ascii")
         except (idna.IDNAError, UnicodeError):
-            _refuse("The host name is not valid.")
+            _refuse(translatable("The host name is not valid."))
     host = host.removesuffix(".")
     if len(host) > LONGEST_NAME or not all(LABEL.fullmatch(label) for label in host.split(".")):
-        _refuse("The host name is not valid.")
+        _refuse(translatable("The host name is not valid."))
     return host
 
 
@@ -156,7 +157,7 @@ def _ipv4(host: str) -> IPv4Address | None:
             raise ValueError
         packed = bytes(first) + last.to_bytes(4 - len(first), "big")
     except (ValueError, OverflowError):
-        _refuse("The host is neither a name nor an address.")
+        _refuse(translatable("The host is neither a name nor an address."))
     return IPv4Address(packed)
 
 
@@ -174,7 +175,7 @@ def _ipv6(text: str) -> IPv6Address:
             raise ValueError
         return IPv6Address(text)
     except ValueError:
-        _refuse("The host is neither a name nor an address.")
+        _refuse(translatable("The host is neither a name nor an address."))
 
 
 def _refuse(detail: str) -> NoReturn:
