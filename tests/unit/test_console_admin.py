@@ -136,14 +136,3 @@ def test_a_style_sheet_closes_every_block_that_it_opens() -> None:
             depth += (sign == "{") - (sign == "}")
             assert 0 <= depth <= 2, name
         assert depth == 0, name
-
-
-@pytest.mark.parametrize("name", ["admin.css", "upward.css"])
-def test_each_part_of_a_style_sheet_closes_what_it_opens(name: str) -> None:
-    """Else all rules below it would count inside its last media query."""
-    content, _ = STATIC[name]
-    opened = 0
-    for line in content.decode().splitlines():
-        assert not (line.startswith("/*") and opened), line
-        opened += line.count("{") - line.count("}")
-    assert opened == 0
