@@ -76,7 +76,7 @@ def test_a_row_folds_its_reasons_to_the_topics() -> None:
     }  # fmt: skip
     new = PairFacts.model_validate(base | {"reason_codes": codes})
     old = PairFacts.model_validate(base | {"reasons": ["From different departments."]})
-    row, older = rows_of([new, old], FIT, WORDS)
+    row, older = rows_of([new, old], FIT, NAMES, WORDS)
     assert (row.folded, len(row.reasons), row.decided) == ("Generative AI", 2, False)
     assert older.folded == "From different departments."
 

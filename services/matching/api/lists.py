@@ -96,6 +96,9 @@ async def list_match_run_pairs(
     low_fit: Annotated[
         bool | None, Query(description="whether it has at most half the points of the run's middle pair")
     ] = None,
+    details: Annotated[
+        bool, Query(description="false leaves out alternatives, and the sentences of reasons that have codes")
+    ] = True,
     sort: PairSort = "-score",
     cursor: Cursor = None,
     limit: Limit = 100,
@@ -105,7 +108,7 @@ async def list_match_run_pairs(
     async with database.transaction() as session:
         await reading.read_cycle_id(session, caller.organization_id, match_run_id)
     people = await find_people(internal, caller.organization_id, q) if q and q.strip() else None
-    wanted = lists.Wanted(state, origin, person_id, people, wished, low_fit, department, level)
+    wanted = lists.Wanted(state, origin, person_id, people, wished, low_fit, department, level, details)
 
     async def read(session: AsyncSession, page: Page) -> PairList:
         return await lists.list_run_pairs(session, caller.organization_id, match_run_id, wanted, page)

@@ -28,6 +28,7 @@ from shared.http.problems import refusals
 from shared.http.routing import Route, except_for
 from shared.http.tables import tables_too
 
+Ids = Annotated[list[UUID] | None, Query(max_length=200, description="only these cycles; may be repeated")]
 Stages = Annotated[list[Stage] | None, Query(description="only cycles in these stages; may be repeated")]
 
 router = APIRouter(route_class=Route, tags=["cycles"])
@@ -78,6 +79,7 @@ async def list_all_cycles(
     caller: Viewer,
     database: AppDatabase,
     q: Search = None,
+    id: Ids = None,
     program_id: UUID | None = None,
     stage: Stages = None,
     paused: bool | None = None,
@@ -86,7 +88,7 @@ async def list_all_cycles(
     limit: Limit = 50,
 ) -> AllCyclesPage | Response:
     """The cycles of all programs, by default newest first. `q` looks at the names of programs and at periods."""
-    wanted = lists.WantedCycles(q, program_id, stage, paused)
+    wanted = lists.WantedCycles(q, program_id, stage, paused, id)
 
     async def read(session: AsyncSession, page: Page) -> AllCyclesPage:
         return await lists.list_all_cycles(session, caller.organization_id, wanted, page)

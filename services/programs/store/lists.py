@@ -42,6 +42,7 @@ class WantedCycles(NamedTuple):
     program_id: UUID | None = None
     stages: list[Stage] | None = None
     paused: bool | None = None
+    ids: list[UUID] | None = None
 
 
 async def list_programs(
@@ -94,6 +95,7 @@ async def list_all_cycles(
         scope=[CycleRow.organization_id == organization_id],
         filters=[
             *containing(wanted.words, ProgramRow.name, CycleRow.period),
+            *equal(CycleRow.id, wanted.ids),
             *equal(CycleRow.program_id, wanted.program_id),
             *equal(CycleRow.stage, wanted.stages),
             *equal(CycleRow.paused, wanted.paused),

@@ -67,7 +67,7 @@ async def list_page(visit: Visit, review: Review, filled: Filled = NOTHING) -> R
         "review.html",
         review=review,
         run=run,
-        rows=rows_of(found.items, run.fit, visit.words),
+        rows=rows_of(found.items, run.fit, names, visit.words),
         found=found,
         names=names,
         asked=visit.query,
@@ -83,6 +83,7 @@ async def list_page(visit: Visit, review: Review, filled: Filled = NOTHING) -> R
         origins=ORIGINS,
         sorts=SORTS,
         fits=FITS,
+        fit_words={code: visit.words.gettext(label) for code, label in FITS.items()},
         **filled.for_template(visit.words),
     )
 

@@ -8,10 +8,10 @@ from uuid import UUID
 from services.console.admin.review.rules.facts import (
     Couple,
     CycleFacts,
+    CycleList,
     PairFactsList,
     People,
     Person,
-    ProgramFacts,
     Run,
     RunLines,
     Steering,
@@ -34,7 +34,6 @@ class Review(NamedTuple):
     """A cycle, and the match run that is reviewed."""
 
     cycle: CycleFacts
-    program: ProgramFacts
     run: Run | None
     """None before the cycle has proposed any pairs."""
     etag: str
@@ -51,14 +50,16 @@ class Review(NamedTuple):
 
 async def read_review(visit: Visit, cycle_id: UUID) -> Review:
     """The cycle with the run that waits for approval, or else the newest one. Raises NotFound."""
-    cycle = await visit.api.get(Service.PROGRAMS, f"/cycles/{cycle_id}", CycleFacts)
-    program = await visit.api.get(Service.PROGRAMS, f"/programs/{cycle.program_id}", ProgramFacts)
+    cycles = await visit.api.get(Service.PROGRAMS, "/cycles", CycleList, {"id": str(cycle_id), "limit": 1})
+    if not cycles.items:
+        raise NotFound("There is no such cycle.", code="cycle_not_found")
+    [cycle] = cycles.items
     runs = (await visit.api.get(Service.MATCHING, f"/cycles/{cycle_id}/match-runs", RunLines)).items
     line = newest(runs)
     if line is None:
-        return Review(cycle, program, None, "", 0)
+        return Review(cycle, None, "", 0)
     read = await read_run(visit, line.id)
-    return Review(cycle, program, read.value, read.etag, sum(one.attempt == line.attempt for one in runs))
+    return Review(cycle, read.value, read.etag, sum(one.attempt == line.attempt for one in runs))
 
 
 async def read_waiting(visit: Visit, cycle_id: UUID) -> Review:
@@ -84,7 +85,8 @@ async def read_before(visit: Visit, run: Run) -> Run | None:
 async def read_pairs(visit: Visit, run: Run, params: Mapping[str, Any]) -> PairFactsList:
     if run.state in (MatchRunState.SUPERSEDED, MatchRunState.EXPIRED):
         return PairFactsList(items=(), total=0)
-    return await visit.api.get(Service.MATCHING, f"/match-runs/{run.id}/pairs", PairFactsList, params)
+    brief = {"details": "false", **params}
+    return await visit.api.get(Service.MATCHING, f"/match-runs/{run.id}/pairs", PairFactsList, brief)
 
 
 async def read_names(visit: Visit, people: Iterable[UUID]) -> Names:

@@ -6,11 +6,12 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, Integer, Text, Uuid, and_, column, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import defer
 
 from services.matching.engine.reasons import Origin
 from services.matching.engine.rules.scoring import Preference
 from services.matching.models import MatchRun, Pair, UnmatchedPerson
-from services.matching.resources import PairList, PairView, UnmatchedList, UnmatchedView
+from services.matching.resources import PairList, PairView, UnmatchedList, UnmatchedView, pair_view
 from services.matching.runs.rules.disclosure import NOT_POSSIBLE, NOT_TOLD, unmatched_told
 from services.matching.runs.store.reading import MIDDLE
 from shared.contracts.matching import PairState
@@ -35,6 +36,8 @@ class Wanted(NamedTuple):
     department: str | None = None
     """Of one of the two people when the run was computed, as is the level, which is then of the same person."""
     level: int | None = None
+    details: bool = True
+    """False leaves out alternatives and the sentences of reasons, which are most of what there is to read of a pair."""
 
 
 async def list_cycle_pairs(
@@ -100,7 +103,7 @@ async def _list(
     wished = func.coalesce(Pair.contributions[Preference.WISHES.value].as_integer(), 0) > 0
     found = await read_page(
         session,
-        select(Pair),
+        select(Pair) if wanted.details else select(Pair).options(defer(Pair.alternatives, raiseload=True)),
         page,
         key=Pair.id,
         columns=COLUMNS,
@@ -114,8 +117,15 @@ async def _list(
             *filters,
         ],
     )
-    items = tuple(PairView.model_validate(row[0], from_attributes=True) for row in found.rows)
+    view = pair_view if wanted.details else _without_details
+    items = tuple(view(row[0]) for row in found.rows)
     return PairList(items=items, next=found.next, total=found.total)
+
+
+def _without_details(pair: Pair) -> PairView:
+    """A pair of an older run has nothing but sentences, which stay."""
+    known = {name: getattr(pair, name) for name in PairView.model_fields if name != "alternatives"}
+    return PairView.model_validate(known | {"alternatives": ()})
 
 
 def _either(people: Any) -> ColumnElement[bool]:

@@ -9,7 +9,7 @@ from pydantic import AwareDatetime
 from shared.contracts.base import Contract
 from shared.contracts.intake import PoolPerson
 from shared.contracts.matching import MatchRunState, PairReason, PairState, Side
-from shared.contracts.programs import Direction, MatchingPolicy, Stage
+from shared.contracts.programs import MatchingPolicy
 
 MATCHED, PINNED, BY_HAND = "matched", "pinned", "by_hand"
 """How a pair came about."""
@@ -18,15 +18,13 @@ MATCHED, PINNED, BY_HAND = "matched", "pinned", "by_hand"
 class CycleFacts(Contract):
     id: UUID
     program_id: UUID
-    period: str
-    stage: Stage
-    paused: bool = False
-
-
-class ProgramFacts(Contract):
-    name: str
+    program_name: str
     time_zone: str
-    direction: Direction
+    period: str
+
+
+class CycleList(Contract):
+    items: tuple[CycleFacts, ...]
 
 
 class RunLine(Contract):

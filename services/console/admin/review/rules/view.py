@@ -84,6 +84,10 @@ class Row(NamedTuple):
     """The strongest one first."""
     folded: str
     """One line in place of the reasons: the topics of the strongest one, or else its sentence."""
+    mentor: str
+    mentor_does: str
+    mentee: str
+    mentee_does: str
 
     @property
     def decided(self) -> bool:
@@ -129,15 +133,17 @@ def reasons_of(pair: PairFacts, words: Words) -> tuple[str, ...]:
     return sentences(pair.reason_codes, words) or pair.reasons
 
 
-def rows_of(pairs: Iterable[PairFacts], fit: Fit | None, words: Words) -> tuple[Row, ...]:
-    return tuple(_row(pair, fit, words) for pair in pairs)
+def rows_of(pairs: Iterable[PairFacts], fit: Fit | None, names: Names, words: Words) -> tuple[Row, ...]:
+    return tuple(_row(pair, fit, names, words) for pair in pairs)
 
 
-def _row(pair: PairFacts, fit: Fit | None, words: Words) -> Row:
+def _row(pair: PairFacts, fit: Fit | None, names: Names, words: Words) -> Row:
     reasons = reasons_of(pair, words)
     topics = [topic.label for reason in pair.reason_codes for topic in reason.topics]
     folded = ", ".join(dict.fromkeys(topics)) or next(iter(reasons), "")
-    return Row(pair, fit_of(pair.score, fit), reasons, folded)
+    mentor, mentee = pair.mentor_id, pair.mentee_id
+    people = (names[mentor], names.about(mentor), names[mentee], names.about(mentee))
+    return Row(pair, fit_of(pair.score, fit), reasons, folded, *people)
 
 
 def decisions_of(steering: Steering) -> tuple[Decision, ...]:
