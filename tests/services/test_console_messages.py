@@ -141,6 +141,6 @@ async def test_every_message_is_shown_in_a_language_within_a_frame_that_does_not
 
 async def test_a_preview_that_is_not_there_is_the_first_or_no_page(http: httpx.AsyncClient) -> None:
     page = await http.get(PREVIEWS, params={"template": "<script>", "language": "tlh"})
-    assert (page.status_code, "<script" in page.text) == (200, False)
+    assert (page.status_code, "<script>" in page.text) == (200, False)
     assert "Invitation to take part" in page.text
     assert (await http.get(f"{PREVIEWS}/nothing")).status_code == 404
