@@ -2,9 +2,9 @@
 
 from temporalio import activity
 
-from services.notifications import store
 from services.notifications.delivery import DeliveryRun
 from services.notifications.preparing import prepare_page
+from services.notifications.store import messages as store
 from shared.config import Settings
 from shared.contracts.notifications import (
     DeliverMessages,

@@ -7,7 +7,7 @@ from shared.contracts.base import PersonPage, Service
 from shared.contracts.intake import Contact, Contacts, ReadContacts
 from shared.contracts.matching import PairSummary
 from shared.contracts.notifications import Announcement, Audience
-from shared.contracts.programs import CycleBrief, PausedCycles
+from shared.contracts.programs import CycleBrief, Direction, PausedCycles, ProgramBrief
 from shared.contracts.round_kinds import declaration_of
 from shared.contracts.rounds import RecipientState
 from shared.http.internal import Internal
@@ -27,6 +27,15 @@ async def read_paused(internal: Internal, organization_id: UUID) -> frozenset[UU
     """The cycles of the organization that are paused."""
     found = await internal.get(Service.PROGRAMS, "/cycles/paused", PausedCycles, organization_id)
     return frozenset(found.cycle_ids)
+
+
+async def read_direction(internal: Internal, organization_id: UUID, program_id: UUID | None) -> Direction:
+    """Who teaches whom in the program; reverse, if none is named. Raises NotFound for a program that the organization
+    does not have."""
+    if program_id is None:
+        return Direction.REVERSE
+    path = f"/programs/{program_id}"
+    return (await internal.get(Service.PROGRAMS, path, ProgramBrief, organization_id)).direction
 
 
 async def read_audience(

@@ -17,6 +17,7 @@ from services.notifications.rules.rendering import (
     render,
 )
 from services.notifications.rules.sending_hours import zone_of
+from services.notifications.rules.wording import own_words
 from shared.config import Settings
 from shared.contracts.intake import Contact
 from shared.contracts.matching import PairSummary
@@ -51,7 +52,9 @@ def compose(message: ClaimedMessage, batch: BatchFacts, settings: Settings, now:
     delivery, contact = batch.delivery, batch.contacts[message.person_id]
     words = words_of(choose(contact.language, delivery.brief.language if delivery.brief is not None else ""))
     meetings = _meetings(message.person_id, batch, now, words) if message.template is Template.KICKOFF else {}
-    rendered = render(message.template, _facts(contact, batch, settings, meetings, words), words)
+    facts = _facts(contact, batch, settings, meetings, words)
+    own = own_words(message.template, facts, delivery.wordings.get(words.language))
+    rendered = render(message.template, facts, words, own)
     return Composed(
         message_id=message.message_id,
         announcement=delivery.announcement,

@@ -14,6 +14,7 @@ does not lead to two copies, as the message that is being sent is finished first
 import asyncio
 from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from enum import Enum
 from time import monotonic
@@ -24,13 +25,14 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
 
-from services.notifications import store
 from services.notifications.channels.registry import TRANSPORTS
 from services.notifications.channels.transport import ChannelAway, ConnectionLost, PutOff, RefusedForGood, Transport
 from services.notifications.composing import compose
 from services.notifications.facts import BatchFacts, DeliveryFacts, read_batch_facts, read_delivery_facts
 from services.notifications.rules.messages import LONGEST_WAIT, Channel, ClaimedMessage, DueMessage, pause_after
 from services.notifications.rules.sending_hours import earliest_for
+from services.notifications.store import messages as store
+from services.notifications.store.wordings import read_own
 from shared.config import Settings
 from shared.contracts.notifications import DeliverMessages, Delivery
 from shared.contracts.rounds import RoundState
@@ -157,7 +159,12 @@ class DeliveryRun:
     async def _read_facts(self) -> DeliveryFacts:
         async with self._database.transaction() as session:
             stored = await store.read_announcement(session, self._organization_id, self._announcement_id)
-        return await read_delivery_facts(self._internal, stored.announcement, stored.created_at)
+        facts = await read_delivery_facts(self._internal, stored.announcement, stored.created_at)
+        if facts.brief is None:
+            return facts
+        async with self._database.transaction() as session:
+            own = await read_own(session, self._organization_id, facts.brief.program_id, stored.announcement.template)
+        return replace(facts, wordings=own)
 
     async def _read_round(self, facts: DeliveryFacts) -> RoundBrief | None:
         if facts.announcement.round_kind is None:

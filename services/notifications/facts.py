@@ -1,6 +1,6 @@
 """The facts that a delivery needs to compose its messages. They are read in bulk and kept only while it runs."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
@@ -9,6 +9,7 @@ from services.notifications.audience import read_brief, read_contacts, read_pair
 from services.notifications.rules.endpoint_notices import NOTICES, pointless
 from services.notifications.rules.meeting import FirstMeetings, Hours
 from services.notifications.rules.sending_hours import next_sending_moment, zone_of
+from services.notifications.rules.wording import Wording
 from shared.contracts.base import Service
 from shared.contracts.endpoints import EndpointBrief
 from shared.contracts.intake import Contact, MeetingHoursPage, MintedLinks, MintLinks, first_active
@@ -41,6 +42,8 @@ class DeliveryFacts:
 
     contact: Contact | None = field(default=None, repr=False)
     """Whom readers may ask and answer to: the program's first coordinator who has not left."""
+    wordings: Mapping[str, Wording] = field(default_factory=dict)
+    """The organization's own words for these messages, by language."""
 
     @property
     def cycle(self) -> CycleBrief:

@@ -1,10 +1,11 @@
-"""Tables of notifications. Names, addresses, texts and links are not stored: messages are composed when they are
-sent."""
+"""Tables of notifications. Of a message neither the text is stored nor a name, an address or a link in it, as it is
+composed when it is sent."""
 
 from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import ForeignKey, Index, UniqueConstraint, func, text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from services.notifications.rules.messages import Channel, MessageState
@@ -73,3 +74,22 @@ class MessageRow(Base):
     """How often it was tried."""
     deferrals: Mapped[int] = mapped_column(server_default="0")
     """How often its channel put it off, such as by a 4xx answer."""
+
+
+class WordingRow(Base):
+    """An organization's own words for the messages of a template in one language."""
+
+    __tablename__ = "wording"
+    __table_args__ = {"schema": "notifications"}
+
+    organization_id: Mapped[UUID] = mapped_column(primary_key=True)
+    scope_id: Mapped[UUID] = mapped_column(primary_key=True)
+    """The program whose messages they are for; the organization itself if they are for all of its programs."""
+    template: Mapped[str] = mapped_column(primary_key=True)
+    language: Mapped[str] = mapped_column(primary_key=True)
+    subject: Mapped[str | None]
+    """Null, as the body is, after the words were reset. The row stays, so that its versions go on."""
+    body: Mapped[str | None]
+    version: Mapped[int] = mapped_column(server_default="0")
+    field_versions: Mapped[dict[str, int]] = mapped_column(JSONB, server_default="{}")
+    updated_at: Mapped[datetime] = mapped_column(server_default=func.now())

@@ -3,10 +3,10 @@ due."""
 
 from datetime import UTC, datetime
 
-from services.notifications import store
 from services.notifications.audience import read_audience, read_brief, read_contacts
 from services.notifications.rules.messages import NewMessage, channel_for
 from services.notifications.rules.sending_hours import earliest_for
+from services.notifications.store import messages as store
 from shared.contracts.notifications import Audience, MessagesPrepared, PrepareMessages
 from shared.database import Database
 from shared.http.internal import Internal

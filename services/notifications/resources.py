@@ -1,13 +1,17 @@
 """The documents in which the public API shows messages: counts, ids and codes, and never a name, address or text."""
 
-from typing import Literal
+from enum import StrEnum
+from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from services.notifications.rules.messages import Channel, MessageState
 from services.notifications.rules.waiting import WaitingFor
+from services.notifications.rules.wording import MOST_BODY, MOST_SUBJECT, Placeholder, clean_body
 from shared.contracts.notifications import Template
+from shared.contracts.text import clean_text
+from shared.language.choosing import SpokenLanguage
 
 MessageSort = Literal["due_at", "-due_at"]
 """How messages are sorted; the minus sign turns the order round."""
@@ -83,5 +87,112 @@ class MessagePreview(BaseModel):
 
 class MessagePreviews(BaseModel):
     items: list[MessagePreview]
+    next: str | None = None
+    """Always null, as all of them fit one page."""
+
+
+class Source(StrEnum):
+    """Who wrote the words that a message has."""
+
+    PROGRAM = "program"
+    """They are written for this program."""
+    ORGANIZATION = "organization"
+    """They are written for all programs of the organization."""
+    UPWARD = "upward"
+    """They are ours."""
+
+
+class Readers(StrEnum):
+    PARTICIPANTS = "participants"
+    STAFF = "staff"
+    """Coordinators and sponsors."""
+
+
+class PlaceholderInfo(BaseModel):
+    """A value that a wording may name in braces, such as `{program}`."""
+
+    name: Placeholder
+    meaning: str
+    example: str
+    """Its value in the preview."""
+
+
+class WordingText(BaseModel):
+    """A subject, and the paragraphs between the greeting and the button, with empty lines between them. It is plain
+    text: the only thing in braces is the name of a placeholder."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [{"subject": "Join {program}", "body": "{organization} invites you to {program}."}]
+        },
+    )
+
+    subject: Annotated[str, Field(min_length=1, max_length=MOST_SUBJECT), AfterValidator(clean_text)]
+    body: Annotated[str, Field(min_length=1, max_length=MOST_BODY), AfterValidator(clean_body)]
+
+
+class WordingTrial(WordingText):
+    """A wording that is only looked at."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {
+                    "template": "kickoff",
+                    "language": "en",
+                    "subject": "{program} starts",
+                    "body": "You two are a match in {program}.",
+                }
+            ]
+        },
+    )
+
+    template: Template
+    language: SpokenLanguage
+
+
+class SourcedText(BaseModel):
+    subject: str
+    body: str
+    source: Source
+
+
+class Wording(SourcedText):
+    """The words of a template's messages in one language. `version` is also its ETag."""
+
+    template: Template
+    language: str
+    program_id: UUID | None
+    """The program whose messages are looked at; null stands for those of all programs."""
+    readers: Readers
+    changed: bool
+    """Whether there is a wording of its own for exactly this program, or for all programs."""
+    otherwise: SourcedText
+    """What the messages say once this wording is reset."""
+    placeholders: list[PlaceholderInfo]
+    version: int
+    """0 as long as nothing was ever written here."""
+    updated_at: AwareDatetime | None
+    """When this wording was written or reset; null as long as it never was."""
+
+
+class ChangedWording(BaseModel):
+    language: str
+    source: Source
+    updated_at: AwareDatetime
+
+
+class WordingLine(BaseModel):
+    """A template, and the languages in which its messages are not in our words."""
+
+    template: Template
+    readers: Readers
+    changed: list[ChangedWording]
+
+
+class Wordings(BaseModel):
+    items: list[WordingLine]
     next: str | None = None
     """Always null, as all of them fit one page."""

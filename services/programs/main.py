@@ -10,6 +10,7 @@ from shared.database import Database
 
 router = APIRouter()
 router.include_router(programs.router)
+router.include_router(programs.internal_router)
 router.include_router(cycles.router)
 
 

@@ -289,6 +289,14 @@ class ProgramRef(Contract):
     program_id: UUID
 
 
+class ProgramBrief(Contract):
+    """What the other services may read of a program. It holds text, so it is read over internal HTTP only."""
+
+    program_id: UUID
+    name: str
+    direction: Direction
+
+
 class CreatePeriodCycle(Contract):
     organization_id: UUID
     program_id: UUID

@@ -95,6 +95,8 @@ def _marked_id(call: Call) -> str:
 WINDOW = "message_taken_row_unmarked"
 """The one kill point that lies between the mail server's answer and the commit of the message's row."""
 
+MESSAGES = "services.notifications.store.messages"
+
 POINTS: dict[str, KillPoint] = {
     "trigger_committed_response_unsent": KillPoint("services.programs.store.cycles:request_cycle", Moment.COMMITTED),
     "request_sequenced": KillPoint(
@@ -104,9 +106,9 @@ POINTS: dict[str, KillPoint] = {
         "services.events.log.dispatcher:Dispatcher._start", Moment.AFTER, _started_the_cycle
     ),
     "enrolment_round_opened": KillPoint("shared.rounds.store:open_round", Moment.COMMITTED, _kind(RoundKind.ENROLMENT)),
-    "message_claimed_unsent": KillPoint("services.notifications.store:claim", Moment.AFTER, _claimed, note=_claimed_id),
-    WINDOW: KillPoint("services.notifications.store:mark_sent", Moment.BEFORE, note=_marked_id),
-    "message_row_committed": KillPoint("services.notifications.store:mark_sent", Moment.COMMITTED, note=_marked_id),
+    "message_claimed_unsent": KillPoint(f"{MESSAGES}:claim", Moment.AFTER, _claimed, note=_claimed_id),
+    WINDOW: KillPoint(f"{MESSAGES}:mark_sent", Moment.BEFORE, note=_marked_id),
+    "message_row_committed": KillPoint(f"{MESSAGES}:mark_sent", Moment.COMMITTED, note=_marked_id),
     "enrolment_committed_response_unsent": KillPoint(
         "services.intake.store.enrolments:save_enrolment", Moment.COMMITTED
     ),

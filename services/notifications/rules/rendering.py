@@ -5,10 +5,12 @@ Each `Template` of the contract has the files `<template>.txt.j2`, which also ho
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from markupsafe import Markup, escape
 
 from shared.contracts.matching import Side
 from shared.contracts.notifications import Template
@@ -93,6 +95,20 @@ class Rendered(NamedTuple):
     html: str
 
 
+class OwnWords(NamedTuple):
+    """An organization's words for one message, with the values of its reader. They are plain text."""
+
+    subject: str
+    """One line."""
+    paragraphs: tuple[str, ...]
+
+    @property
+    def html(self) -> Markup:
+        """The paragraphs, escaped."""
+        lines = (escape(paragraph).replace("\n", Markup("<br>\n")) for paragraph in self.paragraphs)
+        return Markup("\n").join(Markup("<p>{}</p>").format(told) for told in lines)
+
+
 def missing_texts(template: Template) -> list[str]:
     """The names of the files that this template needs and that are not there."""
     names = (f"{template.value}.{kind}.j2" for kind in ("txt", "html"))
@@ -100,16 +116,29 @@ def missing_texts(template: Template) -> list[str]:
     return [name for name in names if name not in present]
 
 
-def render(template: Template, facts: Facts | EndpointFacts, words: Words) -> Rendered:
-    """The message of a template. Raises jinja2.UndefinedError if the template uses a fact that is not given."""
-    values = vars(facts) | {"words": words}
+def render(template: Template, facts: Facts | EndpointFacts, words: Words, own: OwnWords | None = None) -> Rendered:
+    """The message of a template. `own` stands for its subject and for its block `wording`; everything around it stays.
+    Raises jinja2.UndefinedError if the template uses a fact that is not given."""
+    values = vars(facts) | {"words": words, "own": "\n\n".join(own.paragraphs) if own else ""}
     plain = ENVIRONMENT.get_template(f"{template.value}.txt.j2")
-    subject = one_line("".join(plain.blocks["subject"](plain.new_context(values))))
+    subject = one_line(own.subject if own else block_of(template, "subject", values))
+    in_html = {"subject": subject, "own": own.html if own else ""}
     return Rendered(
         subject=subject,
         text=EMPTY_LINES.sub("\n\n", plain.render(values)).strip() + "\n",
-        html=ENVIRONMENT.get_template(f"{template.value}.html.j2").render(values | {"subject": subject}),
+        html=ENVIRONMENT.get_template(f"{template.value}.html.j2").render(values | in_html),
     )
+
+
+def has_wording(template: Template) -> bool:
+    """Whether the template has a block of sentences that may be replaced."""
+    return "wording" in ENVIRONMENT.get_template(f"{template.value}.txt.j2").blocks
+
+
+def block_of(template: Template, name: str, values: Mapping[str, Any]) -> str:
+    """One block of the plain text."""
+    plain = ENVIRONMENT.get_template(f"{template.value}.txt.j2")
+    return EMPTY_LINES.sub("\n\n", "".join(plain.blocks[name](plain.new_context(dict(values))))).strip()
 
 
 def one_line(text: str) -> str:

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 from services.notifications.rules.endpoint_notices import NOTICES
 from services.notifications.rules.rendering import EndpointFacts, Facts, Partner, Rendered, render
+from services.notifications.rules.wording import ABOUT, Placeholder, Wording, is_for_staff, own_words, placeholders_of
 from shared.contracts.matching import Side
 from shared.contracts.notifications import Template
 from shared.contracts.programs import Direction
@@ -50,16 +51,22 @@ NOTICE = EndpointFacts(
     disable_reason="failing",
 )
 ABOUT_A_PAIR = (Template.KICKOFF, Template.PAIR_ENDED, Template.PARTNER_LEFT)
-TO_STAFF = ("approval_", "concern_", "people_", "nobody_", "cycle_completed")
-"""How the names of those templates begin that go to coordinators and sponsors."""
 
 
-def sample_of(template: Template, words: Words) -> Rendered:
-    """The message in sample data and in the language of the words."""
-    return render(template, _facts_of(template, words), words)
+def sample_of(template: Template, words: Words, wording: Wording | None = None) -> Rendered:
+    """The message in sample data and in the language of the words, with an organization's own wording if it has one."""
+    facts = facts_of(template, words)
+    return render(template, facts, words, own_words(template, facts, wording))
 
 
-def _facts_of(template: Template, words: Words) -> Facts | EndpointFacts:
+def examples_of(template: Template, words: Words) -> dict[Placeholder, str]:
+    """The values that the sample has for the placeholders of a template."""
+    facts = facts_of(template, words)
+    assert isinstance(facts, Facts), "notices about endpoints have no placeholders"
+    return {name: ABOUT[name].value(facts) or "" for name in placeholders_of(template)}
+
+
+def facts_of(template: Template, words: Words) -> Facts | EndpointFacts:
     if template in NOTICES:
         since, disabled = words.moment(FAILING_SINCE, ZONE), words.moment(DISABLED_AT, ZONE)
         return replace(NOTICE, failing_since=since, disabled_at=disabled)
@@ -67,4 +74,4 @@ def _facts_of(template: Template, words: Words) -> Facts | EndpointFacts:
         return replace(ASKING, deadline=words.moment(DEADLINE, ZONE))
     met = replace(PARTNER, meeting=words.moment(MEETING, ZONE))
     partners = (met,) if template in ABOUT_A_PAIR else ()
-    return replace(MESSAGE, staff=template.value.startswith(TO_STAFF), partners=partners)
+    return replace(MESSAGE, staff=is_for_staff(template), partners=partners)

@@ -12,9 +12,9 @@ from services.programs.resources import Program, ProgramPage, ProgramPreview, Pr
 from services.programs.rules.definition import ProgramDefinition, check_start
 from services.programs.rules.preview import preview
 from services.programs.store import lists, programs
-from shared.auth import Admin, Viewer
+from shared.auth import Admin, ServiceCaller, Viewer
 from shared.contracts.base import Moment
-from shared.contracts.programs import Direction
+from shared.contracts.programs import Direction, ProgramBrief
 from shared.http.dependencies import AppDatabase, InternalClient, Session
 from shared.http.directory import refuse_others
 from shared.http.etags import check_present, etag
@@ -26,6 +26,7 @@ from shared.http.routing import Route, except_for
 from shared.http.tables import tables_too
 
 router = APIRouter(route_class=Route, prefix="/v1", tags=["programs"])
+internal_router = APIRouter(route_class=Route, prefix="/internal/programs", include_in_schema=False)
 
 
 @router.post("/programs", status_code=201, response_model=Program)
@@ -111,3 +112,9 @@ async def replace_program(
     program = await programs.replace_program(session, caller.organization_id, program_id, definition, expected)
     response.headers["etag"] = etag(program.version)
     return program
+
+
+@internal_router.get("/programs/{program_id}")
+async def read_program_brief(program_id: UUID, caller: ServiceCaller, session: Session) -> ProgramBrief:
+    program = await programs.read_program(session, caller.organization_id, program_id)
+    return ProgramBrief(program_id=program.id, name=program.name, direction=program.direction)

@@ -7,8 +7,9 @@ from uuid import UUID, uuid4
 import pytest
 from fastapi import FastAPI
 
-from services.notifications import main, store
+from services.notifications import main
 from services.notifications.rules.messages import Channel, NewMessage
+from services.notifications.store import messages as store
 from shared.auth import Role
 from shared.contracts.notifications import Announcement, Audience, Template
 from shared.database import Database

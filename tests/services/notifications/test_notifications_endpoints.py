@@ -6,8 +6,8 @@ from datetime import UTC, datetime, time, timedelta
 import pytest
 from sqlalchemy import select
 
-from services.notifications import store
 from services.notifications.activities import Activities
+from services.notifications.store import messages as store
 from shared.contracts.endpoints import DisableReason
 from shared.contracts.notifications import Delivery, Template
 from shared.contracts.programs import Calendar, SendingHours

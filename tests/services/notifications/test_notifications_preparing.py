@@ -3,9 +3,9 @@
 from datetime import UTC, datetime, time
 from zoneinfo import ZoneInfo
 
-from services.notifications import store
 from services.notifications.activities import Activities
 from services.notifications.rules.sending_hours import next_sending_moment
+from services.notifications.store import messages as store
 from shared.contracts.notifications import (
     Audience,
     PrepareMessages,

@@ -9,10 +9,11 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import select
 
-from services.notifications import composing, delivery, store
+from services.notifications import composing, delivery
 from services.notifications.activities import Activities
 from services.notifications.channels.mail_server import MailServerAway
 from services.notifications.rules.messages import ClaimedMessage
+from services.notifications.store import messages as store
 from shared.contracts.notifications import Delivery, Template
 from shared.contracts.programs import Calendar, SendingHours
 from shared.database import Database

@@ -48,6 +48,7 @@ class World:
 
     def __init__(self, organization_id: UUID) -> None:
         self.organization_id, self.cycle_id, self.round_id = organization_id, uuid4(), uuid4()
+        self.program_id = uuid4()
         self.contacts: dict[UUID, Contact] = {}
         self.pending: set[UUID] = set()
         self.participants: list[UUID] = []
@@ -152,7 +153,7 @@ class World:
             return CycleBrief(
                 organization_id=self.organization_id,
                 organization_name="Acme",
-                program_id=uuid4(),
+                program_id=self.program_id,
                 program_name="Look Up",
                 cycle_id=cycle_id,
                 period="2026-Q1",

@@ -14,6 +14,7 @@ from services.events.webhooks.rules.signing import new_secret
 from services.feedback.models import Concern, StoredReport
 from services.feedback.rules.report import compile_report
 from services.matching.models import MatchRun, Pair
+from services.notifications.models import WordingRow
 from services.programs.models import CycleRow, ProgramRow
 from shared.auth import Role
 from shared.contracts.feedback import ConcernReason
@@ -33,6 +34,9 @@ ENDPOINT: Mapping[str, Any] = {
     "description": "BI",
 }
 PERSON: Mapping[str, Any] = {"name": "Ben Example", "email": "ben@example.org", "level": 2}
+WORDED = "/v1/wordings/{template}/{language}"
+WORDING: dict[str, Any] = {"subject": "Join {program}", "body": "{organization} invites you."}
+KICKOFF = (("template", "kickoff"), ("language", "de"))
 PLACEHOLDER = re.compile(r"\{(\w+)\}")
 CSV = b"name,email,level\nAda Example,ada@example.org,3\n"
 
@@ -57,13 +61,16 @@ class Row(NamedTuple):
     """Whether it changes nothing but the caller's own session."""
     lists: bool = False
     """A list below an id: empty when the id is not known to the service that keeps the list."""
+    named: tuple[tuple[str, str], ...] = ()
+    """Parts of the path that are no ids, each with a value."""
 
     @property
     def ids(self) -> list[str]:
-        return PLACEHOLDER.findall(self.path)
+        return [name for name in PLACEHOLDER.findall(self.path) if name not in dict(self.named)]
 
     def address(self, ids: Mapping[str, object]) -> str:
-        return PLACEHOLDER.sub(lambda found: str(ids[found[1]]), self.path)
+        values = {**ids, **dict(self.named)}
+        return PLACEHOLDER.sub(lambda found: str(values[found[1]]), self.path)
 
     def document(self, ids: Mapping[str, object]) -> dict[str, Any] | None:
         """The body, with the ids that it names; None when it takes none."""
@@ -130,6 +137,11 @@ ROWS = (
     Row("GET", "/v1/cycles/{cycle_id}/messages", lists=True),
     Row("GET", "/v1/messages", Role.COORDINATOR),
     Row("GET", "/v1/messages/preview"),
+    Row("GET", "/v1/wordings"),
+    Row("POST", "/v1/wordings/preview", body=WORDING | {"template": "kickoff", "language": "de"}, stores=False),
+    Row("GET", WORDED, named=KICKOFF),
+    Row("PUT", WORDED, Role.ADMIN, WORDING, if_match=True, named=KICKOFF),
+    Row("DELETE", WORDED, Role.ADMIN, if_match=True, named=KICKOFF),
     Row("GET", "/v1/events"),
     Row("GET", "/v1/cycles/{cycle_id}/events", lists=True),
     Row("GET", "/v1/events/catalogue"),
@@ -220,6 +232,12 @@ async def add_world(db: Database, organization_id: UUID) -> dict[str, UUID | int
             Concern(
                 **of_cycle, id=concern, round_id=uuid4(), pair_id=pair, person_id=mentor.id,
                 reason=ConcernReason.NOT_A_FIT, state="open",
+            )
+        )  # fmt: skip
+        session.add(
+            WordingRow(
+                organization_id=organization_id, scope_id=organization_id, template="kickoff", language="de", version=1,
+                **WORDING,
             )
         )  # fmt: skip
         session.add(StoredReport(**of_cycle, outcome=Outcome.COMPLETED, document=_report()))

@@ -17,9 +17,9 @@ from services.events.log.positions import sequence_batch
 from services.events.webhooks.models import EndpointRow
 from services.feedback.models import CheckIn, Concern, SurveyResponse
 from services.matching.models import MatchRun, Pair
-from services.notifications import store as notifications
 from services.notifications.models import AnnouncementRow, MessageRow
 from services.notifications.rules.messages import Channel, MessageState, NewMessage, message_uuid
+from services.notifications.store import messages as notifications
 from shared.auth import Role
 from shared.contracts.events import CATALOGUE, CheckInAnswered, ConcernRaised, SurveyAnswered
 from shared.contracts.feedback import ConcernReason

@@ -6,8 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.notifications import store
-from services.notifications.audience import read_paused
+from services.notifications.audience import read_direction, read_paused
 from services.notifications.resources import (
     CycleMessages,
     Message,
@@ -18,12 +17,15 @@ from services.notifications.resources import (
 )
 from services.notifications.rules.messages import MessageState
 from services.notifications.rules.samples import sample_of
+from services.notifications.store import messages as store
+from services.notifications.store import wordings
 from shared.auth import Coordinator, Viewer
 from shared.contracts.notifications import Template
 from shared.http.dependencies import AppDatabase, InternalClient, Session
 from shared.http.directory import find_people
 from shared.http.lists import Page, Search, answer_list
 from shared.http.paging import Cursor, Limit, decode_cursor, encode_cursor
+from shared.http.problems import refusals
 from shared.http.routing import Route
 from shared.http.tables import tables_too
 from shared.language.choosing import SpokenLanguage
@@ -32,6 +34,7 @@ from shared.language.words import ENGLISH, words_of
 router = APIRouter(route_class=Route, prefix="/v1", tags=["notifications"])
 Templates = Annotated[list[Template] | None, Query(description="only messages of these templates; may be repeated")]
 ReadLanguage = Annotated[SpokenLanguage, Query(description="the language in which the messages are read")]
+OfProgram = Annotated[UUID | None, Query(description="the program in whose words the messages are shown")]
 States = Annotated[list[MessageState] | None, Query(description="only messages in these states; may be repeated")]
 
 
@@ -78,12 +81,21 @@ async def list_messages(
     return await answer_list(request, database, Page(sort, cursor, limit), read, name="messages", item=Message)
 
 
-@router.get("/messages/preview")
+@router.get("/messages/preview", responses=refusals(404))
 async def preview_messages(
-    caller: Viewer, template: Templates = None, language: ReadLanguage = ENGLISH
+    caller: Viewer,
+    session: Session,
+    internal: InternalClient,
+    template: Templates = None,
+    language: ReadLanguage = ENGLISH,
+    program_id: OfProgram = None,
 ) -> MessagePreviews:
-    """Each message as its readers get it, in sample data and in one language: its subject, its text and its HTML."""
+    """Each message as its readers get it, in sample data and in one language: its subject, its text and its HTML. Where
+    the organization, or the program, has words of its own, they are in it."""
+    await read_direction(internal, caller.organization_id, program_id)
+    found = await wordings.read_wordings(session, caller.organization_id, program_id, template, language)
+    own = {one.template: one.wording for one in found if one.wording is not None}
     words = words_of(language)
-    samples = [(one, sample_of(one, words)) for one in template or Template]
+    samples = [(one, sample_of(one, words, own.get(one))) for one in template or Template]
     items = [MessagePreview(template=one, **sample._asdict()) for one, sample in samples]
     return MessagePreviews(items=items)

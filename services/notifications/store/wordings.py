@@ -1,0 +1,115 @@
+"""SQL of the words that organizations write for messages themselves. Functions never commit.
+
+A wording is for one template and one language. Its scope is a program, or the organization itself: then it is for all
+of its programs that have no wording of their own.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import NamedTuple
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.notifications.models import WordingRow
+from services.notifications.rules.wording import Wording
+from shared.contracts.notifications import Template
+from shared.http.etags import check_match, with_versions
+
+FIELDS = ("subject", "body")
+
+
+class Place(NamedTuple):
+    """Where a wording belongs."""
+
+    organization_id: UUID
+    program_id: UUID | None
+    """None stands for all programs of the organization."""
+    template: Template
+    language: str
+
+    @property
+    def scope_id(self) -> UUID:
+        return self.program_id or self.organization_id
+
+
+class StoredWording(NamedTuple):
+    template: Template
+    language: str
+    of_program: bool
+    wording: Wording | None
+    """None after it was reset."""
+    version: int
+    updated_at: datetime
+
+
+async def read_wordings(
+    session: AsyncSession,
+    organization_id: UUID,
+    program_id: UUID | None,
+    templates: Iterable[Template] | None = None,
+    language: str | None = None,
+) -> list[StoredWording]:
+    """What is stored for the program and for all programs, by default of every template and language. The program's
+    own stand last, so that they win where later ones do."""
+    query = select(WordingRow).where(
+        WordingRow.organization_id == organization_id,
+        WordingRow.scope_id.in_({organization_id, program_id or organization_id}),
+    )
+    if templates is not None:
+        query = query.where(WordingRow.template.in_(list(templates)))
+    if language is not None:
+        query = query.where(WordingRow.language == language)
+    found = [_stored(row) for row in await session.scalars(query)]
+    return sorted(found, key=lambda one: (one.of_program, one.template.value, one.language))
+
+
+async def read_own(
+    session: AsyncSession, organization_id: UUID, program_id: UUID, template: Template
+) -> Mapping[str, Wording]:
+    """The wording of the template's messages in each language that has one: the program's, else the organization's."""
+    found = await read_wordings(session, organization_id, program_id, [template])
+    return {one.language: one.wording for one in found if one.wording is not None}
+
+
+async def save_wording(session: AsyncSession, place: Place, wording: Wording | None, if_match: str) -> None:
+    """Stores the wording; None takes it back. The same wording as before keeps its version. Raises StaleVersion."""
+    await session.execute(insert(WordingRow).values(**_key(place)).on_conflict_do_nothing())
+    row = (
+        await session.scalars(
+            select(WordingRow).filter_by(**_key(place)).with_for_update().execution_options(populate_existing=True)
+        )
+    ).one()
+    check_match(if_match, row.version, row.field_versions)
+    wanted = dict(zip(FIELDS, wording or (None, None), strict=True))
+    changes = {name: value for name, value in wanted.items() if getattr(row, name) != value}
+    if not changes:
+        return
+    for name, value in changes.items():
+        setattr(row, name, value)
+    row.version += 1
+    row.field_versions = with_versions(row.field_versions, changes, row.version)
+    row.updated_at = datetime.now(UTC)
+    await session.flush()
+
+
+def _key(place: Place) -> dict[str, object]:
+    return {
+        "organization_id": place.organization_id,
+        "scope_id": place.scope_id,
+        "template": place.template.value,
+        "language": place.language,
+    }
+
+
+def _stored(row: WordingRow) -> StoredWording:
+    return StoredWording(
+        template=Template(row.template),
+        language=row.language,
+        of_program=row.scope_id != row.organization_id,
+        wording=Wording(row.subject, row.body) if row.subject is not None and row.body is not None else None,
+        version=row.version,
+        updated_at=row.updated_at,
+    )
