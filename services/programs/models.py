@@ -30,6 +30,8 @@ class ProgramRow(Base):
     sponsor_id: Mapped[UUID | None]
     coordinator_ids: Mapped[list[UUID]] = mapped_column(ARRAY(Uuid))
     recurs: Mapped[bool]
+    archived_at: Mapped[datetime | None]
+    """Since when it starts no cycle any more. Those that run go on."""
     version: Mapped[int] = mapped_column(server_default="1")
     field_versions: Mapped[dict[str, int]] = mapped_column(JSONB, server_default="{}")
     """For each field that was ever changed, the version that changed it last."""

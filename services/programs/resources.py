@@ -29,11 +29,14 @@ class Program(Contract):
     sponsor_id: UUID | None
     coordinator_ids: tuple[UUID, ...]
     recurs: bool
+    archived_at: AwareDatetime | None = None
+    """Since when the program starts no cycle any more, neither by itself nor by hand. Cycles that run go on."""
     version: int
     created_at: AwareDatetime
     updated_at: AwareDatetime
     next_recurrence_at: AwareDatetime | None = None
-    """When the next cycle starts by itself, computed at every read. It is null for a program that does not recur."""
+    """When the next cycle starts by itself, computed at every read. It is null for a program that does not recur or is
+    archived."""
     notes: tuple[str, ...] = ()
     """What somebody should know about the definition, such as a default reminder that does not fit into its round."""
 

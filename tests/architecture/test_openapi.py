@@ -19,16 +19,17 @@ from upward.composition import routers, webhooks
 METHODS = ("get", "put", "post", "delete", "patch")
 REF = "#/components/schemas/ProblemDocument"
 OPERATION_IDS = """\
-advance_cycle approve_match_run assign_concern cancel_cycle create_endpoint create_person create_program
-delete_endpoint disable_endpoint enable_endpoint end_pair end_session get_report import_people list_all_concerns
-list_all_cycles list_all_pairs list_attempts list_candidates list_concerns list_cycle_events list_cycles
-list_deliveries list_endpoints list_match_run_pairs list_match_runs list_messages list_pairs list_pending list_people
-list_person_enrolments list_programs list_topics list_unmatched list_wordings open_session pause_cycle preview_messages
-preview_program preview_steering preview_wording read_asyncapi read_caller read_checkpoint read_concern
-read_counterfactual read_cycle read_delivery read_directory_values read_endpoint read_event_types read_events
-read_match_run read_match_run_inputs read_messages read_organization read_pair read_person read_program read_wording
-remind_cycle replace_endpoint replace_person replace_program replace_wording replay_events replay_match_run
-request_cycle reset_wording resolve_concern resume_cycle rotate_secret steer_match_run test_endpoint
+advance_cycle approve_match_run archive_program assign_concern cancel_cycle create_endpoint create_person
+create_program delete_endpoint disable_endpoint enable_endpoint end_pair end_session get_report import_people
+list_all_concerns list_all_cycles list_all_pairs list_attempts list_candidates list_concerns list_cycle_events
+list_cycles list_deliveries list_endpoints list_match_run_pairs list_match_runs list_messages list_pairs list_pending
+list_people list_person_enrolments list_programs list_topics list_unmatched list_wordings open_session pause_cycle
+preview_messages preview_program preview_steering preview_wording read_asyncapi read_caller read_checkpoint
+read_concern read_counterfactual read_cycle read_delivery read_directory_values read_endpoint read_event_types
+read_events read_match_run read_match_run_inputs read_messages read_organization read_pair read_person read_program
+read_wording remind_cycle replace_endpoint replace_person replace_program replace_wording replay_events
+replay_match_run request_cycle reset_wording resolve_concern restore_program resume_cycle rotate_secret
+steer_match_run test_endpoint
 """
 """Generated clients have methods of these names. Add new ones; none is changed or removed."""
 

@@ -35,6 +35,7 @@ HANDS_ON = {
     "services.console.admin.layout",
     "services.console.admin.messages.previews",
     "services.console.admin.names",
+    "services.console.admin.programs.archiving",
     "services.console.admin.programs.editing",
     "services.console.admin.programs.form_view",
     "services.console.admin.programs.reading",

@@ -15,6 +15,7 @@ from services.console.admin.navigation import HOME
 from services.console.admin.people import page as people
 from services.console.admin.people.edit import page as person_edit
 from services.console.admin.people.person import page as person
+from services.console.admin.programs import archiving as programs_archiving
 from services.console.admin.programs import editing as programs_editing
 from services.console.admin.programs import page as programs
 from services.console.admin.programs import starting as programs_starting
@@ -34,6 +35,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     message_previews.router,
     message_previews.framed,
     programs_editing.router,
+    programs_archiving.router,
     programs_starting.router,
     programs.router,
     integrations.router,

@@ -59,12 +59,14 @@ async def list_programs(
     q: Search = None,
     direction: Direction | None = None,
     recurs: bool | None = None,
+    archived: bool = False,
     sort: ProgramSort = "created_at",
     cursor: Cursor = None,
     limit: Limit = 50,
 ) -> ProgramPage | Response:
-    """The organization's programs, by default oldest first. `q` looks at their names."""
-    wanted = lists.WantedPrograms(q, direction, recurs)
+    """The organization's programs that are not archived, or those that are, by default oldest first. `q` looks at their
+    names."""
+    wanted = lists.WantedPrograms(q, direction, recurs, archived)
 
     async def read(session: AsyncSession, page: Page) -> ProgramPage:
         return await lists.list_programs(session, caller.organization_id, wanted, page)
@@ -118,3 +120,20 @@ async def replace_program(
 async def read_program_brief(program_id: UUID, caller: ServiceCaller, session: Session) -> ProgramBrief:
     program = await programs.read_program(session, caller.organization_id, program_id)
     return ProgramBrief(program_id=program.id, name=program.name, direction=program.direction)
+
+
+@router.post("/programs/{program_id}/archive", responses=refusals(404))
+async def archive_program(program_id: UUID, caller: Admin, session: Session, response: Response) -> Program:
+    """The program starts no cycle any more, neither by itself nor by hand, and is left out of the list. Cycles that run
+    go on. Archiving it again changes nothing."""
+    program = await programs.archive_program(session, caller.organization_id, program_id)
+    response.headers["etag"] = etag(program.version)
+    return program
+
+
+@router.post("/programs/{program_id}/restore", responses=refusals(404))
+async def restore_program(program_id: UUID, caller: Admin, session: Session, response: Response) -> Program:
+    """The program can start cycles again. If it recurs, it does so from its next date on."""
+    program = await programs.restore_program(session, caller.organization_id, program_id)
+    response.headers["etag"] = etag(program.version)
+    return program

@@ -45,16 +45,23 @@ class PeriodExists(Conflict):
     code = "period_exists"
 
 
+class ProgramArchived(Conflict):
+    code = "program_archived"
+
+
 class NoTopics(Invalid):
     code = "no_topics"
 
 
 async def request_cycle(session: AsyncSession, organization_id: UUID, program_id: UUID, request: CycleRequest) -> Cycle:
-    """Creates a cycle and emits `cycle.requested`. Raises ProgramNotFound, NoTopics, PeriodExists, Invalid."""
+    """Creates a cycle and emits `cycle.requested`. Raises ProgramNotFound, ProgramArchived, NoTopics, PeriodExists,
+    Invalid."""
     now = datetime.now(UTC)
     starts_at = request.starts_at or now
     check_start(starts_at, now)
     program = await lock_program(session, organization_id, program_id)
+    if program.archived_at is not None:
+        raise ProgramArchived("This program is archived; restore it first.")
     if not program.topics:
         raise NoTopics(
             "This program has no topics, so that nobody could say what they teach or want to learn. Add topics first.",
@@ -74,10 +81,12 @@ async def request_cycle(session: AsyncSession, organization_id: UUID, program_id
 async def create_period_cycle(session: AsyncSession, request: CreatePeriodCycle) -> PeriodCycle:
     """The cycle of a recurring program for the quarter, which is created if it does not exist.
 
-    The answer names no cycle when the program does not recur any more, or has no topics. Raises ProgramNotFound.
+    The answer names no cycle when the program does not recur any more, is archived, or has no topics.
+
+    Raises ProgramNotFound.
     """
     program = await lock_program(session, request.organization_id, request.program_id)
-    if not program.recurs:
+    if not program.recurs or program.archived_at is not None:
         return PeriodCycle(cycle_id=None)
     if not program.topics:  # a program of a version that let it recur without any
         log.warning("recurrence.skipped", program_id=str(program.id), reason=NoTopics.code)

@@ -33,6 +33,7 @@ class WantedPrograms(NamedTuple):
     words: str | None = None
     direction: Direction | None = None
     recurs: bool | None = None
+    archived: bool = False
 
 
 class WantedCycles(NamedTuple):
@@ -60,6 +61,7 @@ async def list_programs(
             *containing(wanted.words, ProgramRow.name),
             *equal(ProgramRow.direction, wanted.direction),
             *equal(ProgramRow.recurs, wanted.recurs),
+            ProgramRow.archived_at.is_not(None) if wanted.archived else ProgramRow.archived_at.is_(None),
         ],
     )
     return ProgramPage(items=tuple(program_of(row[0]) for row in found.rows), next=found.next, total=found.total)

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
+import structlog
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -17,6 +18,8 @@ from shared.contracts.programs import ProgramRef
 from shared.errors import NotFound
 from shared.events import emit
 from shared.http.etags import check_match, with_versions
+
+log = structlog.get_logger(__name__)
 
 
 class ProgramNotFound(NotFound):
@@ -64,6 +67,33 @@ async def replace_program(
     return program_of(row)
 
 
+async def archive_program(session: AsyncSession, organization_id: UUID, program_id: UUID) -> Program:
+    """From now on the program starts no cycle. Cycles that run go on. Doing it again changes nothing. Raises
+    ProgramNotFound."""
+    row = await lock_program(session, organization_id, program_id)
+    return await _archive(session, row, row.archived_at or datetime.now(UTC))
+
+
+async def restore_program(session: AsyncSession, organization_id: UUID, program_id: UUID) -> Program:
+    """The program can start cycles again, also by itself if it recurs. Raises ProgramNotFound."""
+    return await _archive(session, await lock_program(session, organization_id, program_id), None)
+
+
+async def _archive(session: AsyncSession, row: ProgramRow, archived_at: datetime | None) -> Program:
+    """Emits `program.schedule_changed` when the Temporal Schedule has to change."""
+    if row.archived_at == archived_at:
+        return program_of(row)
+    row.archived_at = archived_at
+    row.version += 1
+    row.field_versions = with_versions(row.field_versions, ["archived_at"], row.version)
+    row.updated_at = datetime.now(UTC)
+    await session.flush()
+    if row.recurs:
+        await emit(session, row.organization_id, ProgramScheduleChanged(program_id=row.id))
+    log.info("program.archived" if archived_at else "program.restored", program_id=str(row.id))
+    return program_of(row)
+
+
 async def read_program(session: AsyncSession, organization_id: UUID, program_id: UUID) -> Program:
     """Raises ProgramNotFound."""
     return program_of(await find_program(session, organization_id, program_id))
@@ -98,7 +128,7 @@ async def lock_program(session: AsyncSession, organization_id: UUID, program_id:
 
 
 def _recurrence(row: ProgramRow) -> Recurrence:
-    return Recurrence(recurs=row.recurs, time_zone=row.time_zone)
+    return Recurrence(recurs=row.recurs and row.archived_at is None, time_zone=row.time_zone)
 
 
 def _columns(definition: ProgramDefinition) -> dict[str, Any]:
@@ -119,6 +149,6 @@ def _columns(definition: ProgramDefinition) -> dict[str, Any]:
 def program_of(row: ProgramRow) -> Program:
     program = Program.model_validate(row, from_attributes=True)
     update: dict[str, Any] = {"notes": notes_on_definition(program.calendar)}
-    if row.recurs:
+    if row.recurs and row.archived_at is None:
         update["next_recurrence_at"] = next_recurrence(datetime.now(UTC), row.time_zone)
     return program.model_copy(update=update)

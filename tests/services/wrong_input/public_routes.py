@@ -95,6 +95,8 @@ ROWS = (
     Row("POST", "/v1/programs/preview", Role.VIEWER, {**PROGRAM, "recurs": True}, stores=False),
     Row("GET", "/v1/programs/{program_id}"),
     Row("PUT", "/v1/programs/{program_id}", Role.ADMIN, PROGRAM, if_match=True),
+    Row("POST", "/v1/programs/{program_id}/archive", Role.ADMIN),
+    Row("POST", "/v1/programs/{program_id}/restore", Role.ADMIN),
     Row("POST", "/v1/programs/{program_id}/cycles", Role.ADMIN, {"period": "pilot"}, optional_body=True, once=True),
     Row("GET", "/v1/programs/{program_id}/cycles"),
     Row("GET", "/v1/cycles"),

@@ -71,6 +71,7 @@ PAGES = (
         for step in ("edit", "secret", "replay", "enable", "disable", "delete")
     ),
     Row("GET", "/console/integrations/{endpoint_id}/deliveries/{sequence}", Role.ADMIN),
+    Row("GET", "/console/programs/{program_id}/archive", Role.ADMIN),
 )
 """The pages of the console that show what is stored to whoever has a key. They are rows of the table too."""
 FOR_ANYBODY = {

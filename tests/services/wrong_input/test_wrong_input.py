@@ -207,6 +207,7 @@ async def test_pages_answer_problems_to_callers_that_ask_for_json(
         *(f"/console/integrations{rest}" for rest in ("", "/events", "/types", "/new", "/{endpoint_id}")),
         *(f"/console/integrations/{{endpoint_id}}/{step}" for step in ("edit", "secret", "replay", "enable", "test")),
         *(f"/console/integrations/{{endpoint_id}}/{step}" for step in ("disable", "delete", "deliveries/{sequence}")),
+        "/console/programs/{program_id}/archive", "/console/programs/{program_id}/restore",
     }  # fmt: skip
     attempts.done()
 

@@ -16,7 +16,7 @@ from services.console.admin.programs.form_view import FormPage, effects_of, othe
 from services.console.admin.programs.reading import count_people, find_people, read_cycles, read_names, read_preview
 from services.console.admin.programs.refusals import errors_of
 from services.console.admin.programs.resources import (
-    ENDED,
+    RUNNING,
     CyclesPage,
     Definition,
     Draft,
@@ -34,13 +34,11 @@ from services.console.admin.visit import CurrentVisit, Visit
 from services.console.forms.questionnaire import FieldError, Refused
 from shared.contracts.accounts import Role
 from shared.contracts.base import Service
-from shared.contracts.programs import Stage
 from shared.errors import DomainError
 from shared.http.public import Versioned
 from shared.language.words import LANGUAGES
 
 router = APIRouter(route_class=AdminRoute, include_in_schema=False)
-RUNNING = [stage.value for stage in Stage if stage not in ENDED]
 SHOWN = 20
 NAMELESS = "–"
 """Stands for the name while the dates of a program without one are shown."""

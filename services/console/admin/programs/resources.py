@@ -10,6 +10,7 @@ from shared.contracts.programs import Calendar, Direction, MatchingPolicy, Stage
 from shared.contracts.rounds import RoundKind
 
 ENDED = (Stage.COMPLETED, Stage.CANCELLED)
+RUNNING = [stage.value for stage in Stage if stage not in ENDED]
 
 
 class Definition(Contract):
@@ -61,6 +62,7 @@ class ProgramDetails(Definition):
     created_at: AwareDatetime
     updated_at: AwareDatetime
     next_recurrence_at: AwareDatetime | None = None
+    archived_at: AwareDatetime | None = None
 
     @property
     def definition(self) -> Definition:

@@ -15,7 +15,7 @@ from starlette.datastructures import FormData
 from services.console.admin.forms import Filled, SentForm
 from services.console.admin.layout import admin_page
 from services.console.admin.programs.reading import count_people, read_cycles, read_names, read_preview
-from services.console.admin.programs.resources import ENDED, CyclesPage, Made, Names, Preview, ProgramDetails
+from services.console.admin.programs.resources import RUNNING, CyclesPage, Made, Names, Preview, ProgramDetails
 from services.console.admin.programs.rules.facts import people
 from services.console.admin.programs.rules.starts import proposed_start
 from services.console.admin.programs.view import LIST
@@ -24,14 +24,12 @@ from services.console.admin.visit import CurrentVisit, Visit
 from services.console.forms.questionnaire import CHECK, FieldError, Refused
 from shared.contracts.accounts import Role
 from shared.contracts.base import Contract, Service
-from shared.contracts.programs import Stage
 from shared.errors import Conflict, Invalid
 from shared.http.public import Versioned
 from shared.language.times import zone_of
 from shared.language.words import translatable
 
 router = APIRouter(route_class=AdminRoute, include_in_schema=False)
-RUNNING = [stage.value for stage in Stage if stage not in ENDED]
 DAY = translatable("Choose a day and a time between now and two years ahead.")
 PERIOD = translatable("Write at most 40 letters, digits, dots and hyphens, and begin with a letter or digit.")
 TAKEN = translatable("This program has a cycle of this name already. Choose another name.")

@@ -27,6 +27,7 @@ class Wanted(NamedTuple):
     q: str = ""
     direction: str = ""
     recurs: str = ""
+    archived: str = ""
     sort: str = "name"
     cursor: str = ""
 
@@ -37,7 +38,7 @@ class Wanted(NamedTuple):
 
     @property
     def filtered(self) -> bool:
-        return bool(self.q or self.direction or self.recurs)
+        return bool(self.q or self.direction or self.recurs or self.archived)
 
     def address(self, cursor: str = "", path: str = LIST) -> str:
         """The page of the list behind this cursor."""
@@ -77,6 +78,7 @@ def wanted_of(query: Mapping[str, str]) -> Wanted:
         q=query.get("q", "").replace("\x00", "").strip()[:100],
         direction=direction if direction in set(Direction) else "",
         recurs=recurs if recurs in RECURS else "",
+        archived="true" if query.get("archived") == "true" else "",
         sort=sort if sort in SORTS else "name",
         cursor=query.get("cursor", ""),
     )
