@@ -16,12 +16,14 @@ from shared.auth import ServiceCaller
 from shared.contracts.base import Contract
 from shared.contracts.feedback import CheckInAnswer, CheckInForm, PairQuestion, SurveyAnswer, SurveyForm
 from shared.contracts.intake import (
+    Colleagues,
     Contact,
     Contacts,
     EnrolledCount,
     EnrolmentAnswer,
     EnrolmentForm,
     EnrolmentRole,
+    FindColleagues,
     LinkGrant,
     LinkOrigin,
     ReadContacts,
@@ -118,6 +120,9 @@ class FakeServices:
     """Links that do not work, and how."""
     refusal: DomainError | None = None
     """How owners refuse answers, if they do."""
+    colleagues: Colleagues = field(default_factory=lambda: Colleagues(people=()))
+    """Whom a search finds."""
+    search_refusal: DomainError | None = None
     broken: bool = False
     """Whether owners fail at answers as a bug would."""
     calls: list[str] = field(default_factory=list)
@@ -185,6 +190,14 @@ class FakeServices:
             if not known or (refusal is not None and refusal.code != "round_closed"):
                 raise NotFound("There is no such link.", code="link_unknown")
             return LinkOrigin(organization_id=self.organization_id, cycle_id=self.cycle_id, language=self.me.language)
+
+        @router.post("/intake/links/colleagues")
+        async def find_colleagues(body: FindColleagues, caller: ServiceCaller) -> Colleagues:
+            assert (caller.organization_id, body.token) == (NOBODY, token_of(RoundKind.ENROLMENT))
+            self.calls.append("search")
+            if self.search_refusal is not None:
+                raise self.search_refusal
+            return self.colleagues
 
         @router.post("/intake/contacts")
         async def contacts(body: ReadContacts, caller: ServiceCaller) -> Contacts:

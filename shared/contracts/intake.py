@@ -229,6 +229,29 @@ class LinkOrigin(Contract):
     """The person's own, in which pages are shown. Empty if the directory does not say."""
 
 
+class FindColleagues(Contract):
+    """A search of a participant for people whom they know, by the link to their enrolment."""
+
+    token: Annotated[str, Field(repr=False, min_length=20, max_length=200)]
+    text: Annotated[str, Field(repr=False, max_length=254)]
+    """An address as a whole, or at least three letters with which a name begins."""
+
+
+class Colleague(Contract):
+    """What is told of a person who was found."""
+
+    name: str
+    job_title: str
+    department: str
+    email: str
+
+
+class Colleagues(Contract):
+    people: tuple[Colleague, ...]
+    more: bool = False
+    """Whether more people than these fit."""
+
+
 class EnrolmentAnswer(Contract):
     """A person's answer to the enrolment. The role None means that they do not take part this time."""
 

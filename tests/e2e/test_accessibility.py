@@ -8,12 +8,12 @@ from uuid import UUID, uuid4
 
 import httpx
 import pytest
-from playwright.async_api import Browser, Page, Route, async_playwright
+from playwright.async_api import Browser, Page, async_playwright
 
 from services.accounts.store.codes import issue_code
 from services.accounts.store.keys import create_access_key, find_or_create_organization
 from shared.auth import Role
-from shared.contracts.intake import EnrolmentAnswer, EnrolmentRole
+from shared.contracts.intake import Colleague, Colleagues, EnrolmentAnswer, EnrolmentRole
 from shared.contracts.rounds import RoundKind
 from shared.errors import Gone, Invalid
 from tests.browser import ARGUMENTS, find_browser
@@ -59,7 +59,7 @@ async def page(browser: Browser) -> AsyncIterator[Page]:
 async def problems(page: Page, address: str, press: str = "") -> list[str]:
     """What is wrong with the page at this address, or with the one that comes once its button is pressed. It is looked
     at without our script, and once more with it, if it has any."""
-    await page.route(SCRIPTS, Route.abort)
+    await page.route(SCRIPTS, lambda route: route.abort())
     await show(page, address, press)
     found = await violations(page) + await forced_colours(page) + await keyboard(page) + await sticking_out(page)
     await page.unroute(SCRIPTS)
@@ -92,6 +92,7 @@ REFUSED = {"field": "preferred_emails", "detail": "We do not know one of these a
 BOTH = EnrolmentAnswer(
     role=EnrolmentRole.BOTH, topics_taught=("gaming",), topics_wanted=("generative-ai",), meeting_windows=("mon-am",)
 )
+FOUND = Colleagues(people=(Colleague(name="Ana Sousa", job_title="Analyst", department="IT", email="a@x.example"),))
 STATES = (
     State("/"),
     State("/console/sign-in"),
@@ -102,6 +103,7 @@ STATES = (
     State(ENROLMENT, press="Send my answer"),
     State(ENROLMENT, facts={"enrolment": BOTH, "lonely": (EnrolmentRole.MENTOR,)}),
     State(ENROLMENT, facts={"enrolment": BOTH, "refusal": Invalid("no", errors=[REFUSED])}, press="Send my answer"),
+    State(ENROLMENT, facts={"enrolment": BOTH, "colleagues": FOUND}, press="Search"),
     State(f"{ENROLMENT}/done"),
     State(f"{ENROLMENT}/done", facts={"links": {token_of(RoundKind.ENROLMENT): Gone("over", code="round_closed")}}),
     State(ACCEPTANCE),

@@ -145,7 +145,7 @@ class TestEnrolment:
         found = self.page.errors_of(
             [
                 {"field": "topics_wanted.1", "detail": "unknown"},
-                {"field": "body.preferred_emails.0", "detail": "nobody"},
+                {"field": "body.preferred_emails.0", "detail": "unheard of"},
                 {"field": "topics_taught", "detail": "none"},
                 {"field": "elsewhere", "detail": "odd"},
                 {"field": "taught_levels.1", "detail": "odd"},
@@ -155,8 +155,8 @@ class TestEnrolment:
         )
         fields = ["topics_wanted_2", "preferred_emails", "topics_taught", "", "taught_level_gaming", "topics_taught"]
         assert [error.field for error in found] == fields
-        assert found[1].told(words_of("en")) == "Address 1: nobody"
-        assert found[1].told(words_of("fr")) == "Adresse 1\u00a0: nobody"
+        assert found[1].told(words_of("en")) == "Address 1: unheard of"
+        assert found[1].told(words_of("fr")) == "Adresse 1\u00a0: unheard of"
 
 
 class TestAcceptance:

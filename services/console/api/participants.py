@@ -2,7 +2,8 @@
 
 `GET /p/{token}` shows the page of the link's round. It changes nothing, because mail scanners open links too.
 `POST /p/{token}` takes the answer and redirects (303) to `/p/{token}/done`. While the round is open, a new answer
-replaces the earlier one. The fields of each form are described in `services/console/forms/`.
+replaces the earlier one. The form of an enrolment is also sent by the buttons of its search for people, which save
+nothing (`services/console/people_picker.py`). The fields of each form are described in `services/console/forms/`.
 
 The link is all that a participant needs: there are no cookies, and nobody signs in. It is never logged and never
 written into a page.
@@ -33,9 +34,11 @@ from services.console.participation import (
     resolve,
     send_answer,
 )
+from services.console.people_picker import Picker, is_asked, pick
 from services.console.reasons import reasons_of_offer
 from services.console.submission import check_is_form, read_typed, refuse_cross_site
 from shared.contracts.intake import LinkGrant
+from shared.contracts.rounds import RoundKind
 from shared.errors import DomainError, Gone, Invalid, NotFound
 from shared.http.dependencies import AppSettings, InternalClient
 from shared.http.routing import Route
@@ -44,6 +47,7 @@ router = APIRouter(route_class=PageRoute, include_in_schema=False)
 files = APIRouter(route_class=Route, include_in_schema=False)
 ROUND_CLOSED = "round_closed"
 """The code of the refusal when the round of a link is closed."""
+NOTHING_PICKED = Picker()
 Token = Annotated[str, Path(max_length=500)]
 
 
@@ -68,6 +72,9 @@ async def _take_answer(token: str, request: Request, internal: InternalClient, s
     check_is_form(request)
     grant = await _granted(request, internal, token)  # the link is what allows the caller to send anything
     typed = await read_typed(request)
+    if grant.kind is RoundKind.ENROLMENT and is_asked(typed):
+        shown, picker = await pick(internal, token, typed)
+        return _form_page(request, await read_participation(internal, grant), shown, picker=picker)
     questionnaire = questionnaire_of(grant.kind)
     try:
         answer = questionnaire.parse(typed)
@@ -130,7 +137,11 @@ async def _granted(request: Request, internal: InternalClient, token: str) -> Li
 
 
 def _form_page(
-    request: Request, found: Participation, typed: FormData, refused: tuple[FieldError, ...] = ()
+    request: Request,
+    found: Participation,
+    typed: FormData,
+    refused: tuple[FieldError, ...] = (),
+    picker: Picker = NOTHING_PICKED,
 ) -> Response:
     """The page with what was typed in its fields. If something is refused, its status is 422."""
     words = reader_words(request, found.grant.language, found.brief.language)
@@ -144,4 +155,5 @@ def _form_page(
         errors=errors,
         by_field={error["field"]: error["message"] for error in reversed(errors)},
         reasons_of=partial(reasons_of_offer, words=words),
+        picker=picker,
     )

@@ -2,7 +2,7 @@
 
 They are `role` (mentor | mentee | both | none), `topics_taught` (repeated), `taught_level_<code>` (1 to 3, for each
 topic taught), `topics_wanted_1` … `topics_wanted_5` (the most wanted first), `mentor_capacity`, `mentee_capacity`,
-`languages` (repeated), `meeting_windows` (repeated), `preferred_emails` (the most wished for first) and
+`languages` (repeated), `meeting_windows` (repeated), `preferred_emails` (repeated, the most wished for first) and
 `avoided_emails` (addresses on lines of their own, or separated by commas).
 
 If the role is `none` ("not this time"), nothing else is passed on. A mentor's wanted topics and a mentee's taught
@@ -22,6 +22,8 @@ from shared.language.words import translatable
 
 NOT_THIS_TIME = "none"
 WANTED = tuple(f"topics_wanted_{rank}" for rank in range(1, 6))
+PREFERRED, AVOIDED = "preferred_emails", "avoided_emails"
+MOST_WISHES = 5
 LEVEL = "taught_level_"
 LEVELS = {str(level.value) for level in TeachingLevel}
 ADDRESS = re.compile(r"[^\s@]+@[^\s@]+")
@@ -84,7 +86,8 @@ class EnrolmentPage(Questionnaire[EnrolmentForm, EnrolmentAnswer]):
         fields += [(name, str(getattr(answer, name))) for name in ("mentor_capacity", "mentee_capacity")]
         fields += [("languages", code) for code in answer.languages]
         fields += [("meeting_windows", window.value) for window in answer.meeting_windows]
-        fields += [(name, "\n".join(getattr(answer, name))) for name in ("preferred_emails", "avoided_emails")]
+        fields += [(PREFERRED, address) for address in answer.preferred_emails]
+        fields += [(AVOIDED, "\n".join(answer.avoided_emails))]
         return FormData([(name, value) for name, value in fields])
 
     def partners(self, form: EnrolmentForm) -> tuple[UUID, ...]:
@@ -120,8 +123,14 @@ def _wanted(typed: FormData) -> tuple[str, ...]:
     return tuple(dict.fromkeys(filter(None, (text(typed, name) for name in WANTED))))
 
 
+def addresses_in(typed: FormData, name: str) -> tuple[str, ...]:
+    """What is typed into a field of addresses, each once, in its order."""
+    parts = (part for value in texts(typed, name) for part in re.split(r"[\s,;]+", value))
+    return tuple(dict.fromkeys(filter(None, parts)))
+
+
 def _addresses(typed: FormData, name: str, errors: list[FieldError]) -> tuple[str, ...]:
-    found = tuple(dict.fromkeys(part for part in re.split(r"[\s,;]+", text(typed, name)) if part))
+    found = addresses_in(typed, name)
     wrong = sum(1 for part in found if not ADDRESS.fullmatch(part) or len(part) > 254)
     if wrong:
         errors.append(FieldError(name, ADDRESSES_ONLY))

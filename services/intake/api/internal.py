@@ -6,14 +6,16 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 
 from services.intake import answers
-from services.intake.store import directory, enrolments, links, people
+from services.intake.store import colleagues, directory, enrolments, links, people
 from shared.auth import ServiceCaller
 from shared.contracts.base import PersonPage
 from shared.contracts.intake import (
+    Colleagues,
     Contacts,
     EnrolledCount,
     EnrolmentAnswer,
     EnrolmentForm,
+    FindColleagues,
     FindPeople,
     LinkGrant,
     LinkOrigin,
@@ -90,6 +92,12 @@ async def resolve_link(request: ResolveLink, caller: ServiceCaller, session: Ses
 async def read_link_origin(request: ResolveLink, caller: ServiceCaller, session: Session) -> LinkOrigin:
     """Whom a page names that says why a link does not work. As above, the link names the organization."""
     return await links.read_origin(session, request.token)
+
+
+@router.post("/links/colleagues")
+async def find_colleagues(request: FindColleagues, caller: ServiceCaller, session: Session) -> Colleagues:
+    """Whom the reader of a link to an enrolment finds. The organization comes from the link."""
+    return await colleagues.find_colleagues(session, request)
 
 
 @router.get("/rounds/{round_id}/forms/{person_id}")
