@@ -52,6 +52,7 @@ HANDS_ON = {
     "services.console.forms",
     "services.console.pages",
     "services.console.participation",
+    "services.console.people_picker",
     "services.console.submission",
     "services.events.broker.jetstream",
     "services.events.broker.publisher",
