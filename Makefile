@@ -46,6 +46,7 @@ bench: $(VENV)/.test
 	$(BIN)/python bench/events.py --neighbour --json
 	$(BIN)/python bench/idle.py --json
 	$(BIN)/python bench/abuse.py --json
+	$(BIN)/python bench/console.py --json
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

@@ -53,3 +53,14 @@ def test_the_bench_of_abuse_prints_one_json_line_with_its_ratios() -> None:
     assert list(found) == [*(f"ratio_{attack}" for attack in ATTACKS), "ratio_worst", "errors_5xx", "required"]
     assert found["ratio_worst"] == max(found[f"ratio_{attack}"] for attack in ATTACKS)
     assert found["errors_5xx"] == 0
+
+
+def test_the_bench_of_the_console_prints_one_json_line_with_its_measures() -> None:
+    arguments = ("--people", "60", "--pairs", "20", "--requests", "6", "--previews", "2", "--json")
+    command = [sys.executable, str(ROOT / "bench" / "console.py"), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_SECONDS, cwd=ROOT.parent)
+
+    (line,) = done.stdout.splitlines() or [done.stderr]
+    found = json.loads(line)
+    assert list(found) == ["review_p95_ms", "preview_p95_ms", "page_kb_max", "ratio_bare"]
+    assert all(value > 0 for value in found.values())
