@@ -19,7 +19,6 @@ from shared.contracts.intake import (
     Colleagues,
     Contact,
     Contacts,
-    EnrolledCount,
     EnrolmentAnswer,
     EnrolmentForm,
     EnrolmentRole,
@@ -32,15 +31,11 @@ from shared.contracts.intake import (
 from shared.contracts.matching import (
     AcceptanceAnswer,
     AcceptanceForm,
-    MatchingSummary,
     Offer,
-    PairPage,
     PairReason,
-    PairState,
-    PairSummary,
     Side,
 )
-from shared.contracts.programs import Calendar, CycleBrief, Direction, MatchingPolicy, Outcome, Stage, Topic
+from shared.contracts.programs import Calendar, CycleBrief, Direction, MatchingPolicy, Stage, Topic
 from shared.contracts.round_kinds import DECLARATIONS, declaration_of
 from shared.contracts.rounds import AnswerRecorded, RoundKind
 from shared.errors import DomainError, NotFound
@@ -94,24 +89,15 @@ class FakeServices:
     )
     coordinator: Contact = field(default_factory=lambda: contact("Mara <i>Weiss</i>", "HR Partner", "People"))
     pair_id: UUID = field(default_factory=uuid4)
-    stage: Stage = Stage.REVIEW
-    paused: bool = False
-    outcome: Outcome | None = None
     reasons: tuple[str, ...] = (
         "The mentor teaches what the mentee wants to learn: Generative AI.",
         "They work in different departments.",
     )
     reason_codes: tuple[PairReason, ...] = ()
     program_language: str = "en"
-    pairs: list[PairSummary] = field(default_factory=list)
-    awaiting_approval: UUID | None = None
     enrolment: EnrolmentAnswer | None = None
     lonely: tuple[EnrolmentRole, ...] = ()
     """The roles in which nobody could be the partner."""
-    enrolled: int = 0
-    """Counted by intake."""
-    matched_of: int = 61
-    """Counted by matching; 0 before there is a run."""
     offered: bool = True
     accepted: bool | None = None
     settled: bool = False
@@ -137,20 +123,6 @@ class FakeServices:
             RoundKind.SURVEY: (self.survey_form, SurveyAnswer),
         }
         """What the owner of each kind shows, and what it takes."""
-        if not self.pairs:
-            self.pairs = [self.pair(PairState.PROPOSED)]
-
-    def pair(self, state: PairState, mentor: Contact | None = None) -> PairSummary:
-        return PairSummary(
-            id=self.pair_id,
-            mentor_id=(mentor or self.me).person_id,
-            mentee_id=self.partner.person_id,
-            state=state,
-            topics=("generative-ai", "retired-topic"),
-            reasons=self.reasons,
-            reason_codes=self.reason_codes,
-            score=742,
-        )
 
     def router(self) -> APIRouter:
         router = APIRouter(prefix="/internal", include_in_schema=False)
@@ -212,25 +184,6 @@ class FakeServices:
                 raise NotFound("There is no such cycle.", code="cycle_not_found")
             return self._brief()
 
-        @router.get("/matching/cycles/{cycle_id}/pairs")
-        async def pairs(cycle_id: UUID, caller: ServiceCaller, limit: int, after: UUID | None = None) -> PairPage:
-            self._check(caller.organization_id)
-            start = 0 if after is None else [pair.id for pair in self.pairs].index(after) + 1
-            chosen = self.pairs[start : start + limit]
-            more = start + limit < len(self.pairs)
-            return PairPage(pairs=tuple(chosen), after=chosen[-1].id if more else None)
-
-        @router.get("/matching/cycles/{cycle_id}/summary")
-        async def summary(cycle_id: UUID, caller: ServiceCaller) -> MatchingSummary:
-            self._check(caller.organization_id)
-            counts = dict.fromkeys(MatchingSummary.model_fields, 0) | {"enrolled": self.matched_of, "matched": 48}
-            return MatchingSummary.model_validate(counts | {"awaiting_approval": self.awaiting_approval})
-
-        @router.get("/intake/cycles/{cycle_id}/enrolled/count")
-        async def enrolled(cycle_id: UUID, caller: ServiceCaller) -> EnrolledCount:
-            self._check(caller.organization_id)
-            return EnrolledCount(enrolled=self.enrolled)
-
     def _add_owner(self, router: APIRouter, kind: RoundKind, form: Any, answer_type: type[Value]) -> None:
         declared = declaration_of(kind)
         prefix = f"/{declared.owner}{declared.path}"
@@ -267,7 +220,7 @@ class FakeServices:
             program_name="Upside Down",
             cycle_id=self.cycle_id,
             period="2027-Q1",
-            stage=self.stage,
+            stage=Stage.REVIEW,
             direction=Direction.REVERSE,
             time_zone="Europe/Berlin",
             language=self.program_language,
@@ -276,8 +229,8 @@ class FakeServices:
             coordinator_ids=(self.coordinator.person_id,),
             calendar=Calendar(),
             policy=MatchingPolicy(),
-            paused=self.paused,
-            outcome=self.outcome,
+            paused=False,
+            outcome=None,
         )
 
     def _enrolment_form(self) -> EnrolmentForm:

@@ -55,6 +55,9 @@ class PseudoWords(Words):
     def short_moment(self, at: datetime, time_zone: str) -> str:
         return accented(super().short_moment(at, time_zone))
 
+    def date(self, at: datetime, time_zone: str) -> str:
+        return accented(super().date(at, time_zone))
+
     def zone(self, time_zone: str, at: datetime) -> str:
         return accented(super().zone(time_zone, at))
 

@@ -6,7 +6,7 @@ The console has no tables and no activities. It reads from the other services an
 from fastapi import APIRouter
 
 from services.console.admin import registry
-from services.console.api import cycles, front, participants
+from services.console.api import front, participants
 
 router = APIRouter()
 router.include_router(front.router)
@@ -14,5 +14,4 @@ router.include_router(participants.router)
 router.include_router(participants.files)
 for admin in registry.ROUTERS:
     router.include_router(admin)
-router.include_router(cycles.router)
 router.include_router(registry.elsewhere)

@@ -1,12 +1,24 @@
 """The reasons of a pair on a page, in the language of the reader. A pair of an older match run has its sentences."""
 
+from typing import Protocol
+
 from shared.contracts.intake import Contact
-from shared.contracts.matching import Offer, PairSummary
+from shared.contracts.matching import Offer, PairReason
 from shared.language.reasons import sentences, told_to
 from shared.language.words import Words
 
 
-def reasons_of_pair(pair: PairSummary, words: Words) -> list[str]:
+class Explained(Protocol):
+    """A pair as an answer of the API tells it."""
+
+    @property
+    def reasons(self) -> tuple[str, ...]: ...
+
+    @property
+    def reason_codes(self) -> tuple[PairReason, ...]: ...
+
+
+def reasons_of_pair(pair: Explained, words: Words) -> list[str]:
     """What an admin reads."""
     if not pair.reason_codes:
         return list(pair.reasons)

@@ -55,7 +55,11 @@ class ResolveConcern(BaseModel):
 class AssignConcern(BaseModel):
     """Who takes care of a concern; null for nobody. An unknown field is refused."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", json_schema_extra={"examples": [{"person_id": None}]})
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        json_schema_extra={"examples": [{"person_id": "5e0c83b1-2f4d-4c8a-9d1e-7b6a3f2c1d0e"}]},
+    )
 
     person_id: UUID | None
 

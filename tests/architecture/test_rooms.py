@@ -29,6 +29,7 @@ ALSO_PURE = "Rules do not know Temporal"
 HANDS_ON = {
     # These modules are neither edge nor store nor tables, and work with a framework, because that is their task.
     "services.console.admin.*.page",
+    "services.console.admin.*.*_page",
     "services.console.admin.*.reading",
     "services.console.admin.cookies",
     "services.console.admin.forms",
@@ -48,7 +49,6 @@ HANDS_ON = {
     "services.console.admin.sign_in.one_time",
     "services.console.admin.signing_in",
     "services.console.admin.visit",
-    "services.console.cycles",
     "services.console.forms",
     "services.console.pages",
     "services.console.participation",

@@ -7,26 +7,31 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import uvicorn
 from pydantic import SecretStr
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.accounts import main as accounts
 from services.console import main
+from services.matching.models import MatchRun
+from services.programs.models import CycleRow, ProgramRow
 from shared.auth import AccessKey, NewKey, OrganizationRow, Role, new_key
 from shared.config import Settings
 from shared.contracts.base import Service
-from shared.contracts.matching import PairState
+from shared.contracts.matching import MatchRunState
+from shared.contracts.programs import Calendar, Direction, MatchingPolicy, Stage
 from shared.contracts.rounds import CloseReason, CloseRound, OpenRound, RoundKind
 from shared.database import SCHEMAS, Base, Database
 from shared.http.application import create_application
 from shared.rounds import store
 from shared.rounds.store import Recipient
 from tests.clusters import cluster
-from tests.console_fakes import CLOSES_AT, FakeServices, token_of
+from tests.console_fakes import CLOSES_AT, TOPICS, FakeServices, token_of
 from tests.services.tables import import_tables
 from upward.composition import routers
 
@@ -47,10 +52,6 @@ class Site:
 def running_site() -> Iterator[Site]:
     fakes, key = FakeServices(), new_key()
     fakes.partner = fakes.partner.model_copy(update={"name": "Bernd Falk"})
-    fakes.pairs = [
-        fakes.pair(state).model_copy(update={"id": uuid4()}) for state in (PairState.PROPOSED, PairState.ACTIVE)
-    ]
-    fakes.awaiting_approval = uuid4()
     with tempfile.TemporaryDirectory(prefix="upward-browser-", ignore_cleanup_errors=True) as folder:
         Path(folder).chmod(0o755)
         with cluster(Path(folder) / "data", migrated=False) as database_url:
@@ -67,9 +68,8 @@ def _served(database_url: str, fakes: FakeServices) -> Iterator[str]:
         settings = Settings(database_url=database_url, service_token=SecretStr("t" * 40), public_url=url)
         database = Database(database_url)
         everything = routers(list(Service))
-        app = create_application(
-            [main.router, accounts.router, fakes.router()], database, settings, described=everything
-        )
+        served = [main.router, fakes.router(), *everything]  # the fakes come first, and so stand before the services
+        app = create_application(served, database, settings, described=everything)
         server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False))
 
         async def serve() -> None:
@@ -101,6 +101,7 @@ async def _store_facts(url: str, fakes: FakeServices, key: NewKey) -> None:
                 id=key.id, organization_id=fakes.organization_id, role=Role.VIEWER, label="t", key_hash=key.key_hash
             )
         )
+        await _store_cycle(session, fakes)
         for kind, asked, answered in ((RoundKind.ENROLMENT, 12, 9), (RoundKind.ACCEPTANCE, 8, 3)):
             about = {"organization_id": fakes.organization_id, "round_id": fakes.round_ids[kind]}
             request = OpenRound.model_validate(
@@ -114,3 +115,34 @@ async def _store_facts(url: str, fakes: FakeServices, key: NewKey) -> None:
             if kind is RoundKind.ENROLMENT:
                 await store.close_round(session, CloseRound.model_validate(about | {"reason": CloseReason.DEADLINE}))
     await database.close()
+
+
+async def _store_cycle(session: AsyncSession, fakes: FakeServices) -> None:
+    """A cycle whose matches wait for an approval."""
+    own: dict[str, Any] = {"organization_id": fakes.organization_id, "program_id": uuid4()}
+    plan: dict[str, Any] = {
+        "direction": Direction.REVERSE,
+        "topics": [topic.model_dump(mode="json") for topic in TOPICS],
+        "calendar": Calendar().model_dump(mode="json"),
+        "policy": MatchingPolicy().model_dump(mode="json"),
+    }
+    session.add(
+        ProgramRow(
+            id=own["program_id"], organization_id=fakes.organization_id, name="Upside Down", time_zone="Europe/Berlin",
+            sponsor_id=None, coordinator_ids=[], recurs=False, **plan,
+        )
+    )  # fmt: skip
+    await session.flush()
+    session.add(
+        CycleRow(
+            **own, **plan, id=fakes.cycle_id, period="2027-Q1", stage=Stage.REVIEW, starts_at=datetime.now(UTC),
+        )
+    )  # fmt: skip
+    session.add(
+        MatchRun(
+            **own, id=uuid4(), cycle_id=fakes.cycle_id, attempt=1, revision=1, state=MatchRunState.PROPOSED,
+            direction=Direction.REVERSE, policy={}, steering={}, inputs={"labels": {}, "people": []}, inputs_hash="",
+            code_version="1", seed="", certified=True, supply=[], enrolled=9, mentors=4, mentees=5, pairs_count=4,
+            unmatched_count=1,
+        )
+    )  # fmt: skip

@@ -8,11 +8,9 @@ import pytest
 from fastapi import FastAPI
 
 from services.console import main
-from shared.auth import AccessKey, Role, new_key
 from shared.config import Settings
 from shared.contracts.intake import EnrolmentRole, TeachingLevel
-from shared.contracts.matching import PairReason, PairState, ReasonCode, Side, TaughtTopic
-from shared.contracts.programs import Outcome, Stage
+from shared.contracts.matching import PairReason, ReasonCode, Side, TaughtTopic
 from shared.contracts.rounds import RoundKind
 from shared.database import Database
 from shared.errors import Gone, Invalid
@@ -155,26 +153,6 @@ async def test_no_word_of_a_page_is_hard_coded(client: httpx.AsyncClient, fakes:
     for answer in shown:
         assert answer.headers["content-language"] == PSEUDO
         assert hard_coded_in_page(answer.text, *values_of(fakes)) == []
-
-
-async def test_no_word_of_the_page_of_a_cycle_is_hard_coded(
-    client: httpx.AsyncClient, db: Database, fakes: FakeServices
-) -> None:
-    key = new_key()
-    row = AccessKey(
-        id=key.id, organization_id=fakes.organization_id, role=Role.VIEWER, label="t", key_hash=key.key_hash
-    )
-    async with db.transaction() as session:
-        session.add(row)
-    fakes.paused, fakes.outcome, fakes.reason_codes = True, Outcome.NOBODY_MATCHED, EVERY_REASON
-    fakes.pairs = [fakes.pair(PairState.PROPOSED)]
-    headers = {"authorization": f"Bearer {key.key}", "accept-language": PSEUDO}
-    with pseudo_is_spoken():
-        for stage in (Stage.REVIEW, Stage.CANCELLED):
-            fakes.stage = stage
-            answer = await client.get(f"/console/cycles/{fakes.cycle_id}", headers=headers)
-            assert answer.headers["content-language"] == PSEUDO
-            assert hard_coded_in_page(answer.text, *values_of(fakes), "retired-topic", "2027-Q1") == []
 
 
 def values_of(fakes: FakeServices) -> list[str]:

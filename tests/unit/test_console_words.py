@@ -5,17 +5,18 @@ from enum import StrEnum
 import pytest
 from starlette.requests import Request
 
-from services.console.cycles import PROGRESS_STAGES, progress
+from services.console.forms.registry import round_title
 from services.console.submission import CrossSite, refuse_cross_site
-from services.console.words import codes
+from services.console.words import codes, cycles
 from services.console.words.failures import failure_of
 from shared.contracts.accounts import Role
-from shared.contracts.feedback import Obstacle
+from shared.contracts.feedback import ConcernReason, Obstacle, Resolution
 from shared.contracts.intake import MeetingWindow
-from shared.contracts.matching import PairState
+from shared.contracts.matching import EndReason, PairState
 from shared.contracts.programs import Direction, Outcome, Stage
-from shared.contracts.rounds import CloseReason
+from shared.contracts.rounds import CloseReason, RoundKind
 from shared.errors import Conflict, DomainError, Gone
+from shared.language.words import words_of
 
 
 @pytest.mark.parametrize(
@@ -29,23 +30,19 @@ from shared.errors import Conflict, DomainError, Gone
         (Outcome, codes.OUTCOMES),
         (Stage, codes.STAGES),
         (CloseReason, codes.CLOSINGS),
+        (EndReason, cycles.END_REASONS),
+        (RoundKind, cycles.ROUNDS),
+        (ConcernReason, cycles.CONCERNS),
+        (Resolution, cycles.RESOLUTIONS),
     ],
 )
 def test_every_code_has_words(codes: type[StrEnum], words: dict[StrEnum, str]) -> None:
     assert set(words) == set(codes)
 
 
-def test_the_progress_line_splits_at_the_stage() -> None:
-    states = {step.stage: step.state for step in progress(Stage.REVIEW)}
-    assert states[Stage.MATCHING] == "done"
-    assert states[Stage.REVIEW] == "current"
-    assert states[Stage.KICKOFF] == "ahead"
-
-
-def test_every_stage_of_a_completed_cycle_is_done_and_none_of_a_cancelled_one() -> None:
-    assert {step.state for step in progress(Stage.COMPLETED)} == {"done"}
-    assert {step.state for step in progress(Stage.CANCELLED)} == {"ahead"}
-    assert len(PROGRESS_STAGES) == len(Stage) - 1
+def test_a_round_is_called_as_its_own_page_calls_it() -> None:
+    assert {kind: round_title(kind) for kind in RoundKind} == cycles.ROUNDS
+    assert cycles.round_name("trial", 2, words_of("en")) == "trial 2"
 
 
 def _post(**headers: str) -> Request:

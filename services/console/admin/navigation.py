@@ -28,6 +28,7 @@ ENTRIES: tuple[Entry, ...] = (
     Entry(translatable("Home"), HOME),
     Entry(translatable("Programs"), "/console/programs"),
     Entry(translatable("People"), "/console/people"),
+    Entry(translatable("Concerns"), "/console/concerns"),
     Entry(translatable("Reports"), REPORTS),
     Entry(translatable("Messages"), "/console/messages", Role.COORDINATOR),
     Entry(translatable("Integrations"), INTEGRATIONS, Role.ADMIN),

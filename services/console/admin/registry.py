@@ -7,6 +7,10 @@ from fastapi.routing import APIRoute
 from starlette.routing import Match
 from starlette.types import Scope
 
+from services.console.admin.concerns import page as concerns
+from services.console.admin.cycles import control_page as cycle_controls
+from services.console.admin.cycles import ending_page as cycle_endings
+from services.console.admin.cycles import page as cycles
 from services.console.admin.home import page as home
 from services.console.admin.integrations import page as integrations
 from services.console.admin.messages import page as messages
@@ -39,6 +43,10 @@ ROUTERS: tuple[APIRouter, ...] = (
     programs_starting.router,
     programs.router,
     integrations.router,
+    cycles.router,
+    cycle_controls.router,
+    cycle_endings.router,
+    concerns.router,
     sign_in.router,
     one_time.router,
     people.router,

@@ -34,9 +34,21 @@ from tests.services.wrong_input.public_routes import ROWS, Row, routes_of
 
 PAGE = "docs/privacy.md"
 REVIEW = "/console/cycles/{cycle_id}/review"
+CONTROLS = ("remind", "advance", "pause", "resume")
 PAGES = (
     Row("GET", "/console"),
     Row("GET", "/console/cycles/{cycle_id}"),
+    Row("GET", "/console/cycles/{cycle_id}/pairs"),
+    Row("GET", "/console/cycles/{cycle_id}/pairs.csv"),
+    Row("GET", "/console/cycles/{cycle_id}/pairs/{pair_id}/end", Role.COORDINATOR),
+    Row("GET", "/console/cycles/{cycle_id}/pending", Role.COORDINATOR),
+    Row("GET", "/console/cycles/{cycle_id}/pending.csv", Role.COORDINATOR),
+    Row("GET", "/console/cycles/{cycle_id}/history"),
+    *(Row("GET", f"/console/cycles/{{cycle_id}}/{one}", Role.COORDINATOR) for one in CONTROLS),
+    Row("GET", "/console/cycles/{cycle_id}/cancel", Role.ADMIN),
+    Row("GET", "/console/concerns"),
+    Row("GET", "/console/concerns.csv"),
+    Row("GET", "/console/concerns/{concern_id}"),
     Row("GET", "/console/cycles/{cycle_id}/report"),
     Row("GET", "/console/programs/{program_id}/compare"),
     Row("GET", "/console/reports"),

@@ -19,6 +19,10 @@ KeyMaker = Callable[..., Awaitable[Headers]]
 HUGE = 10**40
 OUTSIDE = {"/livez", "/readyz"}
 """Routes that everybody may read."""
+OF_CYCLE = (
+    *("pairs", "pairs.csv", "pairs/{pair_id}/end", "pending", "pending.csv", "history"),
+    *("remind", "advance", "pause", "resume", "cancel"),
+)
 PAGES = ("/p/", "/console")
 REVIEW = (
     *("", "/pairs.csv", "/pairs/{pair_id}", "/unmatched", "/people", "/people/{person_id}", "/rules", "/approve"),
@@ -192,12 +196,17 @@ async def test_pages_answer_problems_to_callers_that_ask_for_json(
         attempts.expect(path, await attempts.http.get(path, headers=admin | wanted), 404)
     for path in (f"/p/{'A' * 43}", "/console/sign-in", code, "/console/sign-out"):
         attempts.expect(path, await attempts.http.post(path, headers=wanted, json={}), 415)
+    for path in (f"{cycle}/pairs/{uuid4()}/end", "/console/concerns?state=none", f"/console/concerns/{uuid4()}"):
+        attempts.expect(path, await attempts.http.get(path, headers=admin | wanted), 404)
     tried = {path for _, path in routes_of(composed) if path.startswith(PAGES)}
     assert {path.rstrip("/") for path in tried} == {
         "/p/{token}", "/p/{token}/done", "/console/static/{name}", "/console/cycles/{cycle_id}", "/console",
         "/console/people", "/console/people.csv", "/console/people/new",
         "/console/people/{person_id}", "/console/people/{person_id}/edit",
         "/console/sign-in", "/console/sign-in/{code}", "/console/sign-out", "/console/{rest:path}",
+        *(f"/console/cycles/{{cycle_id}}/{one}" for one in OF_CYCLE),
+        "/console/concerns", "/console/concerns.csv", "/console/concerns/{concern_id}",
+        "/console/concerns/{concern_id}/resolve", "/console/concerns/{concern_id}/assign",
         "/console/cycles/{cycle_id}/report", "/console/programs/{program_id}/compare", "/console/reports",
         "/console/messages", "/console/messages.csv", "/console/messages/previews",
         "/console/messages/previews/{template}",
