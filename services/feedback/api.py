@@ -110,6 +110,7 @@ async def assign_concern(
     until the concern is resolved."""
     organization_id = caller.organization_id
     named = {} if body.person_id is None else {"body.person_id": body.person_id}
+    await concerns.read_concern(session, organization_id, concern_id)
     await session.commit()
     if (refusal := await refuse_others(internal, organization_id, named)) is not None:
         raise refusal
