@@ -89,8 +89,9 @@ class PublicApi:
         response = await self._call("PUT", service, path, body=body, headers={"if-match": etag})
         return answer.model_validate_json(response.content)
 
-    async def delete(self, service: Service, path: str) -> None:
-        await self._call("DELETE", service, path)
+    async def delete(self, service: Service, path: str, etag: str | None = None) -> None:
+        """Deletes what was read with this ETag, if one is given. Raises PreconditionFailed if it has changed since."""
+        await self._call("DELETE", service, path, headers={"if-match": etag} if etag is not None else None)
 
     async def _call(
         self,

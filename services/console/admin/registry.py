@@ -29,6 +29,7 @@ from services.console.admin.routes import AdminRoute
 from services.console.admin.sign_in import one_time
 from services.console.admin.sign_in import page as sign_in
 from services.console.admin.visit import CurrentVisit
+from services.console.admin.wording import page as wording
 from shared.errors import NotFound
 
 ROUTERS: tuple[APIRouter, ...] = (
@@ -38,6 +39,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     messages.router,
     message_previews.router,
     message_previews.framed,
+    wording.router,
     programs_editing.router,
     programs_archiving.router,
     programs_starting.router,

@@ -30,9 +30,10 @@ from shared.events import emit
 from tests.architecture.documents import names_in, table_rows
 from tests.architecture.sources import ROOT
 from tests.services.wrong_input.attempts import Attempts, Headers
-from tests.services.wrong_input.public_routes import ROWS, Row, routes_of
+from tests.services.wrong_input.public_routes import KICKOFF, ROWS, Row, routes_of
 
 PAGE = "docs/privacy.md"
+WORDING = "/console/messages/wording/{template}/{language}"
 REVIEW = "/console/cycles/{cycle_id}/review"
 CONTROLS = ("remind", "advance", "pause", "resume")
 PAGES = (
@@ -54,6 +55,9 @@ PAGES = (
     Row("GET", "/console/reports"),
     Row("GET", "/console/messages", Role.COORDINATOR),
     Row("GET", "/console/messages.csv", Role.COORDINATOR),
+    Row("GET", "/console/messages/wording"),
+    Row("GET", f"{WORDING}", named=KICKOFF),
+    Row("GET", f"{WORDING}/reset", Role.ADMIN, named=KICKOFF),
     Row("GET", REVIEW),
     Row("GET", f"{REVIEW}/pairs.csv"),
     Row("GET", f"{REVIEW}/pairs/{{pair_id}}"),

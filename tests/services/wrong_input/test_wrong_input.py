@@ -24,6 +24,7 @@ OF_CYCLE = (
     *("remind", "advance", "pause", "resume", "cancel"),
 )
 PAGES = ("/p/", "/console")
+WORDED = "/{template}/{language}"
 REVIEW = (
     *("", "/pairs.csv", "/pairs/{pair_id}", "/unmatched", "/people", "/people/{person_id}", "/rules", "/approve"),
     *("/change", "/undo"),
@@ -210,6 +211,7 @@ async def test_pages_answer_problems_to_callers_that_ask_for_json(
         "/console/cycles/{cycle_id}/report", "/console/programs/{program_id}/compare", "/console/reports",
         "/console/messages", "/console/messages.csv", "/console/messages/previews",
         "/console/messages/previews/{template}",
+        *(f"/console/messages/wording{rest}" for rest in ("", WORDED, f"{WORDED}/reset")),
         *(f"/console/cycles/{{cycle_id}}/review{part}" for part in REVIEW),
         "/console/programs", "/console/programs.csv", "/console/programs/new", "/console/programs/{program_id}",
         "/console/programs/{program_id}/edit", "/console/programs/{program_id}/start",
