@@ -50,6 +50,11 @@ def route_of(address: str) -> str:
     return min(fits, key=lambda route: route.count("{"), default="")
 
 
+def is_table(address: str) -> bool:
+    """Whether a browser keeps what the address leads to as a file."""
+    return urlsplit(address).path.endswith(".csv")
+
+
 def kind_of(address: str) -> tuple[str, ...]:
     """Addresses of one kind show the same page of other things."""
     route, parts = route_of(address), urlsplit(address)
