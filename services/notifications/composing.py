@@ -5,6 +5,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from services.notifications.facts import BatchFacts
+from services.notifications.rules.console_pages import console_page
 from services.notifications.rules.endpoint_notices import endpoint_facts
 from services.notifications.rules.meeting import Meeting
 from services.notifications.rules.messages import ClaimedMessage
@@ -81,7 +82,7 @@ def _facts(
         program_name=one_line(brief.program_name),
         organization_name=one_line(brief.organization_name),
         period=one_line(brief.period),
-        console_url=f"{public_url}/console/cycles/{brief.cycle_id}",
+        console_url=public_url + console_page(batch.delivery.announcement, brief.cycle_id),
         staff=batch.delivery.announcement.audience in STAFF,
         link=f"{public_url}/p/{token}" if token else None,
         deadline=words.moment(batch.round.closes_at, zone.key) if batch.round else None,
@@ -95,8 +96,6 @@ def _facts(
             )
             for pair in batch.pairs_to_show(contact.person_id)
         ),
-        api_url=public_url,
-        cycle_id=str(brief.cycle_id),
         direction=brief.direction,
         contact_name=one_line(asked.name) if asked else "",
         contact_email=one_line(asked.email) if asked else "",

@@ -4,15 +4,18 @@ import re
 from dataclasses import replace
 from html import unescape
 from html.parser import HTMLParser
+from uuid import UUID, uuid4
 
 import pytest
 from jinja2 import UndefinedError
 
 from services.notifications.rules import rendering
+from services.notifications.rules.console_pages import console_page
 from services.notifications.rules.rendering import ENVIRONMENT, EndpointFacts, Facts, Partner, Rendered, one_line
 from shared.contracts.matching import Side
-from shared.contracts.notifications import Template
+from shared.contracts.notifications import Announcement, Audience, Template
 from shared.contracts.programs import Direction
+from shared.contracts.rounds import RoundKind, round_id_for
 from shared.language.words import LANGUAGES, words_of
 
 PARTNER = Partner(
@@ -130,10 +133,11 @@ def test_a_message_to_coordinators_points_to_the_console_and_carries_no_secret(t
 
 @pytest.mark.parametrize("template", CONCERNS)
 def test_a_message_about_a_concern_says_how_it_is_resolved(template: Template) -> None:
-    rendered = render(template, replace(FACTS, staff=True, api_url="https://up.example", cycle_id="c1"))
+    rendered = render(template, replace(FACTS, staff=True))
     for text in (rendered.text, rendered.html):
-        assert "GET https://up.example/v1/cycles/c1/concerns?state=open" in text
-        assert "POST https://up.example/v1/concerns/CONCERN_ID/resolve" in text
+        assert "in the console you see which pairs this is about" in text
+        assert "https://up.example/console/cycles/1" in text
+        assert "/v1/" not in text
         assert "whoever runs Upward for Acme can do it for you" in text
 
 
@@ -226,3 +230,19 @@ def test_a_template_that_asks_for_what_nobody_knows_fails() -> None:
 
 def test_text_of_people_becomes_one_line() -> None:
     assert one_line(" Ann\r\nBcc: all@acme.example\x00\u2028x ") == "Ann Bcc: all@acme.example x"
+
+
+def test_what_needs_a_human_leads_to_the_page_where_it_is_done() -> None:
+    """What a check-in round raised is one matter, and leads to the open concerns of the cycle."""
+    cycle, concern = uuid4(), uuid4()
+    about = {"organization_id": uuid4(), "cycle_id": cycle, "audience": Audience.COORDINATORS}
+
+    def page(template: Template, scope: UUID) -> str:
+        return console_page(Announcement.model_validate(about | {"template": template, "scope_id": scope}), cycle)
+
+    assert page(Template.APPROVAL_NEEDED, uuid4()) == f"/console/cycles/{cycle}/review"
+    assert page(Template.CONCERN_RAISED, concern) == f"/console/concerns/{concern}"
+    silent = round_id_for(cycle, RoundKind.CHECK_IN, 2)
+    assert page(Template.CONCERN_REMINDER, silent) == f"/console/concerns?cycle_id={cycle}"
+    assert page(Template.PEOPLE_LEFT, cycle) == f"/console/cycles/{cycle}/pairs"
+    assert page(Template.CYCLE_COMPLETED, cycle) == f"/console/cycles/{cycle}"

@@ -54,6 +54,7 @@ class Facts:
     organization_name: str
     period: str
     console_url: str
+    """The page of the console about this message, for those who run the program."""
     staff: bool
     """Whether the reader coordinates or sponsors the program."""
     link: str | None = None
@@ -62,9 +63,6 @@ class Facts:
     number: int | None = None
     """Which check-in it is, from 1."""
     partners: tuple[Partner, ...] = ()
-    api_url: str = ""
-    """Where the API is served, for a reader who must call it."""
-    cycle_id: str = ""
     direction: Direction | None = None
     """Who teaches whom in the program, which an invitation tells."""
     contact_name: str = ""
