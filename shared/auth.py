@@ -19,7 +19,7 @@ from uuid import UUID
 
 from fastapi import Depends, Header, Request, Security
 from fastapi.security import HTTPBearer
-from sqlalchemy import UniqueConstraint, func, select, update
+from sqlalchemy import ColumnElement, DateTime, UniqueConstraint, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 from structlog.contextvars import bind_contextvars
@@ -36,8 +36,8 @@ ACCESS_KEY = HTTPBearer(
     scheme_name="accessKey",
     bearerFormat="upw_…",
     description=(
-        "An access key of your organization, made by `upward keys create`, or the token of a session, which "
-        "`POST /v1/session` gives for a key. Each operation names the lowest role that its caller needs: viewer, "
+        "An access key of your organization, made by an owner or by `upward keys create`, or the token of a session, "
+        "which `POST /v1/session` gives for a key. Each operation names the lowest role that its caller needs: viewer, "
         "coordinator, admin or owner. Each role may do what those before it may."
     ),
     auto_error=False,
@@ -45,6 +45,7 @@ ACCESS_KEY = HTTPBearer(
 """What the OpenAPI document says about signing in. `RoleNeeded` reads the header itself."""
 CALLER = "upward.caller"
 """Where the scope of a request keeps who calls."""
+THIS_HOUR = func.date_trunc("hour", func.now(), type_=DateTime(timezone=True))
 KEY = re.compile(r"^upw_([0-9a-z]{12})_([0-9a-f]{64})([0-9a-z]{7})$")
 
 
@@ -71,6 +72,8 @@ class AccessKey(Base):
     key_hash: Mapped[str]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     revoked_at: Mapped[datetime | None]
+    last_used_at: Mapped[datetime | None]
+    """The hour in which it was used last, itself or by a session, so that at most one request an hour writes it."""
 
 
 class NewKey(Contract):
@@ -126,9 +129,15 @@ async def authenticate_key(session: AsyncSession, key: str) -> Caller:
     key_id = key_id_of(key)
     if key_id is None:
         raise refused
-    row = await session.scalar(select(AccessKey).where(AccessKey.id == key_id, AccessKey.revoked_at.is_(None)))
-    if row is None or not hmac.compare_digest(row.key_hash, hash_key(key)):
+    found = await session.execute(
+        select(AccessKey, _is_due()).where(AccessKey.id == key_id, AccessKey.revoked_at.is_(None))
+    )
+    one = found.one_or_none()
+    if one is None or not hmac.compare_digest(one[0].key_hash, hash_key(key)):
         raise refused
+    row, is_due = one
+    if is_due:
+        await _note_use(session, row.id)
     return Caller(organization_id=row.organization_id, key_id=row.id, role=Role(row.role))
 
 
@@ -136,18 +145,31 @@ async def _authenticate_session(session: AsyncSession, token: str) -> Caller:
     """Finds the caller who has this session, and notes that it is used. Raises Unauthorized."""
     not_noted = SessionRow.last_used_at < func.now() - NOTED_EVERY
     found = await session.execute(
-        select(SessionRow.id, AccessKey, not_noted)
+        select(SessionRow.id, AccessKey, not_noted, _is_due())
         .join(AccessKey, AccessKey.id == SessionRow.key_id)
         .where(SessionRow.token_hash == hash_token(token), is_alive(), AccessKey.revoked_at.is_(None))
     )
     one = found.one_or_none()
     if one is None:
         raise Unauthorized("This session has ended; sign in again.", code="session_ended")
-    session_id, key, is_due = one
+    session_id, key, is_due, is_key_due = one
     if is_due:
         used = update(SessionRow).where(SessionRow.id == session_id, not_noted).values(last_used_at=func.now())
         await session.execute(used)
+    if is_key_due:
+        await _note_use(session, key.id)
     return Caller(organization_id=key.organization_id, key_id=key.id, role=Role(key.role), session_id=session_id)
+
+
+def _is_due() -> ColumnElement[bool]:
+    """The condition that this hour has not been noted yet as that in which a key was used."""
+    return func.coalesce(AccessKey.last_used_at < THIS_HOUR, True)
+
+
+async def _note_use(session: AsyncSession, key_id: str) -> None:
+    """Of several requests at once, one writes."""
+    used = update(AccessKey).where(AccessKey.id == key_id, _is_due()).values(last_used_at=THIS_HOUR)
+    await session.execute(used.execution_options(synchronize_session=False))
 
 
 class RoleNeeded(BeforeBody):

@@ -1,18 +1,26 @@
-"""The public API of accounts: the organization, who is calling, and signing in and out."""
+"""The public API of accounts: the organization, who is calling, signing in and out, and access keys."""
 
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import APIRouter, Request, Response, Security
+from fastapi import APIRouter, Path, Query, Request, Response, Security
+from fastapi.responses import JSONResponse
 from structlog.contextvars import bind_contextvars
 
+from services.accounts.resources import Key, KeyDefinition, KeyPage, KeyState, NewAccessKey
 from services.accounts.store import codes, keys, sessions
-from shared.auth import ACCESS_KEY, Caller, Role, Viewer, authenticate_key, bearer_of
+from shared.auth import ACCESS_KEY, Caller, Owner, Role, Viewer, authenticate_key, bearer_of
 from shared.contracts.accounts import CallerDetails, NewSession, Organization
 from shared.http.dependencies import Session
+from shared.http.idempotency import Answer, IdempotencyKey, answer_once
+from shared.http.paging import Limit
+from shared.http.problems import refusals
 from shared.http.routing import BeforeBody, Route
 
 router = APIRouter(route_class=Route, prefix="/v1")
+KeyId = Annotated[str, Path(pattern="^[0-9a-z]{12}$")]
+KeyCursor = Annotated[str | None, Query(pattern="^[0-9a-z]{12}$", description="`next` of the page before")]
+State = Annotated[KeyState | None, Query(description="all keys if it is left out")]
 FOUND = "upward.signing_in"
 """Where the scope of a request keeps who signs in."""
 
@@ -75,4 +83,40 @@ async def end_session(caller: Viewer, session: Session) -> Response:
     """Ends the session whose token the request carries. An access key has none, so nothing happens."""
     if caller.session_id is not None:
         await sessions.end_session(session, caller.organization_id, caller.session_id)
+    return Response(status_code=204)
+
+
+@router.get("/keys", tags=["accounts"])
+async def list_keys(
+    caller: Owner, session: Session, state: State = None, cursor: KeyCursor = None, limit: Limit = 50
+) -> KeyPage:
+    """The access keys of the organization, newest first, without the keys themselves. Revoked ones are among them."""
+    return await keys.list_keys(session, caller.organization_id, state, cursor, limit)
+
+
+@router.post("/keys", status_code=201, response_model=NewAccessKey, responses=refusals(409), tags=["accounts"])
+async def create_key(
+    body: KeyDefinition, caller: Owner, session: Session, request: Request, idempotency_key: IdempotencyKey = None
+) -> JSONResponse:
+    """Makes an access key of any role. Only this answer shows it. An organization has at most 200 that are valid."""
+
+    async def work() -> Answer:
+        made, key = await keys.make_key(session, caller.organization_id, body.role, body.label)
+        document = NewAccessKey(**dict(made)).model_dump(mode="json")
+        headers = {"location": f"/v1/keys/{made.id}"}
+        return Answer(status=201, body=document, headers=headers, shown_once={"key": key})
+
+    return await answer_once(session, request, caller.organization_id, idempotency_key, work)
+
+
+@router.get("/keys/{key_id}", responses=refusals(404), tags=["accounts"])
+async def read_key(key_id: KeyId, caller: Owner, session: Session) -> Key:
+    return await keys.read_key(session, caller.organization_id, key_id)
+
+
+@router.delete("/keys/{key_id}", status_code=204, responses=refusals(404, 409), tags=["accounts"])
+async def revoke_key(key_id: KeyId, caller: Owner, session: Session) -> Response:
+    """Refuses the key from now on, and ends its sessions at once. A repeat changes nothing. The last key by which an
+    owner can sign in is not revoked (409 `last_owner_key`)."""
+    await keys.revoke_but_the_last(session, caller.organization_id, key_id)
     return Response(status_code=204)

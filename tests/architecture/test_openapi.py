@@ -30,6 +30,7 @@ read_events read_match_run read_match_run_inputs read_messages read_organization
 read_wording remind_cycle replace_endpoint replace_person replace_program replace_wording replay_events
 replay_match_run request_cycle reset_wording resolve_concern restore_program resume_cycle rotate_secret
 steer_match_run test_endpoint
+create_key list_keys read_key revoke_key
 """
 """Generated clients have methods of these names. Add new ones; none is changed or removed."""
 

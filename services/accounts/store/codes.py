@@ -13,14 +13,13 @@ from sqlalchemy import delete, func, insert, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.accounts.models import SignInCode
-from services.accounts.store.keys import create_access_key
+from services.accounts.store.keys import CODE_LABEL, create_access_key
 from shared.auth import AccessKey, Caller, Role, key_id_of
 from shared.errors import Unauthorized
 from shared.sessions import hash_token
 
 CODE = re.compile(r"upo_[0-9A-Za-z_-]{43}")
 LIFE = timedelta(hours=1)
-LABEL = "one-time sign-in"
 
 
 def is_code(text: str) -> bool:
@@ -74,7 +73,7 @@ async def _key_of_codes(session: AsyncSession, organization_id: UUID) -> str:
         select(AccessKey.id)
         .where(
             AccessKey.organization_id == organization_id,
-            AccessKey.label == LABEL,
+            AccessKey.label == CODE_LABEL,
             AccessKey.role == Role.OWNER,
             AccessKey.revoked_at.is_(None),
         )
@@ -83,7 +82,7 @@ async def _key_of_codes(session: AsyncSession, organization_id: UUID) -> str:
     )
     if found is not None:
         return found
-    made = key_id_of(await create_access_key(session, organization_id, Role.OWNER, LABEL))
+    made = key_id_of(await create_access_key(session, organization_id, Role.OWNER, CODE_LABEL))
     assert made is not None, "a new key has an id"
     return made
 

@@ -4,17 +4,24 @@ from uuid import UUID, uuid4
 
 import structlog
 from pydantic import TypeAdapter, ValidationError
-from sqlalchemy import func, select
+from sqlalchemy import Select, delete, func, literal, select, tuple_
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.auth import AccessKey, OrganizationRow, Role, new_key
+from services.accounts.resources import Key, KeyPage, KeyState
+from shared.auth import AccessKey, OrganizationRow, Role, key_id_of, new_key
 from shared.contracts.accounts import Organization
 from shared.contracts.text import Name
-from shared.errors import Invalid, NotFound
+from shared.errors import Conflict, Invalid, NotFound
+from shared.http.paging import unknown_cursor
+from shared.sessions import SessionRow, is_alive
 
 log = structlog.get_logger(__name__)
 NAME: TypeAdapter[str] = TypeAdapter(Name)
+MOST_KEYS = 200
+"""How many keys of an organization may be valid at the same time."""
+CODE_LABEL = "one-time sign-in"
+"""The label of the key that one-time codes stand for. Nobody has it."""
 
 
 class OrganizationNotFound(NotFound):
@@ -23,6 +30,14 @@ class OrganizationNotFound(NotFound):
 
 class KeyNotFound(NotFound):
     code = "access_key_not_found"
+
+
+class LastOwnerKey(Conflict):
+    code = "last_owner_key"
+
+
+class TooManyKeys(Conflict):
+    code = "too_many_keys"
 
 
 async def find_organization(session: AsyncSession, name: str) -> UUID:
@@ -91,6 +106,96 @@ async def revoke_access_key(session: AsyncSession, organization_id: UUID, key_id
         row.revoked_at = await session.scalar(select(func.now()))
         await session.flush()
         log.info("access_key.revoked", organization_id=str(organization_id), key_id=key_id)
+
+
+async def list_keys(
+    session: AsyncSession, organization_id: UUID, state: KeyState | None, after: str | None, limit: int
+) -> KeyPage:
+    """The keys of the organization, newest first; `after` is the id of the last key of the page before.
+
+    Raises BadRequest for another cursor."""
+    query = _keys(organization_id)
+    if state is not None:
+        revoked = AccessKey.revoked_at.is_not(None)
+        query = query.where(revoked if state is KeyState.REVOKED else ~revoked)
+    if after is not None:
+        last = await session.scalar(
+            select(AccessKey.created_at).where(AccessKey.organization_id == organization_id, AccessKey.id == after)
+        )
+        if last is None:
+            raise unknown_cursor()
+        query = query.where(tuple_(AccessKey.created_at, AccessKey.id) < tuple_(literal(last), literal(after)))
+    found = (
+        await session.execute(query.order_by(AccessKey.created_at.desc(), AccessKey.id.desc()).limit(limit + 1))
+    ).all()
+    owners = await _usable_owner_keys(session, organization_id)
+    items = tuple(_resource(row, sessions, owners) for row, sessions in found[:limit])
+    return KeyPage(items=items, next=items[-1].id if len(found) > limit else None)
+
+
+async def read_key(session: AsyncSession, organization_id: UUID, key_id: str) -> Key:
+    """Raises KeyNotFound."""
+    found = (await session.execute(_keys(organization_id).where(AccessKey.id == key_id))).one_or_none()
+    if found is None:
+        raise KeyNotFound("This organization has no such access key.")
+    return _resource(found[0], found[1], await _usable_owner_keys(session, organization_id))
+
+
+async def make_key(session: AsyncSession, organization_id: UUID, role: Role, label: str) -> tuple[Key, str]:
+    """Creates a key; the second value is the key itself. Raises TooManyKeys."""
+    # Of two callers at once, the second counts the key of the first.
+    await session.execute(select(OrganizationRow.id).where(OrganizationRow.id == organization_id).with_for_update())
+    held = select(func.count()).where(AccessKey.organization_id == organization_id, AccessKey.revoked_at.is_(None))
+    if (await session.scalar(held) or 0) >= MOST_KEYS:
+        raise TooManyKeys(f"An organization has at most {MOST_KEYS} access keys: revoke one that is not used.")
+    key = await create_access_key(session, organization_id, role, label)
+    return await read_key(session, organization_id, key_id_of(key) or ""), key
+
+
+async def revoke_but_the_last(session: AsyncSession, organization_id: UUID, key_id: str) -> None:
+    """Makes the key invalid from now on, and ends its sessions. Raises KeyNotFound, and LastOwnerKey if nobody could
+    sign in as an owner any more."""
+    owners = await _usable_owner_keys(session, organization_id, lock=True)
+    if owners == {key_id}:
+        raise LastOwnerKey("No other owner could sign in: make another key for an owner first.")
+    await revoke_access_key(session, organization_id, key_id)
+    await session.execute(
+        delete(SessionRow).where(SessionRow.organization_id == organization_id, SessionRow.key_id == key_id)
+    )
+
+
+def _keys(organization_id: UUID) -> Select[AccessKey, int]:
+    """Each key with the number of its sessions that are alive."""
+    sessions = select(func.count()).select_from(SessionRow).where(SessionRow.key_id == AccessKey.id, is_alive())
+    return select(AccessKey, sessions.scalar_subquery()).where(AccessKey.organization_id == organization_id)
+
+
+async def _usable_owner_keys(session: AsyncSession, organization_id: UUID, *, lock: bool = False) -> set[str]:
+    """The keys by which an owner can sign in. Nobody has the key that one-time codes stand for."""
+    query = (
+        select(AccessKey.id)
+        .where(
+            AccessKey.organization_id == organization_id,
+            AccessKey.role == Role.OWNER,
+            AccessKey.label != CODE_LABEL,
+            AccessKey.revoked_at.is_(None),
+        )
+        .order_by(AccessKey.id)
+    )
+    return set(await session.scalars(query.with_for_update() if lock else query))
+
+
+def _resource(row: AccessKey, sessions: int, owners: set[str]) -> Key:
+    return Key(
+        id=row.id,
+        role=Role(row.role),
+        label=row.label,
+        created_at=row.created_at,
+        last_used_at=row.last_used_at,
+        revoked_at=row.revoked_at,
+        sessions=sessions if row.revoked_at is None else 0,
+        last_owner=owners == {row.id},
+    )
 
 
 def _clean(value: str, field: str) -> str:

@@ -24,6 +24,7 @@ class Shown(NamedTuple):
 HOME = "/console"
 REPORTS = "/console/reports"
 INTEGRATIONS = "/console/integrations"
+KEYS = "/console/settings/keys"
 ENTRIES: tuple[Entry, ...] = (
     Entry(translatable("Home"), HOME),
     Entry(translatable("Programs"), "/console/programs"),
@@ -32,6 +33,7 @@ ENTRIES: tuple[Entry, ...] = (
     Entry(translatable("Reports"), REPORTS),
     Entry(translatable("Messages"), "/console/messages", Role.COORDINATOR),
     Entry(translatable("Integrations"), INTEGRATIONS, Role.ADMIN),
+    Entry(translatable("Access keys"), KEYS, Role.OWNER),
 )
 
 

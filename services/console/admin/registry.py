@@ -13,6 +13,7 @@ from services.console.admin.cycles import ending_page as cycle_endings
 from services.console.admin.cycles import page as cycles
 from services.console.admin.home import page as home
 from services.console.admin.integrations import page as integrations
+from services.console.admin.keys import page as keys
 from services.console.admin.messages import page as messages
 from services.console.admin.messages import previews as message_previews
 from services.console.admin.navigation import HOME
@@ -49,6 +50,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     cycle_controls.router,
     cycle_endings.router,
     concerns.router,
+    keys.router,
     sign_in.router,
     one_time.router,
     people.router,

@@ -36,6 +36,14 @@ BY_CODE = {
         translatable("That was too much text"),
         translatable("Nothing was changed. Go back in your browser and shorten it."),
     ),
+    "last_owner_key": AdminFailure(
+        translatable("This is the last key of an owner"),
+        translatable("Nothing was changed. Without it nobody could make keys. Make another key for an owner first."),
+    ),
+    "too_many_keys": AdminFailure(
+        translatable("There are too many keys"),
+        translatable("Nothing was changed. Revoke keys that nobody uses, and try again."),
+    ),
     "stale_version": AdminFailure(
         translatable("Somebody changed this in the meantime"),
         translatable("Nothing of yours was changed. Read the page again and repeat it."),

@@ -41,7 +41,7 @@ async def ids(db: Database, organization_id: UUID) -> dict[str, UUID | int]:
 
 @pytest.fixture
 async def admin(access_key: KeyMaker) -> Headers:
-    return await access_key(Role.ADMIN)
+    return await access_key(Role.OWNER)
 
 
 @pytest.fixture

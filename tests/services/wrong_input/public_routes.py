@@ -16,7 +16,7 @@ from services.feedback.rules.report import compile_report
 from services.matching.models import MatchRun, Pair
 from services.notifications.models import WordingRow
 from services.programs.models import CycleRow, ProgramRow
-from shared.auth import Role
+from shared.auth import AccessKey, Role, new_key
 from shared.contracts.feedback import ConcernReason
 from shared.contracts.matching import MatchingSummary, MatchRunState, PairState
 from shared.contracts.programs import Calendar, Direction, MatchingPolicy, Outcome, Stage
@@ -90,6 +90,10 @@ ROWS = (
     Row("GET", "/v1/caller"),
     Row("POST", "/v1/session", own=True),
     Row("DELETE", "/v1/session", own=True),
+    Row("GET", "/v1/keys", Role.OWNER),
+    Row("POST", "/v1/keys", Role.OWNER, {"role": "viewer", "label": "dashboard"}, once=True),
+    Row("GET", "/v1/keys/{key_id}", Role.OWNER),
+    Row("DELETE", "/v1/keys/{key_id}", Role.OWNER),
     Row("POST", "/v1/programs", Role.ADMIN, PROGRAM, once=True),
     Row("GET", "/v1/programs"),
     Row("POST", "/v1/programs/preview", Role.VIEWER, {**PROGRAM, "recurs": True}, stores=False),
@@ -187,11 +191,12 @@ def _walk(routes: Iterable[Any]) -> Iterator[tuple[set[str], str]]:
             raise AssertionError(f"a route that this walk does not know: {route!r}")
 
 
-async def add_world(db: Database, organization_id: UUID) -> dict[str, UUID | int]:
+async def add_world(db: Database, organization_id: UUID) -> dict[str, Any]:
     """One of everything that has an id; answers the ids by the names that the paths give them."""
     await add_organization(db, organization_id)
     mentor, mentee = person("ada@example.org"), person("grace@example.org", level=4)
     await add_people(db, organization_id, mentor, mentee)
+    key = new_key()
     program, cycle, run, pair, concern, round_ = (uuid4() for _ in range(6))
     plan: dict[str, Any] = {
         "direction": Direction.REVERSE,
@@ -242,6 +247,11 @@ async def add_world(db: Database, organization_id: UUID) -> dict[str, UUID | int
                 **WORDING,
             )
         )  # fmt: skip
+        session.add(
+            AccessKey(
+                id=key.id, organization_id=organization_id, role=Role.VIEWER, label="dashboard", key_hash=key.key_hash
+            )
+        )  # fmt: skip
         session.add(StoredReport(**of_cycle, outcome=Outcome.COMPLETED, document=_report()))
         asked = {"organization_id": organization_id, "round_id": round_, "subject_id": cycle}
         session.add(
@@ -253,6 +263,7 @@ async def add_world(db: Database, organization_id: UUID) -> dict[str, UUID | int
         await session.flush()
         session.add(RoundRecipient(**asked, person_id=mentee.id))
     return await _add_endpoint(db, organization_id, mentor.id) | {
+        "key_id": key.id,
         "program_id": program,
         "cycle_id": cycle,
         "person_id": mentor.id,

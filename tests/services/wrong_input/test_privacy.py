@@ -88,6 +88,9 @@ PAGES = (
     ),
     Row("GET", "/console/integrations/{endpoint_id}/deliveries/{sequence}", Role.ADMIN),
     Row("GET", "/console/programs/{program_id}/archive", Role.ADMIN),
+    Row("GET", "/console/settings/keys", Role.OWNER),
+    Row("GET", "/console/settings/keys/new", Role.OWNER),
+    Row("GET", "/console/settings/keys/{key_id}/revoke", Role.OWNER),
 )
 """The pages of the console that show what is stored to whoever has a key. They are rows of the table too."""
 FOR_ANYBODY = {

@@ -219,12 +219,19 @@ async def test_pages_answer_problems_to_callers_that_ask_for_json(
         *(f"/console/integrations/{{endpoint_id}}/{step}" for step in ("edit", "secret", "replay", "enable", "test")),
         *(f"/console/integrations/{{endpoint_id}}/{step}" for step in ("disable", "delete", "deliveries/{sequence}")),
         "/console/programs/{program_id}/archive", "/console/programs/{program_id}/restore",
+        *(f"/console/settings/keys{rest}" for rest in ("", "/new", "/{key_id}/revoke")),
     }  # fmt: skip
     attempts.done()
 
 
 def _unknown(ids: Mapping[str, object]) -> dict[str, object]:
-    return {name: 10**12 if isinstance(known, int) else uuid4() for name, known in ids.items()}
+    return {name: _unknown_like(known) for name, known in ids.items()}
+
+
+def _unknown_like(known: object) -> object:
+    if isinstance(known, str):
+        return "0" * len(known)
+    return 10**12 if isinstance(known, int) else uuid4()
 
 
 def _names(path: str) -> list[str]:
