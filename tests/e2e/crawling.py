@@ -62,9 +62,10 @@ def kind_of(address: str) -> tuple[str, ...]:
     return (which, *sorted({name for name, _ in parse_qsl(parts.query)}))
 
 
-async def crawl(client: httpx.AsyncClient) -> list[str]:
-    """The first address of each kind, from the home page on. Raises AssertionError for a link that leads nowhere."""
+async def crawl(client: httpx.AsyncClient) -> tuple[list[str], list[str]]:
+    """The first address of each kind, from the home page on, and the links that lead nowhere."""
     kinds: dict[tuple[str, ...], str] = {}
+    dead: list[str] = []
     waiting = [START]
     while waiting:
         address = waiting.pop(0)
@@ -72,10 +73,11 @@ async def crawl(client: httpx.AsyncClient) -> list[str]:
             continue
         kinds[kind_of(address)] = address
         response = await client.get(address, headers={"accept": "text/html"})
-        assert response.status_code == 200, f"{address} answers {response.status_code}"
-        if response.headers["content-type"].startswith("text/html"):
+        if response.status_code != 200:
+            dead.append(f"{address} answers {response.status_code}")
+        elif response.headers["content-type"].startswith("text/html"):
             waiting += [_joined(address, link) for link in Links(response.text).found]
-    return list(kinds.values())
+    return list(kinds.values()), dead
 
 
 def _joined(address: str, link: str) -> str:
