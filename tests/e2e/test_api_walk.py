@@ -20,6 +20,7 @@ ENDINGS = [
     # What the last lines of a block say, in the order of the blocks.
     '"name":"Example Inc"}',
     '"code":"session_ended"',
+    "dashboard",
     '"level":5,',
     "Upward 2027",
     '"pending":8,"told_at":',
@@ -69,7 +70,7 @@ async def test_the_examples_of_the_api_run_a_whole_cycle_by_hand(tmp_path: Path)
     for answer, ending in zip(answers, ENDINGS, strict=True):
         assert ending in "\n".join(answer.splitlines()[-2:]), answer
     assert set(re.findall(r'"type":"urn:upward:problem:(\w+)"', output.decode())) == problems_shown()
-    assert set(re.findall(r"\b303\b|\b4\d\d(?= )", "".join(answers[5:10]))) == {"303"}
+    assert set(re.findall(r"\b303\b|\b4\d\d(?= )", "".join(answers[6:11]))) == {"303"}
 
 
 def test_the_examples_are_found() -> None:
