@@ -6,7 +6,7 @@ the directory. The plan is written only if the directory is still what it was ma
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
 from typing import NamedTuple
@@ -52,21 +52,38 @@ class Planned(NamedTuple):
     report: ImportReport
 
 
+Check = Callable[[Planned, list[PersonRecord]], None]
+"""Looks at a plan before it is carried out, and may raise a refusal."""
+Finish = Callable[[AsyncSession, Planned], Awaitable[None]]
+"""What is written in the same transaction."""
+
+
 async def import_export(
-    database: Database, organization_id: UUID, upload: Upload, *, skip_invalid: bool
+    database: Database,
+    organization_id: UUID,
+    upload: Upload,
+    *,
+    skip_invalid: bool,
+    check: Check | None = None,
+    finish: Finish | None = None,
 ) -> ImportReport:
-    """Imports the export and says what that did. Raises ImportInvalid, DirectoryKeepsChanging."""
+    """Imports the export and says what that did. Raises ImportInvalid, DirectoryKeepsChanging, and what `check` and
+    `finish` raise."""
     loop, today = asyncio.get_running_loop(), datetime.now(UTC).date()
     for _ in range(TRIES):
         async with database.transaction() as session:
             state = await store.read_state(session, organization_id)
             directory = await store.read_directory(session, organization_id)
         planned = await loop.run_in_executor(_threads, _plan, upload, directory, today, skip_invalid)
+        if check is not None:
+            check(planned, directory)
         async with database.transaction() as session:
             await store.lock_directory(session, organization_id)
             if await store.read_state(session, organization_id) != state:
                 continue
             await _write(session, organization_id, planned)
+            if finish is not None:
+                await finish(session, planned)
         imported = planned.report
         counts = {"created": imported.created, "changed": imported.changed, "skipped": _skipped(planned.plan)}
         log.info("people.imported", import_id=str(imported.import_id), **counts)
@@ -74,6 +91,16 @@ async def import_export(
     raise DirectoryKeepsChanging(
         "Other imports change the directory all the time; send the file again when they are done."
     )
+
+
+async def try_import(database: Database, organization_id: UUID, upload: Upload) -> tuple[Planned, list[PersonRecord]]:
+    """What an import would do now with the rows that can be used, and the directory that it was compared with. Nothing
+    is written. Raises ImportInvalid if the whole file cannot be used."""
+    async with database.transaction() as session:
+        directory = await store.read_directory(session, organization_id)
+    today = datetime.now(UTC).date()
+    planned = await asyncio.get_running_loop().run_in_executor(_threads, _plan, upload, directory, today, True)
+    return planned, directory
 
 
 def _plan(upload: Upload, directory: list[PersonRecord], today: date, skip_invalid: bool) -> Planned:

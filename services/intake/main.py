@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 
 from services.intake.activities import Intake
-from services.intake.api import internal, pending, people, topics
+from services.intake.api import imports, internal, pending, people, topics
 from shared.contracts.base import Service
 from shared.contracts.intake import IntakeActivities
 from shared.contracts.rounds import RoundKind
@@ -12,6 +12,7 @@ from shared.rounds.api import recipients_router
 
 router = APIRouter()
 router.include_router(people.router)
+router.include_router(imports.router)
 router.include_router(pending.router)
 router.include_router(topics.router)
 router.include_router(internal.router)

@@ -83,6 +83,39 @@ class Enrolment(Base):
     submitted_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
+class ImportUpload(Base):
+    """A file that somebody has sent and not yet imported. It holds names, and is kept for an hour."""
+
+    __tablename__ = "import_upload"
+    __table_args__ = (
+        Index("ix_import_upload_organization_id", "organization_id", "created_at"),
+        {"schema": "intake"},
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    organization_id: Mapped[UUID]
+    file: Mapped[bytes | None]
+    """None once it was imported."""
+    column_map: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    fingerprint: Mapped[str | None]
+    """Of what the last preview showed. None before there was one."""
+    report: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    """What the import did."""
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    expires_at: Mapped[datetime]
+
+
+class ImportMapping(Base):
+    """The mapping of the columns with which an organization imported last."""
+
+    __tablename__ = "import_mapping"
+    __table_args__ = {"schema": "intake"}
+
+    organization_id: Mapped[UUID] = mapped_column(primary_key=True)
+    column_map: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
 class TopicFiguresRow(Base):
     """The figures about the topics of a cycle as they were shown last. They are kept so that the next ones differ by
     the answers of a group and never by those of one person."""

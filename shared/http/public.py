@@ -84,6 +84,12 @@ class PublicApi:
         response = await self._call("POST", service, path, body=body, headers=headers)
         return answer.model_validate_json(response.content)
 
+    async def send_file(
+        self, service: Service, path: str, answer: type[Answer], content: bytes, media_type: str
+    ) -> Answer:
+        response = await self._call("POST", service, path, headers={"content-type": media_type}, content=content)
+        return answer.model_validate_json(response.content)
+
     async def put(self, service: Service, path: str, answer: type[Answer], body: BaseModel, etag: str) -> Answer:
         """Replaces what was read with this ETag. Raises PreconditionFailed if it has changed since."""
         response = await self._call("PUT", service, path, body=body, headers={"if-match": etag})
@@ -102,6 +108,7 @@ class PublicApi:
         params: Mapping[str, Any] | None = None,
         body: BaseModel | None = None,
         headers: Mapping[str, str] | None = None,
+        content: bytes | None = None,
     ) -> httpx.Response:
         sent = {"accept": "application/json"} | dict(headers or {})
         if self._credential is not None:
@@ -114,7 +121,7 @@ class PublicApi:
             "method": method,
             "url": f"/v1{path}",
             "params": params,
-            "content": body.model_dump_json() if body is not None else None,
+            "content": body.model_dump_json() if body is not None else content,
             "headers": sent,
         }
         response = await self._internal.exchange(service, request, reads=method == "GET")

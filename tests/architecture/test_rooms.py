@@ -80,6 +80,7 @@ HANDS_ON = {
     "services.intake.answers",
     "services.intake.cycle_topics",
     "services.intake.imports",
+    "services.intake.pending_imports",
     "services.matching.pairs.answers",
     "services.matching.runs.places",
     "services.matching.runs.proposing",

@@ -19,6 +19,7 @@ from services.console.admin.messages import previews as message_previews
 from services.console.admin.navigation import HOME
 from services.console.admin.people import page as people
 from services.console.admin.people.edit import page as person_edit
+from services.console.admin.people.imports import page as people_import
 from services.console.admin.people.person import page as person
 from services.console.admin.programs import archiving as programs_archiving
 from services.console.admin.programs import editing as programs_editing
@@ -55,6 +56,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     one_time.router,
     people.router,
     person_edit.router,
+    people_import.router,
     person.router,
 )
 

@@ -96,7 +96,7 @@ Layout = dict[str, Column]
 """The column of the file for each of our fields that the file has."""
 
 
-def find_columns(header: list[str], column_map: ColumnMap, line: int = 1) -> Layout:
+def find_columns(header: list[str], column_map: ColumnMap, line: int = 1, *, complete: bool = True) -> Layout:
     """The column of each field. Raises ImportInvalid when a column is missing, or its header occurs twice."""
     wanted = {**column_map.columns.model_dump(exclude_none=True)}
     if column_map.status.column is not None:
@@ -114,8 +114,15 @@ def find_columns(header: list[str], column_map: ColumnMap, line: int = 1) -> Lay
     if problems:
         raise ImportInvalid(problems)
     _recognise(layout, folded, header, set(wanted))
-    _require(layout, column_map, line)
+    if complete:
+        _require(layout, column_map, line)
     return layout
+
+
+def recognised(header: list[str], column_map: ColumnMap) -> Layout:
+    """The column of each field that is found, for whoever is to name the others. Raises ImportInvalid when the mapping
+    names a column that is not there."""
+    return find_columns(header, column_map, complete=False)
 
 
 def _recognise(layout: Layout, folded: list[str], header: list[str], wanted: set[str]) -> None:

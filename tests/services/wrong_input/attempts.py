@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 
 from tests.services.programs_examples import once
-from tests.services.wrong_input.public_routes import CSV, IMPORT, Row
+from tests.services.wrong_input.public_routes import CSV, FILES, Row
 
 Headers = dict[str, str]
 JSON = {"content-type": "application/json"}
@@ -48,7 +48,7 @@ class Attempts:
     async def call(self, row: Row, headers: Headers | None = None, **request: Any) -> httpx.Response:
         """A call that is right in all but what the arguments say."""
         ids = request.pop("ids", self.ids)
-        if row.path == IMPORT and not request.keys() & {"content", "files", "json"}:
+        if row.path in FILES and not request.keys() & {"content", "files", "json"}:
             request |= {"files": {"file": ("people.csv", CSV)}}
         elif row.body is not None and not request.keys() & {"content", "files", "json", "data"}:
             request |= {"json": row.document(ids)}

@@ -13,6 +13,7 @@ from services.events.webhooks.rules.delivery import DeliveryState
 from services.events.webhooks.rules.signing import new_secret
 from services.feedback.models import Concern, StoredReport
 from services.feedback.rules.report import compile_report
+from services.intake.store.uploads import keep_upload
 from services.matching.models import MatchRun, Pair
 from services.notifications.models import WordingRow
 from services.programs.models import CycleRow, ProgramRow
@@ -27,6 +28,9 @@ from tests.services.intake_examples import add_people, person
 from tests.services.programs_examples import PROGRAM, add_organization
 
 IMPORT = "/v1/people/import"
+UPLOADS = f"{IMPORT}/uploads"
+FILES = (IMPORT, UPLOADS)
+"""They take a file."""
 STEERING: Mapping[str, Any] = {"dropped": []}
 ENDPOINT: Mapping[str, Any] = {
     "url": "https://hooks.example.com/upward",
@@ -111,6 +115,10 @@ ROWS = (
     Row("POST", "/v1/cycles/{cycle_id}/remind", Role.COORDINATOR),
     Row("POST", "/v1/cycles/{cycle_id}/cancel", Role.ADMIN),
     Row("POST", IMPORT, Role.ADMIN),
+    Row("POST", UPLOADS, Role.ADMIN),
+    Row("GET", f"{UPLOADS}/{{upload_id}}", Role.ADMIN),
+    Row("POST", f"{UPLOADS}/{{upload_id}}/preview", Role.ADMIN, {"defaults": {"language": "en"}}, optional_body=True),
+    Row("POST", f"{UPLOADS}/{{upload_id}}/apply", Role.ADMIN, {"skip_invalid": True}),
     Row("GET", "/v1/people"),
     Row("POST", "/v1/people", Role.ADMIN, PERSON, once=True),
     Row("GET", "/v1/people/values"),
@@ -198,6 +206,8 @@ async def add_world(db: Database, organization_id: UUID) -> dict[str, Any]:
     await add_people(db, organization_id, mentor, mentee)
     key = new_key()
     program, cycle, run, pair, concern, round_ = (uuid4() for _ in range(6))
+    async with db.transaction() as session:
+        upload = await keep_upload(session, organization_id, CSV, {})
     plan: dict[str, Any] = {
         "direction": Direction.REVERSE,
         "topics": [{"code": "ai", "label": "AI"}],
@@ -264,6 +274,7 @@ async def add_world(db: Database, organization_id: UUID) -> dict[str, Any]:
         session.add(RoundRecipient(**asked, person_id=mentee.id))
     return await _add_endpoint(db, organization_id, mentor.id) | {
         "key_id": key.id,
+        "upload_id": upload,
         "program_id": program,
         "cycle_id": cycle,
         "person_id": mentor.id,

@@ -203,7 +203,9 @@ async def test_pages_answer_problems_to_callers_that_ask_for_json(
     assert {path.rstrip("/") for path in tried} == {
         "/p/{token}", "/p/{token}/done", "/console/static/{name}", "/console/cycles/{cycle_id}", "/console",
         "/console/people", "/console/people.csv", "/console/people/new",
-        "/console/people/{person_id}", "/console/people/{person_id}/edit",
+        "/console/people/{person_id}", "/console/people/{person_id}/edit", "/console/people/import",
+        "/console/people/import/{upload_id}", "/console/people/import/{upload_id}/changes",
+        "/console/people/import/{upload_id}/done",
         "/console/sign-in", "/console/sign-in/{code}", "/console/sign-out", "/console/{rest:path}",
         *(f"/console/cycles/{{cycle_id}}/{one}" for one in OF_CYCLE),
         "/console/concerns", "/console/concerns.csv", "/console/concerns/{concern_id}",

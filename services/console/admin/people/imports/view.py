@@ -1,0 +1,213 @@
+"""What the pages of an import show: a file, its columns, the differences, and what was done. Pure."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from pydantic import BaseModel
+
+from shared.contracts.base import Contract
+from shared.language.words import translatable
+
+IMPORT = "/console/people/import"
+FIELDS = {
+    "": translatable("Not used"),
+    "name": translatable("Whole name"),
+    "given_name": translatable("Given name"),
+    "family_name": translatable("Family name"),
+    "email": translatable("E-mail address"),
+    "external_id": translatable("Employee id"),
+    "job_title": translatable("Job title"),
+    "department": translatable("Department"),
+    "location": translatable("Location"),
+    "level": translatable("Level"),
+    "manager": translatable("Manager: id, address or name"),
+    "manager_id": translatable("Manager’s employee id"),
+    "manager_email": translatable("Manager’s e-mail address"),
+    "manager_name": translatable("Manager’s name"),
+    "time_zone": translatable("Time zone"),
+    "language": translatable("Language"),
+    "status": translatable("Employment status"),
+    "active": translatable("Works here: yes or no"),
+    "inactive": translatable("Has left: yes or no"),
+    "hired_on": translatable("Works here since"),
+    "terminated_on": translatable("Has left on"),
+    "available_from": translatable("Back from leave on"),
+}
+CHANGED = {
+    **FIELDS,
+    "name": translatable("Name"),
+    "manager_id": translatable("Manager"),
+    "availability": translatable("Availability"),
+}
+"""The fields of a person, as differences name them."""
+DATES = {
+    "auto": translatable("As the file’s own dates show"),
+    "day-first": translatable("Day first, such as 31/12/2026"),
+    "month-first": translatable("Month first, such as 12/31/2026"),
+}
+DEFAULTS = ("time_zone", "language", "email_domain")
+TWICE = translatable("Two columns cannot both be this. Choose another one, or leave one of them out.")
+STEPS = {
+    "file": translatable("File"),
+    "columns": translatable("Columns"),
+    "changes": translatable("Differences"),
+    "done": translatable("Done"),
+}
+NO_FILE = translatable("Choose a file first.")
+NOT_READ = translatable(
+    "This file could not be read. Save it as XLSX without a password, or as CSV (UTF-8), with the names of its columns "
+    "in one line, and at least one row below."
+)
+TOO_LARGE = translatable("The file is larger than 20 MB. Split it, or leave out columns.")
+BUSY = translatable("Your organization already sends two files. Wait until one of them is done.")
+CANNOT_BE_USED = translatable("With these columns the file cannot be used. See what is missing below.")
+WRONG_SETTING = translatable("This is not a value that can be used.")
+CONFIRM = translatable("Say that you mean it: tick the box that names how many leave.")
+SKIP = translatable("Say what happens to the rows that cannot be used: correct the file, or tick the box.")
+OUTDATED = translatable(
+    "The directory has changed since you looked. These are the differences now; look at them once more."
+)
+
+
+class FileColumn(Contract):
+    header: str
+    field: str | None = None
+    how: str
+    examples: tuple[str, ...] = ()
+
+
+class FileLook(Contract):
+    header_line: int
+    rows: int
+    columns: tuple[FileColumn, ...]
+
+
+class Problem(Contract):
+    line: int
+    column: str
+    reason: str
+
+
+class Report(Contract):
+    created: int
+    changed: int
+    unchanged: int
+    deactivated: int
+    left_out_total: int = 0
+    left_out: tuple[Problem, ...] = ()
+    notes: tuple[Problem, ...] = ()
+    notes_total: int = 0
+
+
+class PendingImport(Contract):
+    id: UUID
+    look: FileLook | None = None
+    column_map: Mapping[str, Any]
+    report: Report | None = None
+
+
+class Change(Contract):
+    field: str
+    before: str
+    after: str
+
+
+class Difference(Contract):
+    person_id: UUID | None = None
+    name: str
+    email: str
+    changes: tuple[Change, ...] = ()
+
+
+class Preview(Contract):
+    created: int
+    changed: int
+    unchanged: int
+    leaving: int
+    returning: int
+    refused: int
+    notes: int
+    active_before: int
+    must_confirm: bool
+    new_people: tuple[Difference, ...] = ()
+    changed_people: tuple[Difference, ...] = ()
+    leaving_people: tuple[Difference, ...] = ()
+    returning_people: tuple[Difference, ...] = ()
+    refused_rows: tuple[Problem, ...] = ()
+    noted_rows: tuple[Problem, ...] = ()
+
+    @property
+    def does_nothing(self) -> bool:
+        return not (self.created or self.changed or self.leaving or self.returning)
+
+
+class ColumnMap(BaseModel):
+    """What the API is sent: the mapping of the columns, in its parts."""
+
+    columns: dict[str, str]
+    table: dict[str, Any] = {}
+    formats: dict[str, Any] = {}
+    defaults: dict[str, Any] = {}
+    status: dict[str, Any] = {}
+    identity: dict[str, Any] = {}
+    managers: dict[str, Any] = {}
+    time_zones: dict[str, str] = {}
+    languages: dict[str, str] = {}
+
+
+class Apply(BaseModel):
+    confirm_leaving: int | None = None
+    skip_invalid: bool = False
+
+
+class Chosen(NamedTuple):
+    """What was chosen for the columns."""
+
+    column_map: ColumnMap
+    twice: list[str]
+    """The fields of the form whose choice another column has too."""
+
+
+def as_typed(pending: PendingImport) -> dict[str, str]:
+    """The form as it is filled in before anybody chooses."""
+    look, kept = pending.look, pending.column_map
+    columns = look.columns if look else ()
+    typed = {f"column_{position}": column.field or "" for position, column in enumerate(columns)}
+    defaults, managers = kept.get("defaults", {}), kept.get("managers", {})
+    typed |= {name: defaults.get(name) or "" for name in DEFAULTS}
+    typed["dates"] = kept.get("formats", {}).get("dates", "auto")
+    typed["unknown_managers"] = "nobody" if managers.get("unknown") == "nobody" else ""
+    return typed
+
+
+def chosen_of(pending: PendingImport, typed: Mapping[str, Any]) -> Chosen:
+    """The mapping that the form asks for. What it does not show stays as it is."""
+    kept, columns, status, twice = dict(pending.column_map), dict[str, str](), "", list[str]()
+    known = pending.look.columns if pending.look else ()
+    for position, column in enumerate(known):
+        field = str(typed.get(f"column_{position}", ""))
+        if not field or field not in FIELDS or not column.header:
+            continue
+        if field in columns or (field == "status" and status):
+            twice.append(f"column_{position}")
+        elif field == "status":
+            status = column.header
+        else:
+            columns[field] = column.header
+    seen = {column.field for column in known if column.field and column.field != "status"}
+    unused = dict.fromkeys(seen - columns.keys(), "")
+    given = {name: str(typed.get(name, "")).strip() or None for name in DEFAULTS}
+    managers = dict(kept.get("managers", {})) | ({"unknown": "nobody"} if typed.get("unknown_managers") else {})
+    if not typed.get("unknown_managers"):
+        managers.pop("unknown", None)
+    dates = str(typed.get("dates", "auto"))
+    parts = {
+        **kept,
+        "columns": unused | columns,
+        "defaults": given,
+        "formats": {**kept.get("formats", {}), "dates": dates if dates in DATES else "auto"},
+        "status": {**kept.get("status", {}), "column": status},
+        "managers": managers,
+    }
+    return Chosen(ColumnMap.model_validate(parts), twice)

@@ -1,0 +1,121 @@
+"""An import in steps: a file is kept for an hour, looked at, tried with a mapping, and applied as it was shown."""
+
+import asyncio
+import json
+from typing import Any
+from uuid import UUID
+
+from pydantic import AwareDatetime
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.intake.importing.column_map import ColumnMap
+from services.intake.importing.problems import ColumnsInvalid
+from services.intake.imports import Planned, Upload, import_export, try_import
+from services.intake.person import PersonRecord
+from services.intake.resources import ImportReport
+from services.intake.rules.differences import (
+    ImportPreview,
+    PreviewOutdated,
+    check_leaving,
+    fingerprint_of,
+    preview_of,
+)
+from services.intake.rules.looking import FileLook, fitting, look_at
+from services.intake.store import uploads
+from shared.contracts.base import Contract
+from shared.database import Database
+
+
+class PendingImport(Contract):
+    """A file that waits to be imported."""
+
+    id: UUID
+    expires_at: AwareDatetime
+    look: FileLook | None
+    """What the file holds. Null once it was imported, as the file is gone then."""
+    column_map: ColumnMap
+    """The mapping as it is now: the one that was sent, or else the one with which your organization imported last."""
+    report: ImportReport | None = None
+    """What the import did, once it was applied."""
+
+
+async def keep(database: Database, organization_id: UUID, upload: Upload) -> PendingImport:
+    """Raises ImportInvalid if the file cannot be read."""
+    column_map = upload.column_map
+    look = await asyncio.to_thread(look_at, upload.file, column_map)
+    async with database.transaction() as session:
+        remembered = await uploads.read_mapping(session, organization_id)
+    if column_map == ColumnMap() and remembered is not None:
+        headers = frozenset(column.header for column in look.columns)
+        column_map = fitting(ColumnMap.model_validate(remembered), headers)
+    async with database.transaction() as session:
+        upload_id = await uploads.keep_upload(session, organization_id, upload.file, _json(column_map))
+    return await read(database, organization_id, upload_id)
+
+
+async def read(database: Database, organization_id: UUID, upload_id: UUID) -> PendingImport:
+    """Raises UploadNotFound, ImportInvalid."""
+    async with database.transaction() as session:
+        kept = await uploads.read_upload(session, organization_id, upload_id)
+    column_map = ColumnMap.model_validate(kept.column_map)
+    look = None if kept.file is None else await asyncio.to_thread(look_at, kept.file, column_map)
+    report = None if kept.report is None else ImportReport.model_validate(kept.report)
+    return PendingImport(id=upload_id, expires_at=kept.expires_at, look=look, column_map=column_map, report=report)
+
+
+async def preview(
+    database: Database, organization_id: UUID, upload_id: UUID, column_map: ColumnMap | None
+) -> ImportPreview:
+    """What the import would do with this mapping, which is kept, or with the kept one. Raises UploadNotFound,
+    ImportInvalid."""
+    upload = await _upload(database, organization_id, upload_id, column_map)
+    if column_map is not None:  # also one that leads to a refusal, so that it can be mended
+        async with database.transaction() as session:
+            await uploads.note_preview(session, organization_id, upload_id, _json(column_map), None)
+    planned, directory = await try_import(database, organization_id, upload)
+    async with database.transaction() as session:
+        kept, shown = _json(upload.column_map), fingerprint_of(planned.plan)
+        await uploads.note_preview(session, organization_id, upload_id, kept, shown)
+    return preview_of(planned.plan, directory)
+
+
+async def apply(
+    database: Database, organization_id: UUID, upload_id: UUID, *, confirm_leaving: int | None, skip_invalid: bool
+) -> ImportReport:
+    """Imports the file as the last preview showed it. The same request again gets the same report.
+
+    Raises UploadNotFound, PreviewOutdated, TooManyLeaving, ImportInvalid, DirectoryKeepsChanging."""
+    async with database.transaction() as session:
+        kept = await uploads.read_upload(session, organization_id, upload_id)
+    if kept.report is not None:
+        return ImportReport.model_validate(kept.report)
+    upload = await _upload(database, organization_id, upload_id, None)
+
+    def check(planned: Planned, directory: list[PersonRecord]) -> None:
+        if kept.fingerprint is None or (kept.fingerprint != fingerprint_of(planned.plan)):
+            raise PreviewOutdated("The import would do something else than the preview showed; look at it again.")
+        check_leaving(planned.plan, directory, confirm_leaving)
+
+    async def finish(session: AsyncSession, planned: Planned) -> None:
+        report = planned.report.model_dump(mode="json")
+        if not await uploads.note_report(session, organization_id, upload_id, report):
+            raise PreviewOutdated("The file was imported in the meantime; look at it again.")
+        await uploads.keep_mapping(session, organization_id, _json(upload.column_map))
+
+    return await import_export(database, organization_id, upload, skip_invalid=skip_invalid, check=check, finish=finish)
+
+
+async def _upload(database: Database, organization_id: UUID, upload_id: UUID, column_map: ColumnMap | None) -> Upload:
+    async with database.transaction() as session:
+        kept = await uploads.read_upload(session, organization_id, upload_id)
+    if kept.file is None:
+        raise uploads.UploadNotFound("This file was imported already.")
+    return Upload(kept.file, column_map or ColumnMap.model_validate(kept.column_map))
+
+
+def _json(column_map: ColumnMap) -> dict[str, Any]:
+    """Raises ColumnsInvalid for what Postgres cannot store."""
+    document = column_map.model_dump(mode="json")
+    if "\\u0000" in json.dumps(document):
+        raise ColumnsInvalid("The column mapping holds a NUL character.")
+    return document

@@ -1,0 +1,98 @@
+"""The four steps of an import in the console."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from uuid import UUID
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from services.accounts import main as accounts
+from services.console import main as console
+from services.intake import main as intake
+from services.programs import main as programs
+from shared.auth import Role
+from shared.database import Database
+from tests.services.conftest import client_of
+from tests.services.intake_examples import add_people, person
+from tests.services.programs_examples import add_organization
+from tests.services.test_console_sign_in import token_in
+
+KeyMaker = Callable[..., Awaitable[dict[str, str]]]
+IMPORT = "/console/people/import"
+FILE = b"Wer,Wohin,Zustand\nAnn <i>Lee,ann@x.example,Active\nP Eight,p8@x.example,Terminated\nNobody,nowhere,Active\n"
+
+
+@pytest.fixture
+async def browser(
+    application: Callable[..., FastAPI], db: Database, organization_id: UUID, access_key: KeyMaker
+) -> AsyncIterator[httpx.AsyncClient]:
+    """An admin of a company of nine."""
+    await add_organization(db, organization_id)
+    await add_people(db, organization_id, *(person(f"p{number}@x.example") for number in range(9)))
+    async with client_of(application(accounts, programs, intake, console)) as client:
+        client.headers.update(await access_key(Role.ADMIN))
+        yield client
+
+
+async def post(browser: httpx.AsyncClient, path: str, **typed: str) -> httpx.Response:
+    token = token_in(await browser.get(path))
+    return await browser.post(path, data={"form_token": token} | typed)
+
+
+async def send(browser: httpx.AsyncClient, file: bytes = FILE) -> httpx.Response:
+    token = token_in(await browser.get(IMPORT))
+    return await browser.post(IMPORT, data={"form_token": token}, files={"file": ("people.csv", file)})
+
+
+async def test_a_file_becomes_people_in_four_steps(browser: httpx.AsyncClient) -> None:
+    columns = (await send(browser)).headers["location"]
+    page = await browser.get(columns)
+    assert "Ann &lt;i&gt;Lee" in page.text
+    assert "3 rows" in page.text
+    unknown = await post(browser, columns)
+    assert (unknown.status_code, "the file cannot be used" in unknown.text) == (422, True)
+    twice = await post(browser, columns, column_0="name", column_1="name")
+    assert "Two columns cannot both be this." in twice.text
+
+    changes = await post(browser, columns, column_0="name", column_1="email", column_2="status")
+    assert changes.headers["location"] == f"{columns}/changes"
+    shown = await browser.get(f"{columns}/changes")
+    for part in ("Ann &lt;i&gt;Lee", "p8@x.example", "1 of 9 people would leave", "Line 4", "Leave out the 1 row"):
+        assert part in shown.text, part
+
+    first = await post(browser, f"{columns}/changes")
+    assert "Say what happens to the rows" in first.text
+    second = await post(browser, f"{columns}/changes", skip="yes")
+    assert "tick the box that names how many leave" in second.text
+    assert (await browser.get("/v1/people?active=false")).json()["total"] == 0
+    done = await post(browser, f"{columns}/changes", skip="yes", confirm="1")
+    assert done.headers["location"] == f"{columns}/done"
+    assert "The file is imported" in (await browser.get(f"{columns}/done")).text
+    assert (await browser.get(columns)).headers["location"] == f"{columns}/done"
+    assert (await browser.get("/v1/people?active=false")).json()["total"] == 1
+
+    again = await browser.get((await send(browser)).headers["location"])
+    assert '<option value="email" selected>' in again.text
+
+
+async def test_what_is_no_file_is_refused_in_words(browser: httpx.AsyncClient) -> None:
+    assert "Choose a file first." in (await send(browser, b"")).text
+    unreadable = await send(browser, b"PK\x03\x04 no workbook")
+    assert (unreadable.status_code, "This file could not be read." in unreadable.text) == (422, True)
+
+
+async def test_a_file_comes_from_our_own_form_and_from_admins_alone(
+    browser: httpx.AsyncClient, access_key: KeyMaker
+) -> None:
+    files = {"file": ("people.csv", FILE)}
+    assert (await browser.post(IMPORT, files=files, data={"form_token": "x.y"})).status_code == 403
+    token = token_in(await browser.get(IMPORT))
+    foreign = {"sec-fetch-site": "cross-site"}
+    assert (await browser.post(IMPORT, files=files, data={"form_token": token}, headers=foreign)).status_code == 403
+    coordinator = await access_key(Role.COORDINATOR)
+    assert (await browser.get(IMPORT, headers=coordinator)).status_code == 403
+    assert (await browser.post(IMPORT, files=files, data={"form_token": token}, headers=coordinator)).status_code == 403
+    stranger = await access_key(Role.OWNER, UUID(int=7))
+    path = (await send(browser)).headers["location"]
+    assert (await browser.get(path, headers=stranger)).status_code in (401, 403, 404)
