@@ -47,6 +47,7 @@ STATIC = {
     for name, media_type in (
         ("upward.css", "text/css; charset=utf-8"),
         ("admin.css", "text/css; charset=utf-8"),
+        ("review.css", "text/css; charset=utf-8"),
         ("console.js", "text/javascript; charset=utf-8"),
         ("upward.svg", "image/svg+xml"),
     )

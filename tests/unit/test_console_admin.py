@@ -130,7 +130,7 @@ def test_an_unknown_failure_has_words_too() -> None:
 
 def test_a_style_sheet_closes_every_block_that_it_opens() -> None:
     """Without one brace, everything after it would only count on small screens."""
-    for name in ("admin.css", "upward.css"):
+    for name in ("admin.css", "review.css", "upward.css"):
         depth, sheet = 0, STATIC[name][0].decode()
         for sign in re.sub(r"/\*.*?\*/", "", sheet, flags=re.DOTALL):
             depth += (sign == "{") - (sign == "}")
