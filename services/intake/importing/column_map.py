@@ -175,6 +175,10 @@ class Managers(_Section):
 class ColumnMap(_Section):
     """The whole column map."""
 
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"columns": {"name": "Employee_Name", "email": "Work Email"}}]}
+    )
+
     columns: Columns = Columns()
     table: Table = Table()
     formats: Formats = Formats()
