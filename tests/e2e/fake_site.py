@@ -119,6 +119,7 @@ async def _store_facts(url: str, fakes: FakeServices, key: NewKey) -> None:
 
 async def _store_cycle(session: AsyncSession, fakes: FakeServices) -> None:
     """A cycle whose matches wait for an approval."""
+    await session.flush()
     own: dict[str, Any] = {"organization_id": fakes.organization_id, "program_id": uuid4()}
     plan: dict[str, Any] = {
         "direction": Direction.REVERSE,
