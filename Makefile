@@ -8,7 +8,7 @@ SIDE_BY_SIDE := -n 5 --no-loadscope-reorder
 # Python keeps its compiled modules, whatever the environment says, because the tests start it a hundred times.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo up test long lint fix bench clean
+.PHONY: demo up test long lint fix bench pictures clean
 
 demo: $(VENV)/.embedded  ## one whole cycle on the embedded stack
 	$(BIN)/python -m upward demo
@@ -47,6 +47,10 @@ bench: $(VENV)/.test
 	$(BIN)/python bench/idle.py --json
 	$(BIN)/python bench/abuse.py --json
 	$(BIN)/python bench/console.py --json
+
+pictures: $(VENV)/.test  ## the pictures in docs/pictures, taken of the sample company
+	$(BIN)/python tests/browser.py
+	$(BIN)/python -m tests.pictures
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
