@@ -66,10 +66,10 @@ async def _cycles(stack: Stack, record: Record) -> dict[str, str]:
 
 
 def _invitations(stack: Stack) -> list[str]:
-    """The links to enrolments, the newest first. The address of the stack may have changed since they were sent."""
-    letters = reversed(Mailbox(stack.mail.folder, skip_old=False).new_letters())
-    links = [one.link for one in letters if one.template == "enrolment_invitation" and one.link]
-    return [f"{stack.url}/p/{link.rpartition('/')[2]}" for link in links]
+    """A link to the enrolment of each cycle. The address of the stack may have changed since they were sent."""
+    letters = Mailbox(stack.mail.folder, skip_old=False).new_letters()
+    links = {one.scope: one.link for one in letters if one.template == "enrolment_invitation" and one.link}
+    return [f"{stack.url}/p/{link.rpartition('/')[2]}" for link in links.values()]
 
 
 async def _take_first(page: Page, name: str, addresses: list[str]) -> None:
