@@ -27,6 +27,7 @@ ONE_STACK = (
     "tests/e2e/test_recurrence.py",
     "tests/e2e/test_sample.py",
     "tests/e2e/test_accessibility.py",
+    "tests/e2e/test_console_quarter.py",
 )
 """Files whose tests share a stack, so that one worker runs them all."""
 LONGEST = (
