@@ -22,6 +22,7 @@ ENDINGS = [
     '"code":"session_ended"',
     "dashboard",
     '"level":5,',
+    "'after': '6'",
     '"links":0}',
     "Upward 2027",
     '"pending":8,"told_at":',
@@ -72,7 +73,7 @@ async def test_the_examples_of_the_api_run_a_whole_cycle_by_hand(tmp_path: Path)
     for answer, ending in zip(answers, ENDINGS, strict=True):
         assert ending in "\n".join(answer.splitlines()[-2:]), answer
     assert set(re.findall(r'"type":"urn:upward:problem:(\w+)"', output.decode())) == problems_shown()
-    assert set(re.findall(r"\b303\b|\b4\d\d(?= )", "".join(answers[7:12]))) == {"303"}
+    assert set(re.findall(r"\b303\b|\b4\d\d(?= )", "".join(answers[8:13]))) == {"303"}
 
 
 def test_the_examples_are_found() -> None:
