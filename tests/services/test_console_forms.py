@@ -20,7 +20,7 @@ from services.console.admin import layout
 from services.console.admin.forms import Filled, SentForm
 from services.console.admin.routes import AdminRoute
 from services.console.admin.visit import CurrentVisit, Visit
-from services.console.forms.questionnaire import FieldError, Refused
+from services.console.forms.errors import FieldError, Refused
 from services.console.pages import ENVIRONMENT
 from services.programs import main as programs
 from shared.auth import Role

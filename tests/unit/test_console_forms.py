@@ -8,7 +8,8 @@ from starlette.datastructures import FormData
 from services.console.forms.acceptance import AcceptancePage
 from services.console.forms.check_in import CheckInPage
 from services.console.forms.enrolment import EnrolmentPage
-from services.console.forms.questionnaire import FieldError, Questionnaire, Refused
+from services.console.forms.errors import FieldError, Refused
+from services.console.forms.questionnaire import Questionnaire
 from services.console.forms.survey import SurveyPage
 from shared.contracts.feedback import CheckInEntry, CheckInForm, Obstacle, PairQuestion, SurveyEntry, SurveyForm
 from shared.contracts.intake import EnrolmentAnswer, EnrolmentForm, EnrolmentRole, MeetingWindow, TeachingLevel

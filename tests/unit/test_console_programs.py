@@ -17,7 +17,7 @@ from services.console.admin.programs.rules.versions import joined, read_mark, wr
 from services.console.admin.programs.rules.zones import zone_typed
 from services.console.admin.programs.typed import code_of, fields_of, read_draft
 from services.console.admin.programs.view import wanted_of
-from services.console.forms.questionnaire import Refused
+from services.console.forms.errors import Refused
 from shared.contracts.programs import Calendar, MatchingPolicy, Topic
 from shared.language.words import words_of
 from tests.unit.properties import examples

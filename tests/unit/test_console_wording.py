@@ -4,7 +4,7 @@ from uuid import UUID
 
 from services.console.admin.wording.resources import Changed, Line
 from services.console.admin.wording.view import LONE_BRACE, OTHERWISE, Place, errors_of, groups_of
-from services.console.forms.questionnaire import FieldError
+from services.console.forms.errors import FieldError
 from shared.contracts.notifications import Template
 from shared.language.words import words_of
 

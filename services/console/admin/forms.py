@@ -37,7 +37,7 @@ from starlette.datastructures import FormData
 from services.console.admin.form_tokens import FIELD, is_form_token
 from services.console.admin.signing_in import KEY_FIELD, SignInProblem, WrongKey, came_from_our_form, sign_in
 from services.console.admin.visit import SESSION_ENDED, NotSignedIn, Visit, current_visit
-from services.console.forms.questionnaire import FieldError, Refused
+from services.console.forms.errors import FieldError, Refused
 from services.console.submission import check_is_form, read_typed, refuse_cross_site
 from services.console.words.admin_failures import AWAY, words_for
 from shared.contracts.accounts import Role

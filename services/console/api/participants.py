@@ -20,7 +20,7 @@ from fastapi import APIRouter, Path, Request, Response
 from fastapi.responses import RedirectResponse
 from starlette.datastructures import FormData
 
-from services.console.forms.questionnaire import FieldError, Refused
+from services.console.forms.errors import FieldError, Refused
 from services.console.forms.registry import questionnaire_of
 from services.console.next_steps import next_step
 from services.console.pages import STATIC, PageRoute, page, reader_words

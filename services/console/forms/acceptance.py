@@ -8,7 +8,8 @@ from uuid import UUID
 from pydantic import ValidationError
 from starlette.datastructures import FormData
 
-from services.console.forms.questionnaire import TOO_MANY_PAIRS, FieldError, Questionnaire, Refused, pair_ids, text
+from services.console.forms.errors import FieldError, Refused
+from services.console.forms.questionnaire import TOO_MANY_PAIRS, Questionnaire, pair_ids, text
 from shared.contracts.matching import AcceptanceAnswer, AcceptanceDecision, AcceptanceForm
 from shared.contracts.rounds import RoundKind
 from shared.language.words import translatable

@@ -9,16 +9,8 @@ from uuid import UUID
 from pydantic import ValidationError
 from starlette.datastructures import FormData
 
-from services.console.forms.questionnaire import (
-    TOO_MANY_PAIRS,
-    FieldError,
-    Questionnaire,
-    Refused,
-    entries_of,
-    entry_field,
-    refusals,
-    text,
-)
+from services.console.forms.errors import FieldError, Refused
+from services.console.forms.questionnaire import TOO_MANY_PAIRS, Questionnaire, entries_of, entry_field, refusals, text
 from shared.contracts.feedback import CheckInAnswer, CheckInEntry, CheckInForm, Obstacle
 from shared.contracts.rounds import RoundKind
 from shared.language.words import translatable

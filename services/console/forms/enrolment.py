@@ -15,7 +15,8 @@ from uuid import UUID
 from pydantic import ValidationError
 from starlette.datastructures import FormData
 
-from services.console.forms.questionnaire import FieldError, Questionnaire, Refused, refusals, text, texts
+from services.console.forms.errors import FieldError, Refused
+from services.console.forms.questionnaire import Questionnaire, refusals, text, texts
 from shared.contracts.intake import EnrolmentAnswer, EnrolmentForm, EnrolmentRole, TeachingLevel
 from shared.contracts.rounds import RoundKind
 from shared.language.words import translatable

@@ -7,16 +7,17 @@ A form only reads what was typed and does not decide what is allowed. The owner 
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 from uuid import UUID
 
 from pydantic import ValidationError
 from starlette.datastructures import FormData
 
+from services.console.forms.errors import FieldError, Refused
 from shared.contracts.base import Contract
 from shared.contracts.rounds import RoundKind
 from shared.contracts.text import without_hidden
-from shared.language.words import Words, translatable
+from shared.language.words import translatable
 
 Form = TypeVar("Form", bound=Contract)
 Answer = TypeVar("Answer", bound=Contract)
@@ -24,30 +25,6 @@ Entry = TypeVar("Entry", bound=Contract)
 NO_ANSWER = translatable("Answer for at least one pair.")
 CHECK = translatable("Check this field.")
 TOO_MANY_PAIRS = translatable("Answer for at most 20 pairs at once.")
-
-
-class FieldError(NamedTuple):
-    field: str
-    """The field of the form. It is empty when the message is about the whole form."""
-    message: str
-    """The sentence in English, as the owner of the round writes it. It stays so if no catalogue has it."""
-    address: int | None = None
-    """Which of several addresses in the field it is about, counted from 1. It is told instead of the address."""
-
-    def told(self, words: Words) -> str:
-        """The message in the language of the reader."""
-        problem = words.translations.gettext(self.message)
-        if self.address is None:
-            return problem
-        return words.gettext("Address %(number)s: %(problem)s", number=words.number(self.address), problem=problem)
-
-
-class Refused(Exception):
-    """What was typed cannot be passed on. Each of the `errors` says why, and is shown beside its field."""
-
-    def __init__(self, errors: Iterable[FieldError]) -> None:
-        super().__init__("the form has errors")
-        self.errors = tuple(errors)
 
 
 class Questionnaire(ABC, Generic[Form, Answer]):

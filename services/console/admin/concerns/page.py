@@ -22,7 +22,7 @@ from services.console.admin.forms import NOTHING_TYPED, Act, Filled, Sent, SentF
 from services.console.admin.layout import admin_page
 from services.console.admin.routes import AdminRoute
 from services.console.admin.visit import CurrentVisit, Visit
-from services.console.forms.questionnaire import FieldError, Refused
+from services.console.forms.errors import FieldError, Refused
 from services.console.words import cycles as cycle_words
 from shared.contracts.accounts import Role
 from shared.contracts.base import Contract, Service

@@ -15,7 +15,7 @@ from services.console.admin.cycles.view import open_round
 from services.console.admin.forms import Filled, Sent, SentForm
 from services.console.admin.routes import AdminRoute
 from services.console.admin.visit import CurrentVisit, Visit
-from services.console.forms.questionnaire import FieldError, Refused
+from services.console.forms.errors import FieldError, Refused
 from shared.contracts.accounts import Role
 from shared.contracts.base import Service
 from shared.contracts.programs import Stage

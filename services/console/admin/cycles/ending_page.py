@@ -11,7 +11,7 @@ from services.console.admin.cycles.resources import Pair
 from services.console.admin.forms import Filled, SentForm
 from services.console.admin.routes import AdminRoute
 from services.console.admin.visit import CurrentVisit, Visit
-from services.console.forms.questionnaire import FieldError, Refused
+from services.console.forms.errors import FieldError, Refused
 from services.console.words.cycles import END_CHOICES
 from shared.contracts.accounts import Role
 from shared.contracts.base import Service

@@ -23,7 +23,7 @@ from services.console.admin.integrations.resources import (
     ReplayAccepted,
 )
 from services.console.admin.integrations.view import OVERLAPS, Line, definition_of, lines_of, owner_in, replay_of
-from services.console.forms.questionnaire import FieldError, Refused
+from services.console.forms.errors import FieldError, Refused
 from shared.contracts.base import Service
 from shared.errors import DomainError, Gone, NotFound
 from shared.http.public import PublicApi, Versioned

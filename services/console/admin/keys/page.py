@@ -11,7 +11,7 @@ from services.console.admin.layout import admin_page
 from services.console.admin.navigation import KEYS
 from services.console.admin.routes import AdminRoute
 from services.console.admin.visit import CurrentVisit, Visit
-from services.console.forms.questionnaire import FieldError, Refused
+from services.console.forms.errors import FieldError, Refused
 from shared.contracts.accounts import Role
 from shared.contracts.base import Service
 from shared.language.words import translatable

@@ -31,7 +31,7 @@ from services.console.admin.programs.typed import chosen_people, fields_of, read
 from services.console.admin.programs.view import LIST
 from services.console.admin.routes import AdminRoute
 from services.console.admin.visit import CurrentVisit, Visit
-from services.console.forms.questionnaire import FieldError, Refused
+from services.console.forms.errors import FieldError, Refused
 from shared.contracts.accounts import Role
 from shared.contracts.base import Service
 from shared.errors import DomainError

@@ -7,7 +7,8 @@ from typing import Any
 from services.console.admin.programs.resources import Draft
 from services.console.admin.programs.rules.lengths import LENGTH
 from services.console.admin.programs.typed import ROUNDS
-from services.console.forms.questionnaire import CHECK, FieldError
+from services.console.forms.errors import FieldError
+from services.console.forms.questionnaire import CHECK
 from shared.language.words import translatable
 
 SAID = (

@@ -21,7 +21,8 @@ from services.console.admin.programs.rules.starts import proposed_start
 from services.console.admin.programs.view import LIST
 from services.console.admin.routes import AdminRoute
 from services.console.admin.visit import CurrentVisit, Visit
-from services.console.forms.questionnaire import CHECK, FieldError, Refused
+from services.console.forms.errors import FieldError, Refused
+from services.console.forms.questionnaire import CHECK
 from shared.contracts.accounts import Role
 from shared.contracts.base import Contract, Service
 from shared.errors import Conflict, Invalid

@@ -23,7 +23,7 @@ from services.console.admin.programs.rules.lengths import (
     typed_lengths,
 )
 from services.console.admin.programs.rules.zones import zone_typed
-from services.console.forms.questionnaire import FieldError, Refused
+from services.console.forms.errors import FieldError, Refused
 from shared.contracts.programs import Calendar, MatchingPolicy, Topic, Weights
 from shared.language.words import translatable
 

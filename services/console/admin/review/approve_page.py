@@ -12,7 +12,7 @@ from services.console.admin.review.read import read_pairs, read_waiting
 from services.console.admin.review.rules.facts import Approved, Reviewed
 from services.console.admin.routes import AdminRoute
 from services.console.admin.visit import CurrentVisit, Visit
-from services.console.forms.questionnaire import FieldError, Refused
+from services.console.forms.errors import FieldError, Refused
 from shared.contracts.accounts import Role
 from shared.contracts.base import Service
 from shared.errors import BadRequest, PreconditionFailed

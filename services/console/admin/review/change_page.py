@@ -27,7 +27,7 @@ from services.console.admin.review.rules.steps import Kind, Step, WrongRule, aft
 from services.console.admin.review.rules.view import FITS, MOST_LISTED, Decision, decisions_of, fit_of
 from services.console.admin.routes import AdminRoute
 from services.console.admin.visit import SESSION_ENDED, Visit
-from services.console.forms.questionnaire import FieldError, Refused
+from services.console.forms.errors import FieldError, Refused
 from shared.contracts.accounts import Role
 from shared.contracts.base import Service
 from shared.errors import Conflict, DomainError, Invalid, PreconditionFailed, Unauthorized

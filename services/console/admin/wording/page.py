@@ -12,7 +12,8 @@ from services.console.admin.routes import AdminRoute
 from services.console.admin.visit import CurrentVisit, Visit
 from services.console.admin.wording.resources import Lines, Preview, ProgramName, ProgramNames, Text, Trial, Wording
 from services.console.admin.wording.view import LIST, MOST, SOURCES, Place, errors_of, groups_of, list_address
-from services.console.forms.questionnaire import FieldError, Refused, text
+from services.console.forms.errors import FieldError, Refused
+from services.console.forms.questionnaire import text
 from services.console.words.messages import TEMPLATES
 from shared.contracts.accounts import Role
 from shared.contracts.base import Service

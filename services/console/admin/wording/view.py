@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from services.console.admin.wording.resources import Line
-from services.console.forms.questionnaire import FieldError
+from services.console.forms.errors import FieldError
 from services.console.words.messages import GROUPS, TEMPLATES
 from shared.contracts.notifications import Template
 from shared.language.words import Words, translatable

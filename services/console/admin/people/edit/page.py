@@ -26,7 +26,7 @@ from services.console.admin.people.resources import PeoplePage, Person, Values
 from services.console.admin.people.view import LIST
 from services.console.admin.routes import AdminRoute
 from services.console.admin.visit import CurrentVisit, Visit
-from services.console.forms.questionnaire import FieldError, Refused
+from services.console.forms.errors import FieldError, Refused
 from shared.contracts.accounts import Role
 from shared.contracts.base import Service
 from shared.errors import Invalid, NotFound, PreconditionFailed

@@ -14,7 +14,7 @@ from services.console.admin.people.imports import view
 from services.console.admin.people.imports.view import IMPORT, Apply, PendingImport, Preview, Report
 from services.console.admin.routes import AdminRoute
 from services.console.admin.visit import CurrentVisit, Visit, current_visit
-from services.console.forms.questionnaire import FieldError, Refused
+from services.console.forms.errors import FieldError, Refused
 from services.console.submission import refuse_cross_site
 from shared.contracts.accounts import Role
 from shared.contracts.base import Service
