@@ -118,7 +118,7 @@ ROWS = (
     Row("POST", UPLOADS, Role.ADMIN),
     Row("GET", f"{UPLOADS}/{{upload_id}}", Role.ADMIN),
     Row("POST", f"{UPLOADS}/{{upload_id}}/preview", Role.ADMIN, {"defaults": {"language": "en"}}, optional_body=True),
-    Row("POST", f"{UPLOADS}/{{upload_id}}/apply", Role.ADMIN, {"skip_invalid": True}),
+    Row("POST", f"{UPLOADS}/{{upload_id}}/apply", Role.ADMIN, {"skip_invalid": True}, optional_body=True),
     Row("GET", "/v1/people"),
     Row("POST", "/v1/people", Role.ADMIN, PERSON, once=True),
     Row("GET", "/v1/people/values"),
