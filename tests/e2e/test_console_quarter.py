@@ -9,12 +9,14 @@ import re
 from collections.abc import AsyncIterator
 from uuid import UUID
 
+import httpx
 import pytest
 from playwright.async_api import Page, async_playwright, expect
 
 from services.accounts.store.codes import issue_code
 from shared.contracts.programs import Stage
 from tests.browser import ARGUMENTS, find_browser
+from tests.e2e.crawling import crawl, missing
 from tests.e2e.sample import Made
 from tests.patience import PATIENCE_SECONDS
 from upward.sample.making import Record
@@ -168,3 +170,13 @@ async def test_reports_are_read_and_two_cycles_compared(made: Made, page: Page) 
 def program_of(made: Made, stage: Stage) -> str:
     cycle = made.in_stage(stage)
     return next(name for name, cycles in made.cycles.items() if cycle in cycles)
+
+
+@pytest.mark.parametrize("language", ["de", "es", "fr"])
+async def test_every_page_speaks_the_language_of_its_visitor(made: Made, language: str) -> None:
+    headers = {"authorization": f"Bearer {made.maker.key}", "accept-language": language}
+    async with httpx.AsyncClient(base_url=made.maker.stack.url, headers=headers) as client:
+        addresses = await crawl(client)
+        page = await client.get("/console")
+    assert missing(addresses) == set(), "no link leads there from the sample company"
+    assert f'<html lang="{language}"' in page.text

@@ -7,7 +7,7 @@ import pytest
 from babel.messages.catalog import Catalog, Message
 
 from shared.language.words import ENGLISH, FOLDER, LANGUAGES
-from upward.translations import catalogue_text, find_sentences, missing, read_catalogue, update_catalogue
+from upward.translations import ROOT, catalogue_text, find_sentences, missing, read_catalogue, update_catalogue
 
 HOW = "run `python -m upward translations` and translate what it names (CONTRIBUTING.md, A language)"
 OTHERS = [language for language in LANGUAGES if language != ENGLISH]
@@ -86,3 +86,18 @@ def test_what_is_found_comes_from_templates_and_modules(tmp_path: Path) -> None:
         ("Open", "door"),
         (("a", "b"), None),
     }
+
+
+COUNTED = re.compile(r"{%-?\s*trans\s+(\w+)\s*=\s*([^%]*?)-?%}(?:(?!endtrans).)*?{%-?\s*pluralize\s*-?%}", re.DOTALL)
+
+
+def test_the_number_that_decides_the_form_of_a_sentence_is_no_text() -> None:
+    """Jinja takes the first value of a sentence for that number, and only languages with a catalogue refuse a text."""
+    templates = (path for path in (ROOT / "services").rglob("*") if path.suffix in (".html", ".j2"))
+    wrong = [
+        f"{path.name}: {found[1]}"
+        for path in templates
+        for found in COUNTED.finditer(path.read_text(encoding="utf-8"))
+        if found[2].startswith("words.")
+    ]
+    assert wrong == []
