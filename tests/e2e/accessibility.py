@@ -47,7 +47,7 @@ WITHOUT_EDGE = f"""() => {{ {BY_NAME}
             || element.matches("[aria-current]") && style.fontWeight >= 600;
     }};
     const without = element => element.checkVisibility() && !marked(element)
-        && !["hidden", "radio", "checkbox"].includes(element.type);
+        && !["hidden", "radio", "checkbox", "file"].includes(element.type);
     return [...document.querySelectorAll("button, select, textarea, input, a[aria-current]")]
         .filter(without).map(named);
 }}"""
@@ -73,7 +73,7 @@ STOPS = f"""() => {{ {BY_NAME}
 FOCUSED = f"""() => {{ {BY_NAME}
     const element = document.activeElement;
     if (!element || element === document.body || element === document.documentElement) return null;
-    const ringed = [element, element.closest("label")].some(found => {{
+    const ringed = element.tagName === "IFRAME" || [element, element.closest("label")].some(found => {{
         const style = found && getComputedStyle(found);
         return style && style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2;
     }});

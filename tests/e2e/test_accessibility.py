@@ -135,6 +135,7 @@ async def test_nothing_keeps_anybody_out_of_the_console(page: Page, made: Made) 
     stack, record = made.maker.stack, Record.read(made.maker.folder / "sample.json")
     await sign_in(page, stack, UUID(record.organization_id))
     async with httpx.AsyncClient(base_url=stack.url, headers={"authorization": f"Bearer {record.key}"}) as client:
+        await add_endpoint(client)
         addresses, dead = await crawl(client)
     found = dead + [f"no link of the sample company leads to {path}" for path in sorted(missing(addresses))]
     pages = [address for address in addresses if not is_table(address)]
@@ -152,6 +153,14 @@ async def test_nothing_keeps_anybody_out_of_a_console_in_which_there_is_nothing_
     pages = [address for address in addresses if not is_table(address)]
     found += [problem for address in pages for problem in await problems(page, stack.url + address)]
     assert not found, "\n".join(found)
+
+
+async def add_endpoint(client: httpx.AsyncClient) -> None:
+    """A webhook that nothing is sent to: what it asks for has happened already."""
+    people = (await client.get("/v1/people", params={"limit": 1})).raise_for_status().json()
+    body = {"url": "http://127.0.0.1:9/", "owner_id": people["items"][0]["id"], "types": ["cycle.completed"]}
+    once = {"idempotency-key": str(uuid4())}
+    (await client.post("/v1/endpoints", json=body, headers=once)).raise_for_status()
 
 
 async def sign_in(page: Page, stack: Stack, organization_id: UUID) -> None:
