@@ -197,9 +197,11 @@ async def read_routes(client: httpx.AsyncClient, key: str, cycle: dict[str, Any]
         ("match_run_id", f"/v1/cycles/{cycle['id']}/match-runs"),
         ("pair_id", f"/v1/cycles/{cycle['id']}/pairs?state=completed"),
         ("endpoint_id", "/v1/endpoints"),
+        ("concern_id", "/v1/concerns"),
     ):
         ids[name] = (await client.get(path, headers=headers)).json()["items"][0]["id"]
     rounds = (await client.get(f"/v1/cycles/{cycle['id']}", headers=headers)).json()["rounds"]
+    ids |= {"template": "kickoff", "language": "en"}
     ids["round_id"] = next(one["id"] for one in rounds if one["kind"] == "enrolment")
     pair = (await client.get(f"/v1/pairs/{ids['pair_id']}", headers=headers)).json()
     ids |= {"mentor_id": pair["mentor_id"], "mentee_id": pair["mentee_id"]}
@@ -207,7 +209,8 @@ async def read_routes(client: httpx.AsyncClient, key: str, cycle: dict[str, Any]
     ids["sequence"] = deliveries.json()["items"][0]["sequence"]
     found = {"page": await client.get(f"/console/cycles/{cycle['id']}", headers=headers)}
     for row in ROWS:
-        if row.method == "GET":
+        # Nobody has uploaded a file, and the keys are for owners.
+        if row.method == "GET" and "{upload_id}" not in row.path and row.role is not Role.OWNER:
             params = {name: str(ids[name]) for name in row.params}
             found[str(row)] = await client.get(row.address(ids), params=params, headers=headers)
     assert {name: answer.text for name, answer in found.items() if answer.status_code != 200} == {}

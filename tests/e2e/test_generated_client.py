@@ -105,7 +105,7 @@ async def run_a_cycle(client: Generated, acme: Company) -> None:
         found = await client.call("cycles", "read_cycle", cycle.id)
         for run in (await client.call("matching", "list_match_runs", cycle.id)).items:
             if run.state == "proposed" and run.pairs_count:
-                await client.call("matching", "approve_match_run", run.id)
+                await client.call("matching", "approve_match_run", run.id, body=None)
         await acme.answer_new()
         return found if found.stage == "completed" else None
 

@@ -158,7 +158,9 @@ async def test_a_whole_cycle_runs_over_separate_processes(acme: Company, product
     assert (await acme.admin.report(cycle_id))["funnel"]["people_completed"] == 6
     assert {pair["state"] for pair in await acme.admin.pairs(cycle_id)} == {"completed"}
     assert (await acme.admin.messages(cycle_id))["failed"] == []
-    page = await acme.http.get(f"{acme.url}/console/cycles/{cycle_id}", headers={"authorization": f"Bearer {acme.key}"})
+    page = await acme.http.get(
+        f"{acme.url}/console/cycles/{cycle_id}/pairs", headers={"authorization": f"Bearer {acme.key}"}
+    )
     assert page.status_code == 200
     assert "Senior Example" in page.text
     for part in (*production.apis.values(), *production.workers.values()):
