@@ -130,6 +130,7 @@ async def test_nothing_keeps_a_participant_out(page: Page, site: Site) -> None:
     assert not found, "\n".join(found)
 
 
+@pytest.mark.long
 async def test_nothing_keeps_anybody_out_of_the_console(page: Page, made: Made) -> None:
     """The pages of a company with a cycle in every stage, as its owner sees them."""
     stack, record = made.maker.stack, Record.read(made.maker.folder / "sample.json")
@@ -143,6 +144,7 @@ async def test_nothing_keeps_anybody_out_of_the_console(page: Page, made: Made) 
     assert not found, "\n".join(found)
 
 
+@pytest.mark.long
 async def test_nothing_keeps_anybody_out_of_a_console_in_which_there_is_nothing_yet(page: Page, stack: Stack) -> None:
     async with stack.resources.database.transaction() as session:
         organization_id = await find_or_create_organization(session, f"Empty {uuid4()}")
