@@ -5,7 +5,7 @@ third longer: `Yes` is `Ýééš`. What is not in this form on a page has not co
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from gettext import NullTranslations
@@ -61,11 +61,8 @@ class PseudoWords(Words):
     def zone(self, time_zone: str, at: datetime) -> str:
         return accented(super().zone(time_zone, at))
 
-    def duration(self, length: timedelta) -> str:
-        return accented(super().duration(length))
-
-    def weekdays(self, days: object) -> str:
-        return accented(super().weekdays(days))  # type: ignore[arg-type]
+    def weekdays(self, days: Iterable[int]) -> str:
+        return accented(super().weekdays(days))
 
     def language_name(self, code: str) -> str:
         return accented(super().language_name(code))

@@ -130,16 +130,16 @@ class World:
         """Lets time pass for the workflows."""
         await self.patiently(self.env.sleep(duration))
 
-    async def quiet(self) -> None:
-        """Waits until all that was announced is delivered. The test server, unlike a real one, loses a workflow
-        task that calls off an activity which ends in the same moment."""
-        for _ in range(10):
-            before = len(self.ledger.announced)
+    async def quiet(self, at_least: int = 1) -> None:
+        """Waits until so much was announced, and all that was announced is delivered. The test server, unlike a real
+        one, loses a workflow task that calls off an activity which ends in the same moment."""
+        await self.patiently(self._all_delivered(at_least))
+
+    async def _all_delivered(self, at_least: int) -> None:
+        ledger, before = self.ledger, 0
+        while not before == len(ledger.announced) == len(ledger.delivered) + len(ledger.dropped) >= at_least:
+            before = len(ledger.announced)
             await asyncio.sleep(0.05)
-            while len(self.ledger.delivered) + len(self.ledger.dropped) < len(self.ledger.announced):
-                await asyncio.sleep(0.05)
-            if before == len(self.ledger.announced) > 0:
-                return
 
     async def _tell(self, workflow_id: str, signal: str) -> None:
         with contextlib.suppress(RPCError):  # it is over

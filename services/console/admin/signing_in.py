@@ -28,7 +28,7 @@ from shared.sessions import is_session_token
 
 OPENED = "upward.session_opened"
 """Where the scope of a request keeps the token of a session that it has opened."""
-FORM_SECRET = "upward.before_session"  # noqa: S105 (the name of a place, and no secret)
+BEFORE_SIGN_IN = "upward.before_session"
 """Where the scope of a request keeps the secret of its forms for signing in."""
 WELL_FORMED = re.compile(r"[0-9A-Za-z_-]{43}")
 KEY_FIELD = "access_key"
@@ -76,7 +76,7 @@ def sign_in_fields(request: Request) -> Mapping[str, Any]:
     """What the template of a form for signing in needs. The answer to the request sets the cookie."""
     given = _cookies(request).read(request, BEFORE_SESSION)
     secret = given if WELL_FORMED.fullmatch(given) else secrets.token_urlsafe(32)
-    request.scope[FORM_SECRET] = secret
+    request.scope[BEFORE_SIGN_IN] = secret
     return {"sign_in_token": new_form_token(secret)}
 
 
@@ -86,7 +86,7 @@ def set_cookies(request: Request, response: Response) -> None:
     if (token := request.scope.get(OPENED)) is not None:
         cookies.keep(response, SESSION, token)
         cookies.drop(response, BEFORE_SESSION)
-    elif (secret := request.scope.get(FORM_SECRET)) is not None:
+    elif (secret := request.scope.get(BEFORE_SIGN_IN)) is not None:
         cookies.keep(response, BEFORE_SESSION, secret)
 
 

@@ -1,6 +1,6 @@
 """A visit: somebody who is signed in and asks for a page.
 
-Everything that a page reads or changes goes through the public API with the credential of the visitor, so that a page
+What a page in this folder reads or changes goes through the public API with the credential of the visitor, so that it
 can do what its visitor may do, and no more. Whoever is not signed in is led to the sign-in page.
 """
 

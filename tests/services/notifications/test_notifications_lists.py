@@ -17,6 +17,7 @@ from services.programs.models import CycleRow, ProgramRow
 from shared.auth import Role
 from shared.contracts.notifications import Audience, Template
 from shared.database import Database
+from shared.language.words import LANGUAGES
 from tests.services.conftest import client_of
 from tests.services.intake_examples import add_people, person
 from tests.services.programs_examples import add_organization
@@ -157,3 +158,13 @@ async def test_viewers_read_no_messages_of_people_and_see_how_each_message_looks
     ]
     assert "Lea Stern" in kickoff["text"]
     assert "<html" in kickoff["html"]
+
+
+async def test_a_preview_is_in_the_language_that_was_asked_for(client: httpx.AsyncClient) -> None:
+    subjects = {}
+    for language in LANGUAGES:
+        params = {"template": "enrolment_invitation", "language": language}
+        [shown] = (await client.get("/v1/messages/preview", params=params)).json()["items"]
+        assert f'<html lang="{language}"' in shown["html"]
+        subjects[language] = shown["subject"]
+    assert len(set(subjects.values())) == len(LANGUAGES), subjects
