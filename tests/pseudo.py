@@ -7,7 +7,7 @@ third longer: `Yes` is `Ýééš`. What is not in this form on a page has not co
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import datetime
 from gettext import NullTranslations
 from html.parser import HTMLParser
 
