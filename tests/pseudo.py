@@ -7,7 +7,7 @@ third longer: `Yes` is `Ýééš`. What is not in this form on a page has not co
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from gettext import NullTranslations
 from html.parser import HTMLParser
 
@@ -60,6 +60,9 @@ class PseudoWords(Words):
 
     def zone(self, time_zone: str, at: datetime) -> str:
         return accented(super().zone(time_zone, at))
+
+    def duration(self, length: timedelta) -> str:
+        return accented(super().duration(length))
 
     def weekdays(self, days: Iterable[int]) -> str:
         return accented(super().weekdays(days))
