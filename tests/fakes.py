@@ -51,8 +51,10 @@ from shared.contracts.programs import (
     CyclePlan,
     CycleRef,
     Direction,
+    LadderDates,
     MatchingPolicy,
     PeriodCycle,
+    PlanLadder,
     ProgramRef,
     ProgramsActivities,
     RecordStage,
@@ -70,6 +72,7 @@ from shared.contracts.rounds import (
     RoundKind,
     RoundOpened,
 )
+from shared.contracts.working_days import WorkingDays, ladder_dates
 
 Script = Callable[[], Awaitable[None]]
 START = datetime(2026, 1, 5, 9, tzinfo=UTC)
@@ -132,6 +135,7 @@ class Ledger:
         self.reports: list[CompileReport] = []
         self.periods: list[CreatePeriodCycle] = []
         self.schedules: list[ProgramRef] = []
+        self.ladders: list[PlanLadder] = []
 
     def templates(self) -> list[Template]:
         """What was announced, without repeats, in order."""
@@ -154,6 +158,12 @@ class FakePrograms(ProgramsActivities):
             policy=MatchingPolicy(),
             paused=self._ledger.paused,
         )
+
+    @activity.defn
+    async def plan_ladder(self, request: PlanLadder) -> LadderDates:
+        self._ledger.ladders.append(request)
+        days = WorkingDays("UTC", self._ledger.calendar.holidays)
+        return ladder_dates(request.ladder, days, request.begun_at, request.pauses)
 
     @activity.defn
     async def record_stage(self, request: RecordStage) -> StageRecorded:

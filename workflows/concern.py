@@ -12,7 +12,7 @@ from temporalio import workflow
 with workflow.unsafe.imports_passed_through():
     from shared.contracts.feedback import ConcernRung, EscalateConcern, EscalateRound, FeedbackActivities
     from shared.contracts.notifications import Announcement, Audience, Template
-    from shared.contracts.programs import CycleRef, LadderPlan, ProgramsActivities
+    from shared.contracts.programs import Calendar, CycleRef, LadderPlan, ProgramsActivities
 
 from workflows.announcement import Telling, announce
 from workflows.ladder import Rung, climb
@@ -72,7 +72,7 @@ class Escalating:
     async def follow(self) -> None:
         """Tells the pause to workflows that this one has started."""
 
-    async def read_ladder(self, cycle: CycleRef) -> LadderPlan:
+    async def read_calendar(self, cycle: CycleRef) -> Calendar:
         """The cycle's plan says when a concern is escalated, and whether the cycle is paused now. A pause or a resume
         that is heard meanwhile is newer than what was read. Returns when the cycle is not paused."""
         plan = await workflow.execute_activity_method(
@@ -83,7 +83,7 @@ class Escalating:
         if plan.paused and not self._heard_of_pause:
             self.clock.pause()
         await self.clock.run(unless=self.is_resolved)
-        return plan.calendar.concern
+        return plan.calendar
 
     def tell(self, announcement: Announcement) -> None:
         """Tells something, without waiting until everybody has heard it."""
@@ -114,8 +114,11 @@ class ConcernWorkflow(Escalating):
     @workflow.run
     async def run(self, concern: Concern) -> None:
         self._concern = concern
-        ladder = concern.ladder or await self.read_ladder(concern)
-        await climb(ladder, self.clock, self.is_resolved, self._say)
+        ladder, counting = concern.ladder, None
+        if ladder is None:
+            calendar = await self.read_calendar(concern)
+            ladder, counting = calendar.concern, concern if calendar.working_days else None
+        await climb(ladder, self.clock, self.is_resolved, self._say, counting)
         await self._announcements.stop()
         await self.end_tellings()
         await workflow.wait_condition(workflow.all_handlers_finished)
@@ -153,7 +156,9 @@ class DigestWorkflow(Escalating):
     async def run(self, digest: Digest) -> None:
         self._digest = digest
         self._told_all = False
-        await climb(await self.read_ladder(digest), self.clock, self._is_over, self._say)
+        calendar = await self.read_calendar(digest)
+        counting = digest if calendar.working_days else None
+        await climb(calendar.concern, self.clock, self._is_over, self._say, counting)
         await self.end_tellings()
         await workflow.wait_condition(workflow.all_handlers_finished)
 

@@ -18,7 +18,7 @@ with workflow.unsafe.imports_passed_through():
         ProposeMatches,
     )
     from shared.contracts.notifications import Audience, Template
-    from shared.contracts.programs import Outcome, Stage
+    from shared.contracts.programs import CycleRef, Outcome, Stage
     from shared.contracts.rounds import CloseReason, RoundKind
 
 from workflows.control import ControlledCycle
@@ -93,7 +93,9 @@ class CycleWorkflow(ControlledCycle):
         def decided() -> bool:
             return self.called_off() or bool(self.state.approved)
 
-        await climb(self.plan.calendar.approval, self.clock, decided, say)
+        calendar = self.plan.calendar
+        counting = CycleRef(**self.cycle) if calendar.working_days else None
+        await climb(calendar.approval, self.clock, decided, say, counting)
         return Stage.KICKOFF
 
     async def offer_the_pairs(self) -> Stage:

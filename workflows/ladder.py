@@ -6,8 +6,9 @@ from enum import Enum
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from shared.contracts.programs import LadderPlan
+    from shared.contracts.programs import CycleRef, LadderDates, LadderPlan, Pause, PlanLadder, ProgramsActivities
 
+from workflows.options import PROGRAMS
 from workflows.pausing import PausableClock
 
 
@@ -24,12 +25,17 @@ async def climb(
     clock: PausableClock,
     decided: Callable[[], bool],
     say: Callable[[Rung, int], Awaitable[None]],
+    counting: CycleRef | None = None,
 ) -> None:
     """Tells the first rung at once, reminds it every `remind_every`, tells the next rung after `escalate_after`, and
     then waits without end. Returns when `decided` becomes true.
 
-    `say` gets the rung, and the number of the time that this rung is told, from 1.
+    `say` gets the rung, and the number of the time that this rung is told, from 1. `counting` is the cycle whose
+    working days are counted; if it is None, every day counts.
     """
+    if counting is not None and workflow.patched("ladder-counts-working-days"):
+        await _climb_on_working_days(WorkingLadder(plan, clock, decided, counting), decided, say)
+        return
     begun = clock.now()
     escalates_at = begun + plan.escalate_after
     await say(Rung.FIRST, 1)
@@ -40,5 +46,66 @@ async def climb(
         await say(Rung.REMINDER, repeat)
         repeat += 1
     if await clock.reach(escalates_at, unless=decided):
+        await say(Rung.ESCALATED, 1)
+        await workflow.wait_condition(decided)
+
+
+class WorkingLadder:
+    """When the rungs come of a ladder that counts working days. Programs knows the time zone and the holidays. It is
+    asked again after a pause, because what remains is then counted from another day."""
+
+    def __init__(self, plan: LadderPlan, clock: PausableClock, decided: Callable[[], bool], counting: CycleRef) -> None:
+        self._plan, self._clock, self._decided, self._cycle = plan, clock, decided, counting
+        self._begun_at = clock.on_the_wall(clock.now())
+        self.reminders = -(-plan.escalate_after // plan.remind_every) - 1
+        """How often the coordinators are reminded before the sponsor is told."""
+        self._known: tuple[int, LadderDates] | None = None
+        """The dates, and how many pauses were over when they were asked for."""
+
+    async def reach(self, number: int) -> bool:
+        """Waits until the reminder of this number, or the escalation if there are fewer reminders. Returns False if it
+        was decided before."""
+        while not self._decided():
+            known, dates = await self._read_dates()
+            wanted = dates.reminds_at[number - 1] if number <= self.reminders else dates.escalates_at
+
+            def moved(known: int = known) -> bool:
+                return self._decided() or self._clock.paused or len(self._clock.pauses) != known
+
+            if await self._clock.reach(self._clock.off_the_wall(wanted), unless=moved):
+                return True
+            await self._clock.run(unless=self._decided)
+        return False
+
+    async def _read_dates(self) -> tuple[int, LadderDates]:
+        number = len(self._clock.pauses)
+        if self._known is None or self._known[0] != number:
+            self._known = number, await self._ask()
+        return self._known
+
+    async def _ask(self) -> LadderDates:
+        pauses = [Pause(begins_at=begin, ends_at=end) for begin, end in self._clock.pauses if end > self._begun_at]
+        return await workflow.execute_activity_method(
+            ProgramsActivities.plan_ladder,
+            PlanLadder(
+                organization_id=self._cycle.organization_id,
+                cycle_id=self._cycle.cycle_id,
+                ladder=self._plan,
+                begun_at=self._begun_at,
+                pauses=tuple(pauses),
+            ),
+            **PROGRAMS,
+        )
+
+
+async def _climb_on_working_days(
+    ladder: WorkingLadder, decided: Callable[[], bool], say: Callable[[Rung, int], Awaitable[None]]
+) -> None:
+    await say(Rung.FIRST, 1)
+    for repeat in range(1, ladder.reminders + 1):
+        if not await ladder.reach(repeat):
+            return
+        await say(Rung.REMINDER, repeat)
+    if await ladder.reach(ladder.reminders + 1):
         await say(Rung.ESCALATED, 1)
         await workflow.wait_condition(decided)

@@ -18,6 +18,8 @@ class PausableClock:
     def __init__(self) -> None:
         self._lost = timedelta(0)
         self._paused_at: datetime | None = None
+        self.pauses: list[tuple[datetime, datetime]] = []
+        """When the pauses began and ended that are over, by the wall clock."""
 
     @property
     def paused(self) -> bool:
@@ -30,6 +32,7 @@ class PausableClock:
     def resume(self) -> None:
         if self._paused_at is not None:
             self._lost += workflow.now() - self._paused_at
+            self.pauses.append((self._paused_at, workflow.now()))
             self._paused_at = None
 
     def now(self) -> datetime:
@@ -38,6 +41,10 @@ class PausableClock:
     def on_the_wall(self, moment: datetime) -> datetime:
         """When this moment of active time comes on the wall clock, if nobody pauses again."""
         return moment + self._lost
+
+    def off_the_wall(self, moment: datetime) -> datetime:
+        """The moment of active time that the wall clock shows as `moment`, if nobody pauses again."""
+        return moment - self._lost
 
     async def reach(self, moment: datetime, unless: Callable[[], bool]) -> bool:
         """Waits until the moment. Returns True if it came, and False if `unless` came true first."""

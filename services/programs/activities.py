@@ -9,7 +9,9 @@ from shared.contracts.programs import (
     CreatePeriodCycle,
     CyclePlan,
     CycleRef,
+    LadderDates,
     PeriodCycle,
+    PlanLadder,
     ProgramRef,
     ProgramsActivities,
     RecordStage,
@@ -28,6 +30,11 @@ class Activities(ProgramsActivities):
     async def read_plan(self, request: CycleRef) -> CyclePlan:
         async with self._database.transaction() as session:
             return await cycles.read_plan(session, request)
+
+    @activity.defn
+    async def plan_ladder(self, request: PlanLadder) -> LadderDates:
+        async with self._database.transaction() as session:
+            return await cycles.plan_ladder(session, request)
 
     @activity.defn
     async def record_stage(self, request: RecordStage) -> StageRecorded:

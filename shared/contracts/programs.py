@@ -1,7 +1,8 @@
 """Programs and their cycles: what runs, when, and by which rules."""
 
+import re
 from abc import ABC, abstractmethod
-from datetime import time, timedelta
+from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Self
 from uuid import UUID
@@ -66,6 +67,8 @@ class LadderPlan(Contract):
     escalate_after: Duration
 
 
+MOST_HOLIDAYS = 100
+"""A calendar names no more."""
 LOCAL_TIME = r"^([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]{1,6})?)?$"
 
 
@@ -82,6 +85,18 @@ LocalTime = Annotated[
     BeforeValidator(_written_as_time),
 ]
 """A local time. The format `time` of JSON Schema does not fit, as it has an offset."""
+
+
+def _written_as_date(value: Any) -> Any:
+    """Pydantic also reads numbers and moments as dates, which no description of Upward allows."""
+    if (isinstance(value, date) and not isinstance(value, datetime)) or (
+        isinstance(value, str) and re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value)
+    ):
+        return value
+    raise ValueError("must be a date, such as 2027-12-27")
+
+
+Day = Annotated[date, BeforeValidator(_written_as_date)]
 
 
 class SendingHours(Contract):
@@ -112,6 +127,11 @@ class Calendar(Contract):
     survey: RoundPlan = RoundPlan(length=timedelta(days=7), reminders=(timedelta(days=3),))
     approval: LadderPlan = LadderPlan(remind_every=timedelta(days=2), escalate_after=timedelta(days=5))
     concern: LadderPlan = LadderPlan(remind_every=timedelta(days=1), escalate_after=timedelta(days=3))
+    working_days: bool = False
+    """Whether the durations of `approval` and `concern` count working days only: Monday to Friday in the program's time
+    zone, without `holidays`. Otherwise they count every day."""
+    holidays: Annotated[tuple[Day, ...], Field(max_length=MOST_HOLIDAYS)] = ()
+    """Days on which nobody works, such as `2027-12-27`. They matter if `working_days` is true."""
     sending_hours: SendingHours | None = SendingHours()
     """By default from 08:00 to 18:00. None means that messages are sent at any hour of any day."""
 
@@ -266,6 +286,29 @@ class CycleBrief(Contract):
     before."""
 
 
+class Pause(Contract):
+    """A time in which a cycle was paused."""
+
+    begins_at: AwareDatetime
+    ends_at: AwareDatetime
+
+
+class PlanLadder(CycleRef):
+    """Asks when the rungs of a ladder come that counts the working days of the cycle's program."""
+
+    ladder: LadderPlan
+    begun_at: AwareDatetime
+    pauses: tuple[Pause, ...] = ()
+    """The pauses since it began, in their order. Their time does not count."""
+
+
+class LadderDates(Contract):
+    """When the rungs of a ladder come, by the wall clock."""
+
+    reminds_at: tuple[AwareDatetime, ...]
+    escalates_at: AwareDatetime
+
+
 class PausedCycles(Contract):
     """The cycles of an organization that are paused."""
 
@@ -317,6 +360,11 @@ class ProgramsActivities(ABC):
     @activity.defn
     @abstractmethod
     async def read_plan(self, request: CycleRef) -> CyclePlan: ...
+
+    @activity.defn
+    @abstractmethod
+    async def plan_ladder(self, request: PlanLadder) -> LadderDates:
+        """Counts working days, which needs the time zone of the program and the holidays of the cycle."""
 
     @activity.defn
     @abstractmethod

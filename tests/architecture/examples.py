@@ -3,7 +3,7 @@
 import types
 import typing
 from collections.abc import Callable
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from enum import Enum
 from typing import Annotated, Any, Union, get_args, get_origin
 from uuid import UUID
@@ -128,6 +128,7 @@ def _plain(annotation: Any, metadata: list[Any]) -> Strategy:
     if annotation is timedelta:
         return LENGTHS if any(isinstance(found, Gt) for found in metadata) else st.just(timedelta(0)) | LENGTHS
     simple: dict[Any, Strategy] = {UUID: st.uuids(), bool: st.booleans(), time: st.times(), type(None): st.none()}
+    simple |= {date: st.dates(date(2000, 1, 1), date(2100, 1, 1))}
     if annotation in simple:
         return simple[annotation]
     if isinstance(annotation, type) and issubclass(annotation, Enum):

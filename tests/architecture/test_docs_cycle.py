@@ -59,7 +59,7 @@ def test_the_calendar_table_has_every_field_with_its_default() -> None:
         values = list(default.values()) if isinstance(default, dict) else [default]
         flat = [one for value in values for one in (value if isinstance(value, list) else [value])]
         written = [one for one in names_in(rows[name]) if one not in ("remind_every", "escalate_after")]
-        shown = ["null" if one is None else str(one) for one in flat]
+        shown = [str({None: "null", False: "false"}.get(one, one)) for one in flat]
         assert written == [one.removesuffix(":00") if ":" in one else one for one in shown], name
 
 

@@ -276,13 +276,14 @@ def a_concern(**changes: Any) -> Concern:
 
 
 def test_a_concern_says_what_comes_next_on_its_ladder() -> None:
-    ladder, raised = LadderPlan(remind_every=DAY, escalate_after=3 * DAY), NOW - timedelta(hours=30)
-    assert next_step(a_concern(), ladder, False, NOW) == (Step.REMINDER, raised + 2 * DAY)
-    later = next_step(a_concern(), ladder, False, NOW + DAY)
+    calendar = Calendar(concern=LadderPlan(remind_every=DAY, escalate_after=3 * DAY))
+    raised = NOW - timedelta(hours=30)
+    assert next_step(a_concern(), calendar, "UTC", False, NOW) == (Step.REMINDER, raised + 2 * DAY)
+    later = next_step(a_concern(), calendar, "UTC", False, NOW + DAY)
     assert later == (Step.SPONSOR, raised + 3 * DAY)
-    assert next_step(a_concern(), ladder, True, NOW) == (Step.STANDS_STILL, None)
+    assert next_step(a_concern(), calendar, "UTC", True, NOW) == (Step.STANDS_STILL, None)
     sponsor = a_concern(rung="sponsor", escalated_at=NOW)
-    assert next_step(sponsor, ladder, False, NOW) == (Step.SPONSOR_TOLD, NOW)
+    assert next_step(sponsor, calendar, "UTC", False, NOW) == (Step.SPONSOR_TOLD, NOW)
 
 
 def test_a_concern_tells_who_was_told_also_when_its_events_are_not_kept_any_more() -> None:

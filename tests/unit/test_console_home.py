@@ -1,6 +1,6 @@
 """What the home page says: what needs a human now, what comes next in each cycle, and what happens soon."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -82,7 +82,22 @@ def endpoint(state: EndpointState, reason: DisableReason | None = None, failing:
     ],
 )
 def test_the_ladder_tells_its_next_rung(age: timedelta, found: NextStep | None) -> None:
-    assert next_rung(LadderPlan(remind_every=DAY, escalate_after=3 * DAY), NOW - age, NOW) == found
+    ladder = LadderPlan(remind_every=DAY, escalate_after=3 * DAY)
+    assert next_rung(Calendar(), ladder, "UTC", NOW - age, NOW) == found
+
+
+def test_a_ladder_that_counts_working_days_shows_the_date_after_the_weekend_by_the_program_s_clock() -> None:
+    calendar = Calendar(working_days=True, holidays=(date(2026, 3, 9),))
+    friday = datetime(2026, 3, 6, 22, 30, tzinfo=UTC)  # 17:30 in New York
+    ladder = LadderPlan(remind_every=DAY, escalate_after=2 * DAY)
+    tuesday = NextStep(Step.REMINDER, datetime(2026, 3, 10, 21, 30, tzinfo=UTC))  # the clocks changed on Sunday
+    assert next_rung(calendar, ladder, "America/New_York", friday, friday) == tuesday
+    assert next_rung(calendar, ladder, "America/New_York", friday, tuesday.at or friday) == NextStep(
+        Step.SPONSOR, datetime(2026, 3, 11, 21, 30, tzinfo=UTC)
+    )
+    in_review = cycle(Stage.REVIEW, stage_changed_at=friday, calendar=calendar, time_zone="America/New_York")
+    ahead = {one.what: one.at for one in happenings(in_review, friday)}
+    assert ahead[What.APPROVAL_ESCALATED] == datetime(2026, 3, 16, 21, 30, tzinfo=UTC)
 
 
 def test_the_next_step_of_a_concern_follows_its_rung_and_its_cycle() -> None:

@@ -21,12 +21,15 @@ from shared.contracts.programs import (
     CycleBrief,
     CyclePlan,
     CycleRef,
+    LadderDates,
     Outcome,
     PeriodCycle,
+    PlanLadder,
     RecordStage,
     Stage,
     StageRecorded,
 )
+from shared.contracts.working_days import WorkingDays, ladder_dates
 from shared.errors import Conflict, Invalid, NotFound
 from shared.events import emit
 from shared.rounds.store import read_rounds
@@ -127,6 +130,19 @@ async def read_plan(session: AsyncSession, ref: CycleRef) -> CyclePlan:
             "paused": row.paused,
         }
     )
+
+
+async def plan_ladder(session: AsyncSession, request: PlanLadder) -> LadderDates:
+    """When the rungs come of a ladder that counts working days: in the time zone that the program has now, without the
+    holidays of the cycle's calendar. Raises CycleNotFound."""
+    row = await _find(session, request.organization_id, request.cycle_id)
+    zone = await session.scalar(
+        select(ProgramRow.time_zone).where(
+            ProgramRow.organization_id == request.organization_id, ProgramRow.id == row.program_id
+        )
+    )
+    days = WorkingDays(zone or "UTC", Calendar.model_validate(row.calendar).holidays)
+    return ladder_dates(request.ladder, days, request.begun_at, request.pauses)
 
 
 async def read_brief(session: AsyncSession, organization_id: UUID, cycle_id: UUID) -> CycleBrief:

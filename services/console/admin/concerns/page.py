@@ -19,6 +19,7 @@ from services.console.admin.cycles.page import table_file
 from services.console.admin.cycles.reading import CycleOfProgram, read_cycle, read_names
 from services.console.admin.cycles.resources import Events, Pair, Program
 from services.console.admin.forms import NOTHING_TYPED, Act, Filled, Sent, SentForm
+from services.console.admin.home.calendar import NextStep
 from services.console.admin.layout import admin_page
 from services.console.admin.routes import AdminRoute
 from services.console.admin.visit import CurrentVisit, Visit
@@ -68,18 +69,23 @@ async def show_concerns(visit: CurrentVisit) -> Response:
         cycles[missing] = await _read_line(visit, missing)
     programs = (await api.get(Service.PROGRAMS, "/programs", Programs, {"limit": 200})).items
     zones = {program.id: program.time_zone for program in programs}
+
+    def zone_of(cycle: CycleLine) -> str:
+        return zones.get(cycle.program_id, "UTC")
+
+    def step_of(one: Concern) -> NextStep | None:
+        cycle = cycles[one.cycle_id]
+        return next_step(one, cycle.calendar, zone_of(cycle), cycle.paused, now)
+
     named = [id for one in concerns.items for id in (one.person_id, one.assignee_id) if id is not None]
     return admin_page(
         visit,
         "concerns.html",
         concerns=concerns,
         cycles=cycles,
-        zone_of=lambda cycle: zones.get(cycle.program_id, "UTC"),
+        zone_of=zone_of,
         names=await read_names(api, named),
-        steps={
-            one.id: next_step(one, cycles[one.cycle_id].calendar.concern, cycles[one.cycle_id].paused, now)
-            for one in concerns.items
-        },
+        steps={one.id: step_of(one) for one in concerns.items},
         states=STATES,
         sorts=SORTS,
         chosen={"state": visit.query.get("state") or "open", "cycle_id": visit.query.get("cycle_id", "")}
@@ -129,7 +135,7 @@ async def _shown(visit: Visit, concern_id: UUID, filled: Filled) -> Response:
         names=names,
         staff=[(str(one), names[one].name) for one in staff if one in names and names[one].active],
         told=told_of(concern, events.items, words),
-        next=next_step(concern, found.cycle.calendar.concern, found.cycle.paused, now),
+        next=next_step(concern, found.cycle.calendar, found.program.time_zone, found.cycle.paused, now),
         history=history_of(pair, others.items, words),
         others=[one for one in others.items if one.id != concern.id],
         cycle_words=cycle_words,

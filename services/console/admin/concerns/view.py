@@ -12,7 +12,7 @@ from services.console.admin.home.calendar import NextStep, Step, next_rung
 from services.console.words.cycles import END_REASONS
 from shared.contracts.base import Contract
 from shared.contracts.feedback import ConcernReason, ConcernRung, Resolution
-from shared.contracts.programs import Calendar, LadderPlan
+from shared.contracts.programs import Calendar
 from shared.language.words import Words
 
 
@@ -59,12 +59,14 @@ class CycleLines(Contract):
     items: tuple[CycleLine, ...] = ()
 
 
-def next_step(concern: Concern, ladder: LadderPlan, paused: bool, now: datetime) -> NextStep | None:
+def next_step(concern: Concern, calendar: Calendar, time_zone: str, paused: bool, now: datetime) -> NextStep | None:
     """What comes next if nobody resolves the concern. None if nobody else is told. A pause moves what lies ahead, so
     that a date is the earliest one."""
     if concern.rung is ConcernRung.SPONSOR:
         return NextStep(Step.SPONSOR_TOLD, concern.escalated_at)
-    return NextStep(Step.STANDS_STILL) if paused else next_rung(ladder, concern.raised_at, now)
+    if paused:
+        return NextStep(Step.STANDS_STILL)
+    return next_rung(calendar, calendar.concern, time_zone, concern.raised_at, now)
 
 
 class Moment(NamedTuple):

@@ -11,8 +11,9 @@ from typing import NamedTuple
 
 from services.console.admin.home.resources import Concern, Cycle, Program
 from shared.contracts.feedback import ConcernRung
-from shared.contracts.programs import LadderPlan, RoundPlan, Stage
+from shared.contracts.programs import Calendar, LadderDates, LadderPlan, RoundPlan, Stage
 from shared.contracts.rounds import RoundCounts, RoundKind, RoundState
+from shared.contracts.working_days import WorkingDays, ladder_dates
 
 
 class What(StrEnum):
@@ -77,23 +78,35 @@ def next_of_concern(concern: Concern, cycle: Cycle | None, now: datetime) -> Nex
         return NextStep(Step.SPONSOR_TOLD, concern.escalated_at)
     if cycle.paused:
         return NextStep(Step.STANDS_STILL)
-    return next_rung(cycle.calendar.concern, concern.raised_at, now)
+    return next_rung(cycle.calendar, cycle.calendar.concern, cycle.time_zone, concern.raised_at, now)
 
 
 def next_of_approval(cycle: Cycle, now: datetime) -> NextStep | None:
     """What comes next if nobody approves the matches of a cycle in review."""
     if cycle.paused:
         return NextStep(Step.STANDS_STILL)
-    return next_rung(cycle.calendar.approval, cycle.stage_changed_at, now)
+    return next_rung(cycle.calendar, cycle.calendar.approval, cycle.time_zone, cycle.stage_changed_at, now)
 
 
-def next_rung(plan: LadderPlan, since: datetime, now: datetime) -> NextStep | None:
-    """The next rung of a ladder that began at `since`. None after the last one."""
-    escalates_at = since + plan.escalate_after
-    if now >= escalates_at:
+def next_rung(
+    calendar: Calendar, ladder: LadderPlan, time_zone: str, since: datetime, now: datetime
+) -> NextStep | None:
+    """The next rung of a ladder of the calendar that began at `since`. None after the last one."""
+    dates = _dates_of(calendar, ladder, time_zone, since)
+    if now >= dates.escalates_at:
         return None
-    reminds_at = since + plan.remind_every * ((now - since) // plan.remind_every + 1)
-    return NextStep(Step.REMINDER, reminds_at) if reminds_at < escalates_at else NextStep(Step.SPONSOR, escalates_at)
+    reminds_at = next((at for at in dates.reminds_at if at > now), None)
+    return NextStep(Step.SPONSOR, dates.escalates_at) if reminds_at is None else NextStep(Step.REMINDER, reminds_at)
+
+
+def _dates_of(calendar: Calendar, ladder: LadderPlan, time_zone: str, since: datetime) -> LadderDates:
+    if calendar.working_days:
+        return ladder_dates(ladder, WorkingDays(time_zone, calendar.holidays), since)
+    reminders = -(-ladder.escalate_after // ladder.remind_every)
+    return LadderDates(
+        reminds_at=tuple(since + ladder.remind_every * number for number in range(1, reminders)),
+        escalates_at=since + ladder.escalate_after,
+    )
 
 
 def _ahead(cycle: Cycle, now: datetime) -> Iterator[Happening]:
@@ -112,8 +125,8 @@ def _approval(cycle: Cycle, now: datetime) -> Iterator[Happening]:
     found = next_of_approval(cycle, now)
     if found is not None and found.step is Step.REMINDER and found.at is not None:
         yield Happening(found.at, What.APPROVAL_REMINDER, cycle, earliest=True)
-    escalates_at = cycle.stage_changed_at + cycle.calendar.approval.escalate_after
-    yield Happening(escalates_at, What.APPROVAL_ESCALATED, cycle, earliest=True)
+    dates = _dates_of(cycle.calendar, cycle.calendar.approval, cycle.time_zone, cycle.stage_changed_at)
+    yield Happening(dates.escalates_at, What.APPROVAL_ESCALATED, cycle, earliest=True)
 
 
 def _round(cycle: Cycle, opened: RoundCounts) -> Iterator[Happening]:

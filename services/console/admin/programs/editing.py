@@ -34,6 +34,7 @@ from services.console.admin.visit import CurrentVisit, Visit
 from services.console.forms.errors import FieldError, Refused
 from shared.contracts.accounts import Role
 from shared.contracts.base import Service
+from shared.contracts.programs import Calendar
 from shared.errors import DomainError
 from shared.http.public import Versioned
 from shared.language.words import LANGUAGES
@@ -45,7 +46,7 @@ NAMELESS = "–"
 MARK = "mark"
 OWN = ("sponsor_q", "coordinators_q", "do")
 """Fields that are no part of the definition."""
-NEW = Definition(name="", recurs=False)
+NEW = Definition(name="", recurs=False, calendar=Calendar(working_days=True))
 
 
 class Tried(NamedTuple):

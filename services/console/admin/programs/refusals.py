@@ -28,6 +28,7 @@ SAID = (
         translatable("There may be at most 100 reminders until the sponsor is told."),
     ),
     (r"calendar\.(approval|concern)\.escalate_after", r"\1_escalate", LENGTH),
+    (r"calendar\.holidays.*", "holidays", translatable("Write at most 100 dates.")),
     (r"calendar\.(first_check_in|check_in_every)", r"\1", LENGTH),
     (
         f"calendar\\.({'|'.join(ROUNDS)})",

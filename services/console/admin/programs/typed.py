@@ -17,8 +17,10 @@ from services.console.admin.programs.resources import Definition, Draft
 from services.console.admin.programs.rules.lengths import (
     LENGTH,
     NoLength,
+    read_dates,
     read_length,
     read_lengths,
+    typed_dates,
     typed_length,
     typed_lengths,
 )
@@ -36,6 +38,7 @@ CODE = 60
 """The longest code of a topic."""
 LENGTHS = translatable("Write whole numbers of days with commas between them, such as 7, 12.")
 NUMBER = translatable("Write a whole number.")
+DATES = translatable("Write dates such as 2027-12-27 with commas between them.")
 HOURS = translatable("Write a number of hours, such as 2 or 1.5.")
 
 
@@ -130,6 +133,8 @@ def _calendar_fields(calendar: Calendar) -> Iterator[tuple[str, str]]:
         ladder = getattr(calendar, name)
         yield f"{name}_remind", typed_length(ladder.remind_every)
         yield f"{name}_escalate", typed_length(ladder.escalate_after)
+    yield "days", "working" if calendar.working_days else "all"
+    yield "holidays", typed_dates(calendar.holidays)
     yield "check_ins", str(calendar.check_ins)
     yield "first_check_in", typed_length(calendar.first_check_in) if calendar.first_check_in else ""
     yield "check_in_every", typed_length(calendar.check_in_every)
@@ -158,6 +163,8 @@ def _calendar(reader: Reader) -> dict[str, JsonValue]:
     return {
         **rounds,
         **ladders,
+        "working_days": reader.typed.get("days") == "working",
+        "holidays": reader.read("holidays", read_dates, DATES, empty=[]),
         "check_ins": reader.read("check_ins", int, NUMBER),
         "first_check_in": reader.optional("first_check_in", read_length, LENGTH),
         "check_in_every": reader.read("check_in_every", read_length, LENGTH),

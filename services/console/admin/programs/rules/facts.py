@@ -129,6 +129,7 @@ def _calendar(words: Words, calendar: Calendar) -> list[tuple[str, str, str]]:
         ("survey", words.gettext("Closing survey"), _round(words, calendar.survey)),
         ("approval", words.gettext("Approval is overdue"), _ladder(words, calendar.approval)),
         ("concern", words.gettext("A concern is open"), _ladder(words, calendar.concern)),
+        ("working_days", words.gettext("Days that count until then"), _days(words, calendar)),
         ("sending_hours", words.gettext("Messages are sent"), _hours(words, calendar)),
     ]
 
@@ -146,6 +147,14 @@ def _ladder(words: Words, plan: LadderPlan) -> str:
     return words.gettext(
         "time between reminders: %(remind)s, until the sponsor is told: %(tell)s", remind=remind, tell=tell
     )
+
+
+def _days(words: Words, calendar: Calendar) -> str:
+    if not calendar.working_days:
+        return words.gettext("every day")
+    if not calendar.holidays:
+        return words.gettext("Monday to Friday")
+    return words.gettext("Monday to Friday, except %(days)s", days=words.listed(map(words.day, calendar.holidays)))
 
 
 def _hours(words: Words, calendar: Calendar) -> str:

@@ -1,7 +1,9 @@
-"""Lengths of time in the fields of a form: a whole number of days, or an ISO 8601 duration for all others. Pure."""
+"""Lengths of time in the fields of a form: a whole number of days, or an ISO 8601 duration for all others. Dates too.
+Pure."""
 
 import re
-from datetime import timedelta
+from collections.abc import Iterable
+from datetime import date, timedelta
 
 from pydantic import TypeAdapter
 
@@ -45,3 +47,14 @@ def read_lengths(typed: str) -> list[str]:
     """Lengths with commas, semicolons or spaces between them, in rising order, each once. Raises NoLength."""
     found = {READ.validate_python(read_length(part)) for part in re.split(r"[,;\s]+", typed) if part}
     return [str(ISO.dump_python(length, mode="json")) for length in sorted(found)]
+
+
+def typed_dates(days: Iterable[date]) -> str:
+    return ", ".join(day.isoformat() for day in days)
+
+
+def read_dates(typed: str) -> list[str]:
+    """Dates such as 2027-12-27 with commas, semicolons or spaces between them, in their order, each once. Raises
+    ValueError."""
+    found = {date.fromisoformat(part) for part in re.split(r"[,;\s]+", typed) if part}
+    return [day.isoformat() for day in sorted(found)]
