@@ -71,7 +71,7 @@ def ladder_dates(
 ) -> LadderDates:
     """When the rungs come of a ladder that began at this moment and counts working days."""
     gone = tuple(pauses)
-    reminders = []
+    reminders = list[datetime]()
     while (since := ladder.remind_every * (len(reminders) + 1)) < ladder.escalate_after:
         reminders.append(days.after(begun_at, since, gone))
     return LadderDates(reminds_at=tuple(reminders), escalates_at=days.after(begun_at, ladder.escalate_after, gone))

@@ -101,7 +101,7 @@ async def test_a_program_is_defined_by_its_form_alone(
     shown = await http.post(NEW, data=typed)
     assert shown.text.count("Ada Example") == 2, "chosen as coordinator, and found for the sponsor"
     assert shown.text.count("<li><time") == 4, "the next four starts"
-    typed = fields_in(shown, NEW) | {"sponsor": [str(grace.id)], "do": ["save"]}
+    typed = fields_in(shown, NEW) | {"sponsor": [str(grace.id)], "holidays": ["2027-12-28 2027-12-27"], "do": ["save"]}
     answer = await http.post(NEW, data=typed)
     assert answer.status_code == 303, answer.text
     again = await http.post(NEW, data=typed)
@@ -112,7 +112,10 @@ async def test_a_program_is_defined_by_its_form_alone(
         {"code": "kunstliche-intelligenz", "label": "Künstliche Intelligenz", "aliases": ["KI", "AI"]}
     ]
     assert (program["coordinator_ids"], program["sponsor_id"]) == ([str(ada.id)], str(grace.id))
+    assert program["calendar"]["working_days"], "a new program counts working days unless somebody says otherwise"
+    assert program["calendar"]["holidays"] == ["2027-12-27", "2027-12-28"]
     page = (await http.get(answer.headers["location"])).text
+    assert "Monday to Friday, except 27 Dec 2027 and 28 Dec 2027" in page
     assert "Digital &lt;Upward&gt;" in page
     assert "The program is defined." in page
 

@@ -1,6 +1,6 @@
 """The activities of programs: each may run again and changes nothing the second time."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -16,7 +16,10 @@ from services.programs.store.cycles import read_cycle, request_cycle
 from shared.contracts.programs import (
     CreatePeriodCycle,
     CycleRef,
+    LadderPlan,
     Outcome,
+    Pause,
+    PlanLadder,
     ProgramsActivities,
     RecordStage,
     Stage,
@@ -49,7 +52,7 @@ async def activities(db: Database) -> ProgramsActivities:
 
 async def test_all_activities_of_the_contract_can_be_registered(activities: ProgramsActivities) -> None:
     names = {method.__name__ for method in activity_methods(activities)}
-    assert names == {"read_plan", "record_stage", "create_period_cycle", "apply_schedule"}
+    assert names == {"read_plan", "plan_ladder", "record_stage", "create_period_cycle", "apply_schedule"}
 
 
 async def test_the_plan_is_the_cycles_own(
@@ -59,6 +62,29 @@ async def test_the_plan_is_the_cycles_own(
     assert (plan.program_id, plan.calendar.check_ins, plan.calendar.sending_hours) == (program_id, 2, None)
     with pytest.raises(NotFound):
         await activities.read_plan(CycleRef(organization_id=uuid4(), cycle_id=cycle_id))
+
+
+async def test_a_ladder_is_dated_in_the_program_s_time_zone_and_without_the_cycle_s_holidays(
+    activities: ProgramsActivities, db: Database, organization_id: UUID, program_id: UUID
+) -> None:
+    wanted = CycleRequest(calendar={"working_days": True, "holidays": ["2026-03-10"]})
+    async with db.transaction() as session:
+        cycle = await request_cycle(session, organization_id, program_id, wanted)
+        await session.execute(update(ProgramRow).values(time_zone="Asia/Tokyo"))
+    request = PlanLadder(
+        organization_id=organization_id,
+        cycle_id=cycle.id,
+        ladder=LadderPlan(remind_every=timedelta(days=1), escalate_after=timedelta(days=2)),
+        begun_at=datetime(2026, 3, 6, 15, 30, tzinfo=UTC),  # half an hour of Saturday has passed in Tokyo
+    )
+    dates = await activities.plan_ladder(request)
+    monday, tuesday = datetime(2026, 3, 8, 15, tzinfo=UTC), datetime(2026, 3, 9, 15, tzinfo=UTC)
+    assert dates.reminds_at == (tuesday + timedelta(days=1),), "Monday is counted, and Tuesday is a holiday"
+    assert dates.escalates_at == tuesday + timedelta(days=2)
+    paused = request.model_copy(update={"pauses": (Pause(begins_at=monday, ends_at=tuesday),)})
+    assert (await activities.plan_ladder(paused)).reminds_at == (tuesday + timedelta(days=2),)
+    with pytest.raises(NotFound):
+        await activities.plan_ladder(request.model_copy(update={"organization_id": uuid4()}))
 
 
 async def test_a_stage_is_recorded_and_told_once(

@@ -1,6 +1,6 @@
 """The form of a program without HTML: what was typed, lengths, time zones, errors, and two admins at once."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
 import pytest
@@ -72,7 +72,9 @@ def test_the_proposed_start_is_a_monday_morning_that_is_still_to_come() -> None:
 
 def test_what_the_form_shows_is_what_it_reads() -> None:
     policy = MatchingPolicy(max_level_gap=4, repeat_after_cycles=2, min_common_hours=1.5)
-    definition = PROGRAM.model_copy(update={"policy": policy, "coordinator_ids": (ADA,), "recurs": True})
+    calendar = Calendar(working_days=True, holidays=(date(2027, 12, 27), date(2027, 12, 28)))
+    changes = {"policy": policy, "calendar": calendar, "coordinator_ids": (ADA,), "recurs": True}
+    definition = PROGRAM.model_copy(update=changes)
     assert read_draft(fields_of(definition)).definition == definition
 
 
@@ -85,8 +87,9 @@ def test_a_topic_keeps_its_code_when_its_name_changes_and_a_new_one_gets_one_of_
 
 def test_what_cannot_be_read_is_refused_all_at_once() -> None:
     with pytest.raises(Refused) as refused:
-        read_draft(typed(enrolment_length="soon", check_ins="many", weight_wishes=""))
-    assert {error.field for error in refused.value.errors} == {"enrolment_length", "check_ins", "weight_wishes"}
+        read_draft(typed(enrolment_length="soon", check_ins="many", weight_wishes="", holidays="Xmas"))
+    wrong = {"enrolment_length", "check_ins", "weight_wishes", "holidays"}
+    assert {error.field for error in refused.value.errors} == wrong
 
 
 @pytest.mark.parametrize(
@@ -95,6 +98,7 @@ def test_what_cannot_be_read_is_refused_all_at_once() -> None:
         ("body.calendar.enrolment", "enrolment_reminders"),
         ("body.calendar.survey.length", "survey_length"),
         ("body.calendar", "check_in_every"),
+        ("body.calendar.holidays", "holidays"),
         ("body.topics.1.label", "topic_label_2"),
         ("body.topics.0.aliases.3", "topic_also_1"),
         ("body.topics", "topic_label_1"),

@@ -145,6 +145,17 @@ def test_an_hour_is_no_number_of_seconds(start: Any) -> None:
     assert refused(calendar={"sending_hours": {"start": start}}) == {"calendar.sending_hours.start"}
 
 
+@pytest.mark.parametrize("day", [20_000, "20000", "2027-12-27T00:00:00", "27.12.2027", "2027-13-01", True])
+def test_a_holiday_is_a_date(day: Any) -> None:
+    assert refused(calendar={"holidays": ["2027-12-27", day]}) == {"calendar.holidays.1"}
+
+
+def test_a_calendar_names_a_hundred_holidays_at_most() -> None:
+    days = [f"{year}-01-01" for year in range(2027, 2128)]
+    assert refused(calendar={"holidays": days}) == {"calendar.holidays"}
+    assert len(changed_calendar(Calendar(), {"holidays": days[:100]}).holidays) == 100
+
+
 def test_a_program_that_recurs_needs_topics() -> None:
     assert refused(recurs=True) == {"topics"}
     assert refused(recurs=True, topics=[]) == {"topics"}
