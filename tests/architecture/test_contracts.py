@@ -6,7 +6,7 @@ import inspect
 import re
 import typing
 from abc import ABC
-from datetime import time, timedelta
+from datetime import date, time, timedelta
 from enum import Enum
 from typing import Annotated, Any, get_args, get_origin
 from uuid import UUID
@@ -62,7 +62,7 @@ def texts_of(annotation: Any) -> bool:
         return texts_of(get_args(annotation)[0])
     if get_args(annotation):
         return any(texts_of(argument) for argument in get_args(annotation) if argument is not Ellipsis)
-    plain = (UUID, int, float, bool, AwareDatetime, timedelta, time, type(None))
+    plain = (UUID, int, float, bool, AwareDatetime, timedelta, date, time, type(None))
     is_model = isinstance(annotation, type) and issubclass(annotation, BaseModel | Enum)
     return not is_model and annotation not in plain
 

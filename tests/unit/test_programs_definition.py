@@ -151,7 +151,7 @@ def test_a_holiday_is_a_date(day: Any) -> None:
 
 
 def test_a_calendar_names_a_hundred_holidays_at_most() -> None:
-    days = [f"{year}-01-01" for year in range(2027, 2128)]
+    days: list[JsonValue] = [f"{year}-01-01" for year in range(2027, 2128)]
     assert refused(calendar={"holidays": days}) == {"calendar.holidays"}
     assert len(changed_calendar(Calendar(), {"holidays": days[:100]}).holidays) == 100
 
