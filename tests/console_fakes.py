@@ -124,6 +124,10 @@ class FakeServices:
         }
         """What the owner of each kind shows, and what it takes."""
 
+    def begin_anew(self) -> None:
+        """Forgets what was asked and changed, so that the same application serves another test."""
+        vars(self).update({name: value for name, value in vars(FakeServices()).items() if name != "asked"})
+
     def router(self) -> APIRouter:
         router = APIRouter(prefix="/internal", include_in_schema=False)
         self._add_reads(router)

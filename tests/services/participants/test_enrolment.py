@@ -1,33 +1,16 @@
 """The enrolment page: how well each topic is taught, and wishes whose order counts."""
 
 import re
-from collections.abc import AsyncIterator
 
 import httpx
 import pytest
 
-from services.console import main
-from shared.config import Settings
 from shared.contracts.intake import EnrolmentAnswer, EnrolmentRole, TeachingLevel
 from shared.contracts.rounds import RoundKind
-from shared.database import Database
 from shared.errors import Invalid
-from shared.http.application import create_application
 from tests.console_fakes import ENROL, PATHS, TOPICS, FakeServices
-from tests.services.conftest import client_of
 
 PAGE = PATHS[RoundKind.ENROLMENT]
-
-
-@pytest.fixture
-def fakes() -> FakeServices:
-    return FakeServices()
-
-
-@pytest.fixture
-async def client(db: Database, settings: Settings, fakes: FakeServices) -> AsyncIterator[httpx.AsyncClient]:
-    async with client_of(create_application([main.router, fakes.router()], db, settings)) as client:
-        yield client
 
 
 async def test_each_topic_asks_how_well_it_is_taught_and_shows_what_was_said(

@@ -3,37 +3,15 @@
 import io
 import logging
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 
 import httpx
 import pytest
-from fastapi import FastAPI
 
-from services.console import main
-from shared.config import Settings
 from shared.contracts.rounds import RoundKind
-from shared.database import Database
 from shared.errors import Gone
-from shared.http.application import create_application
 from shared.logging import configure_logging
 from tests.console_fakes import ENROL, PATHS, FakeServices, fields_of, token_of
-from tests.services.conftest import client_of
-
-
-@pytest.fixture
-def fakes() -> FakeServices:
-    return FakeServices()
-
-
-@pytest.fixture
-def app(db: Database, settings: Settings, fakes: FakeServices) -> FastAPI:
-    return create_application([main.router, fakes.router()], db, settings)
-
-
-@pytest.fixture
-async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
-    async with client_of(app) as client:
-        yield client
 
 
 @pytest.mark.parametrize("headers", [{"sec-fetch-site": "cross-site"}, {"origin": "https://evil.example"}])

@@ -1,30 +1,11 @@
 """Participants' pages name whom a reader may ask: the program's first coordinator who has not left."""
 
-from collections.abc import AsyncIterator
-
 import httpx
 import pytest
 
-from services.console import main
-from shared.config import Settings
 from shared.contracts.rounds import RoundKind
-from shared.database import Database
 from shared.errors import Conflict, Gone
-from shared.http.application import create_application
 from tests.console_fakes import PATHS, FakeServices, fields_of, token_of
-from tests.services.conftest import client_of
-
-
-@pytest.fixture
-def fakes() -> FakeServices:
-    return FakeServices()
-
-
-@pytest.fixture
-async def client(db: Database, settings: Settings, fakes: FakeServices) -> AsyncIterator[httpx.AsyncClient]:
-    async with client_of(create_application([main.router, fakes.router()], db, settings)) as client:
-        yield client
-
 
 CONTACT = 'Questions? Ask Mara &lt;i&gt;Weiss&lt;/i&gt;: <a href="mailto:mara@acme.example">mara@acme.example</a>'
 

@@ -1,23 +1,16 @@
 """Every page speaks the language of its reader: their own, or else one of their browser's, or else the program's."""
 
 import html
-from collections.abc import AsyncIterator
 
 import httpx
 import pytest
-from fastapi import FastAPI
 
-from services.console import main
-from shared.config import Settings
 from shared.contracts.intake import EnrolmentRole, TeachingLevel
 from shared.contracts.matching import PairReason, ReasonCode, Side, TaughtTopic
 from shared.contracts.rounds import RoundKind
-from shared.database import Database
 from shared.errors import Gone, Invalid
-from shared.http.application import create_application
 from tests.console_fakes import ENROL, PATHS, TOPICS, FakeServices, token_of
 from tests.pseudo import PSEUDO, hard_coded_in_page, pseudo_is_spoken
-from tests.services.conftest import client_of
 
 HEADINGS = {
     "en": "Hello Amara, would you like to take part?",
@@ -32,22 +25,6 @@ EVERY_REASON = tuple(
     for side in Side
 )
 ENROLMENT = PATHS[RoundKind.ENROLMENT]
-
-
-@pytest.fixture
-def fakes() -> FakeServices:
-    return FakeServices()
-
-
-@pytest.fixture
-def app(db: Database, settings: Settings, fakes: FakeServices) -> FastAPI:
-    return create_application([main.router, fakes.router()], db, settings)
-
-
-@pytest.fixture
-async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
-    async with client_of(app) as client:
-        yield client
 
 
 def speak(fakes: FakeServices, own: str, program: str = "en") -> None:

@@ -1,12 +1,10 @@
 """Participants' pages: GET shows and never acts, POST answers once, and whatever goes wrong is a friendly page."""
 
 import re
-from collections.abc import AsyncIterator
 from urllib.parse import urlencode
 
 import httpx
 import pytest
-from fastapi import FastAPI
 
 from services.console import main
 from shared.config import Settings
@@ -20,23 +18,6 @@ from shared.errors import Conflict, DomainError, Forbidden, Gone, Invalid
 from shared.http.application import create_application
 from tests.console_fakes import ENROL, PATHS, FakeServices, fields_of, token_of
 from tests.services.conftest import client_of
-
-
-@pytest.fixture
-def fakes() -> FakeServices:
-    return FakeServices()
-
-
-@pytest.fixture
-def app(db: Database, settings: Settings, fakes: FakeServices) -> FastAPI:
-    return create_application([main.router, fakes.router()], db, settings)
-
-
-@pytest.fixture
-async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
-    async with client_of(app) as client:
-        yield client
-
 
 HEADINGS = {
     RoundKind.ENROLMENT: "Hello Amara, would you like to take part?",

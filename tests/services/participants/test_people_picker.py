@@ -1,19 +1,12 @@
 """Finding people within the form of the enrolment, without script and without saving anything."""
 
-from collections.abc import AsyncIterator
-
 import httpx
 import pytest
 
-from services.console import main
-from shared.config import Settings
 from shared.contracts.intake import Colleague, Colleagues
 from shared.contracts.rounds import RoundKind
-from shared.database import Database
 from shared.errors import Conflict, DomainError, Invalid
-from shared.http.application import create_application
 from tests.console_fakes import ENROL, PATHS, FakeServices
-from tests.services.conftest import client_of
 
 ANA = Colleague(name="Ana <b>Sousa</b>", job_title="Analyst", department="Finance", email="ana@acme.example")
 PATH = PATHS[RoundKind.ENROLMENT]
@@ -21,14 +14,9 @@ TYPED = ENROL | {"preferred_emails": ["bo@acme.example"], "avoided_emails": "cy@
 
 
 @pytest.fixture
-def fakes() -> FakeServices:
-    return FakeServices(colleagues=Colleagues(people=(ANA,)))
-
-
-@pytest.fixture
-async def client(db: Database, settings: Settings, fakes: FakeServices) -> AsyncIterator[httpx.AsyncClient]:
-    async with client_of(create_application([main.router, fakes.router()], db, settings)) as client:
-        yield client
+def fakes(fakes: FakeServices) -> FakeServices:
+    fakes.colleagues = Colleagues(people=(ANA,))
+    return fakes
 
 
 async def test_whoever_is_found_can_be_wished_for_or_avoided(client: httpx.AsyncClient, fakes: FakeServices) -> None:
