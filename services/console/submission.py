@@ -1,11 +1,13 @@
 """Reading a form that a browser posts. It must be small, come from our own page, and be encoded as plain forms are."""
 
+from collections.abc import AsyncGenerator
 from urllib.parse import parse_qsl, urlsplit
 
 from starlette.datastructures import FormData
 from starlette.requests import Request
 
 from shared.errors import BadRequest, DomainError, Forbidden
+from shared.http.receiving import read_multipart
 
 MOST_BYTES = 64 * 1024
 MOST_FIELDS = 1000
@@ -48,6 +50,26 @@ def check_is_form(request: Request) -> None:
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type != "application/x-www-form-urlencoded":
         raise NotAForm("Send the fields as application/x-www-form-urlencoded.")
+
+
+async def read_with_file(request: Request, most_bytes: int) -> FormData:
+    """The fields of a form with one file. Close it after use. Raises NotAForm, FormTooLarge (413), BadRequest."""
+
+    async def stream() -> AsyncGenerator[bytes, None]:
+        size = 0
+        async for chunk in request.stream():
+            size += len(chunk)
+            if size > most_bytes:
+                raise FormTooLarge("The file is too large.")
+            yield chunk
+
+    kind = request.headers.get("content-type", "")
+    if kind.partition(";")[0].strip().lower() != "multipart/form-data":
+        raise NotAForm("Send the file as multipart/form-data.")
+    try:
+        return await read_multipart(kind, stream(), files=1, fields=5, part_bytes=MOST_BYTES)
+    except ValueError:
+        raise BadRequest("The form could not be read.", code="bad_form") from None
 
 
 async def read_typed(request: Request) -> FormData:

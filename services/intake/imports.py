@@ -9,7 +9,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
-from typing import NamedTuple
+from functools import partial
+from typing import NamedTuple, TypeVar
 from uuid import UUID, uuid4
 
 import structlog
@@ -30,6 +31,7 @@ from shared.events import emit
 log = structlog.get_logger(__name__)
 TRIES = 5
 EVENTS_AT_ONCE = 500
+Result = TypeVar("Result")
 _threads = ThreadPoolExecutor(2, thread_name_prefix="imports")
 """Files are read and planned in threads of their own, so that other work does not wait for large ones."""
 
@@ -69,12 +71,12 @@ async def import_export(
 ) -> ImportReport:
     """Imports the export and says what that did. Raises ImportInvalid, DirectoryKeepsChanging, and what `check` and
     `finish` raise."""
-    loop, today = asyncio.get_running_loop(), datetime.now(UTC).date()
+    today = datetime.now(UTC).date()
     for _ in range(TRIES):
         async with database.transaction() as session:
             state = await store.read_state(session, organization_id)
             directory = await store.read_directory(session, organization_id)
-        planned = await loop.run_in_executor(_threads, _plan, upload, directory, today, skip_invalid)
+        planned = await in_thread(partial(_plan, upload, directory, today, skip_invalid=skip_invalid))
         if check is not None:
             check(planned, directory)
         async with database.transaction() as session:
@@ -99,11 +101,15 @@ async def try_import(database: Database, organization_id: UUID, upload: Upload) 
     async with database.transaction() as session:
         directory = await store.read_directory(session, organization_id)
     today = datetime.now(UTC).date()
-    planned = await asyncio.get_running_loop().run_in_executor(_threads, _plan, upload, directory, today, True)
-    return planned, directory
+    return await in_thread(partial(_plan, upload, directory, today, skip_invalid=True)), directory
 
 
-def _plan(upload: Upload, directory: list[PersonRecord], today: date, skip_invalid: bool) -> Planned:
+async def in_thread(work: Callable[[], Result]) -> Result:
+    """What the work gives, when one of the threads for files is free."""
+    return await asyncio.get_running_loop().run_in_executor(_threads, work)
+
+
+def _plan(upload: Upload, directory: list[PersonRecord], today: date, *, skip_invalid: bool) -> Planned:
     parsed = parse_people(upload.file, upload.column_map, today)
     plan = plan_import(parsed, directory, skip_invalid=skip_invalid)
     report = ImportReport(

@@ -1,7 +1,7 @@
 """An import in steps: a file is kept for an hour, looked at, tried with a mapping, and applied as it was shown."""
 
-import asyncio
 import json
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.intake.importing.column_map import ColumnMap
 from services.intake.importing.problems import ColumnsInvalid
-from services.intake.imports import Planned, Upload, import_export, try_import
+from services.intake.imports import Planned, Upload, import_export, in_thread, try_import
 from services.intake.person import PersonRecord
 from services.intake.resources import ImportReport
 from services.intake.rules.differences import (
@@ -42,7 +42,7 @@ class PendingImport(Contract):
 async def keep(database: Database, organization_id: UUID, upload: Upload) -> PendingImport:
     """Raises ImportInvalid if the file cannot be read."""
     column_map = upload.column_map
-    look = await asyncio.to_thread(look_at, upload.file, column_map)
+    look = await in_thread(partial(look_at, upload.file, column_map))
     async with database.transaction() as session:
         remembered = await uploads.read_mapping(session, organization_id)
     if column_map == ColumnMap() and remembered is not None:
@@ -58,7 +58,7 @@ async def read(database: Database, organization_id: UUID, upload_id: UUID) -> Pe
     async with database.transaction() as session:
         kept = await uploads.read_upload(session, organization_id, upload_id)
     column_map = ColumnMap.model_validate(kept.column_map)
-    look = None if kept.file is None else await asyncio.to_thread(look_at, kept.file, column_map)
+    look = None if kept.file is None else await in_thread(partial(look_at, kept.file, column_map))
     report = None if kept.report is None else ImportReport.model_validate(kept.report)
     return PendingImport(id=upload_id, expires_at=kept.expires_at, look=look, column_map=column_map, report=report)
 
@@ -73,16 +73,23 @@ async def preview(
         async with database.transaction() as session:
             await uploads.note_preview(session, organization_id, upload_id, _json(column_map), None)
     planned, directory = await try_import(database, organization_id, upload)
+    found = preview_of(planned.plan, directory)
     async with database.transaction() as session:
-        kept, shown = _json(upload.column_map), fingerprint_of(planned.plan)
-        await uploads.note_preview(session, organization_id, upload_id, kept, shown)
-    return preview_of(planned.plan, directory)
+        await uploads.note_preview(session, organization_id, upload_id, _json(upload.column_map), found.fingerprint)
+    return found
 
 
 async def apply(
-    database: Database, organization_id: UUID, upload_id: UUID, *, confirm_leaving: int | None, skip_invalid: bool
+    database: Database,
+    organization_id: UUID,
+    upload_id: UUID,
+    *,
+    confirm_leaving: int | None,
+    skip_invalid: bool,
+    shown: str | None = None,
 ) -> ImportReport:
-    """Imports the file as the last preview showed it. The same request again gets the same report.
+    """Imports the file as the last preview showed it, which must have the fingerprint `shown` if that is given. The
+    same request again gets the same report.
 
     Raises UploadNotFound, PreviewOutdated, TooManyLeaving, ImportInvalid, DirectoryKeepsChanging."""
     async with database.transaction() as session:
@@ -92,7 +99,8 @@ async def apply(
     upload = await _upload(database, organization_id, upload_id, None)
 
     def check(planned: Planned, directory: list[PersonRecord]) -> None:
-        if kept.fingerprint is None or (kept.fingerprint != fingerprint_of(planned.plan)):
+        seen = kept.fingerprint if shown is None or shown == kept.fingerprint else None
+        if seen is None or seen != fingerprint_of(planned.plan):
             raise PreviewOutdated("The import would do something else than the preview showed; look at it again.")
         check_leaving(planned.plan, directory, confirm_leaving)
 

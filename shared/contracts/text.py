@@ -34,6 +34,12 @@ HIDDEN = re.compile(rf"[{_CONTROLS}{_HALVES}{_IGNORABLE}]|{_MISPLACED}")
 SUSPECT = re.compile(rf"[{_IGNORABLE}{_JOINERS}{_VARIANTS}]|\\u")
 """Finds every JSON document that may hold such a text, also as an escape."""
 
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""How a cell begins that a spreadsheet program takes for a formula. The last four are the wide forms of the first four,
+which some programs read alike."""
+DIVIDED = re.compile("([;|\t\r\n] *)(?=[=+\\-@\uff1d\uff0b\uff0d\uff20])")
+"""Where a program may begin another cell within a text, with a formula."""
+
 
 def has_hidden(text: str) -> bool:
     """Whether the text holds characters that nobody sees. Tabs and line breaks are none."""
@@ -53,6 +59,14 @@ def without_hidden(text: str) -> str:
 def without_invisible(text: str) -> str:
     """The text without what is not seen, but with its control characters, which are told to whoever sent them."""
     return INVISIBLE.sub("", text)
+
+
+def no_formula(text: str) -> str:
+    """The text as a cell of a CSV file that no spreadsheet program runs, as it would run what somebody wrote into a
+    name: an apostrophe stands before what begins like a formula. In many countries the programs divide cells at
+    semicolons, and then pay no heed to quotation marks within a line. So what would begin a cell there has one too."""
+    text = DIVIDED.sub(r"\1'", text)
+    return f"'{text}" if text.lstrip(" ").startswith(FORMULA) else text
 
 
 def clean_text(value: str) -> str:

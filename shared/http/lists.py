@@ -115,7 +115,8 @@ async def read_page(
 
     `key` is the id of the row, which is also that of the first thing that `query` selects. `columns` are those by which
     the list can be sorted, by name; none of them is ever null. The key itself needs no name there. The last row of the
-    page before need not pass the filters any more, and is in the scope. Raises BadRequest for another cursor.
+    page before need not pass the filters any more, and is in the scope. So what nobody may learn about belongs to the
+    scope, and no column tells more than the answer does. Raises BadRequest for another cursor.
     """
     name, falling = page.sort.removeprefix("-"), page.sort.startswith("-")
     order = (columns[name], key) if name in columns else (key,)

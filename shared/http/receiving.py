@@ -9,10 +9,13 @@ line may break.
 import asyncio
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from python_multipart.multipart import parse_options_header
+from starlette.datastructures import FormData, Headers
+from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 from starlette.types import Message, Receive, Scope
 
@@ -29,6 +32,10 @@ NOT_VALID = "Some fields are not valid; see errors."
 TEXTS = re.compile(rb'"(?:[^"\\]|\\.)*+"', re.DOTALL)
 ALL_SQUARE = bytes.maketrans(b"{}", b"[]")
 NO_BRACKET = bytes(set(range(256)) - set(b"[]{}"))
+BYTEWISE = "latin-1"
+"""The encoding in which every byte is a character. The parts of a form are kept as they are. An encoding that the
+caller names is not used: some take hours, and some make texts that are none."""
+BOUNDARY = re.compile(rb"[!#-\[\]-~](?:[ !#-\[\]-~]*[!#-\[\]-~])?")
 
 
 class BodyTooLarge(DomainError):
@@ -58,7 +65,10 @@ class BodyLimits:
     pause_seconds: float = 10
     """The time between two parts of it."""
     at_once: int | None = None
-    """How many such requests of one organization a process works on at the same time. None: any number."""
+    """How many such requests of one organization a process works on at the same time, also of those without a body.
+    None: any number."""
+    work: str = ""
+    """What such requests do, if routes share the number."""
 
 
 def takes(limits: BodyLimits) -> Callable[[Endpoint], Endpoint]:
@@ -110,6 +120,25 @@ class BoundedRequest(Request):
 
     async def json(self) -> Any:
         return self._parsed[0] if self._parsed is not None else await super().json()
+
+
+async def read_multipart(
+    content_type: str, stream: AsyncGenerator[bytes, None], *, files: int, fields: int, part_bytes: int
+) -> FormData:
+    """The parts of a multipart form: at most so many files and so many fields, whose texts have a character for every
+    byte. Close it after use. Raises ValueError for what is no such form."""
+    kind, given = parse_options_header(content_type)
+    boundary = given.get(b"boundary", b"")
+    if kind != b"multipart/form-data" or BOUNDARY.fullmatch(boundary) is None:
+        raise ValueError("no multipart form")
+    clear = f'multipart/form-data; boundary="{boundary.decode("ascii")}"; charset={BYTEWISE}'
+    parser = MultiPartParser(
+        Headers({"content-type": clear}), stream, max_files=files, max_fields=fields, max_part_size=part_bytes
+    )
+    try:
+        return await parser.parse()
+    except MultiPartException as error:
+        raise ValueError("no such multipart form") from error
 
 
 def _parse(body: bytes, most_values: int) -> Any:

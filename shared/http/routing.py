@@ -47,14 +47,15 @@ class Route(APIRoute):
         takes_json = self.body_field is not None
 
         async def answer(request: Request) -> Response:
-            if request.method in WITHOUT_BODY:
-                return await handle(request)
-            organization_id: UUID | None = None
-            for dependency in first:
-                organization_id = await dependency.before_body(request) or organization_id
             limits = limits_of(self.endpoint, self.limits)
-            bounded = BoundedRequest(request.scope, request.receive, limits)
-            with _slot(request, organization_id, limits):
+            has_body = request.method not in WITHOUT_BODY
+            organization_id: UUID | None = None
+            for dependency in first if has_body or limits.at_once is not None else ():
+                organization_id = await dependency.before_body(request) or organization_id
+            with slot(request, organization_id, limits, self.path_format):
+                if not has_body:
+                    return await handle(request)
+                bounded = BoundedRequest(request.scope, request.receive, limits)
                 bounded.check_size()
                 try:
                     if takes_json:
@@ -93,22 +94,23 @@ def _before_body(dependant: Dependant) -> Iterator[BeforeBody]:
 
 
 @contextmanager
-def _slot(request: Request, organization_id: UUID | None, limits: BodyLimits) -> Iterator[None]:
-    """Holds one of the organization's slots. Raises TooManyUploads when all are taken."""
+def slot(request: Request, organization_id: UUID | None, limits: BodyLimits, path: str) -> Iterator[None]:
+    """Holds one of the organization's slots for this kind of work, which is that of the path unless the limits name
+    one. Ids in a path do not count, as callers make those. Raises TooManyUploads when all slots are taken."""
     if limits.at_once is None or organization_id is None:
         yield
         return
     taken: Counter[tuple[UUID, str]] = request.app.state.uploads
-    slot = (organization_id, request.scope["path"])
-    if taken[slot] >= limits.at_once:
+    held = (organization_id, limits.work or path)
+    if taken[held] >= limits.at_once:
         raise TooManyUploads(
-            f"Your organization already sends {limits.at_once} files; wait until one is done.",
+            f"Your organization already sends or reads {limits.at_once} files; wait until one is done.",
             headers={"retry-after": str(RETRY_SECONDS)},
         )
-    taken[slot] += 1
+    taken[held] += 1
     try:
         yield
     finally:
-        taken[slot] -= 1
-        if not taken[slot]:
-            del taken[slot]
+        taken[held] -= 1
+        if not taken[held]:
+            del taken[held]

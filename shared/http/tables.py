@@ -1,7 +1,6 @@
 """Lists as tables in CSV (RFC 4180), for callers that accept `text/csv`. They are sent row by row while they are read.
 
-A spreadsheet program takes a cell for a formula that begins with one of a few characters, and would run what somebody
-wrote into a name. Such a cell gets an apostrophe before it.
+No cell holds what a spreadsheet program would run (`no_formula` in `shared/contracts/text.py`).
 """
 
 import csv
@@ -14,12 +13,11 @@ from fastapi import Request
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 
+from shared.contracts.text import no_formula
 from shared.http.problems import refusals
 
 TABLE = "text/csv"
 ROWS_AT_ONCE = 500
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
-"""The last four are the wide forms of the first four, which some spreadsheet programs read alike."""
 MARK = "\ufeff"
 """The byte order mark, without which a spreadsheet program does not take the file for UTF-8."""
 
@@ -81,7 +79,7 @@ def cell(value: Any) -> str:
     if isinstance(value, Mapping) or any(isinstance(one, Mapping | list) for one in parts):
         return json.dumps(value, ensure_ascii=False)
     text = "; ".join(map(str, value)) if isinstance(value, list) else str(value)
-    return f"'{text}" if text.startswith(FORMULA) else text
+    return no_formula(text)
 
 
 def table_line(values: Iterable[Any]) -> str:

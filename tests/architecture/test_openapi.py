@@ -77,6 +77,17 @@ def test_headers_that_a_route_insists_on_are_required(document: dict[str, Any]) 
         assert needed == ({"idempotency-key"} if row.once else {"if-match"} if row.if_match else set()), row
 
 
+def test_a_parameter_may_be_repeated_up_to_a_bound(document: dict[str, Any]) -> None:
+    seen = 0
+    for row, operation in operations(document):
+        for one in operation.get("parameters", ()):
+            for schema in one["schema"].get("anyOf", [one["schema"]]):
+                if schema.get("type") == "array":
+                    seen += 1
+                    assert schema.get("maxItems", 1000) <= 200, (row, one["name"])
+    assert seen >= 8
+
+
 def test_operation_ids_are_short_and_unique_and_stay(document: dict[str, Any]) -> None:
     found = [operation["operationId"] for _, operation in operations(document)]
     assert len(found) == len(set(found))

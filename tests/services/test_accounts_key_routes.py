@@ -114,7 +114,14 @@ async def test_keys_are_listed_newest_first_and_each_once(http: httpx.AsyncClien
 
 
 @pytest.mark.parametrize(
-    "body", [{"role": "king", "label": "x"}, {"role": "viewer", "label": " "}, {"role": "viewer"}, {"label": "x"}]
+    "body",
+    [
+        {"role": "king", "label": "x"},
+        {"role": "viewer", "label": " "},
+        {"role": "viewer"},
+        {"label": "x"},
+        {"role": "owner", "label": " one-time sign-in "},  # no owner could sign in with it, as far as is known
+    ],
 )
 async def test_a_key_needs_a_role_and_a_label(http: httpx.AsyncClient, body: dict[str, str]) -> None:
     assert (await http.post("/v1/keys", json=body, headers=once({}, "c"))).status_code == 422

@@ -96,3 +96,58 @@ async def test_a_file_comes_from_our_own_form_and_from_admins_alone(
     stranger = await access_key(Role.OWNER, UUID(int=7))
     path = (await send(browser)).headers["location"]
     assert (await browser.get(path, headers=stranger)).status_code in (401, 403, 404)
+
+
+async def test_what_another_tab_shows_meanwhile_is_not_applied(browser: httpx.AsyncClient) -> None:
+    """Another admin takes the other column for the department, and does not apply it."""
+    columns = (await send(browser, b"name,email,a,b\nAnn Lee,ann@x.example,Sales,IT\n")).headers["location"]
+    mapped = {"column_0": "name", "column_1": "email"}
+    await post(browser, columns, **mapped, column_2="department")
+    mine = await browser.get(f"{columns}/changes")
+    seen = {"form_token": token_in(mine), "fingerprint": mine.text.split('name="fingerprint" value="')[1][:64]}
+    await post(browser, columns, **mapped, column_3="department")
+    refused = await browser.post(f"{columns}/changes", data=seen)
+    assert refused.status_code == 422
+    assert (await browser.get("/v1/people?q=ann@x.example")).json()["total"] == 0
+    again = seen | {"fingerprint": refused.text.split('name="fingerprint" value="')[1][:64]}
+    assert (await browser.post(f"{columns}/changes", data=again)).status_code == 303
+    assert (await browser.get("/v1/people?q=ann@x.example")).json()["items"][0]["department"] == "IT"
+
+
+@pytest.mark.parametrize("charset", ["punycode", "idna", "undefined", "unicode_escape", "utf-7", "rot13", "nothing"])
+async def test_the_encoding_that_a_browser_names_is_not_used(browser: httpx.AsyncClient, charset: str) -> None:
+    """Some make errors that no form has, and some take hours for a megabyte."""
+    token = token_in(await browser.get(IMPORT))
+    parts = (("form_token", token.encode()), ("more", b"\\N{x}+AA-\xff-x-\x80" + b"a" * 100))
+    body = b"".join(
+        b'--x\r\ncontent-disposition: form-data; name="%s"\r\n\r\n%s\r\n' % (name.encode(), value)
+        for name, value in parts
+    )
+    body += b'--x\r\ncontent-disposition: form-data; name="file"; filename="a.csv"\r\n\r\n' + FILE + b"\r\n--x--\r\n"
+    kind = {"content-type": f"multipart/form-data; boundary=x; charset={charset}"}
+    assert (await browser.post(IMPORT, content=body, headers=kind)).status_code == 303
+
+
+@pytest.mark.parametrize(
+    ("kind", "status"),
+    [
+        ("multipart/form-data", 400),
+        ("multipart/form-data; boundary=y", 400),
+        ("application/x-www-form-urlencoded", 415),
+        ("text/csv", 415),
+    ],
+)
+async def test_what_is_no_form_with_a_file_is_refused(browser: httpx.AsyncClient, kind: str, status: int) -> None:
+    assert (await browser.post(IMPORT, content=b"--x\r\n", headers={"content-type": kind})).status_code == status
+
+
+async def test_an_organization_sends_two_files_at_once(
+    browser: httpx.AsyncClient, application: Callable[..., FastAPI], organization_id: UUID
+) -> None:
+    taken = application(accounts, programs, intake, console).state.uploads
+    token = token_in(await browser.get(IMPORT))
+    taken[organization_id, IMPORT] += 2
+    busy = await browser.post(IMPORT, data={"form_token": token}, files={"file": ("people.csv", FILE)})
+    assert busy.status_code == 429
+    taken[organization_id, IMPORT] -= 2
+    assert (await send(browser)).status_code == 303

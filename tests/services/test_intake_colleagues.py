@@ -1,22 +1,25 @@
 """A participant finds people whom they know, and lists nobody."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from datetime import datetime, timedelta
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import httpx
 import pytest
 from fastapi import FastAPI
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, func, select, update
 
 from services.intake import main
-from services.intake.models import Link
+from services.intake.models import Link, Person
 from services.intake.rules.links import hash_token
+from services.intake.store.colleagues import MOST_SEARCHES, TooManySearches, find_colleagues
 from services.intake.store.links import mint_links
-from shared.contracts.intake import MintLinks
+from shared.contracts.intake import FindColleagues, MintLinks
 from shared.contracts.rounds import OpenRound, RoundKind
 from shared.database import Database
+from shared.rounds.models import Round, RoundRecipient
 from tests.services.conftest import client_of
 from tests.services.intake_examples import add_people, open_enrolment, person
 
@@ -92,6 +95,29 @@ async def test_five_people_are_shown_at_most(
     await add_people(db, organization_id, *(person(f"mia{letter}@x.example") for letter in "abcdef"))
     answer: dict[str, Any] = (await search(client, await link_of(db, asked), "mia")).json()
     assert (len(answer["people"]), answer["more"]) == (5, True)
+
+
+async def test_searches_at_once_count_each_other(database: Database) -> None:
+    """With connections of their own, as a savepoint of one transaction would hide the race."""
+    organization_id = uuid4()
+    await add_people(database, organization_id, ANN)
+    token = await link_of(database, await open_enrolment(database, organization_id))
+
+    async def one_search() -> bool:
+        try:
+            async with database.transaction() as session:
+                await find_colleagues(session, FindColleagues(token=token, text="nobody@x.example"))
+        except TooManySearches:
+            return False
+        return True
+
+    try:
+        answered = await asyncio.gather(*(one_search() for _ in range(MOST_SEARCHES + 5)))
+        assert sum(answered) == MOST_SEARCHES
+    finally:
+        async with database.transaction() as session:
+            for table in (Link, RoundRecipient, Round, Person):
+                await session.execute(delete(table).where(table.organization_id == organization_id))
 
 
 async def test_a_link_searches_ten_times_an_hour(client: httpx.AsyncClient, db: Database, asked: OpenRound) -> None:

@@ -1,5 +1,6 @@
 """An import in steps: a file is kept, looked at, tried and applied as it was shown."""
 
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,6 +12,7 @@ from fastapi import FastAPI
 from sqlalchemy import select, update
 
 from services.intake import main
+from services.intake.api.imports import READING
 from services.intake.models import ImportUpload
 from shared.auth import Role
 from shared.database import Database
@@ -98,6 +100,53 @@ async def test_nothing_is_applied_that_nobody_has_seen(
     await add_people(db, organization_id, person("ann@x.example")._replace(name="Ann Lee", given_name="Ann"))
     outdated = await client.post(f"{path}/apply", json={})
     assert (outdated.status_code, outdated.json()["code"]) == (409, "preview_outdated")
+
+
+async def test_what_another_preview_showed_meanwhile_is_not_applied(client: httpx.AsyncClient) -> None:
+    """Two admins look at one file, and one of them takes another column for the department."""
+    sent = await send(client, b"name,email,a,b\nAnn Lee,ann@x.example,Sales,IT\n")
+    path = f"{UPLOADS}/{sent['id']}"
+    seen = (await client.post(f"{path}/preview", json={"columns": {"department": "a"}})).json()["fingerprint"]
+    await client.post(f"{path}/preview", json={"columns": {"department": "b"}})
+    refused = await client.post(f"{path}/apply", json={"fingerprint": seen})
+    assert (refused.status_code, refused.json()["code"]) == (409, "preview_outdated")
+    again = (await client.post(f"{path}/preview", json={"columns": {"department": "a"}})).json()["fingerprint"]
+    assert again == seen
+    assert (await client.post(f"{path}/apply", json={"fingerprint": again})).json()["created"] == 1
+
+
+async def test_another_manager_is_another_import(
+    client: httpx.AsyncClient, db: Database, organization_id: UUID
+) -> None:
+    """Of somebody who is new and of somebody who changes anyway."""
+    ann, bob, cy = (person(f"{name}@x.example")._replace(external_id=name) for name in ("ann", "bob", "cy"))
+    await add_people(db, organization_id, ann, bob, cy)
+    shown = set()
+    for manager, new_manager in (("ann", "ann"), ("bob", "ann"), ("ann", "bob"), ("ann", "new")):
+        file = (
+            "employee_id,name,email,department,manager_id\n"
+            f"cy,Cy Example,cy@x.example,Elsewhere,{manager}\n"
+            f"dee,Dee Lee,dee@x.example,IT,{new_manager}\nnew,New One,new@x.example,IT,ann\n"
+        ).encode()
+        preview = (await client.post(f"{UPLOADS}/{(await send(client, file))['id']}/preview")).json()
+        assert (preview["created"], preview["changed"], preview["refused"]) == (2, 1, 0), preview
+        shown.add(preview["fingerprint"])
+    assert len(shown) == 4
+
+
+@pytest.mark.parametrize(("method", "end"), [("GET", ""), ("POST", "/preview"), ("POST", "/apply")])
+async def test_an_organization_has_few_files_read_at_once_whatever_their_ids(
+    client: httpx.AsyncClient, organization_id: UUID, application: Callable[..., FastAPI], method: str, end: str
+) -> None:
+    """Each of these holds a file of up to 20 MB, and works on it in one of the two threads of all organizations."""
+    taken: Counter[tuple[UUID, str]] = application(main).state.uploads
+    taken[organization_id, READING.work] += 4
+    path = f"{UPLOADS}/{uuid4()}{end}"
+    busy = await client.request(method, path, json={} if end == "/apply" else None)
+    assert (busy.status_code, busy.json()["code"]) == (429, "too_many_uploads")
+    assert int(busy.headers["retry-after"]) > 0
+    taken[organization_id, READING.work] -= 4
+    assert (await client.request(method, path, json={} if end == "/apply" else None)).status_code == 404
 
 
 async def test_a_file_is_kept_for_an_hour_and_for_its_organization(

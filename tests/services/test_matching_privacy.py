@@ -82,6 +82,29 @@ async def test_whoever_is_unmatched_for_an_avoid_list_alone_was_not_possible(adm
     assert told["detail"] == "Of 2 possible pairs none is allowed."
 
 
+@pytest.mark.parametrize("role", [Role.VIEWER, Role.COORDINATOR])
+@pytest.mark.parametrize("accept", ["application/json", "text/csv"])
+async def test_no_filter_and_no_order_tells_whom_an_avoid_list_keeps_apart(
+    admin: Admin, access_key: AccessKey, role: Role, accept: str
+) -> None:
+    """The list of those without a partner is searched and sorted by what it tells, and by nothing else."""
+    headers = await access_key(role) | {"accept": accept}
+    kim, lea = (str(person.person_id) for person in admin.matching.pool[2:4])
+
+    async def listed(**params: Any) -> list[str]:
+        path = f"/v1/match-runs/{admin.run['id']}/unmatched"
+        answer = await admin.client.get(path, params=params, headers=headers)
+        assert answer.status_code == 200, answer.text
+        return sorted((one for one in (kim, lea) if one in answer.text), key=answer.text.find)
+
+    for hidden in ("avoided", "reporting_line", "tried_before"):
+        assert await listed(reason=hidden) == [], hidden
+    assert await listed(reason="not_possible") == [kim]
+    assert await listed(reason=["avoided", "language"]) == [lea]
+    assert await listed(sort="reason") == [lea, kim], "language stands before not_possible, as avoided would not"
+    assert await listed(sort="-reason") == [kim, lea]
+
+
 async def test_the_words_of_other_reasons_stay(admin: Admin, db: Database) -> None:
     """An earlier version stored the sentence with everything in it."""
     kim = admin.matching.pool[2]

@@ -1,6 +1,7 @@
 """What the review shows and what its steps do, without HTML."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -134,6 +135,21 @@ def test_whoever_is_left_out_is_in_no_pair_that_an_admin_keeps() -> None:
     assert (left.pins, left.dropped) == ((couple(BEN, KIM),), (EVE,))
     assert steered(left, f"pin:{ADA}:{EVE}").dropped == ()
     assert steered(left, f"put_back:{EVE}").dropped == ()
+
+
+@pytest.mark.parametrize("setting", MatchingPolicy.model_fields)
+@pytest.mark.parametrize("value", ["null", "true", "-5", "999999999"])
+def test_a_rule_has_any_value_and_is_taken_or_refused(setting: str, value: str) -> None:
+    """Also one that its setting cannot have, and that cannot be compared with the others."""
+    for policy in (MatchingPolicy(target_level_gap=2, max_level_gap=3), MatchingPolicy()):
+        with suppress(WrongRule):
+            assert after(Steering(), step_of(f"rule:{setting}={value}"), policy, {}).policy is not None
+
+
+@pytest.mark.parametrize("value", ['"x"', "[1]", "{}", "NaN", "Infinity", "1e999", "[" * 50_000, "9" * 5000, "1.5", ""])
+def test_a_rule_is_a_whole_number_or_a_switch(value: str) -> None:
+    with pytest.raises(UnknownStep):
+        step_of(f"rule:target_level_gap={value}")
 
 
 def test_one_rule_changes_one_setting_and_those_that_it_contradicts() -> None:

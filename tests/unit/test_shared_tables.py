@@ -1,11 +1,13 @@
 """Lists as tables: what a cell holds, and who gets a table."""
 
+import re
 from typing import Any
 
 import pytest
 from starlette.requests import Request
 
-from shared.http.tables import FORMULA, cell, wants_table
+from shared.contracts.text import FORMULA
+from shared.http.tables import cell, table_line, wants_table
 
 
 def asking(accept: str | None) -> Request:
@@ -19,9 +21,21 @@ def test_a_cell_that_a_spreadsheet_would_run_is_text(begins: str) -> None:
     assert cell([f"{begins}1", "b"]).startswith(f"'{begins}")
 
 
+@pytest.mark.parametrize("begins", [one for one in FORMULA if not one.isspace()])
+@pytest.mark.parametrize("before", ["a;", "a; ", "a\n", "a|", "a;'", " ", '"\t'])
+def test_no_formula_begins_within_a_cell_where_a_program_divides_it(before: str, begins: str) -> None:
+    """With a German or French keyboard a semicolon divides cells, and a quotation mark within a line quotes nothing."""
+    written = table_line([f"{before}{begins}cmd|' /C calc'!A0", "b"])
+    parts = [part.strip(' "') for part in re.split("[;|\t\n,]", written)]
+    assert not [part for part in parts if part.startswith(FORMULA)], written
+
+
 @pytest.mark.parametrize(
     ("value", "expected"),
     [
+        ("a; b - c", "a; b - c"),
+        ("ada@example.org", "ada@example.org"),
+        ("2027-01-14", "2027-01-14"),
         (None, ""),
         (True, "true"),
         (-5, "-5"),

@@ -21,14 +21,13 @@ from services.matching.engine.reasons import ProposedPair
 from services.matching.engine.rules.scoring import Preference
 from services.matching.engine.unmatched import Unmatched
 from shared.contracts.base import Contract
+from shared.contracts.text import no_formula
 from shared.language.reasons import sentences
 from shared.language.words import ENGLISH, words_of
 from upward.failures import CannotRun
 
 PAIRS, UNMATCHED, RESULT = "pairs.csv", "unmatched.csv", "result.json"
 WRITTEN = (PAIRS, UNMATCHED, RESULT)
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""A spreadsheet program may take a cell that begins with one of these for a formula."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +107,7 @@ def _csv(rows: Iterable[Sequence[object]]) -> str:
 
 def harmless(cell: object) -> object:
     """The cell, with an apostrophe before it if a spreadsheet program could take it for a formula."""
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA) else cell
+    return no_formula(cell) if isinstance(cell, str) else cell
 
 
 def _document(run: Run, pairs: Sequence[ProposedPair], alone: Sequence[Unmatched]) -> dict[str, Any]:

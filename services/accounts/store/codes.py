@@ -13,8 +13,8 @@ from sqlalchemy import delete, func, insert, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.accounts.models import SignInCode
-from services.accounts.store.keys import CODE_LABEL, create_access_key
-from shared.auth import AccessKey, Caller, Role, key_id_of
+from services.accounts.store.keys import CODE_LABEL, create_key_of_codes
+from shared.auth import AccessKey, Caller, Role
 from shared.errors import Unauthorized
 from shared.sessions import hash_token
 
@@ -82,9 +82,7 @@ async def _key_of_codes(session: AsyncSession, organization_id: UUID) -> str:
     )
     if found is not None:
         return found
-    made = key_id_of(await create_access_key(session, organization_id, Role.OWNER, CODE_LABEL))
-    assert made is not None, "a new key has an id"
-    return made
+    return await create_key_of_codes(session, organization_id)
 
 
 def _refused() -> Unauthorized:

@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.accounts.resources import Key, KeyPage, KeyState
-from shared.auth import AccessKey, OrganizationRow, Role, key_id_of, new_key
+from shared.auth import AccessKey, NewKey, OrganizationRow, Role, key_id_of, new_key
 from shared.contracts.accounts import Organization
 from shared.contracts.text import Name
 from shared.errors import Conflict, Invalid, NotFound
@@ -80,16 +80,17 @@ async def read_organization(session: AsyncSession, organization_id: UUID) -> Org
 
 async def create_access_key(session: AsyncSession, organization_id: UUID, role: Role, label: str) -> str:
     """Creates a key and returns it. It cannot be shown again later. Raises Invalid, OrganizationNotFound."""
-    await read_organization(session, organization_id)
-    key = new_key()
-    session.add(
-        AccessKey(
-            id=key.id, organization_id=organization_id, role=role, label=_clean(label, "label"), key_hash=key.key_hash
-        )
-    )
-    await session.flush()
-    log.info("access_key.created", organization_id=str(organization_id), key_id=key.id, role=role.value)
-    return key.key
+    label = _clean(label, "label")
+    if label == CODE_LABEL:
+        told = {"field": "body.label", "detail": "is the label of the key that one-time addresses stand for"}
+        raise Invalid("Give the key another label; see errors.", errors=[told])
+    return (await _store_key(session, organization_id, role, label)).key
+
+
+async def create_key_of_codes(session: AsyncSession, organization_id: UUID) -> str:
+    """Creates the key that one-time codes stand for, and returns its id. Nobody learns the key itself. Raises
+    OrganizationNotFound."""
+    return (await _store_key(session, organization_id, Role.OWNER, CODE_LABEL)).id
 
 
 async def revoke_access_key(session: AsyncSession, organization_id: UUID, key_id: str) -> None:
@@ -162,6 +163,15 @@ async def revoke_but_the_last(session: AsyncSession, organization_id: UUID, key_
     await session.execute(
         delete(SessionRow).where(SessionRow.organization_id == organization_id, SessionRow.key_id == key_id)
     )
+
+
+async def _store_key(session: AsyncSession, organization_id: UUID, role: Role, label: str) -> NewKey:
+    await read_organization(session, organization_id)
+    key = new_key()
+    session.add(AccessKey(id=key.id, organization_id=organization_id, role=role, label=label, key_hash=key.key_hash))
+    await session.flush()
+    log.info("access_key.created", organization_id=str(organization_id), key_id=key.id, role=role.value)
+    return key
 
 
 def _keys(organization_id: UUID) -> Select[AccessKey, int]:

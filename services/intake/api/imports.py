@@ -15,10 +15,12 @@ from services.intake.rules.differences import ImportPreview
 from shared.auth import Admin
 from shared.http.dependencies import AppDatabase
 from shared.http.problems import refusals
-from shared.http.receiving import takes
+from shared.http.receiving import BodyLimits, takes
 from shared.http.routing import Route
 
 router = APIRouter(route_class=Route, prefix="/v1/people/import/uploads", tags=["people"])
+READING = BodyLimits(at_once=4, work="reading uploads")
+"""Each of these requests reads the whole file, and most of them the directory too."""
 
 
 class ApplyImport(BaseModel):
@@ -35,6 +37,9 @@ class ApplyImport(BaseModel):
     """How many people leave. It must be named if that is more than a tenth of those who work here."""
     skip_invalid: bool = False
     """Import the other rows if some cannot be used."""
+    fingerprint: Annotated[str | None, Field(max_length=64)] = None
+    """That of the preview which somebody has looked at. It is 409 if another one was made since, as by another admin;
+    without it, the last preview counts."""
 
 
 @router.post("", status_code=201, openapi_extra={"requestBody": REQUEST_BODY}, responses=refusals(400, 415, 429))
@@ -44,12 +49,14 @@ async def upload_import(request: Request, caller: Admin, database: AppDatabase) 
     return await pending_imports.keep(database, caller.organization_id, await read_upload(request))
 
 
-@router.get("/{upload_id}", responses=refusals(404))
+@router.get("/{upload_id}", responses=refusals(404, 429))
+@takes(READING)
 async def read_import_upload(upload_id: UUID, caller: Admin, database: AppDatabase) -> PendingImport:
     return await pending_imports.read(database, caller.organization_id, upload_id)
 
 
-@router.post("/{upload_id}/preview", responses=refusals(404))
+@router.post("/{upload_id}/preview", responses=refusals(404, 429))
+@takes(READING)
 async def preview_import(
     upload_id: UUID, caller: Admin, database: AppDatabase, column_map: ColumnMap | None = None
 ) -> ImportPreview:
@@ -58,7 +65,8 @@ async def preview_import(
     return await pending_imports.preview(database, caller.organization_id, upload_id, column_map)
 
 
-@router.post("/{upload_id}/apply", responses=refusals(404, 409))
+@router.post("/{upload_id}/apply", responses=refusals(404, 409, 429))
+@takes(READING)
 async def apply_import(upload_id: UUID, how: ApplyImport, caller: Admin, database: AppDatabase) -> ImportReport:
     """Imports the file as the last preview showed it, keeps its mapping for the next file, and drops the file. It is
     409 if the directory or the file's meaning has changed since, or if so many would leave that their number must be
@@ -69,4 +77,5 @@ async def apply_import(upload_id: UUID, how: ApplyImport, caller: Admin, databas
         upload_id,
         confirm_leaving=how.confirm_leaving,
         skip_invalid=how.skip_invalid,
+        shown=how.fingerprint,
     )

@@ -1,29 +1,22 @@
 """Reading an uploaded file, which may not grow beyond a limit, neither in memory nor on disk."""
 
 import asyncio
-import re
 from collections.abc import AsyncGenerator
 
 from fastapi import Request
-from python_multipart.multipart import parse_options_header
-from starlette.datastructures import Headers, UploadFile
-from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.datastructures import UploadFile
 
 from services.intake.importing.column_map import ColumnMap
 from services.intake.importing.problems import FileTooLarge, FileTypeUnknown
 from services.intake.imports import Upload
 from shared.errors import BadRequest
-from shared.http.receiving import BodyLimits
+from shared.http.receiving import BYTEWISE, BodyLimits, read_multipart
 
 MAX_BYTES = 20 * 1024 * 1024
 MAX_MAP_BYTES = 100 * 1024
 ALONE = ("text/csv", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")
 """The types of a file that is sent without a form."""
 SPARE = 64 * 1024  # for the lines that belong to the multipart form itself
-BYTEWISE = "latin-1"
-"""The encoding in which every byte is a character. Parts are kept as they are, as the file itself says how it is
-encoded. An encoding that the caller names is not used: some take hours, and some make texts that are none."""
-BOUNDARY = re.compile(rb"[!#-\[\]-~](?:[ !#-\[\]-~]*[!#-\[\]-~])?")
 
 CSV = """\
 employee_id,name,email,department,level,manager_id
@@ -71,18 +64,14 @@ async def read_upload(request: Request) -> Upload:
 
 
 async def _read_form(request: Request) -> Upload:
-    _, given = parse_options_header(request.headers["content-type"])
-    boundary = given.get(b"boundary", b"")
-    if BOUNDARY.fullmatch(boundary) is None:
-        raise _bad_form()
-    kind = f'multipart/form-data; boundary="{boundary.decode("ascii")}"; charset={BYTEWISE}'
     stream = _limited(request, MAX_BYTES + MAX_MAP_BYTES + SPARE)
+    kind = request.headers["content-type"]
     try:
-        form = await MultiPartParser(
-            Headers({"content-type": kind}), stream, max_files=2, max_fields=2, max_part_size=MAX_BYTES + SPARE
-        ).parse()
-    except MultiPartException:
-        raise _bad_form() from None
+        form = await read_multipart(kind, stream, files=2, fields=2, part_bytes=MAX_BYTES + SPARE)
+    except ValueError:
+        raise BadRequest(
+            "The multipart form cannot be read: it has a file part and at most one columns part.", code="bad_form"
+        ) from None
     try:
         file, columns = form.get("file"), form.get("columns")
         if file is None:
@@ -109,12 +98,6 @@ async def _limited(request: Request, limit: int) -> AsyncGenerator[bytes, None]:
         if size > limit:
             raise _too_large()
         yield chunk
-
-
-def _bad_form() -> BadRequest:
-    return BadRequest(
-        "The multipart form cannot be read: it has a file part and at most one columns part.", code="bad_form"
-    )
 
 
 def _too_large() -> FileTooLarge:

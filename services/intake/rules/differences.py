@@ -54,6 +54,8 @@ class ImportPreview(Contract):
     """Rows that cannot be used."""
     notes: int
     active_before: int
+    fingerprint: str
+    """It is another one as soon as the import would do something else. Send it when the import is applied."""
     must_confirm: bool
     """Whether so many would leave that their number has to be named when the import is applied."""
     new_people: tuple[Difference, ...]
@@ -85,6 +87,7 @@ def preview_of(plan: ImportPlan, directory: Sequence[PersonRecord]) -> ImportPre
         refused=len({problem.line for problem in plan.left_out}),
         notes=len(plan.notes),
         active_before=active,
+        fingerprint=fingerprint_of(plan),
         must_confirm=is_too_many(len(left), active),
         new_people=listed(plan.created, new=True),
         changed_people=listed(changed),
@@ -111,9 +114,15 @@ def check_leaving(plan: ImportPlan, directory: Sequence[PersonRecord], confirmed
 
 
 def fingerprint_of(plan: ImportPlan) -> str:
-    """A text that is another one as soon as the import would do something else. New people have no ids yet."""
-    new = sorted(repr(person._replace(id=_NOBODY, manager_id=None)) for person in plan.created)
-    changed = sorted(repr(person._replace(manager_id=None)) for person in plan.changed)
+    """A text that is another one as soon as the import would do something else. New people have no ids yet, so that
+    they stand there with their addresses, also as somebody's manager."""
+    addresses = {person.id: person.email for person in plan.created}
+
+    def manager(person: PersonRecord) -> str:
+        return addresses.get(person.manager_id, str(person.manager_id)) if person.manager_id else ""
+
+    new = sorted(f"{person._replace(id=_NOBODY, manager_id=None)} {manager(person)}" for person in plan.created)
+    changed = sorted(f"{person._replace(manager_id=None)} {manager(person)}" for person in plan.changed)
     refused = [f"{problem.line} {problem.reason}" for problem in plan.left_out]
     return hashlib.sha256("\n".join([*new, *changed, *refused]).encode()).hexdigest()
 

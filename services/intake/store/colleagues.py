@@ -63,7 +63,9 @@ async def _named(session: AsyncSession, grant: LinkGrant, text: str) -> ColumnEl
 
 async def _count_search(session: AsyncSession, token: str) -> None:
     """Counts this search for its link. Raises TooManySearches if there were as many within the last hour."""
-    link = await session.scalar(select(Link).where(Link.token_hash == hash_token(token)).with_for_update())
+    mine = select(Link).where(Link.token_hash == hash_token(token))
+    # Of two searches at once, the second counts the first, also if this session has read the link before.
+    link = await session.scalar(mine.with_for_update().execution_options(populate_existing=True))
     now = await session.scalar(select(func.clock_timestamp()))
     assert link is not None
     assert now is not None

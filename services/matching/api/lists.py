@@ -21,8 +21,10 @@ from shared.http.routing import Route
 from shared.http.tables import tables_too
 
 router = APIRouter(route_class=Route, prefix="/v1", tags=["matching"])
-States = Annotated[list[PairState] | None, Query(description="only pairs in these states; may be repeated")]
-Origins = Annotated[list[Origin] | None, Query(description="only pairs of this origin; may be repeated")]
+States = Annotated[
+    list[PairState] | None, Query(max_length=20, description="only pairs in these states; may be repeated")
+]
+Origins = Annotated[list[Origin] | None, Query(max_length=20, description="only pairs of this origin; may be repeated")]
 Reasons = Annotated[
     list[UnmatchedReason | Literal["not_possible"]] | None,
     Query(max_length=20, description="only people with this reason; may be repeated"),

@@ -32,10 +32,14 @@ from shared.language.choosing import SpokenLanguage
 from shared.language.words import ENGLISH, words_of
 
 router = APIRouter(route_class=Route, prefix="/v1", tags=["notifications"])
-Templates = Annotated[list[Template] | None, Query(description="only messages of these templates; may be repeated")]
+Templates = Annotated[
+    list[Template] | None, Query(max_length=50, description="only messages of these templates; may be repeated")
+]
 ReadLanguage = Annotated[SpokenLanguage, Query(description="the language in which the messages are read")]
 OfProgram = Annotated[UUID | None, Query(description="the program in whose words the messages are shown")]
-States = Annotated[list[MessageState] | None, Query(description="only messages in these states; may be repeated")]
+States = Annotated[
+    list[MessageState] | None, Query(max_length=20, description="only messages in these states; may be repeated")
+]
 
 
 @router.get("/cycles/{cycle_id}/messages")
@@ -96,6 +100,6 @@ async def preview_messages(
     found = await wordings.read_wordings(session, caller.organization_id, program_id, template, language)
     own = {one.template: one.wording for one in found if one.wording is not None}
     words = words_of(language)
-    samples = [(one, sample_of(one, words, own.get(one))) for one in template or Template]
+    samples = [(one, sample_of(one, words, own.get(one))) for one in dict.fromkeys(template or Template)]
     items = [MessagePreview(template=one, **sample._asdict()) for one, sample in samples]
     return MessagePreviews(items=items)

@@ -34,6 +34,12 @@ from shared.http.lists import Column, Page, equal, read_page
 
 COLUMNS: dict[str, Column] = {"due_at": MessageRow.due_at}
 """Those by which messages are sorted."""
+_LISTED = (
+    MessageRow.template.not_in(untold_reminders()),
+    or_(MessageRow.state != MessageState.DROPPED, MessageRow.template.not_in(invitations_not_listed())),
+)
+"""The messages that may be listed. A cursor counts among these alone: everybody can compute the id of a message, and
+would learn from the answer whether it exists."""
 
 
 class AnnouncementNotFound(NotFound):
@@ -283,18 +289,13 @@ async def list_messages(
         page,
         key=MessageRow.id,
         columns=COLUMNS,
-        scope=[MessageRow.organization_id == organization_id],
+        scope=[MessageRow.organization_id == organization_id, *_LISTED],
         filters=[
             *equal(MessageRow.cycle_id, wanted.cycle_id),
             *equal(MessageRow.person_id, wanted.person_id),
             *equal(MessageRow.template, wanted.templates),
             *equal(MessageRow.state, wanted.states),
             *([] if wanted.people is None else [MessageRow.person_id.in_(wanted.people)]),
-            MessageRow.template.not_in(untold_reminders()),
-            or_(
-                MessageRow.state != MessageState.DROPPED,
-                MessageRow.template.not_in(invitations_not_listed()),
-            ),
         ],
     )
     items = [_message(row, announced_at, paused, now) for row, announced_at in found.rows]

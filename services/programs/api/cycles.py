@@ -29,7 +29,7 @@ from shared.http.routing import Route, except_for
 from shared.http.tables import tables_too
 
 Ids = Annotated[list[UUID] | None, Query(max_length=200, description="only these cycles; may be repeated")]
-Stages = Annotated[list[Stage] | None, Query(description="only cycles in these stages; may be repeated")]
+Stages = Annotated[list[Stage] | None, Query(max_length=20, description="only cycles in these stages; may be repeated")]
 
 router = APIRouter(route_class=Route, tags=["cycles"])
 

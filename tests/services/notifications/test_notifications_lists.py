@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 from fastapi import FastAPI
+from sqlalchemy import select
 
 from services.intake import main as intake
 from services.notifications import main
@@ -17,6 +18,7 @@ from services.programs.models import CycleRow, ProgramRow
 from shared.auth import Role
 from shared.contracts.notifications import Audience, Template
 from shared.database import Database
+from shared.http.paging import encode_cursor
 from shared.language.words import LANGUAGES
 from tests.services.conftest import client_of
 from tests.services.intake_examples import add_people, person
@@ -96,6 +98,26 @@ async def test_messages_that_would_tell_who_keeps_silent_are_not_listed(
 ) -> None:
     found = [f"{one['template']} {one['state']}" for one in await listed(client, **params)]
     assert sorted(found) == sorted(LISTED)
+
+
+@pytest.mark.parametrize("sort", ["due_at", "-due_at"])
+async def test_no_cursor_tells_whether_such_a_message_exists(
+    client: httpx.AsyncClient, db: Database, organization_id: UUID, sort: str
+) -> None:
+    """Everybody can compute the id of a reminder, of the round, the person and the number."""
+    async with db.transaction() as session:
+        mine = await session.scalars(select(MessageRow).where(MessageRow.organization_id == organization_id))
+        ids = {f"{row.template} {row.state}": row.id for row in mine}
+    for what, id in {**ids, "no message": uuid4()}.items():
+        answer = await client.get("/v1/messages", params={"cursor": encode_cursor(id), "sort": sort})
+        assert (answer.status_code == 200) == (what in LISTED), what
+
+
+async def test_a_message_that_is_asked_for_many_times_is_made_once(client: httpx.AsyncClient) -> None:
+    """Each takes a few milliseconds, in which nobody else is answered."""
+    answer = await client.get("/v1/messages/preview", params={"template": ["kickoff", "unmatched"] * 25})
+    assert [one["template"] for one in answer.json()["items"]] == ["kickoff", "unmatched"]
+    assert (await client.get("/v1/messages/preview", params={"template": ["kickoff"] * 51})).status_code == 422
 
 
 async def test_the_counts_of_a_cycle_hold_all_of_them(client: httpx.AsyncClient) -> None:

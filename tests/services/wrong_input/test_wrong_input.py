@@ -5,15 +5,17 @@ that it concerns and reports every one that breaks the rule.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from uuid import uuid4
+from typing import Any
+from uuid import UUID, uuid4
 
 import httpx
 from fastapi import FastAPI
 
 from shared.auth import Role, new_key
 from shared.database import Database
+from shared.http.paging import encode_cursor
 from tests.services.wrong_input.attempts import JSON, Attempts, Headers
-from tests.services.wrong_input.public_routes import ROWS, Row, add_world, routes_of
+from tests.services.wrong_input.public_routes import PLACEHOLDER, ROWS, Row, add_world, routes_of
 
 KeyMaker = Callable[..., Awaitable[Headers]]
 HUGE = 10**40
@@ -31,6 +33,16 @@ REVIEW = (
 )
 """The pages of a review."""
 FRONT = "/"
+LISTED = {
+    "programs": "program_id",
+    "cycles": "cycle_id",
+    "people": "person_id",
+    "pairs": "pair_id",
+    "concerns": "concern_id",
+    "pending": "mentee_id",
+    "endpoints": "endpoint_id",
+}
+"""Lists by the ends of their paths, and the ids that their cursors hold."""
 
 
 def test_every_route_is_public_with_a_row_or_internal_or_a_page(composed: FastAPI) -> None:
@@ -114,6 +126,43 @@ async def test_another_organizations_ids_are_unknown_ids(
         assert not any(str(mine) in answer.text for answer in listed), name
     assert {row: (await attempts.call(row)).json() for row in before} == before, "the intruder changed something"
     attempts.done()
+
+
+async def test_another_organizations_ids_in_queries_bodies_and_cursors_are_unknown_ids(
+    attempts: Attempts, db: Database, access_key: KeyMaker, composed: FastAPI
+) -> None:
+    """Whatever is asked about an id, it is answered as about one that does not exist."""
+    other = uuid4()
+    theirs, intruder = await add_world(db, other), await access_key(Role.OWNER, other)
+    described, mine = composed.openapi()["paths"], dict(attempts.ids) | {"id": attempts.ids["person_id"]}
+    tried: set[str] = set()
+
+    async def answer(row: Row, id: object, **request: Any) -> tuple[int, str]:
+        found = await attempts.call(row, intruder, ids=theirs, **request)
+        return found.status_code, found.text.replace(str(id), "ID")
+
+    for row in ROWS:
+        parameters = described[row.path][row.method.lower()].get("parameters", [])
+        names = {one["name"] for one in parameters if one["in"] == "query"}
+        needed = {name: str(theirs[name]) for name in row.params}
+        for name in sorted(names & mine.keys() - {"sequence"}):
+            both = [await answer(row, id, params={**needed, name: str(id)}) for id in (mine[name], uuid4())]
+            assert both[0] == both[1], (row, name)
+            tried.add(name)
+        listed = row.path.rpartition("/")[2]
+        if "cursor" in names and listed in LISTED:
+            cursors = [encode_cursor(UUID(str(id))) for id in (mine[LISTED[listed]], uuid4())]
+            asked = [await attempts.call(row, intruder, ids=theirs, params={"cursor": one}) for one in cursors]
+            assert asked[0].status_code == asked[1].status_code, (row, "cursor")
+            tried.add(listed)
+        for field, value in (row.body or {}).items():
+            if (found := PLACEHOLDER.fullmatch(str(value))) is not None:
+                body = dict(row.document(theirs) or {})
+                both = [await answer(row, id, json={**body, field: str(id)}) for id in (mine[found[1]], uuid4())]
+                assert both[0] == both[1], (row, field)
+                tried.add(field)
+    ids = {"id", "person_id", "program_id", "cycle_id", "pair_id", "mentor_id", "mentee_id", "owner_id"}
+    assert tried >= ids | LISTED.keys()
 
 
 async def test_an_id_that_is_none_is_422_and_names_its_place(attempts: Attempts) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Collection
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Integer, Text, Uuid, and_, column, func, or_, select
+from sqlalchemy import ColumnElement, Integer, Text, Uuid, and_, case, column, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import defer
 
@@ -18,6 +18,8 @@ from shared.contracts.matching import PairState
 from shared.http.lists import Column, Page, equal, read_page
 
 COLUMNS: dict[str, Column] = {"score": Pair.score}
+TOLD_REASON = case((UnmatchedPerson.reason.in_(NOT_TOLD), NOT_POSSIBLE), else_=UnmatchedPerson.reason)
+"""The reason as it is told. Nobody filters or sorts by the one that is stored: what is found would tell it."""
 
 
 class Wanted(NamedTuple):
@@ -76,16 +78,15 @@ async def list_unmatched(
     page: Page,
 ) -> UnmatchedList:
     """One page of the people of a match run who have no pair. Raises BadRequest for an unknown cursor."""
-    stored = [kept for reason in reasons or () for kept in ([*NOT_TOLD] if reason == NOT_POSSIBLE else [reason])]
     found = await read_page(
         session,
         select(UnmatchedPerson),
         page,
         key=UnmatchedPerson.person_id,
-        columns={"reason": UnmatchedPerson.reason},
+        columns={"reason": TOLD_REASON},
         scope=[UnmatchedPerson.organization_id == organization_id, UnmatchedPerson.match_run_id == run_id],
         filters=[
-            *equal(UnmatchedPerson.reason, stored),
+            *equal(TOLD_REASON, None if reasons is None else [*reasons]),
             *([] if people is None else [UnmatchedPerson.person_id.in_(people)]),
         ],
     )

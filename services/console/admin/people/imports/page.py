@@ -15,12 +15,13 @@ from services.console.admin.people.imports.view import IMPORT, Apply, PendingImp
 from services.console.admin.routes import AdminRoute
 from services.console.admin.visit import CurrentVisit, Visit, current_visit
 from services.console.forms.errors import FieldError, Refused
-from services.console.submission import refuse_cross_site
+from services.console.submission import read_with_file, refuse_cross_site
 from shared.contracts.accounts import Role
 from shared.contracts.base import Service
 from shared.errors import Conflict, DomainError, Invalid
 from shared.http.dependencies import AppSettings, PublicApiClient
 from shared.http.receiving import BodyLimits, takes
+from shared.http.routing import slot
 
 router = APIRouter(route_class=AdminRoute, include_in_schema=False)
 UPLOADS = "/people/import/uploads"
@@ -29,6 +30,7 @@ WITH_FILE = BodyLimits(most_bytes=MOST_BYTES + 64 * 1024, seconds=120, at_once=2
 WORKBOOK = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 SIGNATURE = b"PK\x03\x04"
 FEW = 10
+LONGEST_FINGERPRINT = 64
 BY_STATUS = {413: view.TOO_LARGE, 422: view.NOT_READ, 429: view.BUSY}
 
 
@@ -45,11 +47,8 @@ async def take_file(request: Request, public_api: PublicApiClient, settings: App
     refuse_cross_site(request, settings.public_url)
     visit = await current_visit(request, public_api, settings)
     visit.need(Role.ADMIN)
-    async with request.form(max_files=1, max_fields=5) as form:
-        if not is_form_token(str(form.get(FIELD, "")), visit.credential):
-            raise NoFormToken("The form was not made for this session.")
-        file = form.get("file")
-        data = await file.read() if isinstance(file, UploadFile) else b""
+    with slot(request, visit.who.organization.id, WITH_FILE, IMPORT):
+        data = await _read_file(request, visit)
     if not data:
         return _file(visit, [FieldError("file", view.NO_FILE)], 422)
     kind = WORKBOOK if data.startswith(SIGNATURE) else "text/csv"
@@ -96,7 +95,8 @@ async def apply_changes(upload_id: UUID, sent: SentForm) -> Response:
     visit = sent.visit
     number = str(sent.typed.get("confirm", ""))
     leaving = int(number) if number.isascii() and number.isdigit() and len(number) < 7 else None
-    how = Apply(confirm_leaving=leaving, skip_invalid="skip" in sent.typed)
+    shown = str(sent.typed.get("fingerprint", ""))[:LONGEST_FINGERPRINT] or None
+    how = Apply(confirm_leaving=leaving, skip_invalid="skip" in sent.typed, fingerprint=shown)
 
     async def act() -> str:
         try:
@@ -119,6 +119,18 @@ async def show_done(upload_id: UUID, visit: CurrentVisit) -> Response:
     if pending.report is None:
         return await _changes(visit, upload_id, Filled())
     return admin_page(visit, "import_done.html", steps=view.STEPS, step="done", report=pending.report)
+
+
+async def _read_file(request: Request, visit: Visit) -> bytes:
+    """The file of the form; nothing if there is none. Raises NoFormToken, NotAForm, FormTooLarge, BadRequest."""
+    form = await read_with_file(request, WITH_FILE.most_bytes)
+    try:
+        if not is_form_token(str(form.get(FIELD, "")), visit.credential):
+            raise NoFormToken("The form was not made for this session.")
+        file = form.get("file")
+        return await file.read() if isinstance(file, UploadFile) else b""
+    finally:
+        await form.close()
 
 
 def _file(visit: Visit, errors: Iterable[FieldError] = (), status: int = 200) -> Response:

@@ -129,6 +129,7 @@ class Preview(Contract):
     refused: int
     notes: int
     active_before: int
+    fingerprint: str | None = None
     must_confirm: bool
     new_people: tuple[Difference, ...] = ()
     changed_people: tuple[Difference, ...] = ()
@@ -159,6 +160,8 @@ class ColumnMap(BaseModel):
 class Apply(BaseModel):
     confirm_leaving: int | None = None
     skip_invalid: bool = False
+    fingerprint: str | None = None
+    """That of the differences which the page has shown."""
 
 
 class Chosen(NamedTuple):

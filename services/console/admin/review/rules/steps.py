@@ -5,6 +5,7 @@ one form alone. It is applied to the steering as it is by then: what another adm
 """
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -18,6 +19,8 @@ from shared.errors import BadRequest
 from shared.language.words import translatable
 
 LONGEST_REASON = 500
+VALUE = re.compile(r"null|true|false|-?(?:0|[1-9][0-9]{0,8})")
+"""What one setting of the policy may be."""
 
 
 class Kind(StrEnum):
@@ -72,7 +75,7 @@ def step_of(text: str) -> Step:
         kind = Kind(name)
         if kind is Kind.RULE:
             setting, _, value = rest.partition("=")
-            if setting not in MatchingPolicy.model_fields:
+            if setting not in MatchingPolicy.model_fields or not VALUE.fullmatch(value):
                 raise ValueError(setting)
             return Step(kind, setting=setting, value=json.loads(value))
         people = tuple(UUID(one) for one in rest.split(":")) if rest else ()
@@ -145,7 +148,7 @@ def _policy(applied: MatchingPolicy, settings: Mapping[str, Any]) -> MatchingPol
         document["repeat_after_cycles"] = None
     low, high = document["min_level_gap"], document["max_level_gap"]
     target = document["target_level_gap"]
-    if target is not None and (target < low or (high is not None and target > high)):
+    if target is not None and ((low is not None and target < low) or (high is not None and target > high)):
         document["target_level_gap"] = None
     try:
         return MatchingPolicy.model_validate(document)
