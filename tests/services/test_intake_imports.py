@@ -48,9 +48,9 @@ def meanwhile(monkeypatch: pytest.MonkeyPatch, happens: Callable[[], Awaitable[N
     """Has something happen while an import is planned."""
     plan, loop = imports._plan, asyncio.get_running_loop()
 
-    def planned(*arguments: Any) -> Planned:
+    def planned(*arguments: Any, skip_invalid: bool) -> Planned:
         asyncio.run_coroutine_threadsafe(_of(happens), loop).result()
-        return plan(*arguments)
+        return plan(*arguments, skip_invalid=skip_invalid)
 
     monkeypatch.setattr(imports, "_plan", planned)
 
