@@ -1,7 +1,8 @@
-"""One quarter of an HR lead in a real browser, by clicks alone, in the sample company of `upward up --sample`.
+"""One quarter of an HR lead in a real browser, by clicks alone and in German, in the sample of `upward up --sample`.
 
 The tests of this file are the steps of the quarter, in their order, on one page. They change the sample, so they come
-after the tests that only look at it (`ONE_STACK` in tests/conftest.py).
+after the tests that only look at it (`ONE_STACK` in tests/conftest.py). What stands on a page is written here in
+English, as in the code, and looked for in German: a sentence without a translation is not found.
 """
 
 import asyncio
@@ -15,6 +16,7 @@ from playwright.async_api import Page, async_playwright, expect
 
 from services.accounts.store.codes import issue_code
 from shared.contracts.programs import Stage
+from shared.language.words import words_of
 from tests.browser import ARGUMENTS, find_browser
 from tests.e2e.crawling import crawl
 from tests.e2e.sample import Made
@@ -23,6 +25,26 @@ from upward.sample.making import Record
 
 PATIENCE_MS = PATIENCE_SECONDS * 1000
 expect.set_options(timeout=PATIENCE_MS)
+GERMAN = words_of("de")
+EXPORT = """\
+Personalnummer;Wer;E-Mail;Aufgabe;Bereich;Level
+s0;Senior;senior0@sample.example;Leiterin;Senior unit 0;4
+n1;Neva Neu;neva.neu@sample.example;Trainee;Junior unit 0;1
+"""
+"""Somebody gets a job title, and somebody is new. Two of the headers are none that Upward knows."""
+
+
+def say(message: str, **values: object) -> str:
+    """The sentence in German."""
+    assert message == "Name" or GERMAN.translations.gettext(message) != message, f"{message} has no translation"
+    return GERMAN.gettext(message, **values)
+
+
+def told(message: str) -> re.Pattern[str]:
+    """The sentence in German with any values."""
+    parts = re.split(r"%\(\w+\)s", GERMAN.translations.gettext(message))
+    assert len(parts) > 1, "a sentence without values is looked for by `say`"
+    return re.compile(".+".join(map(re.escape, parts)))
 
 
 @pytest.fixture(scope="module")
@@ -33,33 +55,43 @@ async def page(made: Made) -> AsyncIterator[Page]:
         browser = await playwright.chromium.launch(
             executable_path=executable, args=list(ARGUMENTS), timeout=PATIENCE_MS
         )
-        context = await browser.new_context(viewport={"width": 1280, "height": 900}, reduced_motion="reduce")
+        context = await browser.new_context(
+            viewport={"width": 1280, "height": 900}, reduced_motion="reduce", locale="de-DE"
+        )
         context.set_default_timeout(PATIENCE_MS)
         page = await context.new_page()
-        said: list[str] = []
-        page.on("console", lambda message: said.append(message.text))
+        complaints: list[str] = []
+        page.on("console", lambda message: complaints.append(message.text))
         yield page
         await browser.close()
-    assert said == [], "a script failed, or something was refused by the content security policy"
+    assert complaints == [], "a script failed, or something was refused by the content security policy"
 
 
-async def follow(page: Page, name: str) -> None:
-    await page.get_by_role("main").get_by_role("link", name=name).first.click()
+async def follow(page: Page, message: str) -> None:
+    await page.get_by_role("main").get_by_role("link", name=say(message)).first.click()
 
 
-async def press(page: Page, name: str) -> None:
+async def press(page: Page, message: str) -> None:
     """Presses a button of the page, or of the dialog that is open above it."""
-    await page.locator("main, dialog[open]").get_by_role("button", name=name).last.click()
+    await page.locator("main, dialog[open]").get_by_role("button", name=say(message)).last.click()
 
 
-async def to(page: Page, name: str) -> None:
-    """Goes to a page by the menu."""
-    await page.get_by_role("navigation", name="Console").get_by_role("link", name=name, exact=True).click()
-    await expect(page.get_by_role("heading", level=1)).to_be_visible()
+async def to(page: Page, message: str) -> None:
+    """Goes to a page by the menu. It is there when the menu says so."""
+    menu = page.get_by_role("navigation", name=say("Console"))
+    entry = menu.get_by_role("link", name=say(message), exact=True)
+    await entry.click()
+    await expect(entry).to_have_attribute("aria-current", "page")
+    await page.wait_for_load_state()
+
+
+async def titled(page: Page, message: str) -> None:
+    await expect(page.get_by_role("heading", name=say(message), level=1)).to_be_visible()
 
 
 async def count(page: Page, tab: str) -> int:
-    words = await page.get_by_role("navigation", name="Review").get_by_role("link", name=tab).inner_text()
+    tabs = page.get_by_role("navigation", name=say("Review"))
+    words = await tabs.get_by_role("link", name=say(tab)).inner_text()
     return int(re.sub(r"\D", "", words))
 
 
@@ -69,76 +101,107 @@ async def test_signing_in_takes_one_click(made: Made, page: Page) -> None:
         code = await issue_code(session, organization_id)
     await page.goto(f"{made.maker.stack.url}/console/sign-in/{code}")
     await press(page, "Sign in")
-    await expect(page.get_by_role("heading", name="Home", level=1)).to_be_visible()
+    await titled(page, "Home")
 
 
-async def test_a_program_is_defined_and_its_first_cycle_starts(made: Made, page: Page) -> None:
+async def test_an_export_with_its_own_column_names_is_imported(page: Page) -> None:
+    await to(page, "People")
+    await follow(page, "Import a file")
+    file = page.get_by_label(say("Export of your HR system"))
+    await file.set_input_files({"name": "export.csv", "mimeType": "text/csv", "buffer": EXPORT.encode()})
+    await press(page, "Continue")
+    await titled(page, "Which column means what?")
+    for header, meaning in (("Wer", "Whole name"), ("Aufgabe", "Job title"), ("Bereich", "Department")):
+        column = page.get_by_label(say("What the column %(header)s means", header=header))
+        await column.select_option(label=say(meaning))
+    await press(page, "Show the differences")
+    await titled(page, "What would change")
+    await expect(page.get_by_text("Neva Neu")).to_be_visible()
+    await expect(page.get_by_text("Leiterin")).to_be_visible()
+    await press(page, "Apply")
+    await titled(page, "The file is imported")
+    await follow(page, "To the people")
+    await page.get_by_role("search").get_by_label(say("Name, address or job title")).fill("neva")
+    await press(page, "Show")
+    await expect(page.get_by_role("link", name="Neva Neu")).to_be_visible()
+
+
+async def test_a_program_is_defined_and_its_first_cycle_starts(page: Page) -> None:
     await to(page, "Programs")
     await follow(page, "New program")
-    await page.get_by_label("Name", exact=True).fill("Board and Juniors")
-    await page.get_by_label("Leaders learn from juniors").check()
-    await page.get_by_role("group", name="Topic 1").get_by_label("Topic").fill("Generative AI")
-    coordinators = page.get_by_role("group", name="Coordinators")
-    await coordinators.get_by_label("Find by name").fill("example")
-    await coordinators.get_by_role("button", name="Find").click()
+    await page.get_by_label(say("Name"), exact=True).fill("Board and Juniors")
+    await page.get_by_label(say("Leaders learn from juniors")).check()
+    topic = page.get_by_role("group", name=say("Topic %(number)s", number=1))
+    await topic.get_by_label(say("Topic")).fill("Generative AI")
+    coordinators = page.get_by_role("group", name=say("Coordinators"))
+    await coordinators.get_by_label(say("Find by name, address or job title")).fill("example")
+    await coordinators.get_by_role("button", name=say("Find")).click()
     await coordinators.get_by_role("checkbox").first.check()
-    await page.get_by_role("combobox", name="Time zone").fill("Berlin")
+    await page.get_by_role("combobox", name=say("Time zone")).fill("Berlin")
     await press(page, "Show the dates")
-    await expect(page.get_by_role("table", name="Dates of the coming cycle").get_by_role("row")).to_have_count(9)
+    dates = page.get_by_role("table", name=say("Dates of the coming cycle"))
+    await expect(dates.get_by_role("row")).to_have_count(9)
     await press(page, "Define the program")
-    await expect(page.get_by_role("status")).to_contain_text("The program is defined")
+    defined = say("The program is defined. Next, start its first cycle.")
+    await expect(page.get_by_role("status")).to_contain_text(defined)
     await follow(page, "Start a cycle")
-    await page.get_by_label("At once").check()
+    await page.get_by_label(say("At once")).check()
     await press(page, "Show what will happen")
-    await expect(page.get_by_role("heading", name="What will happen")).to_be_visible()
+    await expect(page.get_by_role("heading", name=say("What will happen"))).to_be_visible()
     await press(page, "Start the cycle at once")
-    await expect(page.get_by_text("Enrolment", exact=True).first).to_be_visible()
+    await expect(page.get_by_text(say("Enrolment"), exact=True).first).to_be_visible()
 
 
 async def test_the_running_cycle_is_watched_and_nobody_is_reminded_twice_a_day(made: Made, page: Page) -> None:
-    cycle = made.in_stage(Stage.INTAKE)
+    [asked] = made.in_stage(Stage.INTAKE)["rounds"]
     await to(page, "Home")
     await page.get_by_role("table").get_by_role("link", name=program_of(made, Stage.INTAKE)).click()
-    await expect(page.get_by_text(f"Answered, of {cycle['rounds'][0]['recipients']}")).to_be_visible()
+    await expect(page.get_by_text(say("Answered, of %(asked)s", asked=asked["recipients"]))).to_be_visible()
     await follow(page, "Pending")
     await expect(page.get_by_role("table").get_by_role("row").nth(1)).to_be_visible()
     await page.go_back()
     await follow(page, "Remind now")
-    await expect(page.get_by_text("nobody is told twice within 24 hours")).to_be_visible()
+    reminded = told("Everybody was told on %(date)s, and nobody is told twice within 24 hours.")
+    await expect(page.get_by_text(reminded)).to_be_visible()
     await follow(page, "Back to the cycle")
     await follow(page, "Pause")
     await press(page, "Pause now")
-    await expect(page.get_by_role("status")).to_contain_text("The cycle is paused.")
+    await expect(page.get_by_role("status")).to_contain_text(say("The cycle is paused."))
     await follow(page, "Resume")
     await press(page, "Resume now")
-    await expect(page.get_by_role("status")).to_contain_text("The cycle goes on.")
+    await expect(page.get_by_role("status")).to_contain_text(say("The cycle goes on."))
 
 
-async def test_pairs_are_reviewed_changed_taken_back_and_approved(made: Made, page: Page) -> None:
+async def test_pairs_are_reviewed_changed_taken_back_and_approved(page: Page) -> None:
+    pinned, forbidden = (
+        page.get_by_text(told(message))
+        for message in ("%(mentor)s and %(mentee)s are pinned", "%(mentor)s and %(mentee)s are forbidden")
+    )
     await to(page, "Home")
     await follow(page, "Review and approve")
     pairs = await count(page, "Pairs")
-    await page.get_by_role("row").nth(1).get_by_role("button", name="Pin").click()
+    await page.get_by_role("row").nth(1).get_by_role("button", name=say("Pin")).click()
     await press(page, "Keep this change")
-    await expect(page.get_by_text("are pinned").first).to_be_attached()
-    await page.get_by_role("row").nth(2).get_by_role("button", name="Forbid").click()
-    await expect(page.get_by_role("heading", name="Pairs that go")).to_be_visible()
+    await expect(pinned.first).to_be_attached()
+    await page.get_by_role("row").nth(2).get_by_role("button", name=say("Forbid")).click()
+    await expect(page.get_by_role("heading", name=say("Pairs that go"))).to_be_visible()
     await press(page, "Keep this change")
-    await expect(page.get_by_text("are forbidden").first).to_be_attached()
+    await expect(forbidden.first).to_be_attached()
     await press(page, "Undo the last change")
-    await expect(page.get_by_text("are forbidden")).to_have_count(0)
+    await expect(forbidden).to_have_count(0)
     assert await count(page, "Pairs") == pairs
-    await follow(page, "Approve")
-    await page.get_by_label(re.compile("reviewed|looked")).check()
+    await follow(page, "Approve…")
+    reviewed = "I have reviewed revision %(revision)s: pairs %(pairs)s, people without a partner %(alone)s."
+    await page.get_by_label(told(reviewed)).check()
     await press(page, "Approve and ask them")
-    await expect(page.get_by_text("Approved on").first).to_be_visible()
+    await expect(page.get_by_text(told("Approved on %(date)s.")).first).to_be_visible()
 
 
-async def test_a_concern_is_resolved_with_a_reason(made: Made, page: Page) -> None:
+async def test_a_concern_is_resolved_with_a_reason(page: Page) -> None:
     await to(page, "Concerns")
     before = await page.get_by_role("row").count()
     await page.get_by_role("row").nth(1).get_by_role("link").first.click()
-    await page.get_by_role("group", name="How did it end?").get_by_role("radio").first.check()
+    await page.get_by_role("group", name=say("How did it end?")).get_by_role("radio").first.check()
     await press(page, "Resolve the concern")
     await to(page, "Concerns")
     await expect(page.get_by_role("row")).to_have_count(before - 1)
@@ -146,25 +209,24 @@ async def test_a_concern_is_resolved_with_a_reason(made: Made, page: Page) -> No
 
 async def test_reports_are_read_and_two_cycles_compared(made: Made, page: Page) -> None:
     """A second cycle of a program ends when it is cancelled, which the page says beforehand."""
-    cancelled = program_of(made, Stage.CANCELLED)
     await to(page, "Programs")
-    await follow(page, cancelled)
+    await page.get_by_role("main").get_by_role("link", name=program_of(made, Stage.CANCELLED)).first.click()
     await follow(page, "Start a cycle")
-    await page.get_by_label("At once").check()
-    await page.get_by_label("Name of the period").fill("second")
+    await page.get_by_label(say("At once")).check()
+    await page.get_by_label(say("Name of the period")).fill("second")
     await press(page, "Show what will happen")
     await press(page, "Start the cycle at once")
     await follow(page, "Cancel the cycle")
     await press(page, "Cancel for good")
     async with asyncio.timeout(PATIENCE_SECONDS):
-        while not await page.get_by_text("Cancelled by an administrator.").count():
+        while not await page.get_by_text(say("Cancelled by an administrator.")).count():
             await follow(page, "Refresh")
     await to(page, "Reports")
     await follow(page, "Compare two cycles")
     await expect(page.get_by_role("table").first).to_be_visible()
     await to(page, "Reports")
     await page.get_by_role("main").get_by_role("link", name=program_of(made, Stage.COMPLETED)).first.click()
-    await expect(page.get_by_role("heading", name="Why some figures are hidden")).to_be_visible()
+    await expect(page.get_by_role("heading", name=say("Why some figures are hidden"))).to_be_visible()
 
 
 def program_of(made: Made, stage: Stage) -> str:

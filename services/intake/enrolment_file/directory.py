@@ -120,7 +120,7 @@ def _problems(path: Path, problems: list[Problem], fields: dict[str, str]) -> li
 
 
 def _advice(problems: list[Problem]) -> str:
-    unknown = any(problem.reason == Unresolved.UNKNOWN.value for problem in problems)
+    unknown = any(problem.code == Unresolved.UNKNOWN.value for problem in problems)
     return f"{SKIP} {MANAGERS}" if unknown else SKIP
 
 

@@ -19,6 +19,7 @@ from xml.parsers.expat import ExpatError
 from python_calamine import CalamineError, CalamineWorkbook
 
 from services.intake.formats.workbook_claims import UNREADABLE, Claims, WorkbookRefused
+from shared.contracts.imports import ProblemCode
 
 SIGNATURE = b"PK\x03\x04"
 OLD_SIGNATURE = b"\xd0\xcf\x11\xe0"
@@ -53,9 +54,9 @@ def read_sheet(data: bytes, sheet: str | None = None) -> list[list[str]]:
         book = CalamineWorkbook.from_filelike(io.BytesIO(plain))
         names = book.sheet_names
         if not names:
-            raise WorkbookRefused("The workbook has no sheets.")
+            raise WorkbookRefused(ProblemCode.NO_SHEETS)
         if sheet is not None and sheet not in names:
-            raise WorkbookRefused("The workbook has no sheet of the name that [table] sheet gives.")
+            raise WorkbookRefused(ProblemCode.SHEET_MISSING)
         rows = book.get_sheet_by_name(names[0] if sheet is None else sheet).to_python(skip_empty_area=False)
     except WorkbookRefused:
         raise
@@ -76,7 +77,7 @@ def _unpacked(data: bytes) -> bytes:
                 while chunk := stream.read(CHUNK):
                     content += chunk
                     if len(content) > left:
-                        raise WorkbookRefused("The workbook is too large when it is unpacked; save the sheet as CSV.")
+                        raise WorkbookRefused(ProblemCode.WORKBOOK_TOO_LARGE)
             left -= len(content)
             claims.check(bytes(content))
             plain.writestr(part.filename, bytes(content))
@@ -87,7 +88,7 @@ def _parts(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
     """The parts that are read, the shared texts first. Raises WorkbookRefused."""
     parts = [part for part in archive.infolist() if PARTS.match(part.filename)]
     if len(parts) > MAX_PARTS:
-        raise WorkbookRefused(f"The workbook has more than {MAX_PARTS} parts; save the sheet alone.")
+        raise WorkbookRefused(ProblemCode.WORKBOOK_TOO_MANY_PARTS, most=MAX_PARTS)
     names = {part.filename.lower() for part in parts}
     if len(names) < len(parts) or any(part.compress_type not in READABLE for part in parts):
         raise WorkbookRefused(UNREADABLE)

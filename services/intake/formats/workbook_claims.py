@@ -10,6 +10,9 @@ import re
 from typing import Any
 from xml.parsers.expat import ParserCreate
 
+from shared.contracts.imports import ProblemCode
+from shared.language.problems import in_english
+
 MAX_COLUMNS = 1_000
 MAX_ROWS = 200_000
 """The last row that may hold a cell. Above it, empty rows count too."""
@@ -22,11 +25,15 @@ INSIDE = {"row": "sheetData", "c": "row", "si": "sst"}
 """What rows, cells and shared texts stand in."""
 SHORTEST = len("<si/>")
 """The bytes of a shared text, at least."""
-UNREADABLE = "The workbook cannot be read; save it without a password, or save its sheet as CSV."
+UNREADABLE = ProblemCode.WORKBOOK_UNREADABLE
 
 
 class WorkbookRefused(ValueError):
     """The workbook cannot be read. The message says why, and what to do."""
+
+    def __init__(self, code: ProblemCode, **arguments: int | str) -> None:
+        super().__init__(in_english(code, arguments))
+        self.code, self.arguments = code, arguments
 
 
 class Claims:
@@ -43,10 +50,10 @@ class Claims:
         part = _Part(self._shared, len(content))
         part.parse(content)
         if part.last_row > MAX_ROWS or part.last_column > MAX_COLUMNS or part.last_row * part.last_column > MAX_CELLS:
-            raise WorkbookRefused("A sheet of the workbook has cells far below or far to the right; save it as CSV.")
+            raise WorkbookRefused(ProblemCode.WORKBOOK_CELLS_FAR_AWAY)
         self._left -= part.shown
         if self._left < 0:
-            raise WorkbookRefused("The workbook repeats long texts too often; save the sheet as CSV.")
+            raise WorkbookRefused(ProblemCode.WORKBOOK_REPEATS_TEXTS)
 
 
 class _Part:
@@ -137,4 +144,4 @@ def _declared(version: str, encoding: str | None, standalone: int) -> None:
 
 
 def _doctype(*parts: Any) -> None:
-    raise WorkbookRefused("The workbook declares entities of its own; save the sheet as CSV.")
+    raise WorkbookRefused(ProblemCode.WORKBOOK_OWN_ENTITIES)

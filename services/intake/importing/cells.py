@@ -14,7 +14,9 @@ from zoneinfo import available_timezones
 import idna
 
 from services.intake.vocabulary import BLANK, LANGUAGES, NO, NO_DATE, YES
+from shared.contracts.imports import ProblemCode
 from shared.contracts.text import without_invisible
+from shared.language.problems import in_english
 
 ISO_DATE = re.compile(r"^(\d{4})([-/.])(\d{1,2})\2(\d{1,2})(?:[T ]+\d{1,2}:\d{2}.*)?$")
 COMPACT_DATE = re.compile(r"^((?:19|20)\d{2})(\d{2})(\d{2})$")
@@ -46,7 +48,15 @@ ZERO_DATE = re.compile(r"^(?:[0\s./:TZ-]+|1900-01-00.*|0?[01]/0/1900.*|00?-jan-(
 
 
 class BadCell(ValueError):
-    """A cell that cannot be used. The text says why, and what could be written instead."""
+    """A cell that cannot be used. The text says why, and what could be written instead: `is not a date; …`."""
+
+    def __init__(self, text: str, code: ProblemCode = ProblemCode.CELL_UNREADABLE) -> None:
+        super().__init__(text)
+        self.code = code
+
+
+def _bad(code: ProblemCode) -> BadCell:
+    return BadCell(in_english(code, {}).removeprefix("This cell ").removesuffix("."), code)
 
 
 class DateOrder(StrEnum):
@@ -134,13 +144,13 @@ def parse_date(cell: str, order: DateOrder, today: date) -> date:
         return _date(found[3], _month(found[2]), found[1], today)
     if found := MONTH_NAME_DAY.match(cell):
         return _date(found[3], _month(found[1]), found[2], today)
-    raise BadCell("is not a date; write it like 2011-07-05")
+    raise _bad(ProblemCode.NOT_A_DATE)
 
 
 def _month(name: str) -> str:
     short = name[:3].lower()
     if short not in MONTHS:
-        raise BadCell("is not a date; write it like 2011-07-05")
+        raise _bad(ProblemCode.NOT_A_DATE)
     return str(MONTHS.index(short) + 1)
 
 
@@ -151,16 +161,14 @@ def _date(year: str, month: str, day: str, today: date) -> date:
     try:
         return date(number, int(month), int(day))
     except ValueError:
-        raise BadCell(
-            "is not a day of the calendar; if days come before months, set dates = 'day-first' in [formats]"
-        ) from None
+        raise _bad(ProblemCode.NOT_A_DAY) from None
 
 
 def parse_level(cell: str) -> int:
     """A whole number from 1 to 100, as `3`, `3.0`, `L3` or `Level 3`. Raises BadCell."""
     found = LEVEL.match(cell)
     if found is None or not 1 <= int(found[1]) <= 100:
-        raise BadCell("is not a level; write a whole number from 1 to 100, higher for more senior")
+        raise _bad(ProblemCode.NOT_A_LEVEL)
     return int(found[1])
 
 
@@ -168,7 +176,7 @@ def parse_email(cell: str) -> str:
     """The address in lower case, with its domain in ASCII. Raises BadCell."""
     email = fold_email(cell.removeprefix("'"))
     if not EMAIL.match(email):
-        raise BadCell("is not an e-mail address")
+        raise _bad(ProblemCode.NOT_AN_ADDRESS)
     return email
 
 
@@ -196,7 +204,7 @@ def parse_language(cell: str, names: Mapping[str, str] | None = None) -> str:
     folded = (names or {}).get(folded) or LANGUAGES.get(folded) or folded
     found = LANGUAGE.match(folded)
     if found is None:
-        raise BadCell("is not a language code; write it like en or de, or add it to [languages]")
+        raise _bad(ProblemCode.NOT_A_LANGUAGE)
     return found[1].lower()
 
 
@@ -206,7 +214,7 @@ def parse_time_zone(cell: str, names: Mapping[str, str] | None = None) -> str:
     folded = (names or {}).get(folded, folded).casefold().replace(" ", "_")
     zone = _zones().get(folded)
     if zone is None:
-        raise BadCell("is not a time zone; write it like Europe/Berlin, or add it to [time_zones]")
+        raise _bad(ProblemCode.NOT_A_TIME_ZONE)
     return zone
 
 

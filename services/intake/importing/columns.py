@@ -11,6 +11,7 @@ from services.intake.importing.column_map import ColumnMap
 from services.intake.importing.csv_file import MAX_COLUMNS
 from services.intake.importing.problems import ImportInvalid, Problem, unusable
 from services.intake.importing.status import Standing, is_yes_or_no, standing_of
+from shared.contracts.imports import ProblemCode
 
 KNOWN_HEADERS: dict[str, str] = {
     "external_id": "externalid employeeid empid employeenumber employeeno empno personnelnumber staffid staffnumber "
@@ -75,10 +76,6 @@ SUSPECTS = re.compile(
     r"uitdienst|ontslag|einddatum|zwoln|rozwiaz|deslig|demiss|employed|zatrudn|beschaft|fincontrat|findecontrat"
 )
 """What headers say that are not known and may still tell who works here."""
-OVERLOOKED = (
-    "This column is not used, and it may say who works here; if it does, name it in [columns]: as status, active, "
-    "inactive or terminated_on."
-)
 SAMPLE = 2_000
 """So many rows are looked at to see what a column holds."""
 FEW_WORDS = 30
@@ -109,8 +106,8 @@ def find_columns(header: list[str], column_map: ColumnMap, line: int = 1, *, com
         if count == 1:
             layout[field] = Column(folded.index(_fold(name)), clean(name), True)
         elif name:
-            reason = "The file's header has no such column." if count == 0 else "The header names this column twice."
-            problems.append(Problem(line=line, column=clean(name), reason=reason))
+            code = ProblemCode.COLUMN_MISSING if count == 0 else ProblemCode.COLUMN_TWICE
+            problems.append(Problem.of(line, clean(name), code))
     if problems:
         raise ImportInvalid(problems)
     _recognise(layout, folded, header, set(wanted))
@@ -187,19 +184,9 @@ def is_header(cells: list[str], column_map: ColumnMap) -> bool:
 
 def _require(layout: Layout, column_map: ColumnMap, line: int) -> None:
     if "name" not in layout and not {"given_name", "family_name"} <= layout.keys():
-        raise unusable(
-            line,
-            "name",
-            "No column of the header holds names; name it in the mapping: [columns] name, "
-            "or given_name and family_name.",
-        )
+        raise unusable(line, "name", ProblemCode.NAMES_MISSING)
     if "email" not in layout and column_map.defaults.email_domain is None:
-        raise unusable(
-            line,
-            "email",
-            "No column of the header holds e-mail addresses; name it in the mapping: [columns] email, "
-            "or let addresses be derived from names: [defaults] email_domain.",
-        )
+        raise unusable(line, "email", ProblemCode.ADDRESSES_MISSING)
 
 
 def _fold(header: str) -> str:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from services.intake.formats.workbook import OLD_SIGNATURE, SIGNATURE, read_sheet
 from services.intake.formats.workbook_claims import WorkbookRefused
 from services.intake.importing.problems import ImportInvalid, unusable
+from shared.contracts.imports import ProblemCode
 
 if TYPE_CHECKING:
     from _csv import Reader
@@ -65,11 +66,10 @@ def read_table(
         rows = _sheet_rows(data, sheet, header_line or 1)
         return _table(rows, (0 if header_line else _position(rows, is_header)) or 0, header_line)
     if data.startswith(OLD_SIGNATURE):
-        reason = "This is an old workbook, or one with a password; save it as XLSX without one, or as CSV (UTF-8)."
-        raise unusable(1, "", reason)
+        raise unusable(1, "", ProblemCode.OLD_WORKBOOK)
     text = decode(data, encoding)
     if text.count("\n") + text.count("\r") > 2 * MAX_LINES:
-        raise unusable(1, "", f"The file has more than {MAX_LINES} lines; leave out empty ones.")
+        raise unusable(1, "", ProblemCode.TOO_MANY_LINES, most=MAX_LINES)
     lines = list(io.StringIO(text, newline=""))
     first = 0
     if lines and (found := SEPARATOR_LINE.match(lines[0])):
@@ -98,17 +98,17 @@ def _table(rows: Iterable[Row], position: int, header_line: int | None) -> Table
     found = islice(iter(rows), position, None)
     header = next(found, None)
     if header is None or (header_line is not None and header.line != header_line):
-        where = "its first line" if header_line is None else "the line that [table] header_line gives"
-        raise unusable(header_line or 1, "", f"The file is empty; {where} must name the columns.")
+        code = ProblemCode.FILE_EMPTY if header_line is None else ProblemCode.HEADER_LINE_EMPTY
+        raise unusable(header_line or 1, "", code)
     if len(header.cells) > MAX_COLUMNS:
-        raise unusable(header.line, "", f"The file has more than {MAX_COLUMNS} columns; leave out those not needed.")
+        raise unusable(header.line, "", ProblemCode.TOO_MANY_COLUMNS, most=MAX_COLUMNS)
     kept: list[Row] = []
     for row in found:
         if len(kept) == MAX_ROWS:
-            raise unusable(row.line, "", f"The file has more than {MAX_ROWS} rows; split it.")
+            raise unusable(row.line, "", ProblemCode.TOO_MANY_ROWS, most=MAX_ROWS)
         kept.append(row)
     if not kept:
-        raise unusable(header.line, "", "The file has a header and no rows below it.")
+        raise unusable(header.line, "", ProblemCode.ROWS_MISSING)
     return Table(header, kept)
 
 
@@ -116,7 +116,7 @@ def _sheet_rows(data: bytes, sheet: str | None, first: int) -> list[Row]:
     try:
         rows = read_sheet(data, sheet)
     except WorkbookRefused as error:
-        raise unusable(1, "", str(error)) from None
+        raise unusable(1, "", error.code, **error.arguments) from None
     return [Row(line, cells) for line, cells in enumerate(rows, 1) if line >= first and any(c.strip() for c in cells)]
 
 
@@ -130,11 +130,12 @@ def decode(data: bytes, encoding: str | None = None) -> str:
         raise unusable(
             data.count(b"\n", 0, getattr(error, "start", 0)) + 1,
             "",
-            f"The text cannot be read as {encoding}; export it as UTF-8, or name its encoding in [formats].",
+            ProblemCode.NOT_IN_ENCODING,
+            encoding=encoding,
         ) from None
     text = text.removeprefix("\ufeff")
     if (position := text.find("\0")) >= 0:
-        raise unusable(text.count("\n", 0, position) + 1, "", "The file holds a NUL character; it is not a CSV file.")
+        raise unusable(text.count("\n", 0, position) + 1, "", ProblemCode.NUL_CHARACTER)
     return text
 
 
@@ -188,7 +189,5 @@ def _without_stray_spaces(lines: list[str], delimiter: str, line: int) -> list[s
         rows: list[list[str]] = list(_reader(io.StringIO(text, newline=""), delimiter))
         [cells] = rows
     except (csv.Error, ValueError):
-        raise unusable(
-            line, "", 'The quotation marks of this row do not pair up; a " inside a quoted cell is written "".'
-        ) from None
+        raise unusable(line, "", ProblemCode.QUOTATION_MARKS) from None
     return cells

@@ -32,7 +32,7 @@ from services.intake.importing.cells import (
     unmark,
 )
 from services.intake.importing.column_map import ColumnMap
-from services.intake.importing.columns import MANAGER_FIELDS, OVERLOOKED, Layout, find_columns, is_header, overlooked
+from services.intake.importing.columns import MANAGER_FIELDS, Layout, find_columns, is_header, overlooked
 from services.intake.importing.csv_file import Row, read_table
 from services.intake.importing.names import PersonName, join_name, parse_name
 from services.intake.importing.problems import Problem, Remarks
@@ -46,6 +46,7 @@ from services.intake.importing.status import (
 )
 from services.intake.person import Availability
 from services.intake.vocabulary import LEFT_CODES, NOBODY, TOTALS
+from shared.contracts.imports import ProblemCode
 
 Value = TypeVar("Value")
 Take = Callable[[str, Callable[[str], Value]], Value | None]
@@ -106,9 +107,11 @@ class ParsedFile:
         """The header of the column for one of our fields, which a problem names."""
         return self.layout[name].header if name in self.layout else name
 
-    def reject(self, draft: Draft, name: str, reason: str, persons: tuple[UUID, ...] = ()) -> None:
+    def reject(
+        self, draft: Draft, name: str, code: ProblemCode, persons: tuple[UUID, ...] = (), **arguments: int | str
+    ) -> None:
         draft.rejected = True
-        self.problems.append(Problem(line=draft.line, column=self.header(name), reason=reason, persons=persons))
+        self.problems.append(Problem.of(draft.line, self.header(name), code, persons, **arguments))
 
 
 def parse_people(data: bytes, column_map: ColumnMap, today: date) -> ParsedFile:
@@ -127,7 +130,7 @@ def parse_people(data: bytes, column_map: ColumnMap, today: date) -> ParsedFile:
     parsed = ParsedFile([], [], layout, column_map, False, table.header.line)
     rows = _rows_of_people(table.header, table.rows, parsed)
     for name in overlooked(table.header.cells, [row.cells for row in rows], layout):
-        parsed.remarks.add(table.header.line, name, OVERLOOKED)
+        parsed.remarks.add(table.header.line, name, ProblemCode.COLUMN_OVERLOOKED)
     reader = _RowReader(layout, column_map, rows, len(table.header.cells), today)
     parsed.gives_levels = reader.gives_levels
     for row in rows:
@@ -140,11 +143,11 @@ def _rows_of_people(header: Row, rows: list[Row], parsed: ParsedFile) -> list[Ro
     kept = [row for row in rows if row.cells != header.cells]
     for row in rows if len(kept) < len(rows) else ():
         if row.cells == header.cells:
-            parsed.remarks.add(row.line, "", "The header is repeated here; the line was not read.")
+            parsed.remarks.add(row.line, "", ProblemCode.HEADER_REPEATED)
     for _ in range(FOOTER):
         if len(kept) < 2 or not _is_footer(kept[-1], header, parsed.layout):
             break
-        parsed.remarks.add(kept[-1].line, "", "This line below the table is no person; it was not read.")
+        parsed.remarks.add(kept[-1].line, "", ProblemCode.FOOTER)
         kept.pop()
     return kept
 
@@ -177,7 +180,7 @@ class _RowReader:
         draft = Draft(row.line)
         if any(column.position < len(row.cells) and len(row.cells[column.position]) > LONGEST_CELL
                for column in self._layout.values()):  # fmt: skip
-            parsed.reject(draft, "", f"A cell of this row is longer than {LONGEST_CELL} characters.")
+            parsed.reject(draft, "", ProblemCode.ROW_TOO_LONG, most=LONGEST_CELL)
             return draft
         draft.managers = {
             name: parse_id(cell)
@@ -188,7 +191,7 @@ class _RowReader:
         draft.external_id = None if is_blank(given_id) else parse_id(given_id) or None
         draft.name = self._name(row)
         if any(cell.strip() for cell in row.cells[self._width :]):
-            parsed.reject(draft, "", "This row has more cells than the header; a cell with a delimiter needs quotes.")
+            parsed.reject(draft, "", ProblemCode.SURPLUS_CELLS)
             return draft
         self._note_errors(row, parsed)
 
@@ -199,7 +202,7 @@ class _RowReader:
             try:
                 return parse(cell)
             except BadCell as error:
-                parsed.reject(draft, name, f"This cell {error}.")
+                parsed.reject(draft, name, error.code)
                 return None
 
         standing = self._standing(row, draft, parsed)
@@ -243,8 +246,7 @@ class _RowReader:
     def _note_errors(self, row: Row, parsed: ParsedFile) -> None:
         for name in self._layout:
             if is_error(self._raw(row, name)):
-                reason = "The cell holds the error of a formula, such as #N/A; it counts as empty."
-                parsed.remarks.add(row.line, parsed.header(name), reason)
+                parsed.remarks.add(row.line, parsed.header(name), ProblemCode.FORMULA_ERROR)
 
     def _name(self, row: Row) -> PersonName:
         whole = self._cell(row, "name")
@@ -268,15 +270,10 @@ class _RowReader:
             if standing is None and name == "inactive" and _or_none(self._parse_date, cell) is not None:
                 continue  # the date on which somebody left, which counts as such
             if standing is None:
-                reason = (
-                    "This word is not known, so it counts as active; if it means something else, add it to leavers or "
-                    "away in [status], or else to active."
-                )
-                parsed.remarks.add(draft.line, parsed.header(name), reason, plain(cell))
+                parsed.remarks.add(draft.line, parsed.header(name), ProblemCode.WORD_UNKNOWN, plain(cell))
             found.append(standing or Standing.ACTIVE)
         if {Standing.ACTIVE, Standing.LEFT} <= set(found):
-            reason = "The columns disagree on whether this person works here; it counts as having left."
-            parsed.remarks.add(draft.line, parsed.header("status"), reason)
+            parsed.remarks.add(draft.line, parsed.header("status"), ProblemCode.STANDINGS_DISAGREE)
         return next(
             (standing for standing in (Standing.LEFT, Standing.AWAY, Standing.ACTIVE) if standing in found), None
         )
@@ -291,14 +288,12 @@ class _RowReader:
             return False
         hired_on = _or_none(self._parse_date, self._cell(row, "hired_on"))
         if hired_on is not None and ended_on < hired_on:
-            reason = "The end lies before the start, so it counts as the end of an earlier employment."
-            parsed.remarks.add(draft.line, parsed.header(column), reason)
+            parsed.remarks.add(draft.line, parsed.header(column), ProblemCode.END_BEFORE_START)
             return False
         if ended_on >= self._today:
             return False
         if standing is not None:
-            reason = "The status says that the person works here, and the end has come; it counts as having left."
-            parsed.remarks.add(draft.line, parsed.header(column), reason)
+            parsed.remarks.add(draft.line, parsed.header(column), ProblemCode.END_HAS_COME)
         return True
 
     def _set_availability(self, row: Row, draft: Draft, standing: Standing | None, parsed: ParsedFile) -> None:
@@ -319,14 +314,13 @@ class _RowReader:
         try:
             found = self._parse_date(cell)
         except BadCell as error:
-            parsed.reject(draft, name, f"This cell {error}.")
+            parsed.reject(draft, name, error.code)
             return None
         if serial_date(cell) is not None:
-            reason = "The date is a number of a spreadsheet; it was read in the calendar that starts in 1900."
-            parsed.remarks.add(draft.line, parsed.header(name), reason)
+            parsed.remarks.add(draft.line, parsed.header(name), ProblemCode.SERIAL_DATE)
         if found.year not in YEARS:
-            reason = f"The date lies before {YEARS.start} or after {YEARS.stop - 1}; it counts as no date."
-            parsed.remarks.add(draft.line, parsed.header(name), reason)
+            years = {"first": str(YEARS.start), "last": str(YEARS.stop - 1)}
+            parsed.remarks.add(draft.line, parsed.header(name), ProblemCode.DATE_OUT_OF_YEARS, **years)
             return None
         return found
 
@@ -344,20 +338,19 @@ class _RowReader:
     def _check(self, row: Row, draft: Draft, parsed: ParsedFile) -> None:
         name_field = "name" if "name" in self._layout else "family_name"
         if not draft.name.name:
-            parsed.reject(draft, name_field, "The name is missing.")
+            parsed.reject(draft, name_field, ProblemCode.NAME_MISSING)
         elif len(draft.name.name) > MAX_NAME:
-            parsed.reject(draft, name_field, f"The name is longer than {MAX_NAME} characters.")
+            parsed.reject(draft, name_field, ProblemCode.NAME_TOO_LONG, most=MAX_NAME)
         if is_blank(self._cell(row, "email")) and self._map.defaults.email_domain is None:
-            parsed.reject(draft, "email", "The e-mail address is missing.")
+            parsed.reject(draft, "email", ProblemCode.ADDRESS_MISSING)
         if parsed.gives_levels and is_blank(self._cell(row, "level")):
-            parsed.reject(draft, "level", "The level is missing; give every row one, or no row.")
+            parsed.reject(draft, "level", ProblemCode.LEVEL_MISSING)
         for name, longest in MAX_LENGTH.items():
             if len(self._cell(row, name)) > longest:
-                parsed.reject(draft, name, f"This cell is longer than {longest} characters.")
+                parsed.reject(draft, name, ProblemCode.CELL_TOO_LONG, most=longest)
         for name in ("external_id", *MANAGER_FIELDS):
             if is_shortened(self._cell(row, name)):
-                reason = "A spreadsheet has shortened this number; format the column as text and export it again."
-                parsed.reject(draft, name, reason)
+                parsed.reject(draft, name, ProblemCode.NUMBER_SHORTENED)
 
 
 def _status_test(

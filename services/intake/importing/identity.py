@@ -12,11 +12,21 @@ from services.intake.importing.column_map import Identity
 from services.intake.importing.drafts import Draft
 from services.intake.importing.names import PersonName, names_agree, names_share
 from services.intake.person import PersonRecord
+from shared.contracts.imports import ProblemCode
 
 FEW = 3
 """So many rows that contradict the directory can be accidents. More of them, and more than SHARE, are the column's."""
 SHARE = 0.05
-ADVICE = 'say which it is in the mapping, with "line {line}" under new or same of [identity]'
+DOUBTS = frozenset(
+    {
+        ProblemCode.ID_AND_ADDRESS_OF_TWO,
+        ProblemCode.ID_OF_ANOTHER,
+        ProblemCode.ID_OF_ANOTHER_NAME,
+        ProblemCode.ADDRESS_OF_ANOTHER,
+        ProblemCode.ADDRESS_OF_ANOTHER_NAME,
+    }
+)
+"""The problems that an answer about the row solves."""
 
 
 class Answer(Enum):
@@ -33,7 +43,7 @@ class Claim(NamedTuple):
     by_email: PersonRecord | None
     person: PersonRecord | None
     """Whom the row is about. None for a new person, and where it is not clear."""
-    doubt: tuple[str, str] | None = None
+    doubt: tuple[str, ProblemCode] | None = None
     """Our field and the reason why it is not clear."""
 
 
@@ -75,37 +85,26 @@ def name_of(known: PersonRecord) -> PersonName:
     return PersonName(known.name, known.given_name, known.family_name)
 
 
-def _doubt_of_id(draft: Draft, by_id: PersonRecord, by_email: PersonRecord | None) -> str | None:
+def _doubt_of_id(draft: Draft, by_id: PersonRecord, by_email: PersonRecord | None) -> ProblemCode | None:
     agrees = names_agree(draft.name, name_of(by_id))
     if by_email is not None and by_email.id != by_id.id:
         if agrees and not names_agree(draft.name, name_of(by_email)):
             return None  # the person has got an address that somebody else had
-        return (
-            f"The id belongs to person {by_id.id} of the directory, and the address to person {by_email.id}; "
-            + ADVICE.format(line=draft.line)
-        )
+        return ProblemCode.ID_AND_ADDRESS_OF_TWO
     if agrees or draft.email == by_id.email or _same_hire(draft, by_id):
         return None
     if draft.email is None and names_share(draft.name, name_of(by_id)):
         return None
-    what = "name and address are" if draft.email is not None else "name is"
-    return (
-        f"The id of line {draft.line} belongs to person {by_id.id} of the directory, whose {what} different; "
-        + ADVICE.format(line=draft.line)
-    )
+    return ProblemCode.ID_OF_ANOTHER_NAME if draft.email is None else ProblemCode.ID_OF_ANOTHER
 
 
-def _doubt_of_address(draft: Draft, by_email: PersonRecord) -> str | None:
+def _doubt_of_address(draft: Draft, by_email: PersonRecord) -> ProblemCode | None:
     renumbered = draft.external_id is not None and by_email.external_id is not None
     if names_agree(draft.name, name_of(by_email)):
         return None
     if not renumbered and by_email.active and names_share(draft.name, name_of(by_email)):
         return None
-    what = "name and id are" if renumbered else "name is"
-    return (
-        f"The address of line {draft.line} belongs to person {by_email.id} of the directory, whose {what} different; "
-        + ADVICE.format(line=draft.line)
-    )
+    return ProblemCode.ADDRESS_OF_ANOTHER if renumbered else ProblemCode.ADDRESS_OF_ANOTHER_NAME
 
 
 def _same_hire(draft: Draft, known: PersonRecord) -> bool:

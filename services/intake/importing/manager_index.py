@@ -4,14 +4,15 @@ from enum import Enum
 
 from services.intake.importing.cells import fold_email
 from services.intake.importing.names import NameOrder, PersonName, exact_key, loose_key, parse_name, slug
+from shared.contracts.imports import ProblemCode
 
 
 class Unresolved(Enum):
-    """Why no person is found for the cells of a manager. The value is the reason that is shown to the admin."""
+    """Why no person is found for the cells of a manager. The value is the problem that is shown to the admin."""
 
-    UNKNOWN = "The manager is neither in this file nor in the directory."
-    AMBIGUOUS = "Several people have the manager's name; give the manager's id or e-mail address instead."
-    CONFLICTING = "The manager's columns lead to different people."
+    UNKNOWN = ProblemCode.MANAGER_UNKNOWN
+    AMBIGUOUS = ProblemCode.MANAGER_AMBIGUOUS
+    CONFLICTING = ProblemCode.MANAGERS_CONFLICT
 
 
 class ManagerIndex:

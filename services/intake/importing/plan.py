@@ -16,12 +16,9 @@ from services.intake.importing.problems import ImportInvalid, Problem
 from services.intake.importing.recognition import Recognition, recognise_people, reject_taken_addresses
 from services.intake.importing.reporting_line import ReportingLine, find_reporting_line
 from services.intake.person import PersonRecord
+from shared.contracts.imports import ProblemCode
 
 TEXT_FIELDS = ("external_id", "job_title", "department", "location", "time_zone", "language")
-SCALE = (
-    "With this person the reporting line is deeper than the levels reach; level 1 is the lowest one, so that "
-    "nobody else's level changes."
-)
 
 
 @dataclass(slots=True)
@@ -128,16 +125,14 @@ def _managers(parsed: ParsedFile, found: Recognition, line: ReportingLine, plan:
             continue
         direct = line.above[node]
         column = parsed.header(next(iter(draft.managers), "manager"))
-        ending = "the next one above was taken" if managers[node] is not None else "nobody is set as manager"
         if direct is None and node in line.incomplete:
-            reason = "The manager is neither in this file nor in the directory; nobody is set as manager."
-            plan.notes.append(Problem(line=draft.line, column=column, reason=reason))
+            plan.notes.append(Problem.of(draft.line, column, ProblemCode.MANAGER_UNKNOWN_ACCEPTED))
         elif direct is not None and direct in left_out:
-            reason = f"The manager's row, line {drafts[direct].line}, was left out; {ending}."
-            plan.notes.append(Problem(line=draft.line, column=column, reason=reason))
+            taken = managers[node] is not None
+            code = ProblemCode.MANAGER_LEFT_OUT if taken else ProblemCode.MANAGER_LEFT_OUT_NOBODY
+            plan.notes.append(Problem.of(draft.line, column, code, line=drafts[direct].line))
         elif managers[node] is None and node in line.incomplete:
-            reason = "The manager has left, and who stood above is not known; nobody is set as manager."
-            plan.notes.append(Problem(line=draft.line, column=column, reason=reason))
+            plan.notes.append(Problem.of(draft.line, column, ProblemCode.MANAGER_GONE))
     return _without_new_cycles(parsed, found, line, managers, plan)
 
 
@@ -160,9 +155,8 @@ def _without_new_cycles(
     for node in find_cycles(after):
         if node < len(drafts) and not drafts[node].rejected and not drafts[node].leaver:
             managers[node] = None
-            reason = "With the rows left out the reporting line would go round; nobody is set as manager."
             column = parsed.header(next(iter(drafts[node].managers), "manager"))
-            plan.notes.append(Problem(line=drafts[node].line, column=column, reason=reason))
+            plan.notes.append(Problem.of(drafts[node].line, column, ProblemCode.CIRCLE_LEFT_OUT))
     return managers
 
 
@@ -180,16 +174,15 @@ def _levels(parsed: ParsedFile, found: Recognition, line: ReportingLine, plan: I
     ]
     if len(tops) > 1:
         for node in tops:
-            reason = "Nobody stands above; with no level column this person counts as a top of the reporting line."
             column = parsed.header(_manager_field(parsed))
-            plan.notes.append(Problem(line=parsed.drafts[node].line, column=column, reason=reason))
+            plan.notes.append(Problem.of(parsed.drafts[node].line, column, ProblemCode.TOP_OF_LINE))
     staff = [node for node, draft in enumerate(parsed.drafts) if not draft.leaver and not draft.rejected]
     before = {node: found.known[node].level for node in staff if node in found.known}
     levels = derive_levels(above, anchors, line.incomplete | line.left, before)
     for node in staff:
         manager = above[node]
         if manager is not None and levels[manager] == 1 == levels[node]:
-            parsed.remarks.add(parsed.drafts[node].line, parsed.header(_manager_field(parsed)), SCALE)
+            parsed.remarks.add(parsed.drafts[node].line, parsed.header(_manager_field(parsed)), ProblemCode.BELOW_SCALE)
     return levels
 
 

@@ -4,14 +4,17 @@ Cells are personal data, and problems get into logs, terminals and tickets. So a
 and says what to do, and never repeats what the cell contains.
 """
 
+from collections import Counter
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Self
 from uuid import UUID
 
 from pydantic import Field
 
 from shared.contracts.base import Contract
+from shared.contracts.imports import ProblemCode
 from shared.errors import DomainError, Invalid
+from shared.language.problems import ROWS, in_english
 
 LISTED = 200
 
@@ -24,28 +27,40 @@ class Problem(Contract):
     reason: str
     persons: Annotated[tuple[UUID, ...], Field(exclude_if=lambda persons: not persons)] = ()
     """The people of the directory whom the row contradicts. It is left out where there are none."""
+    code: ProblemCode | str = ""
+    """What `reason` says, as a code. A later version may have further ones."""
+    arguments: Annotated[dict[str, int | str], Field(exclude_if=lambda arguments: not arguments)] = {}
+    """The values in `reason` by their names, such as `line` or `most`, and in `rows` how many rows a note is about."""
+
+    @classmethod
+    def of(
+        cls, line: int, column: str, code: ProblemCode, persons: tuple[UUID, ...] = (), /, **arguments: int | str
+    ) -> Self:
+        reason = in_english(code, arguments)
+        return cls(line=line, column=column, reason=reason, persons=persons, code=code, arguments=arguments)
 
 
 class Remarks:
     """What somebody should look at, counted: one note for all rows of which the same is true, at the first of them."""
 
     def __init__(self) -> None:
-        self._found: dict[tuple[str, str, str], list[int]] = {}
+        self._found: dict[tuple[str, ProblemCode, str], tuple[int, dict[str, int | str]]] = {}
+        self._rows: Counter[tuple[str, ProblemCode, str]] = Counter()
 
-    def add(self, line: int, column: str, reason: str, kind: str = "") -> None:
+    def add(self, line: int, column: str, code: ProblemCode, kind: str = "", /, **arguments: int | str) -> None:
         """`kind` keeps apart what has the same reason, such as two unknown words. It is not shown."""
-        found = self._found.setdefault((column, reason, kind), [line, 0])
-        found[1] += 1
+        self._found.setdefault((column, code, kind), (line, arguments))
+        self._rows[column, code, kind] += 1
 
     def notes(self) -> list[Problem]:
         notes = [
-            Problem(line=line, column=column, reason=f"{reason} It concerns {count} {'row' if count == 1 else 'rows'}.")
-            for (column, reason, _), (line, count) in self._found.items()
+            Problem.of(line, column, code, **arguments, **{ROWS: self._rows[column, code, kind]})
+            for (column, code, kind), (line, arguments) in self._found.items()
         ]
         kept = notes[:LISTED]
         if len(notes) > LISTED:
-            reason = f"There are {len(notes) - LISTED} more notes of this kind."
-            kept.append(notes[LISTED].model_copy(update={"reason": reason}))
+            line, column, more = notes[LISTED].line, notes[LISTED].column, len(notes) - LISTED
+            kept.append(Problem.of(line, column, ProblemCode.MORE_NOTES, count=more))
         return sorted(kept, key=lambda note: (note.line, note.column))
 
 
@@ -65,9 +80,9 @@ class ImportInvalid(Invalid):
         )
 
 
-def unusable(line: int, column: str, reason: str) -> ImportInvalid:
+def unusable(line: int, column: str, code: ProblemCode, /, **arguments: int | str) -> ImportInvalid:
     """The error for a file that cannot be used at all, even if rows are left out."""
-    return ImportInvalid([Problem(line=line, column=column, reason=reason)])
+    return ImportInvalid([Problem.of(line, column, code, **arguments)])
 
 
 class ColumnsInvalid(Invalid):

@@ -12,6 +12,7 @@ from services.intake.importing.identity import FEW, SHARE, Answer, Answers, Clai
 from services.intake.importing.names import names_agree
 from services.intake.importing.problems import unusable
 from services.intake.person import PersonRecord
+from shared.contracts.imports import ProblemCode
 
 FORMER = "former.invalid"
 """The domain of the address of somebody who has left and whose address belongs to somebody else now."""
@@ -60,8 +61,8 @@ def reject_taken_addresses(parsed: ParsedFile, directory: Sequence[PersonRecord]
     kept = {known.email: known.id for known in after}
     taken = deque(email for email in writers if email in kept)
 
-    def reject(node: int, owner: str) -> None:
-        parsed.reject(parsed.drafts[node], "email", f"This e-mail address belongs to {owner}.")
+    def reject(node: int, code: ProblemCode, **owner: int | str) -> None:
+        parsed.reject(parsed.drafts[node], "email", code, **owner)
         if (known := found.known.get(node)) is not None:
             kept.setdefault(known.email, known.id)
             taken.append(known.email)
@@ -71,12 +72,12 @@ def reject_taken_addresses(parsed: ParsedFile, directory: Sequence[PersonRecord]
             email = taken.popleft()
             for node in writers.pop(email, ()):
                 if not parsed.drafts[node].rejected:
-                    reject(node, f"person {kept[email]} of the directory")
+                    reject(node, ProblemCode.ADDRESS_OF_PERSON, person=str(kept[email]))
 
     reject_takers()
     for nodes in list(writers.values()):
         for node in nodes[1:]:
-            reject(node, f"the person on line {parsed.drafts[nodes[0]].line}")
+            reject(node, ProblemCode.ADDRESS_OF_LINE, line=parsed.drafts[nodes[0]].line)
     reject_takers()
 
 
@@ -91,8 +92,8 @@ def _reject_repeats(parsed: ParsedFile, found: Recognition) -> None:
                 continue
             first = seen.setdefault(key.casefold(), draft.line)
             if first != draft.line:
-                what = "id" if name == "external_id" else "e-mail address"
-                parsed.reject(draft, name, f"This {what} is on line {first} already.")
+                code = ProblemCode.ID_REPEATED if name == "external_id" else ProblemCode.ADDRESS_REPEATED
+                parsed.reject(draft, name, code, line=first)
                 found.repeats.add(node)
 
 
@@ -104,7 +105,7 @@ def _recognise(parsed: ParsedFile, directory: Sequence[PersonRecord], found: Rec
     claims = {node: index.claim(drafts[node], parsed) for node in staff}
     answers = Answers(parsed.column_map.identity)
     chosen = {node: claim.person for node, claim in claims.items()}
-    doubtful: dict[int, tuple[str, str]] = {}
+    doubtful: dict[int, tuple[str, ProblemCode]] = {}
     for node, claim in claims.items():
         if claim.doubt is None:
             continue
@@ -115,10 +116,11 @@ def _recognise(parsed: ParsedFile, directory: Sequence[PersonRecord], found: Rec
         else:
             _release(claim, found)
     _refuse_column(parsed, claims, doubtful)
-    for node, (field_name, reason) in doubtful.items():
+    for node, (field_name, code) in doubtful.items():
         records = (claims[node].by_id, claims[node].by_email)
         persons = tuple(dict.fromkeys(record.id for record in records if record is not None))
-        parsed.reject(drafts[node], field_name, reason, persons)
+        who = {name: str(person) for name, person in zip(("person", "other"), persons, strict=False)}
+        parsed.reject(drafts[node], field_name, code, persons, line=drafts[node].line, **who)
     taken: dict[UUID, int] = {}
     for by_id in (True, False):
         for node in staff:
@@ -149,8 +151,7 @@ class _Index:
             known = self._by_number.get(given.lstrip("0"))
             if known is not None and known.external_id is not None and len(known.external_id) > len(given):
                 draft.external_id = known.external_id
-                reason = "The id has lost its leading zeros, as in a spreadsheet; the directory's id was kept."
-                parsed.remarks.add(draft.line, parsed.header("external_id"), reason)
+                parsed.remarks.add(draft.line, parsed.header("external_id"), ProblemCode.ZEROS_LOST)
             else:
                 known = None
         return known
@@ -181,8 +182,9 @@ def _refuse_column(parsed: ParsedFile, claims: dict[int, Claim], doubtful: Colle
         raise unusable(
             parsed.header_line,
             header,
-            f"This column is no identifier: {wrong} of the {matched} rows that match would change into somebody else. "
-            'Name the column of the employee ids, or leave it out with [columns] external_id = "".',
+            ProblemCode.NO_IDENTIFIER,
+            wrong=wrong,
+            matched=matched,
         )
 
 
@@ -202,8 +204,7 @@ def _recognise_leavers(parsed: ParsedFile, index: _Index, found: Recognition, ta
     for node in left:
         known = index.by_id(drafts[node], parsed)
         if known is not None and is_another_leaver(drafts[node], known):
-            reason = "The id of this leaver belongs to somebody else of the directory by now, who stays as they are."
-            parsed.remarks.add(drafts[node].line, parsed.header("external_id"), reason)
+            parsed.remarks.add(drafts[node].line, parsed.header("external_id"), ProblemCode.LEAVER_ID_GIVEN_AGAIN)
         elif known is not None:
             take(node, known)
     for node in left:
@@ -241,7 +242,7 @@ def _give_addresses(parsed: ParsedFile, directory: Sequence[PersonRecord], found
     for node, email in zip(without, derive_addresses(people, domain, taken), strict=True):
         if email is None:
             if not parsed.drafts[node].leaver:
-                parsed.reject(parsed.drafts[node], "email", "No address can be derived from this name; give one.")
+                parsed.reject(parsed.drafts[node], "email", ProblemCode.ADDRESS_NOT_DERIVED)
             continue
         found.emails[node] = email
         # Without ids, a person is recognised by the address that was derived at the import before.

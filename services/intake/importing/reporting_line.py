@@ -9,6 +9,7 @@ from services.intake.importing.manager_index import ManagerIndex, Unresolved
 from services.intake.importing.names import PersonName
 from services.intake.importing.recognition import Recognition
 from services.intake.person import PersonRecord
+from shared.contracts.imports import ProblemCode
 
 
 class ReportingLine(NamedTuple):
@@ -34,8 +35,8 @@ def find_reporting_line(parsed: ParsedFile, directory: Sequence[PersonRecord], f
     cyclic = find_cycles(above)
     for node in sorted(cyclic):
         if node < len(drafts) and not drafts[node].leaver:
-            what = "has its own person as manager" if above[node] == node else "is part of a circle of managers"
-            parsed.reject(drafts[node], next(iter(drafts[node].managers), "manager"), f"This row {what}.")
+            code = ProblemCode.OWN_MANAGER if above[node] == node else ProblemCode.CIRCLE_OF_MANAGERS
+            parsed.reject(drafts[node], next(iter(drafts[node].managers), "manager"), code)
     for node in cyclic:
         above[node] = None
     left = {node for node, draft in enumerate(drafts) if draft.leaver}
