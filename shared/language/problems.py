@@ -50,7 +50,7 @@ SENTENCES: dict[str, str] = {
     ProblemCode.NOT_IN_ENCODING: translatable("The text cannot be read as %(encoding)s; save the file as UTF-8."),
     ProblemCode.NUL_CHARACTER: translatable("The file holds a NUL character; it is not a CSV file."),
     ProblemCode.QUOTATION_MARKS: translatable(
-        'The quotation marks of this row do not pair up; a " inside a quoted cell is written "".'
+        "The quotation marks of this row do not pair up; one inside a quoted cell is written twice."
     ),
     ProblemCode.COLUMN_MISSING: translatable("The file's header has no such column."),
     ProblemCode.COLUMN_TWICE: translatable("The header names this column twice."),
@@ -173,6 +173,8 @@ IN_MAPPING: dict[str, str] = {
     ProblemCode.HEADER_LINE_EMPTY: "The file is empty; the line that [table] header_line gives must name the columns.",
     ProblemCode.NOT_IN_ENCODING: "The text cannot be read as %(encoding)s; export it as UTF-8, or name its encoding in "
     "[formats].",
+    ProblemCode.QUOTATION_MARKS: "The quotation marks of this row do not pair up; "
+    'a " inside a quoted cell is written "".',
     ProblemCode.NAMES_MISSING: "No column of the header holds names; name it in the mapping: [columns] name, or "
     "given_name and family_name.",
     ProblemCode.ADDRESSES_MISSING: "No column of the header holds e-mail addresses; name it in the mapping: [columns] "
@@ -219,4 +221,5 @@ def sentence(code: str, arguments: Arguments, words: Words) -> str:
     told = words.gettext(SENTENCES[code], **values)
     if not isinstance(rows := arguments.get(ROWS), int):
         return told
-    return f"{told} {words.ngettext('It concerns %(num)s row.', 'It concerns %(num)s rows.', rows)}"
+    counted = words.ngettext("It concerns %(num)s row.", "It concerns %(num)s rows.", rows)
+    return f"{told} {counted}"

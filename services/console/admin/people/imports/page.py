@@ -11,7 +11,7 @@ from services.console.admin.form_tokens import FIELD, is_form_token
 from services.console.admin.forms import Filled, NoFormToken, SentForm
 from services.console.admin.layout import admin_page
 from services.console.admin.people.imports import view
-from services.console.admin.people.imports.view import IMPORT, Apply, PendingImport, Preview, Report
+from services.console.admin.people.imports.view import IMPORT, Apply, PendingImport, Preview, Problem, Report
 from services.console.admin.routes import AdminRoute
 from services.console.admin.visit import CurrentVisit, Visit, current_visit
 from services.console.forms.errors import FieldError, Refused
@@ -22,6 +22,7 @@ from shared.errors import Conflict, DomainError, Invalid
 from shared.http.dependencies import AppSettings, PublicApiClient
 from shared.http.receiving import BodyLimits, takes
 from shared.http.routing import slot
+from shared.language.words import Words
 
 router = APIRouter(route_class=AdminRoute, include_in_schema=False)
 UPLOADS = "/people/import/uploads"
@@ -57,7 +58,7 @@ async def take_file(request: Request, public_api: PublicApiClient, settings: App
     except DomainError as error:
         if error.status not in BY_STATUS:
             raise
-        return _file(visit, [FieldError("file", BY_STATUS[error.status]), *_reasons(error)], error.status)
+        return _file(visit, [FieldError("file", BY_STATUS[error.status]), *_reasons(error, visit.words)], error.status)
     return RedirectResponse(f"{IMPORT}/{pending.id}", status_code=303)
 
 
@@ -78,7 +79,7 @@ async def take_columns(upload_id: UUID, sent: SentForm) -> Response:
         try:
             await visit.api.post(Service.INTAKE, f"{UPLOADS}/{upload_id}/preview", Preview, chosen.column_map)
         except Invalid as error:
-            raise Refused(_wrong_columns(error)) from None
+            raise Refused(_wrong_columns(error, visit.words)) from None
         return f"{IMPORT}/{upload_id}/changes"
 
     return await sent.answer(Role.ADMIN, lambda filled: _columns(visit, upload_id, filled), act)
@@ -164,7 +165,7 @@ async def _changes(visit: Visit, upload_id: UUID, filled: Filled) -> Response:
     try:
         preview = await visit.api.post(Service.INTAKE, f"{UPLOADS}/{upload_id}/preview", Preview)
     except Invalid as error:
-        return await _columns(visit, upload_id, Filled(errors=tuple(_wrong_columns(error)), status=422))
+        return await _columns(visit, upload_id, Filled(errors=tuple(_wrong_columns(error, visit.words)), status=422))
     return admin_page(
         visit,
         "import_changes.html",
@@ -181,13 +182,14 @@ async def _read(visit: Visit, upload_id: UUID) -> PendingImport:
     return await visit.api.get(Service.INTAKE, f"{UPLOADS}/{upload_id}", PendingImport)
 
 
-def _wrong_columns(error: Invalid) -> list[FieldError]:
+def _wrong_columns(error: Invalid, words: Words) -> list[FieldError]:
     """What stands in the way, beside its setting or as the importer tells it."""
     if error.code == "import_invalid":
-        return [FieldError("", view.CANNOT_BE_USED), *_reasons(error)]
+        return [FieldError("", view.CANNOT_BE_USED), *_reasons(error, words)]
     named = (str(one["field"]).rpartition(".")[2] for one in error.extra.get("errors", ()))
     return [FieldError(name if name in view.DEFAULTS else "", view.WRONG_SETTING) for name in dict.fromkeys(named)]
 
 
-def _reasons(error: DomainError) -> list[FieldError]:
-    return [FieldError("", str(one["reason"])) for one in error.extra.get("errors", ())[:FEW] if "reason" in one]
+def _reasons(error: DomainError, words: Words) -> list[FieldError]:
+    found = [Problem.model_validate(one) for one in error.extra.get("errors", ())[:FEW] if "reason" in one]
+    return [FieldError("", view.placed(problem, words)) for problem in found]

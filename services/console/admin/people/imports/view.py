@@ -7,7 +7,8 @@ from uuid import UUID
 from pydantic import BaseModel
 
 from shared.contracts.base import Contract
-from shared.language.words import translatable
+from shared.language.problems import sentence
+from shared.language.words import Words, translatable
 
 IMPORT = "/console/people/import"
 FIELDS = {
@@ -87,6 +88,12 @@ class Problem(Contract):
     line: int
     column: str
     reason: str
+    code: str = ""
+    arguments: Mapping[str, int | str] = {}
+
+    def told(self, words: Words) -> str:
+        """What is wrong, in the language of the reader. Empty if the code is one of a newer API."""
+        return sentence(self.code, self.arguments, words)
 
 
 class Report(Contract):
@@ -155,6 +162,15 @@ class ColumnMap(BaseModel):
     managers: dict[str, Any] = {}
     time_zones: dict[str, str] = {}
     languages: dict[str, str] = {}
+
+
+def placed(problem: Problem, words: Words) -> str:
+    """What is wrong with the file as a whole, with the column that it is about. A code of a newer API is told as the
+    API tells it."""
+    told = problem.told(words) or problem.reason
+    if not problem.column or problem.column in FIELDS:
+        return told
+    return words.gettext("%(column)s: %(problem)s", column=problem.column, problem=told)
 
 
 class Apply(BaseModel):
