@@ -76,6 +76,16 @@ async def test_a_file_becomes_people_in_four_steps(browser: httpx.AsyncClient) -
     assert '<option value="email" selected>' in again.text
 
 
+async def test_what_is_wrong_is_told_in_the_language_of_the_reader(browser: httpx.AsyncClient) -> None:
+    browser.headers["accept-language"] = "de"
+    empty = await send(browser, b"Wer,Wohin\n")
+    assert "Die Datei hat eine Kopfzeile und keine Zeilen darunter." in empty.text
+    columns = (await send(browser)).headers["location"]
+    assert "Keine Spalte enthält Namen." in (await post(browser, columns)).text
+    await post(browser, columns, column_0="name", column_1="email", column_2="status")
+    assert "<span>Diese Zelle ist keine E-Mail-Adresse.</span>" in (await browser.get(f"{columns}/changes")).text
+
+
 async def test_what_is_no_file_is_refused_in_words(browser: httpx.AsyncClient) -> None:
     assert "Choose a file first." in (await send(browser, b"")).text
     unreadable = await send(browser, b"PK\x03\x04 no workbook")

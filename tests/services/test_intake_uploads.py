@@ -51,7 +51,8 @@ async def test_columns_with_own_names_are_shown_with_examples_named_tried_and_re
     preview = (await client.post(f"{path}/preview", json=MAPPING)).json()
     assert (preview["created"], preview["refused"]) == (1, 1)
     assert preview["new_people"][0]["name"] == "Ann Lee"
-    assert preview["refused_rows"][0]["line"] == 3
+    level = "This cell is not a level; write a whole number from 1 to 100, higher for more senior."
+    assert preview["refused_rows"] == [{"line": 3, "column": "Rang", "reason": level, "code": "not_a_level"}]
     assert (await client.post(f"{path}/apply", json={})).status_code == 422
     done = await client.post(f"{path}/apply", json={"skip_invalid": True})
     assert done.json()["created"] == 1
