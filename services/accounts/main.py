@@ -1,8 +1,6 @@
 """The wiring of the service accounts, which knows organizations, access keys and sessions: who may do what."""
 
-from fastapi import APIRouter
-
 from services.accounts import api
+from shared.http.routing import joined
 
-router = APIRouter()
-router.include_router(api.router)
+router = joined(api.router)

@@ -3,15 +3,14 @@
 The console has no tables and no activities. It reads from the other services and passes answers on to them.
 """
 
-from fastapi import APIRouter
-
 from services.console.admin import registry
 from services.console.api import front, participants
+from shared.http.routing import joined
 
-router = APIRouter()
-router.include_router(front.router)
-router.include_router(participants.router)
-router.include_router(participants.files)
-for admin in registry.ROUTERS:
-    router.include_router(admin)
-router.include_router(registry.elsewhere)
+router = joined(
+    front.router,
+    participants.router,
+    participants.files,
+    *registry.ROUTERS,
+    registry.elsewhere,
+)

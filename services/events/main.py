@@ -1,6 +1,5 @@
 """Wiring of the events service: the feed, the catalogue, the endpoints, and the relay that runs beside them."""
 
-from fastapi import APIRouter
 from temporalio.client import Client
 
 from services.events.activities import Activities
@@ -12,13 +11,9 @@ from services.events.webhooks.rules.delivery import Schedule
 from services.events.webhooks.sender import Sender
 from shared.config import Settings
 from shared.database import Database
+from shared.http.routing import joined
 
-router = APIRouter()
-router.include_router(feed.router)
-router.include_router(feed.history_router)
-router.include_router(catalogue.router)
-router.include_router(endpoints.router)
-router.include_router(deliveries.router)
+router = joined(feed.router, feed.history_router, catalogue.router, endpoints.router, deliveries.router)
 webhooks = catalogue.describe_webhooks()
 
 

@@ -1,7 +1,5 @@
 """The wiring of the feedback service: its routes and its activities."""
 
-from fastapi import APIRouter
-
 from services.feedback import api
 from services.feedback.activities import Activities
 from services.feedback.store.answers import ANSWER_TABLES
@@ -9,12 +7,10 @@ from shared.contracts.base import Service
 from shared.contracts.feedback import FeedbackActivities
 from shared.database import Database
 from shared.http.internal import Internal
+from shared.http.routing import joined
 from shared.rounds.api import recipients_router
 
-router = APIRouter()
-router.include_router(api.router)
-router.include_router(api.internal_router)
-router.include_router(recipients_router(Service.FEEDBACK))
+router = joined(api.router, api.internal_router, recipients_router(Service.FEEDBACK))
 
 ROUND_KINDS = ANSWER_TABLES.keys()
 """The kinds of rounds that feedback owns."""

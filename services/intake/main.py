@@ -1,22 +1,22 @@
 """The wiring of intake, which knows who takes part: the directory of people, enrolments, and participants' links."""
 
-from fastapi import APIRouter
-
 from services.intake.activities import Intake
 from services.intake.api import imports, internal, pending, people, topics
 from shared.contracts.base import Service
 from shared.contracts.intake import IntakeActivities
 from shared.contracts.rounds import RoundKind
 from shared.database import Database
+from shared.http.routing import joined
 from shared.rounds.api import recipients_router
 
-router = APIRouter()
-router.include_router(people.router)
-router.include_router(imports.router)
-router.include_router(pending.router)
-router.include_router(topics.router)
-router.include_router(internal.router)
-router.include_router(recipients_router(Service.INTAKE))
+router = joined(
+    people.router,
+    imports.router,
+    pending.router,
+    topics.router,
+    internal.router,
+    recipients_router(Service.INTAKE),
+)
 
 ROUND_KINDS = frozenset({RoundKind.ENROLMENT})
 """The kinds of rounds that intake owns."""

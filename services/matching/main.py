@@ -1,21 +1,15 @@
 """Wires the service: the one module that knows both of its edges, HTTP and Temporal."""
 
-from fastapi import APIRouter
-
 from services.matching.activities import Activities
 from services.matching.api import internal, lists, public, steering
 from shared.contracts.base import Service
 from shared.contracts.rounds import RoundKind
 from shared.database import Database
 from shared.http.internal import Internal
+from shared.http.routing import joined
 from shared.rounds.api import recipients_router
 
-router = APIRouter()
-router.include_router(public.router)
-router.include_router(lists.router)
-router.include_router(steering.router)
-router.include_router(internal.router)
-router.include_router(recipients_router(Service.MATCHING))
+router = joined(public.router, lists.router, steering.router, internal.router, recipients_router(Service.MATCHING))
 
 ROUND_KINDS = frozenset({RoundKind.ACCEPTANCE})
 """The kinds of rounds that matching owns."""

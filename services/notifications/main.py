@@ -1,16 +1,13 @@
 """Wiring of notifications."""
 
-from fastapi import APIRouter
-
 from services.notifications.activities import Activities
 from services.notifications.api import messages, wordings
 from shared.config import Settings
 from shared.database import Database
 from shared.http.internal import Internal
+from shared.http.routing import joined
 
-router = APIRouter()
-router.include_router(messages.router)
-router.include_router(wordings.router)
+router = joined(messages.router, wordings.router)
 
 
 def create_activities(*, database: Database, internal: Internal, settings: Settings) -> Activities:

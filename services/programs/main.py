@@ -1,17 +1,14 @@
 """The wiring of the service programs, which knows the programs and cycles of every organization."""
 
-from fastapi import APIRouter
 from temporalio.client import Client
 
 from services.programs.activities import Activities
 from services.programs.api import cycles, programs
 from shared.contracts.programs import ProgramsActivities
 from shared.database import Database
+from shared.http.routing import joined
 
-router = APIRouter()
-router.include_router(programs.router)
-router.include_router(programs.internal_router)
-router.include_router(cycles.router)
+router = joined(programs.router, programs.internal_router, cycles.router)
 
 
 def create_activities(*, database: Database, temporal: Client) -> ProgramsActivities:

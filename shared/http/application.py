@@ -15,10 +15,11 @@ from shared.config import Settings
 from shared.database import Database
 from shared.http.internal import Internal
 from shared.http.observing import Observed
-from shared.http.openapi.description import Described, operation_id
+from shared.http.openapi.description import Described
 from shared.http.openapi.docs import install_docs
-from shared.http.problems import DESCRIBED, install_problem_handlers, problem
+from shared.http.problems import install_problem_handlers, problem
 from shared.http.public import PublicApi
+from shared.http.routing import joined
 
 log = structlog.get_logger(__name__)
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
@@ -39,7 +40,17 @@ def create_application(
     `webhooks` are only described in the OpenAPI document: others serve them, and Upward calls them. The document
     describes the routes of `described`, where other processes serve some of them; by default, those of `routers`.
     """
-    app = _application(lifespan, webhooks)
+    served = joined(*routers)
+    app = Described(
+        described=[served] if described is None else described,
+        title="Upward",
+        description="Reverse-mentoring programs that run themselves.",
+        version="1",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        webhooks=webhooks,
+    )
     app.state.database = database
     app.state.settings = settings
     app.state.stopping = asyncio.Event()
@@ -47,30 +58,11 @@ def create_application(
     app.state.public_api = PublicApi(app.state.internal)
     app.state.uploads = Counter()
     install_problem_handlers(app)
-    for router in routers:
-        app.include_router(router)
-    if described is not None:
-        app.whole = _application(None, webhooks)
-        for router in described:
-            app.whole.include_router(router)
+    app.router.routes.extend(served.routes)
     install_docs(app)
     _add_health(app, database)
     app.add_middleware(Observed)
     return app
-
-
-def _application(lifespan: Lifespan | None, webhooks: APIRouter | None) -> Described:
-    return Described(
-        title="Upward",
-        description="Reverse-mentoring programs that run themselves.",
-        version="1",
-        lifespan=lifespan,
-        docs_url=None,
-        redoc_url=None,
-        responses=DESCRIBED,
-        generate_unique_id_function=operation_id,
-        webhooks=webhooks,
-    )
 
 
 def _add_health(app: FastAPI, database: Database) -> None:

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from typing import Any, ClassVar
 from uuid import UUID
 
-from fastapi import Request, Response
+from fastapi import APIRouter, Request, Response
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from starlette.requests import ClientDisconnect
@@ -72,6 +72,17 @@ class Route(APIRoute):
         if match != Match.NONE and any(value in words for value in child.get("path_params", {}).values()):
             return Match.NONE, {}
         return match, child
+
+
+def joined(*routers: APIRouter) -> APIRouter:
+    """One router with the routes of all these.
+
+    FastAPI's own `include_router` makes each route anew for each application, which takes longer than a thousand
+    requests, and it looks through nested routers twice for each request."""
+    made = APIRouter()
+    for router in routers:
+        made.routes.extend(router.routes)
+    return made
 
 
 def except_for(*words: str) -> Callable[[Callable[..., Any]], Any]:

@@ -12,8 +12,17 @@ from shared.language.problems import IN_MAPPING, SENTENCES, in_english, sentence
 from shared.language.words import ENGLISH, LANGUAGES, words_of
 
 VALUES: dict[str, int | str] = {
-    **{"line": 1234, "most": 100_000, "wrong": 3, "matched": 5, "count": 2, "rows": 7},
-    **{"first": "1920", "last": "2200", "encoding": "cp1250", "person": "p-1", "other": "p-2"},
+    "line": 1234,
+    "most": 100_000,
+    "wrong": 3,
+    "matched": 5,
+    "count": 2,
+    "rows": 7,
+    "first": "1920",
+    "last": "2200",
+    "encoding": "cp1250",
+    "person": "p-1",
+    "other": "p-2",
 }
 
 

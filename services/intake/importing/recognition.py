@@ -62,7 +62,7 @@ def reject_taken_addresses(parsed: ParsedFile, directory: Sequence[PersonRecord]
     taken = deque(email for email in writers if email in kept)
 
     def reject(node: int, code: ProblemCode, **owner: int | str) -> None:
-        parsed.reject(parsed.drafts[node], "email", code, **owner)
+        parsed.reject(parsed.drafts[node], "email", code, (), **owner)
         if (known := found.known.get(node)) is not None:
             kept.setdefault(known.email, known.id)
             taken.append(known.email)

@@ -4,13 +4,14 @@ A route names the statuses of its own refusals by `responses=refusals(...)`. Tho
 parameters and its body are added here. Every refusal is a problem document.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
+from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 
-from shared.http.problems import TITLES, Problem
+from shared.http.problems import DESCRIBED, TITLES, Problem
 
 PROBLEM = "ProblemDocument"
 """The name of the schema. `Problem` is a line of an import's report."""
@@ -39,18 +40,26 @@ problem document of a missing one can say what to do."""
 class Described(FastAPI):
     """An application whose OpenAPI document tells how each request can fail and shows an example of each body."""
 
-    whole: FastAPI | None = None
-    """The application whose routes are described instead of its own, of which it serves a part."""
-    _completed: dict[str, Any] | None = None
+    def __init__(self, *, described: Iterable[APIRouter], **settings: Any) -> None:
+        """`described` has the routes that the document describes, of which the application may serve a part."""
+        super().__init__(**settings)
+        self._described = tuple(described)
 
     def openapi(self) -> dict[str, Any]:
-        if self.whole is not None:
-            return self.whole.openapi()
-        document = super().openapi()
-        if document is not self._completed:
-            complete(document)
-            self._completed = document
-        return document
+        """The document, which is made when it is asked for first."""
+        if self.openapi_schema is None:
+            whole = FastAPI(responses=DESCRIBED, generate_unique_id_function=operation_id)
+            for router in self._described:
+                whole.include_router(router)
+            self.openapi_schema = get_openapi(
+                title=self.title,
+                version=self.version,
+                description=self.description,
+                routes=whole.routes,
+                webhooks=self.webhooks.routes,
+            )
+            complete(self.openapi_schema)
+        return self.openapi_schema
 
 
 def operation_id(route: APIRoute) -> str:
