@@ -28,7 +28,8 @@ from shared.contracts.accounts import Role as Role
 from shared.contracts.base import Contract
 from shared.database import Base
 from shared.errors import Forbidden, Unauthorized
-from shared.http.routing import BeforeBody
+from shared.http.inside import IDENTIFIED, Identified
+from shared.http.routing import WITHOUT_BODY, BeforeBody
 from shared.sessions import NOTED_EVERY, SessionRow, hash_token, is_alive, is_session_token
 
 ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
@@ -197,11 +198,23 @@ async def current_caller(request: Request) -> Caller:
     """Who calls, read once a request. Raises Unauthorized."""
     found: Caller | None = request.scope.get(CALLER)
     if found is None:
-        async with request.app.state.database.transaction() as session:
-            found = await authenticate(session, bearer_of(request.headers.get("authorization", "")))
-        request.scope[CALLER] = found
+        request.scope[CALLER] = found = await _identify(request)
     of_session = {"session_id": str(found.session_id)} if found.session_id is not None else {}
     bind_contextvars(organization_id=str(found.organization_id), key_id=found.key_id, **of_session)
+    return found
+
+
+async def _identify(request: Request) -> Caller:
+    credential = bearer_of(request.headers.get("authorization", ""))
+    before: Identified | None = request.scope.get(IDENTIFIED)
+    if before is not None and request.method in WITHOUT_BODY:
+        known: Caller | None = before.caller_of(credential)
+        if known is not None:
+            return known
+    async with request.app.state.database.transaction() as session:
+        found = await authenticate(session, credential)
+    if before is not None:
+        before.keep(credential, found)
     return found
 
 

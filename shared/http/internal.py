@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from shared.config import Settings
 from shared.contracts.base import Contract, PersonPage, Service
 from shared.errors import BadRequest, Conflict, DomainError, Forbidden, Gone, Invalid, NotFound, Unauthorized
+from shared.http.inside import Inside
 
 Answer = TypeVar("Answer", bound=Contract)
 log = structlog.get_logger(__name__)
@@ -45,9 +46,11 @@ class Internal:
     def __init__(self, settings: Settings, app: Any = None, *, timeout: float = 30) -> None:
         """`app` is the ASGI application of this process. Services without a URL in the settings are called in it."""
         self._token = settings.service_token.get_secret_value()
-        self._clients = {service: _client(settings, app, service, timeout) for service in Service}
+        self._inside = Inside(app)
+        apart = {service: url for service in Service if (url := settings.service_urls.get(service.value))}
+        self._clients = {service: _client(url, timeout) for service, url in apart.items()}
         # Connections of these are never used twice, so none can be one that its server has closed.
-        self._fresh = {service: _client(settings, app, service, timeout, kept=0) for service in Service}
+        self._fresh = {service: _client(url, timeout, kept=0) for service, url in apart.items()}
 
     async def get(
         self,
@@ -89,6 +92,8 @@ class Internal:
         """Sends a request as it is, and returns the whole answer. The arguments are those of httpx's `build_request`.
 
         Raises httpx.HTTPError if the service is away."""
+        if service not in self._clients:
+            return await self._inside.exchange(request)
         try:
             response = await _begin(self._clients[service], request)
         except CLOSED as error:
@@ -136,12 +141,10 @@ class Internal:
         return answer.model_validate_json(response.content)
 
 
-def _client(settings: Settings, app: Any, service: Service, timeout: float, kept: int | None = 20) -> httpx.AsyncClient:
+def _client(url: str, timeout: float, kept: int | None = 20) -> httpx.AsyncClient:
     """`kept` is how many idle connections are kept for the next request."""
-    url = settings.service_urls.get(service.value)
     return httpx.AsyncClient(
-        base_url=url or "http://in-process",
-        transport=None if url else httpx.ASGITransport(app=app, raise_app_exceptions=False),
+        base_url=url,
         limits=httpx.Limits(max_connections=100, max_keepalive_connections=kept, keepalive_expiry=IDLE_SECONDS),
         timeout=timeout,
         cookies=CookieJar(

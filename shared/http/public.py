@@ -24,6 +24,7 @@ from shared.errors import (
     PreconditionRequired,
     Unauthorized,
 )
+from shared.http.inside import IDENTIFIED, Identified
 from shared.http.internal import Internal
 
 Answer = TypeVar("Answer", bound=Contract)
@@ -54,8 +55,10 @@ class PublicApi:
         """`internal` only carries the requests. `credential` is an access key or the token of a session."""
         self._internal = internal
         self._credential = credential
+        self._extensions = {IDENTIFIED: Identified()} if credential is not None else {}
 
     def acting_as(self, credential: str) -> "PublicApi":
+        """The API for the calls of one page."""
         return PublicApi(self._internal, credential)
 
     async def get(
@@ -123,6 +126,7 @@ class PublicApi:
             "params": params,
             "content": body.model_dump_json() if body is not None else content,
             "headers": sent,
+            "extensions": self._extensions,
         }
         response = await self._internal.exchange(service, request, reads=method == "GET")
         if (refusal := _refusal(response)) is not None:

@@ -107,12 +107,11 @@ async def list_match_run_pairs(
 ) -> PairList | Response:
     """The pairs that the run proposed, by default the best first. `q` looks for the names and addresses of their
     people, of whom the first 1,000 that are found count. The list is empty once the run is superseded or expired."""
-    async with database.transaction() as session:
-        await reading.read_cycle_id(session, caller.organization_id, match_run_id)
     people = await find_people(internal, caller.organization_id, q) if q and q.strip() else None
     wanted = lists.Wanted(state, origin, person_id, people, wished, low_fit, department, level, details)
 
     async def read(session: AsyncSession, page: Page) -> PairList:
+        await reading.read_cycle_id(session, caller.organization_id, match_run_id)
         return await lists.list_run_pairs(session, caller.organization_id, match_run_id, wanted, page)
 
     return await answer_list(request, database, Page(sort, cursor, limit), read, name="pairs", item=PairView)
@@ -134,13 +133,12 @@ async def list_unmatched(
 ) -> UnmatchedList | Response:
     """The people of the run who are in no pair, with the reason and the smallest change. `q` looks for their names and
     addresses."""
-    async with database.transaction() as session:
-        await reading.read_cycle_id(session, caller.organization_id, match_run_id)
     people = await find_people(internal, caller.organization_id, q) if q and q.strip() else None
     if person_id is not None:
         people = (person_id,) if people is None or person_id in people else ()
 
     async def read(session: AsyncSession, page: Page) -> UnmatchedList:
+        await reading.read_cycle_id(session, caller.organization_id, match_run_id)
         return await lists.list_unmatched(session, caller.organization_id, match_run_id, reason, people, page)
 
     return await answer_list(request, database, Page(sort, cursor, limit), read, name="unmatched", item=UnmatchedView)
