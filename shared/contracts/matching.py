@@ -2,6 +2,8 @@
 
 from abc import abstractmethod
 from enum import StrEnum
+from functools import partial
+from operator import is_, not_
 from typing import Annotated
 from uuid import UUID
 
@@ -82,20 +84,24 @@ class TaughtTopic(Contract):
     """At which rank the other one wants it, from 1."""
 
 
+IS_NONE = partial(is_, None)
+"""Called for each field of thousands of reasons. Unlike a lambda, it needs no frame of Python."""
+
+
 class PairReason(Contract):
     """One reason for a pair, as a code with its arguments. `shared/language/reasons.py` makes sentences of it."""
 
     code: ReasonCode | str
     """One of `ReasonCode`, or a newer one."""
-    side: Annotated[Side | None, Field(exclude_if=lambda value: value is None)] = None
-    topics: Annotated[tuple[TaughtTopic, ...], Field(exclude_if=lambda value: not value)] = ()
-    rank: Annotated[int | None, Field(exclude_if=lambda value: value is None)] = None
-    hours: Annotated[float | None, Field(exclude_if=lambda value: value is None)] = None
-    mentor_days: Annotated[tuple[int, ...], Field(exclude_if=lambda value: not value)] = ()
+    side: Annotated[Side | None, Field(exclude_if=IS_NONE)] = None
+    topics: Annotated[tuple[TaughtTopic, ...], Field(exclude_if=not_)] = ()
+    rank: Annotated[int | None, Field(exclude_if=IS_NONE)] = None
+    hours: Annotated[float | None, Field(exclude_if=IS_NONE)] = None
+    mentor_days: Annotated[tuple[int, ...], Field(exclude_if=not_)] = ()
     """The days of the shared hours on the mentor's clock, counted from 0, which is Monday."""
-    mentee_days: Annotated[tuple[int, ...], Field(exclude_if=lambda value: not value)] = ()
+    mentee_days: Annotated[tuple[int, ...], Field(exclude_if=not_)] = ()
     """The same days on the mentee's clock."""
-    levels: Annotated[int | None, Field(exclude_if=lambda value: value is None)] = None
+    levels: Annotated[int | None, Field(exclude_if=IS_NONE)] = None
 
 
 class ProposeMatches(Contract):

@@ -8,13 +8,13 @@ or told twice; whatever other rows come, go or move, all that stay are told once
 
 import re
 import unicodedata
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Annotated, Any, NamedTuple, Protocol, TypeVar
 from uuid import UUID
 
 from fastapi import Query, Request, Response
 from pydantic import BaseModel
-from sqlalchemy import ColumnElement, Row, Select, case, func, literal, literal_column, select, tuple_
+from sqlalchemy import ARRAY, ColumnElement, Row, Select, any_, case, func, literal, literal_column, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.sql.elements import SQLCoreOperations
 
@@ -113,25 +113,27 @@ async def read_page(
 ) -> Found:
     """One page of the rows of `query` that are in the scope and pass the filters.
 
-    `key` is the id of the row, which is also that of the first thing that `query` selects. `columns` are those by which
-    the list can be sorted, by name; none of them is ever null. The key itself needs no name there. The last row of the
-    page before need not pass the filters any more, and is in the scope. So what nobody may learn about belongs to the
-    scope, and no column tells more than the answer does. Raises BadRequest for another cursor.
+    `key` is the id of the row. The first thing that `query` selects is the id, or the row of a table that has it.
+    `columns` are those by which the list can be sorted, by name; none of them is ever null. The key itself needs no
+    name there. The last row of the page before need not pass the filters any more, and is in the scope. So what nobody
+    may learn about belongs to the scope, and no column tells more than the answer does. Raises BadRequest for another
+    cursor.
     """
     name, falling = page.sort.removeprefix("-"), page.sort.startswith("-")
     order = (columns[name], key) if name in columns else (key,)
     wanted = query.where(*scope, *filters)
-    total = None
-    if (after := decode_cursor(page.cursor)) is None:
-        total = await _count(session, wanted)
-    else:
+    follows = wanted
+    if (after := decode_cursor(page.cursor)) is not None:
         last = await _values(session, query.where(*scope), order, key, after)
         here, there = tuple_(*order), tuple_(*(literal(value) for value in last))
-        wanted = wanted.where(here < there if falling else here > there)
-    sorted_rows = wanted.order_by(*(column.desc() if falling else column.asc() for column in order))
+        follows = wanted.where(here < there if falling else here > there)
+    sorted_rows = follows.order_by(*(column.desc() if falling else column.asc() for column in order))
     rows = (await session.execute(sorted_rows.limit(page.limit + 1))).all()
     shown = rows[: page.limit]
-    return Found(shown, encode_cursor(shown[-1][0].id) if len(rows) > len(shown) else None, total)
+    total = None
+    if after is None:  # a list that fits its first page is counted by reading it
+        total = await _count(session, wanted) if len(rows) > len(shown) else len(rows)
+    return Found(shown, encode_cursor(_id_of(shown[-1])) if len(rows) > len(shown) else None, total)
 
 
 def containing(words: str | None, *texts: Column) -> list[ColumnElement[bool]]:
@@ -147,11 +149,25 @@ def equal(column: Column, value: object) -> list[ColumnElement[bool]]:
     """The filter that lets through what has this value, or any of these. No filter for None and for an empty list."""
     if value is None or value == []:
         return []
-    return [column.in_(value) if isinstance(value, list) else column == value]
+    if not isinstance(value, list):
+        return [column == value]
+    if len(value) == 1:
+        return [column == value[0]]
+    return [among(column, value)]
+
+
+def among(column: Column, values: Iterable[object]) -> ColumnElement[bool]:
+    """The condition that it is one of these values. They are one parameter, however many there are."""
+    return column == any_(literal(list(values), ARRAY(column.type)))
 
 
 def _folded(word: str) -> str:
     return "".join(letter for letter in unicodedata.normalize("NFD", word) if not re.match(MARKS, letter)).lower()
+
+
+def _id_of(row: Row[*tuple[Any, ...]]) -> UUID:
+    first = row[0]
+    return first if isinstance(first, UUID) else first.id  # type: ignore[no-any-return]
 
 
 async def _count(session: AsyncSession, query: Select[*tuple[Any, ...]]) -> int | None:

@@ -296,6 +296,8 @@ async def read_last_rounds(
         .ext(distinct_on(Round.cycle_id))
     )
     cycles = {round_id: cycle_id for cycle_id, round_id in found}
+    if not cycles:
+        return {}
     return {cycles[one.id]: one for one in await _counts(session, organization_id, Round.id.in_(list(cycles)))}
 
 

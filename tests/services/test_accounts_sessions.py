@@ -17,8 +17,11 @@ from services.accounts.store import codes, keys
 from services.accounts.store import sessions as store
 from services.programs import main as programs
 from shared.auth import Role, key_id_of
+from shared.contracts.accounts import CallerDetails, Organization
+from shared.contracts.base import Service
 from shared.database import Database
 from shared.errors import Unauthorized
+from shared.http.public import PublicApi
 from shared.sessions import IDLE, LONGEST, NOTED_EVERY, SessionRow, hash_token
 from tests.services.conftest import client_of
 from tests.services.programs_examples import PROGRAM, add_organization, once
@@ -246,3 +249,26 @@ async def test_of_two_who_use_a_code_at_once_one_signs_in(database: Database) ->
         return True
 
     assert sorted(await asyncio.gather(use(), use(), use())) == [False, False, True]
+
+
+@pytest.mark.parametrize("seconds", [0, 60])
+async def test_what_a_page_changes_is_asked_of_a_session_that_lives_and_so_is_what_it_reads_after_a_moment(
+    http: httpx.AsyncClient,
+    access_key: KeyMaker,
+    application: Callable[..., FastAPI],
+    monkeypatch: pytest.MonkeyPatch,
+    seconds: float,
+) -> None:
+    """A page that has identified its visitor does not read the session again for each call (decision 0035)."""
+    monkeypatch.setattr("shared.http.inside.TRUSTED_SECONDS", seconds)
+    session = await opened(http, await access_key())
+    token = session["authorization"].removeprefix("Bearer ")
+    api: PublicApi = application(accounts, programs).state.public_api
+    page = api.acting_as(token)
+    await page.get(Service.ACCOUNTS, "/caller", CallerDetails)
+    assert (await http.delete("/v1/session", headers=session)).status_code == 204
+    with pytest.raises(Unauthorized):
+        await page.delete(Service.ACCOUNTS, "/session")
+    for reader in (page, api.acting_as(token)) if seconds == 0 else (api.acting_as(token),):
+        with pytest.raises(Unauthorized):
+            await reader.get(Service.ACCOUNTS, "/organization", Organization)

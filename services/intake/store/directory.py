@@ -8,8 +8,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.intake.models import Person
 from services.intake.person import Availability
-from services.intake.resources import DirectoryValue, DirectoryValues, PendingPage, PendingPerson, PeoplePage
-from services.intake.store.people import view_of
+from services.intake.resources import (
+    DirectoryValue,
+    DirectoryValues,
+    PendingPage,
+    PendingPerson,
+    PeoplePage,
+    PersonView,
+)
 from shared.contracts.base import PersonPage
 from shared.contracts.round_kinds import declaration_of
 from shared.errors import Forbidden
@@ -25,6 +31,8 @@ COLUMNS: dict[str, Column] = {
     "location": func.lower(Person.location),
 }
 """Those by which people are sorted, besides the id. Indexes serve the names and the departments."""
+FIELDS = tuple(PersonView.model_fields)
+"""The columns that a list reads, as columns take half the time of whole objects. The first one is the id."""
 
 
 MOST_FOUND = 1000
@@ -64,14 +72,15 @@ async def list_people(session: AsyncSession, organization_id: UUID, wanted: Want
     """One page of the people who are wanted. Raises BadRequest for an unknown cursor."""
     found = await read_page(
         session,
-        select(Person),
+        select(*(getattr(Person, name) for name in FIELDS)),
         page,
         key=Person.id,
         columns=COLUMNS,
         scope=[Person.organization_id == organization_id],
         filters=wanted.filters(),
     )
-    return PeoplePage(items=tuple(view_of(row[0]) for row in found.rows), next=found.next, total=found.total)
+    people = (PersonView.model_validate(dict(zip(FIELDS, row, strict=True))) for row in found.rows)
+    return PeoplePage(items=tuple(people), next=found.next, total=found.total)
 
 
 async def read_values(session: AsyncSession, organization_id: UUID) -> DirectoryValues:
