@@ -9,7 +9,7 @@ or told twice; whatever other rows come, go or move, all that stay are told once
 import re
 import unicodedata
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from typing import Annotated, Any, NamedTuple, Protocol, TypeVar
+from typing import Annotated, Any, NamedTuple, Protocol, TypeVar, cast
 from uuid import UUID
 
 from fastapi import Query, Request, Response
@@ -158,7 +158,8 @@ def equal(column: Column, value: object) -> list[ColumnElement[bool]]:
 
 def among(column: Column, values: Iterable[object]) -> ColumnElement[bool]:
     """The condition that it is one of these values. They are one parameter, however many there are."""
-    return column == any_(literal(list(values), ARRAY(column.type)))
+    of_type = cast(ColumnElement[Any], column).type
+    return column == any_(literal(list(values), ARRAY(of_type)))
 
 
 def _folded(word: str) -> str:
@@ -167,7 +168,8 @@ def _folded(word: str) -> str:
 
 def _id_of(row: Row[*tuple[Any, ...]]) -> UUID:
     first = row[0]
-    return first if isinstance(first, UUID) else first.id  # type: ignore[no-any-return]
+    found: UUID = first if isinstance(first, UUID) else first.id
+    return found
 
 
 async def _count(session: AsyncSession, query: Select[*tuple[Any, ...]]) -> int | None:

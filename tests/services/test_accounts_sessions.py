@@ -259,7 +259,7 @@ async def test_what_a_page_changes_is_asked_of_a_session_that_lives_and_so_is_wh
     monkeypatch: pytest.MonkeyPatch,
     seconds: float,
 ) -> None:
-    """A page that has identified its visitor does not read the session again for each call (decision 0035)."""
+    """A page that has identified its visitor does not read the session again for each call (decision 0036)."""
     monkeypatch.setattr("shared.http.inside.TRUSTED_SECONDS", seconds)
     session = await opened(http, await access_key())
     token = session["authorization"].removeprefix("Bearer ")

@@ -1,5 +1,7 @@
 """Postgres ends what takes too long, so that nobody else waits for it; and what it has ended is not used again."""
 
+from typing import Any
+
 import pytest
 from sqlalchemy import event, text
 
@@ -32,7 +34,12 @@ async def test_a_connection_that_was_idle_is_tried_out_and_one_in_use_is_taken_a
     sent: list[str] = []
     event.listen(database.engine.sync_engine, "checkout", lambda *_: sent.append("used"))
     ping = database.engine.dialect.do_ping
-    monkeypatch.setattr(database.engine.dialect, "do_ping", lambda one: sent.append("tried") or ping(one))
+
+    def noted(connection: Any) -> bool:
+        sent.append("tried")
+        return ping(connection)
+
+    monkeypatch.setattr(database.engine.dialect, "do_ping", noted)
     async with database.transaction() as one:
         ours = await one.scalar(text("select pg_backend_pid()"))
     async with database.transaction() as one:

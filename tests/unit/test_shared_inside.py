@@ -11,7 +11,7 @@ from shared.http.inside import TRUSTED_SECONDS, Identified, Inside
 
 
 async def ask(app: ASGIApp, **changes: Any) -> httpx.Response:
-    request = {"method": "GET", "url": "/v1/thing", "params": None, "content": None, "headers": {}}
+    request: dict[str, Any] = {"method": "GET", "url": "/v1/thing", "params": None, "content": None, "headers": {}}
     return await Inside(app).exchange(request | changes)
 
 
