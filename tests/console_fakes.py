@@ -13,6 +13,7 @@ from uuid import UUID, uuid4
 from fastapi import APIRouter
 
 from shared.auth import ServiceCaller
+from shared.contracts.accounts import Brand
 from shared.contracts.base import Contract
 from shared.contracts.feedback import CheckInAnswer, CheckInForm, PairQuestion, SurveyAnswer, SurveyForm
 from shared.contracts.intake import (
@@ -111,6 +112,8 @@ class FakeServices:
     search_refusal: DomainError | None = None
     broken: bool = False
     """Whether owners fail at answers as a bug would."""
+    brand: Brand | None = field(default_factory=Brand)
+    """How the organization shows itself; None if accounts do not answer."""
     calls: list[str] = field(default_factory=list)
     answers: list[Contract] = field(default_factory=list)
 
@@ -174,6 +177,13 @@ class FakeServices:
             if self.search_refusal is not None:
                 raise self.search_refusal
             return self.colleagues
+
+        @router.get("/accounts/brand")
+        async def brand(caller: ServiceCaller) -> Brand:
+            self._check(caller.organization_id)
+            if self.brand is None:
+                raise RuntimeError("a bug of accounts")
+            return self.brand
 
         @router.post("/intake/contacts")
         async def contacts(body: ReadContacts, caller: ServiceCaller) -> Contacts:

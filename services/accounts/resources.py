@@ -1,12 +1,37 @@
-"""The documents about access keys. Pure."""
+"""The documents about access keys and about how an organization shows itself. Pure."""
 
+import re
 from enum import StrEnum
+from typing import Annotated
 
-from pydantic import AwareDatetime, ConfigDict
+from pydantic import AfterValidator, AwareDatetime, ConfigDict, StringConstraints
 
-from shared.contracts.accounts import Role
+from services.accounts.rules.colours import COLOUR
+from shared.contracts.accounts import Brand, Role
 from shared.contracts.base import Contract
-from shared.contracts.text import Name
+from shared.contracts.text import Name, clean_text
+
+SPECIALS = re.compile(r'[()<>\[\]:;@\\,"]|=\?|\?=')
+"""What could make a name in a header look like another address."""
+
+
+def _no_specials(value: str) -> str:
+    if SPECIALS.search(value):
+        raise ValueError('must not hold any of ( ) < > [ ] : ; @ \\ , "')
+    return value
+
+
+def _colour(value: str) -> str:
+    value = value.strip().lower()
+    if COLOUR.fullmatch(value) is None:
+        raise ValueError("must be # and six hexadecimal digits, such as #1b655f")
+    return value
+
+
+SenderName = Annotated[
+    str, StringConstraints(min_length=1, max_length=60), AfterValidator(clean_text), AfterValidator(_no_specials)
+]
+Colour = Annotated[str, StringConstraints(max_length=20), AfterValidator(_colour)]
 
 
 class KeyState(StrEnum):
@@ -50,3 +75,30 @@ class KeyPage(Contract):
     items: tuple[Key, ...]
     next: str | None = None
     """Cursor of the next page, null on the last."""
+
+
+class BrandDefinition(Contract):
+    """How an organization shows itself. What is null or left out is ours."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"sender_name": "Acme Learning", "accent": "#7a2048", "accent_dark": None}]},
+    )
+
+    sender_name: SenderName | None = None
+    """The name of the sender in mails. The address stays that of the mail server."""
+    accent: Colour | None = None
+    """The colour of buttons and links as `#rrggbb`, in the light theme and in mails."""
+    accent_dark: Colour | None = None
+    """The same in the dark theme. Null: it is made from `accent`."""
+
+
+class BrandDetails(BrandDefinition, Brand):
+    """What is set, the colours that follow from it, and the logo. `version` is also its ETag."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    version: int
+    """0 as long as nothing was ever set."""
+    updated_at: AwareDatetime | None
+    """Null as long as nothing was ever set."""

@@ -4,13 +4,14 @@ The console has no tables and no activities. It reads from the other services an
 """
 
 from services.console.admin import registry
-from services.console.api import front, participants
+from services.console.api import front, looks, participants
 from shared.http.routing import joined
 
 router = joined(
     front.router,
     participants.router,
     participants.files,
+    looks.router,
     *registry.ROUTERS,
     registry.elsewhere,
 )

@@ -19,6 +19,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
 
 from services.console.forms.registry import round_title
+from services.console.look import OURS
 from services.console.submission import MOST_BYTES
 from services.console.words import codes
 from services.console.words.failures import NOT_AVAILABLE, Failure, failure_of
@@ -80,8 +81,9 @@ ENVIRONMENT = _environment()
 
 
 def page(template: str, words: Words, status: int = 200, **context: Any) -> HTMLResponse:
-    """Renders a template in the language of the words. A name that the context does not contain is a bug and raises."""
-    content = ENVIRONMENT.get_template(template).render(words=words, **context)
+    """Renders a template in the language of the words, in our colours unless `brand` names others. A name that the
+    context does not contain is a bug and raises."""
+    content = ENVIRONMENT.get_template(template).render({"brand": OURS, **context}, words=words)
     return HTMLResponse(content, status, {"content-language": words.language})
 
 
@@ -102,7 +104,8 @@ def missing_templates(*names: str) -> list[str]:
 def failure_page(request: Request, failure: Failure) -> HTMLResponse:
     words = getattr(request.state, "words", None) or reader_words(request)
     contact = getattr(request.state, "contact", None)
-    response = page("failure.html", words, failure.status, failure=failure, contact=contact)
+    brand = getattr(request.state, "brand", OURS)
+    response = page("failure.html", words, failure.status, failure=failure, contact=contact, brand=brand)
     response.headers.update(failure.headers)
     return response
 

@@ -6,10 +6,13 @@ from typing import NamedTuple
 from uuid import UUID
 
 import httpx
+import structlog
 from pydantic import ValidationError
 from structlog.contextvars import bind_contextvars
 
 from services.console.forms.registry import questionnaire_of
+from services.console.look import OURS, Look, look_of
+from shared.contracts.accounts import Brand
 from shared.contracts.base import Contract, Service
 from shared.contracts.intake import (
     Contact,
@@ -26,6 +29,7 @@ from shared.contracts.rounds import AnswerRecorded
 from shared.errors import DomainError, NotFound
 from shared.http.internal import Internal
 
+log = structlog.get_logger(__name__)
 NO_ORGANIZATION = UUID(int=0)
 
 
@@ -43,6 +47,7 @@ class Participation(NamedTuple):
     partners: dict[UUID, Contact]
     contact: Contact | None = None
     """Whom a reader may ask: the program's first coordinator who has not left."""
+    brand: Look = OURS
 
 
 async def resolve(internal: Internal, token: str) -> LinkGrant:
@@ -54,6 +59,15 @@ async def resolve(internal: Internal, token: str) -> LinkGrant:
     grant = await internal.ask(Service.INTAKE, "/links/resolve", request, LinkGrant, NO_ORGANIZATION)
     bind_contextvars(organization_id=str(grant.organization_id))
     return grant
+
+
+async def read_look(internal: Internal, organization_id: UUID) -> Look:
+    """How the organization shows itself. A page that cannot learn it looks like ours."""
+    try:
+        return look_of(await internal.get(Service.ACCOUNTS, "/brand", Brand, organization_id), organization_id)
+    except (DomainError, httpx.HTTPError) as error:
+        log.warning("look.unknown", error=type(error).__name__)
+        return OURS
 
 
 async def read_brief(internal: Internal, grant: LinkGrant) -> CycleBrief:
@@ -79,7 +93,9 @@ async def read_form_if_asked(internal: Internal, grant: LinkGrant) -> Contract |
 
 async def read_participation(internal: Internal, grant: LinkGrant) -> Participation:
     """Reads the owner's form, the cycle, the names of the partners and the time zone of the reader."""
-    brief, form = await asyncio.gather(read_brief(internal, grant), read_form(internal, grant))
+    brief, form, look = await asyncio.gather(
+        read_brief(internal, grant), read_form(internal, grant), read_look(internal, grant.organization_id)
+    )
     partners = questionnaire_of(grant.kind).partners(form)
     people = await read_contacts(internal, grant.organization_id, [*partners, *brief.coordinator_ids])
     return Participation(
@@ -89,6 +105,7 @@ async def read_participation(internal: Internal, grant: LinkGrant) -> Participat
         form,
         {person_id: people[person_id] for person_id in partners if person_id in people},
         first_active(brief.coordinator_ids, people),
+        look,
     )
 
 
@@ -98,16 +115,26 @@ async def read_contact(internal: Internal, brief: CycleBrief) -> Contact | None:
     return first_active(brief.coordinator_ids, people)
 
 
-async def read_contact_of_link(internal: Internal, token: str) -> tuple[Contact | None, str]:
-    """Whom somebody may ask whose link does not work, and in which language they read, as far as it is known."""
+class Origin(NamedTuple):
+    """What a page may say to somebody whose link does not work."""
+
+    contact: Contact | None = None
+    """Whom they may ask."""
+    language: str = ""
+    look: Look = OURS
+
+
+async def read_origin(internal: Internal, token: str) -> Origin:
+    """As far as the link tells."""
     try:
         origin = await internal.ask(
             Service.INTAKE, "/links/origin", ResolveLink(token=token), LinkOrigin, NO_ORGANIZATION
         )
         brief = await internal.get(Service.PROGRAMS, f"/cycles/{origin.cycle_id}", CycleBrief, origin.organization_id)
-        return await read_contact(internal, brief), origin.language
+        look = await read_look(internal, origin.organization_id)
+        return Origin(await read_contact(internal, brief), origin.language, look)
     except (ValidationError, DomainError, httpx.HTTPError):
-        return None, ""
+        return Origin()
 
 
 async def send_answer(internal: Internal, grant: LinkGrant, answer: Contract) -> AnswerRecorded:

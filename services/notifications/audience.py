@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from uuid import UUID
 
+from shared.contracts.accounts import Brand
 from shared.contracts.base import PersonPage, Service
 from shared.contracts.intake import Contact, Contacts, ReadContacts
 from shared.contracts.matching import PairSummary
@@ -13,6 +14,11 @@ from shared.contracts.rounds import RecipientState
 from shared.http.internal import Internal
 
 PAGE = 500
+
+
+async def read_brand(internal: Internal, organization_id: UUID) -> Brand:
+    """How the organization shows itself."""
+    return await internal.get(Service.ACCOUNTS, "/brand", Brand, organization_id)
 
 
 async def read_brief(internal: Internal, announcement: Announcement) -> CycleBrief | None:

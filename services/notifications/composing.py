@@ -4,9 +4,10 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from services.notifications.facts import BatchFacts
+from services.notifications.facts import BatchFacts, DeliveryFacts
 from services.notifications.rules.console_pages import console_page
 from services.notifications.rules.endpoint_notices import endpoint_facts
+from services.notifications.rules.look import look_of
 from services.notifications.rules.meeting import Meeting
 from services.notifications.rules.messages import ClaimedMessage
 from services.notifications.rules.rendering import (
@@ -20,6 +21,7 @@ from services.notifications.rules.rendering import (
 from services.notifications.rules.sending_hours import zone_of
 from services.notifications.rules.wording import own_words
 from shared.config import Settings
+from shared.contracts.accounts import LogoFile
 from shared.contracts.intake import Contact
 from shared.contracts.matching import PairSummary
 from shared.contracts.notifications import Announcement, Audience, Template
@@ -27,6 +29,15 @@ from shared.language.choosing import choose
 from shared.language.words import Words, words_of
 
 STAFF = (Audience.COORDINATORS, Audience.SPONSOR)
+
+
+class InlineLogo(NamedTuple):
+    """The logo of the organization, which travels with the message: most mail programs load no picture from elsewhere,
+    and a picture that is loaded tells that somebody reads."""
+
+    id: str
+    """By which the HTML names it."""
+    file: LogoFile
 
 
 class Composed(NamedTuple):
@@ -46,6 +57,9 @@ class Composed(NamedTuple):
     """The first meetings that it proposes."""
     reply_to: Contact | None = None
     """Who gets the reader's answer."""
+    sender_name: str | None = None
+    """The name of the sender, if the organization has chosen one."""
+    logo: InlineLogo | None = None
 
 
 def compose(message: ClaimedMessage, batch: BatchFacts, settings: Settings, now: datetime) -> Composed:
@@ -55,7 +69,9 @@ def compose(message: ClaimedMessage, batch: BatchFacts, settings: Settings, now:
     meetings = _meetings(message.person_id, batch, now, words) if message.template is Template.KICKOFF else {}
     facts = _facts(contact, batch, settings, meetings, words)
     own = own_words(message.template, facts, delivery.wordings.get(words.language))
-    rendered = render(message.template, facts, words, own)
+    logo = _logo(delivery, settings)
+    look = look_of(delivery.brand, f"cid:{logo.id}" if logo is not None else "")
+    rendered = render(message.template, facts, words, own, look)
     return Composed(
         message_id=message.message_id,
         announcement=delivery.announcement,
@@ -66,7 +82,14 @@ def compose(message: ClaimedMessage, batch: BatchFacts, settings: Settings, now:
         language=words.language,
         meetings=tuple(meetings.values()),
         reply_to=_contact_for(contact, batch),
+        sender_name=delivery.brand.sender_name,
+        logo=logo,
     )
+
+
+def _logo(delivery: DeliveryFacts, settings: Settings) -> InlineLogo | None:
+    file = delivery.logo
+    return None if file is None else InlineLogo(f"{file.digest[:32]}.logo@{settings.mail_domain}", file)
 
 
 def _facts(

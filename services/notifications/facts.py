@@ -5,11 +5,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-from services.notifications.audience import read_brief, read_contacts, read_pair, read_pending
+from services.notifications.audience import read_brand, read_brief, read_contacts, read_pair, read_pending
 from services.notifications.rules.endpoint_notices import NOTICES, pointless
 from services.notifications.rules.meeting import FirstMeetings, Hours
 from services.notifications.rules.sending_hours import next_sending_moment, zone_of
 from services.notifications.rules.wording import Wording
+from shared.contracts.accounts import Brand, LogoFile
 from shared.contracts.base import Service
 from shared.contracts.endpoints import EndpointBrief
 from shared.contracts.intake import Contact, MeetingHoursPage, MintedLinks, MintLinks, first_active
@@ -42,6 +43,10 @@ class DeliveryFacts:
 
     contact: Contact | None = field(default=None, repr=False)
     """Whom readers may ask and answer to: the program's first coordinator who has not left."""
+    brand: Brand = field(default_factory=Brand)
+    """How the organization shows itself."""
+    logo: LogoFile | None = field(default=None, repr=False)
+    """The picture, if the brand has one."""
     wordings: Mapping[str, Wording] = field(default_factory=dict)
     """The organization's own words for these messages, by language."""
 
@@ -122,7 +127,10 @@ async def read_delivery_facts(internal: Internal, announcement: Announcement, an
     if brief is not None:
         coordinators = await read_contacts(internal, announcement.organization_id, brief.coordinator_ids)
         contact = first_active(brief.coordinator_ids, coordinators)
-    return DeliveryFacts(announcement, announced_at, brief, pending, by_person, first_meetings, endpoint, contact)
+    brand, logo = await _read_brand(internal, announcement.organization_id)
+    return DeliveryFacts(
+        announcement, announced_at, brief, pending, by_person, first_meetings, endpoint, contact, brand, logo
+    )
 
 
 async def read_batch_facts(
@@ -148,6 +156,17 @@ async def read_batch_facts(
         minted = await internal.post(Service.INTAKE, "/links", body, MintedLinks, announcement.organization_id)
         tokens = {link.person_id: link.token for link in minted.links}
     return BatchFacts(delivery, round_, contacts, leavers, tokens)
+
+
+async def _read_brand(internal: Internal, organization_id: UUID) -> tuple[Brand, LogoFile | None]:
+    """How the organization shows itself. If the logo was changed in this moment, the messages go without one."""
+    brand = await read_brand(internal, organization_id)
+    if brand.logo is None:
+        return brand, None
+    try:
+        return brand, await internal.get(Service.ACCOUNTS, f"/logos/{brand.logo.digest}", LogoFile, organization_id)
+    except NotFound:
+        return brand.model_copy(update={"logo": None}), None
 
 
 async def _read_endpoint(internal: Internal, announcement: Announcement) -> EndpointBrief | None:

@@ -80,9 +80,12 @@ class MessagePreview(BaseModel):
     """A message in sample data."""
 
     template: Template
+    sender: str
+    """The name and address in its From header."""
     subject: str
     text: str
     html: str
+    """The address of the logo in it is `cid:logo`: in a mail the picture is attached."""
 
 
 class MessagePreviews(BaseModel):

@@ -3,7 +3,7 @@
 from enum import StrEnum
 from uuid import UUID
 
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, ConfigDict
 
 from shared.contracts.base import Contract
 
@@ -26,6 +26,51 @@ class Organization(Contract):
     name: str
 
 
+class Tone(Contract):
+    """The colours of an organization in one theme of its pages, each as `#rrggbb`."""
+
+    accent: str
+    """Buttons and links."""
+    ink: str
+    """Text on the accent."""
+    tint: str
+    """The background of what is marked; the accent is text on it."""
+
+
+class Palette(Contract):
+    light: Tone
+    dark: Tone
+
+
+class Logo(Contract):
+    """What is known of a logo besides its bytes."""
+
+    digest: str
+    """The SHA-256 of its bytes in hexadecimal digits, so that another logo has another address."""
+    media_type: str
+    """`image/png` or `image/jpeg`."""
+    width: int
+    """In pixels, as the height is."""
+    height: int
+    alt: str = ""
+    """What stands for it where no pictures are shown: the name of the organization."""
+
+
+class LogoFile(Logo):
+    model_config = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
+
+    content: bytes
+
+
+class Brand(Contract):
+    """How an organization shows itself to its people. What is null is ours."""
+
+    sender_name: str | None = None
+    """The name of the sender of its mails."""
+    palette: Palette | None = None
+    logo: Logo | None = None
+
+
 class SessionTimes(Contract):
     """A session without its token. It also ends when nobody has used it for 12 hours, and with its access key."""
 
@@ -46,6 +91,8 @@ class CallerDetails(Contract):
     """What the key was made for."""
     session: SessionTimes | None = None
     """Null for a caller who sends the access key itself."""
+    brand: Brand = Brand()
+    """How the organization shows itself."""
 
 
 class NewSession(Contract):

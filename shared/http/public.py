@@ -93,6 +93,14 @@ class PublicApi:
         response = await self._call("POST", service, path, headers={"content-type": media_type}, content=content)
         return answer.model_validate_json(response.content)
 
+    async def put_file(
+        self, service: Service, path: str, answer: type[Answer], content: bytes, media_type: str, etag: str
+    ) -> Answer:
+        """Replaces what was read with this ETag by a file. Raises PreconditionFailed if it has changed since."""
+        headers = {"content-type": media_type, "if-match": etag}
+        response = await self._call("PUT", service, path, headers=headers, content=content)
+        return answer.model_validate_json(response.content)
+
     async def put(self, service: Service, path: str, answer: type[Answer], body: BaseModel, etag: str) -> Answer:
         """Replaces what was read with this ETag. Raises PreconditionFailed if it has changed since."""
         response = await self._call("PUT", service, path, body=body, headers={"if-match": etag})

@@ -128,7 +128,7 @@ def _plain(annotation: Any, metadata: list[Any]) -> Strategy:
     if annotation is timedelta:
         return LENGTHS if any(isinstance(found, Gt) for found in metadata) else st.just(timedelta(0)) | LENGTHS
     simple: dict[Any, Strategy] = {UUID: st.uuids(), bool: st.booleans(), time: st.times(), type(None): st.none()}
-    simple |= {date: st.dates(date(2000, 1, 1), date(2100, 1, 1))}
+    simple |= {date: st.dates(date(2000, 1, 1), date(2100, 1, 1)), bytes: st.binary(max_size=20)}
     if annotation in simple:
         return simple[annotation]
     if isinstance(annotation, type) and issubclass(annotation, Enum):

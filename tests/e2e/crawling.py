@@ -17,6 +17,7 @@ NOT_IN_THE_SAMPLE = {
     "/console/cycles/{cycle_id}/resume",
     "/console/integrations/{endpoint_id}/deliveries/{sequence}",
     "/console/integrations/{endpoint_id}/enable",
+    "/console/messages/brand/reset",
     "/console/messages/previews/{template}",
     "/console/messages/wording/{template}/{language}/reset",
     "/console/people/import/{upload_id}",
@@ -27,7 +28,10 @@ NOT_IN_THE_SAMPLE = {
 its own, a file being imported. A preview is a mail in a frame of its page, where no script runs, not even axe."""
 START = "/console"
 APPLICATION = FastAPI(routes=router.routes)
-UNLINKED = {"/console/static/{name}", "/console/sign-in", "/console/sign-in/{code}", "/console/{rest:path}"}
+UNLINKED = {
+    *("/console/static/{name}", "/console/sign-in", "/console/sign-in/{code}", "/console/{rest:path}"),
+    *("/console/accent/{name}", "/console/logos/{organization_id}/{name}"),
+}
 """Pages of whoever is not signed in, and no pages."""
 OF_EVERY_CYCLE = ("/console/cycles/{cycle_id}",)
 """Shown for the cycle of each program, as each is in another stage."""

@@ -7,6 +7,8 @@ from sqlalchemy import delete, not_, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.accounts.models import BrandRow
+from services.accounts.store.brands import brand_of
 from services.accounts.store.keys import OrganizationNotFound
 from shared.auth import AccessKey, Caller, OrganizationRow
 from shared.contracts.accounts import CallerDetails, NewSession, Organization, SessionTimes
@@ -52,21 +54,23 @@ async def end_session(session: AsyncSession, organization_id: UUID, session_id: 
 async def read_caller(session: AsyncSession, caller: Caller) -> CallerDetails:
     """Raises OrganizationNotFound."""
     found = await session.execute(
-        select(AccessKey.label, OrganizationRow.name, SessionRow)
+        select(AccessKey.label, OrganizationRow.name, SessionRow, BrandRow)
         .join(OrganizationRow, OrganizationRow.id == AccessKey.organization_id)
         .outerjoin(SessionRow, SessionRow.id == caller.session_id)
+        .outerjoin(BrandRow, BrandRow.organization_id == AccessKey.organization_id)
         .where(AccessKey.id == caller.key_id, AccessKey.organization_id == caller.organization_id)
     )
     one = found.one_or_none()
     if one is None:
         raise OrganizationNotFound("There is no such organization.")
-    label, name, row = one
+    label, name, row, brand = one
     return CallerDetails(
         organization=Organization(id=caller.organization_id, name=name),
         role=caller.role,
         key_id=caller.key_id,
         key_label=label,
         session=_times(row) if row is not None else None,
+        brand=brand_of(brand, name),
     )
 
 

@@ -8,6 +8,7 @@ from fastapi import Request, Response
 from services.console import pages
 from services.console.admin.navigation import entries_for
 from services.console.admin.visit import Visit
+from services.console.look import look_of
 
 POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self'; script-src 'self'; connect-src 'self'; frame-src 'self'; "
@@ -25,7 +26,8 @@ HEADERS: Mapping[str, str] = pages.HEADERS | {
 def admin_page(visit: Visit, template: str, status: int = 200, **context: Any) -> Response:
     """A page of the console. `template` is a file in `templates/admin/`."""
     menu = entries_for(visit.who.role, visit.path)
-    return pages.page(f"admin/{template}", visit.words, status, visit=visit, menu=menu, **context)
+    brand = look_of(visit.who.brand, visit.who.organization.id)
+    return pages.page(f"admin/{template}", visit.words, status, visit=visit, menu=menu, brand=brand, **context)
 
 
 def open_page(request: Request, template: str, status: int = 200, **context: Any) -> Response:

@@ -7,6 +7,7 @@ from fastapi.routing import APIRoute
 from starlette.routing import Match
 from starlette.types import Scope
 
+from services.console.admin.brand import page as brand
 from services.console.admin.concerns import page as concerns
 from services.console.admin.cycles import control_page as cycle_controls
 from services.console.admin.cycles import ending_page as cycle_endings
@@ -42,6 +43,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     message_previews.router,
     message_previews.framed,
     wording.router,
+    brand.router,
     programs_editing.router,
     programs_archiving.router,
     programs_starting.router,

@@ -28,8 +28,9 @@ from services.console.participation import (
     Participation,
     read_brief,
     read_contact,
-    read_contact_of_link,
     read_form_if_asked,
+    read_look,
+    read_origin,
     read_participation,
     resolve,
     send_answer,
@@ -98,14 +99,18 @@ async def confirm(token: Token, request: Request, internal: InternalClient) -> R
     except Gone as gone:
         if gone.code != ROUND_CLOSED:
             raise
-        contact, words = request.state.contact, request.state.words
-        return page("done.html", words, grant=None, brief=None, time_zone="UTC", contact=contact)
-    brief, form = await asyncio.gather(read_brief(internal, grant), read_form_if_asked(internal, grant))
+        contact, words, look = request.state.contact, request.state.words, request.state.brand
+        return page("done.html", words, grant=None, brief=None, time_zone="UTC", contact=contact, brand=look)
+    brief, form, look = await asyncio.gather(
+        read_brief(internal, grant),
+        read_form_if_asked(internal, grant),
+        read_look(internal, grant.organization_id),
+    )
     contact = await read_contact(internal, brief)
     time_zone, step = grant.time_zone or brief.time_zone, next_step(grant, brief.calendar, form)
     words, thanks = reader_words(request, grant.language, brief.language), questionnaire_of(grant.kind).thanks
     shown: dict[str, Any] = {"grant": grant, "brief": brief, "time_zone": time_zone, "contact": contact}
-    return page("done.html", words, **shown, thanks=thanks, step=step)
+    return page("done.html", words, **shown, brand=look, thanks=thanks, step=step)
 
 
 @files.get("/console/static/{name}")
@@ -124,7 +129,7 @@ async def _naming_contact(request: Request, internal: InternalClient, token: str
     try:
         yield
     except DomainError:
-        request.state.contact, language = await read_contact_of_link(internal, token)
+        request.state.contact, language, request.state.brand = await read_origin(internal, token)
         reader_words(request, language)
         raise
 

@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.notifications.audience import read_direction, read_paused
+from services.notifications.audience import read_brand, read_direction, read_paused
 from services.notifications.resources import (
     CycleMessages,
     Message,
@@ -15,13 +15,14 @@ from services.notifications.resources import (
     MessagePreviews,
     MessageSort,
 )
+from services.notifications.rules.look import sender_of
 from services.notifications.rules.messages import MessageState
 from services.notifications.rules.samples import sample_of
 from services.notifications.store import messages as store
 from services.notifications.store import wordings
 from shared.auth import Coordinator, Viewer
 from shared.contracts.notifications import Template
-from shared.http.dependencies import AppDatabase, InternalClient, Session
+from shared.http.dependencies import AppDatabase, AppSettings, InternalClient, Session
 from shared.http.directory import find_people
 from shared.http.lists import Page, Search, answer_list
 from shared.http.paging import Cursor, Limit, decode_cursor, encode_cursor
@@ -90,16 +91,19 @@ async def preview_messages(
     caller: Viewer,
     session: Session,
     internal: InternalClient,
+    settings: AppSettings,
     template: Templates = None,
     language: ReadLanguage = ENGLISH,
     program_id: OfProgram = None,
 ) -> MessagePreviews:
-    """Each message as its readers get it, in sample data and in one language: its subject, its text and its HTML. Where
-    the organization, or the program, has words of its own, they are in it."""
+    """Each message as its readers get it, in sample data and in one language: its sender, its subject, its text and its
+    HTML. Where the organization, or the program, has words of its own, they are in it."""
     await read_direction(internal, caller.organization_id, program_id)
+    brand = await read_brand(internal, caller.organization_id)
     found = await wordings.read_wordings(session, caller.organization_id, program_id, template, language)
     own = {one.template: one.wording for one in found if one.wording is not None}
     words = words_of(language)
-    samples = [(one, sample_of(one, words, own.get(one))) for one in dict.fromkeys(template or Template)]
-    items = [MessagePreview(template=one, **sample._asdict()) for one, sample in samples]
+    sender = str(sender_of(settings.mail_from, brand.sender_name))
+    samples = [(one, sample_of(one, words, own.get(one), brand)) for one in dict.fromkeys(template or Template)]
+    items = [MessagePreview(template=one, sender=sender, **sample._asdict()) for one, sample in samples]
     return MessagePreviews(items=items)

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Header, Query, Response
 
-from services.notifications.audience import read_direction
+from services.notifications.audience import read_brand, read_direction
 from services.notifications.resources import (
     ChangedWording,
     MessagePreview,
@@ -20,6 +20,7 @@ from services.notifications.resources import (
     WordingTrial,
 )
 from services.notifications.rules import wording as rules
+from services.notifications.rules.look import sender_of
 from services.notifications.rules.samples import examples_of, sample_of
 from services.notifications.store import wordings as store
 from services.notifications.store.wordings import Place, StoredWording
@@ -27,7 +28,7 @@ from shared.auth import Admin, Viewer
 from shared.contracts.notifications import Template
 from shared.contracts.programs import Direction
 from shared.errors import Invalid, NotFound
-from shared.http.dependencies import InternalClient, Session
+from shared.http.dependencies import AppSettings, InternalClient, Session
 from shared.http.etags import check_present, etag
 from shared.http.problems import refusals
 from shared.http.routing import Route
@@ -70,11 +71,15 @@ async def list_wordings(
 
 
 @router.post("/preview", responses=refusals(404))
-async def preview_wording(trial: WordingTrial, caller: Viewer) -> MessagePreview:
+async def preview_wording(
+    trial: WordingTrial, caller: Viewer, internal: InternalClient, settings: AppSettings
+) -> MessagePreview:
     """A message in these words and in sample data, with what Upward adds. Nothing is stored."""
     own = _checked(trial.template, trial)
-    sample = sample_of(trial.template, words_of(trial.language), own)
-    return MessagePreview(template=trial.template, **sample._asdict())
+    brand = await read_brand(internal, caller.organization_id)
+    sample = sample_of(trial.template, words_of(trial.language), own, brand)
+    sender = str(sender_of(settings.mail_from, brand.sender_name))
+    return MessagePreview(template=trial.template, sender=sender, **sample._asdict())
 
 
 @router.get("/{template}/{language}", responses=refusals(404))

@@ -10,7 +10,8 @@ from types import TracebackType
 
 from services.notifications.channels.mail_server import MailServer
 from services.notifications.channels.transport import RefusedForGood, Transport
-from services.notifications.composing import Composed
+from services.notifications.composing import Composed, InlineLogo
+from services.notifications.rules.look import sender_of
 from services.notifications.rules.meeting import calendar_file
 from services.notifications.rules.rendering import one_line
 from shared.config import Settings
@@ -42,7 +43,7 @@ def email_of(message: Composed, settings: Settings) -> EmailMessage:
     announcement, rendered = message.announcement, message.rendered
     email = EmailMessage(policy=policy.SMTP)
     email["Message-ID"] = message.message_id
-    email["From"] = settings.mail_from
+    email["From"] = sender_of(settings.mail_from, message.sender_name)
     email["To"] = _address(message.contact)
     if message.reply_to is not None and (address := _usable(message.reply_to)) is not None:
         email["Reply-To"] = address
@@ -54,6 +55,8 @@ def email_of(message: Composed, settings: Settings) -> EmailMessage:
     email["Upward-Template"] = f"{announcement.template.value}{repeat}"
     email.set_content(rendered.text)
     email.add_alternative(rendered.html, subtype="html")
+    if message.logo is not None:
+        _add_logo(email, message.logo)
     if message.meetings:
         sender = parseaddr(settings.mail_from)[1]
         file = calendar_file(message.meetings, sender, settings.mail_domain, message.announced_at)
@@ -62,6 +65,16 @@ def email_of(message: Composed, settings: Settings) -> EmailMessage:
         )
     email["Content-Language"] = message.language  # last: headers of this kind move into the parts that are added
     return email
+
+
+def _add_logo(email: EmailMessage, logo: InlineLogo) -> None:
+    """Beside the HTML, in a part of its own that belongs to it (RFC 2387)."""
+    html = email.get_body(("html",))
+    assert isinstance(html, EmailMessage), "the HTML was added before"
+    kind, _, subtype = logo.file.media_type.partition("/")
+    html.add_related(
+        logo.file.content, kind, subtype, cid=f"<{logo.id}>", disposition="inline", filename=f"logo.{subtype}"
+    )
 
 
 def _usable(contact: Contact) -> Address | None:

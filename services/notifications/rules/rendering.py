@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup, escape
 
+from services.notifications.rules.look import OURS, Look
 from shared.contracts.matching import Side
 from shared.contracts.notifications import Template
 from shared.contracts.programs import Direction
@@ -114,10 +115,16 @@ def missing_texts(template: Template) -> list[str]:
     return [name for name in names if name not in present]
 
 
-def render(template: Template, facts: Facts | EndpointFacts, words: Words, own: OwnWords | None = None) -> Rendered:
+def render(
+    template: Template,
+    facts: Facts | EndpointFacts,
+    words: Words,
+    own: OwnWords | None = None,
+    look: Look = OURS,
+) -> Rendered:
     """The message of a template. `own` stands for its subject and for its block `wording`; everything around it stays.
     Raises jinja2.UndefinedError if the template uses a fact that is not given."""
-    values = vars(facts) | {"words": words, "own": "\n\n".join(own.paragraphs) if own else ""}
+    values = vars(facts) | {"words": words, "own": "\n\n".join(own.paragraphs) if own else "", "look": look}
     plain = ENVIRONMENT.get_template(f"{template.value}.txt.j2")
     subject = one_line(own.subject if own else block_of(template, "subject", values))
     in_html = {"subject": subject, "own": own.html if own else ""}

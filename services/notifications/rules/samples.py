@@ -4,8 +4,10 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from services.notifications.rules.endpoint_notices import NOTICES
+from services.notifications.rules.look import look_of
 from services.notifications.rules.rendering import EndpointFacts, Facts, Partner, Rendered, render
 from services.notifications.rules.wording import ABOUT, Placeholder, Wording, is_for_staff, own_words, placeholders_of
+from shared.contracts.accounts import Brand
 from shared.contracts.matching import Side
 from shared.contracts.notifications import Template
 from shared.contracts.programs import Direction
@@ -48,13 +50,17 @@ NOTICE = EndpointFacts(
     description="Business intelligence",
     disable_reason="failing",
 )
+OUR_BRAND = Brand()
+LOGO = "cid:logo"
+"""What the HTML of a sample names as its logo. Whoever shows it puts the address of the picture there."""
 ABOUT_A_PAIR = (Template.KICKOFF, Template.PAIR_ENDED, Template.PARTNER_LEFT)
 
 
-def sample_of(template: Template, words: Words, wording: Wording | None = None) -> Rendered:
-    """The message in sample data and in the language of the words, with an organization's own wording if it has one."""
+def sample_of(template: Template, words: Words, wording: Wording | None = None, brand: Brand = OUR_BRAND) -> Rendered:
+    """The message in sample data and in the language of the words, with an organization's own wording if it has one,
+    and as the organization shows itself."""
     facts = facts_of(template, words)
-    return render(template, facts, words, own_words(template, facts, wording))
+    return render(template, facts, words, own_words(template, facts, wording), look_of(brand, LOGO))
 
 
 def examples_of(template: Template, words: Words) -> dict[Placeholder, str]:

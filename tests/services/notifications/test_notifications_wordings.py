@@ -9,6 +9,7 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy import delete
 
+from services.accounts import main as accounts
 from services.notifications import main
 from services.notifications.activities import Activities
 from services.notifications.models import WordingRow
@@ -33,7 +34,7 @@ async def client(
     application: Callable[..., FastAPI], access_key: Keys, db: Database, organization_id: UUID
 ) -> AsyncIterator[httpx.AsyncClient]:
     await add_organization(db, organization_id)
-    async with client_of(application(main, programs)) as client:
+    async with client_of(application(main, accounts, programs)) as client:
         client.headers.update(await access_key(Role.ADMIN))
         yield client
 

@@ -13,6 +13,7 @@ from fastapi import FastAPI, Query
 
 from shared.auth import ServiceCaller
 from shared.config import Settings
+from shared.contracts.accounts import Brand, LogoFile
 from shared.contracts.base import PersonPage
 from shared.contracts.endpoints import DisableReason, EndpointBrief, EndpointState
 from shared.contracts.intake import (
@@ -62,6 +63,8 @@ class World:
         self.language = "en"
         self.tokens: dict[str, UUID] = {}
         self.endpoint: EndpointBrief | None = None
+        self.brand = Brand()
+        self.logo: LogoFile | None = None
 
     def add_person(self, email: str, **fields: Any) -> UUID:
         person_id = uuid4()
@@ -146,6 +149,17 @@ class World:
         app = FastAPI()
         app.state.settings = settings
         install_problem_handlers(app)
+
+        @app.get("/internal/accounts/brand")
+        async def brand(caller: ServiceCaller) -> Brand:
+            assert caller.organization_id == self.organization_id
+            return self.brand
+
+        @app.get("/internal/accounts/logos/{digest}")
+        async def logo(digest: str, caller: ServiceCaller) -> LogoFile:
+            if self.logo is None or self.logo.digest != digest:
+                raise NotFound("There is no such logo.", code="no_logo")
+            return self.logo
 
         @app.get("/internal/programs/cycles/{cycle_id}")
         async def brief(cycle_id: UUID, caller: ServiceCaller) -> CycleBrief:

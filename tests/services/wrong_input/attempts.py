@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 
 from tests.services.programs_examples import once
-from tests.services.wrong_input.public_routes import CSV, FILES, Row
+from tests.services.wrong_input.public_routes import CSV, FILES, PICTURE, Row
 
 Headers = dict[str, str]
 JSON = {"content-type": "application/json"}
@@ -50,6 +50,9 @@ class Attempts:
         ids = request.pop("ids", self.ids)
         if row.path in FILES and not request.keys() & {"content", "files", "json"}:
             request |= {"files": {"file": ("people.csv", CSV)}}
+        elif row.picture and "content" not in request:
+            request |= {"content": PICTURE.content}
+            headers = {**(self.headers if headers is None else headers), "content-type": "image/png"}
         elif row.body is not None and not request.keys() & {"content", "files", "json", "data"}:
             request |= {"json": row.document(ids)}
         if row.params and "params" not in request:

@@ -8,6 +8,8 @@ from uuid import UUID, uuid4
 
 from fastapi import FastAPI
 
+from services.accounts.models import BrandRow, LogoRow
+from services.accounts.rules.pictures import logo_of
 from services.events.webhooks.models import AttemptRow, DeliveryRow, EndpointRow, EndpointSecret
 from services.events.webhooks.rules.delivery import DeliveryState
 from services.events.webhooks.rules.signing import new_secret
@@ -25,10 +27,15 @@ from shared.contracts.rounds import RoundKind, RoundState
 from shared.database import Database
 from shared.rounds.models import Round, RoundRecipient
 from tests.services.intake_examples import add_people, person
+from tests.services.pictures import png
 from tests.services.programs_examples import PROGRAM, add_organization
 
 IMPORT = "/v1/people/import"
 UPLOADS = f"{IMPORT}/uploads"
+LOGO = "/v1/brand/logo"
+PICTURE = logo_of(png(40, 20))
+SHOWN = PICTURE.model_dump(mode="json", exclude={"content", "alt"})
+BRAND = {"sender_name": "Acme Learning", "accent": "#7a2048"}
 FILES = (IMPORT, UPLOADS)
 """They take a file."""
 STEERING: Mapping[str, Any] = {"dropped": []}
@@ -65,6 +72,8 @@ class Row(NamedTuple):
     """Whether it changes nothing but the caller's own session."""
     lists: bool = False
     """A list below an id: empty when the id is not known to the service that keeps the list."""
+    picture: bool = False
+    """Whether it takes a picture and nothing else."""
     named: tuple[tuple[str, str], ...] = ()
     """Parts of the path that are no ids, each with a value."""
 
@@ -98,6 +107,13 @@ ROWS = (
     Row("POST", "/v1/keys", Role.OWNER, {"role": "viewer", "label": "dashboard"}, once=True),
     Row("GET", "/v1/keys/{key_id}", Role.OWNER),
     Row("DELETE", "/v1/keys/{key_id}", Role.OWNER),
+    Row("GET", "/v1/brand"),
+    Row("PUT", "/v1/brand", Role.ADMIN, BRAND, if_match=True, optional_body=True),
+    Row("POST", "/v1/brand/preview", body=BRAND, stores=False, optional_body=True),
+    Row("GET", LOGO),
+    Row("PUT", LOGO, Role.ADMIN, if_match=True, picture=True),
+    Row("DELETE", LOGO, Role.ADMIN, if_match=True),
+    Row("DELETE", "/v1/brand", Role.ADMIN, if_match=True),
     Row("POST", "/v1/programs", Role.ADMIN, PROGRAM, once=True),
     Row("GET", "/v1/programs"),
     Row("POST", "/v1/programs/preview", Role.VIEWER, {**PROGRAM, "recurs": True}, stores=False),
@@ -251,6 +267,8 @@ async def add_world(db: Database, organization_id: UUID) -> dict[str, Any]:
                 reason=ConcernReason.NOT_A_FIT, state="open",
             )
         )  # fmt: skip
+        session.add(BrandRow(organization_id=organization_id, sender_name="Acme HR", logo=SHOWN, version=1))
+        session.add(LogoRow(organization_id=organization_id, content=PICTURE.content))
         session.add(
             WordingRow(
                 organization_id=organization_id, scope_id=organization_id, template="kickoff", language="de", version=1,

@@ -22,7 +22,7 @@ from tests.patience import PATIENCE_SECONDS
 from tests.services.conftest import CountedDatabase
 from tests.services.programs_examples import once
 from tests.services.wrong_input.attempts import JSON, Attempts, Headers
-from tests.services.wrong_input.public_routes import CSV, FILES, IMPORT, ROWS, Row, routes_of
+from tests.services.wrong_input.public_routes import CSV, FILES, IMPORT, PICTURE, ROWS, Row, routes_of
 
 KeyMaker = Callable[..., Awaitable[Headers]]
 HUGE_BODY = b"[" + b"[]," * (10 * 1024 * 1024 // 3) + b"[]]"
@@ -97,11 +97,11 @@ async def test_a_body_that_says_it_is_too_large_is_not_read_and_one_that_grows_i
     composed: FastAPI, attempts: Attempts
 ) -> None:
     for row in ROWS:
-        if row.body is None and row.path not in FILES:
+        if row.body is None and row.path not in FILES and not row.picture:
             continue
         headers = once(attempts.headers) | JSON | {"if-match": "*"}
-        if row.path in FILES:
-            headers |= {"content-type": "text/csv"}
+        if row.path in FILES or row.picture:
+            headers |= {"content-type": "image/png" if row.picture else "text/csv"}
         path = row.address(attempts.ids)
         declared = await send(composed, row.method, path, headers | {"content-length": str(2**40)}, iter([HUGE_BODY]))
         assert (declared.status, declared.document["code"], declared.parts_read) == (413, "body_too_large", 0), row
@@ -115,10 +115,12 @@ async def test_no_transaction_is_open_while_a_body_is_received(
 ) -> None:
     composed.state.database = database = CountedDatabase(db)
     for row in ROWS:
-        if row.body is None and row.path not in FILES:
+        if row.body is None and row.path not in FILES and not row.picture:
             continue
         body = CSV if row.path in FILES else json.dumps(row.document(attempts.ids)).encode()
         kind = {"content-type": "text/csv" if row.path in FILES else "application/json"}
+        if row.picture:
+            body, kind = PICTURE.content, {"content-type": "image/png"}
         seen: list[int] = []
         answer = await attempts.call(row, attempts.headers | kind, content=in_parts(body, lambda: database.open, seen))
         assert answer.status_code not in (400, 413, 422), (row, answer.text)

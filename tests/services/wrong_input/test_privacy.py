@@ -55,6 +55,8 @@ PAGES = (
     Row("GET", "/console/reports"),
     Row("GET", "/console/messages", Role.COORDINATOR),
     Row("GET", "/console/messages.csv", Role.COORDINATOR),
+    Row("GET", "/console/messages/brand"),
+    Row("GET", "/console/messages/brand/reset", Role.ADMIN),
     Row("GET", "/console/messages/wording"),
     Row("GET", f"{WORDING}", named=KICKOFF),
     Row("GET", f"{WORDING}/reset", Role.ADMIN, named=KICKOFF),
@@ -100,8 +102,9 @@ PAGES = (
 FOR_ANYBODY = {
     *("/console/static/{name}", "/console/sign-in", "/console/sign-in/{code}", "/console/{rest:path}"),
     *("/console/messages/previews", "/console/messages/previews/{template}"),
+    *("/console/accent/{name}", "/console/logos/{organization_id}/{name}"),
 }
-"""Those that show nothing of any organization."""
+"""Those that show nothing of any organization but its logo, to whoever knows its address."""
 KeyMaker = Callable[..., Awaitable[Headers]]
 WISHED_FOR, AVOIDED, CONCERNED, INVITED, REMINDED, ANSWERED = (uuid4() for _ in range(6))
 ROUND = uuid4()

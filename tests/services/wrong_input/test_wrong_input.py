@@ -109,7 +109,7 @@ async def test_another_organizations_ids_are_unknown_ids(
     other = uuid4()
     theirs = await add_world(db, other)
     intruder = await access_key(Role.OWNER, other)
-    before = {row: (await attempts.call(row)).json() for row in ROWS if row.method == "GET"}
+    before = {row: (await attempts.call(row)).content for row in ROWS if row.method == "GET"}
     for row in ROWS:
         if not row.ids:
             continue
@@ -124,7 +124,7 @@ async def test_another_organizations_ids_are_unknown_ids(
         if isinstance(mine, int):
             continue  # a count: everybody has such
         assert not any(str(mine) in answer.text for answer in listed), name
-    assert {row: (await attempts.call(row)).json() for row in before} == before, "the intruder changed something"
+    assert {row: (await attempts.call(row)).content for row in before} == before, "the intruder changed something"
     attempts.done()
 
 
@@ -262,6 +262,8 @@ async def test_pages_answer_problems_to_callers_that_ask_for_json(
         "/console/cycles/{cycle_id}/report", "/console/programs/{program_id}/compare", "/console/reports",
         "/console/messages", "/console/messages.csv", "/console/messages/previews",
         "/console/messages/previews/{template}",
+        *(f"/console/messages/brand{rest}" for rest in ("", "/logo", "/reset")),
+        "/console/accent/{name}", "/console/logos/{organization_id}/{name}",
         *(f"/console/messages/wording{rest}" for rest in ("", WORDED, f"{WORDED}/reset")),
         *(f"/console/cycles/{{cycle_id}}/review{part}" for part in REVIEW),
         "/console/programs", "/console/programs.csv", "/console/programs/new", "/console/programs/{program_id}",

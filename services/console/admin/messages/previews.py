@@ -13,6 +13,7 @@ from services.console.admin.layout import HEADERS, admin_page
 from services.console.admin.messages.view import LIST
 from services.console.admin.routes import AdminRoute
 from services.console.admin.visit import CurrentVisit, Visit
+from services.console.look import look_of
 from services.console.words.messages import GROUPS, TEMPLATES
 from shared.contracts.base import Contract, Service
 from shared.contracts.notifications import Template
@@ -20,9 +21,11 @@ from shared.language.words import LANGUAGES
 
 PREVIEWS = f"{LIST}/previews"
 DOCUMENT = f"{PREVIEWS}/{{template}}"
+LOGO = 'src="cid:logo"'
 
 
 class Preview(Contract):
+    sender: str = ""
     subject: str
     text: str
     html: str
@@ -37,7 +40,7 @@ class FramedRoute(AdminRoute):
 
     headers: Mapping[str, str] = dict(HEADERS) | {
         "content-security-policy": (
-            "default-src 'none'; style-src 'unsafe-inline'; form-action 'none'; base-uri 'none'; "
+            "default-src 'none'; style-src 'unsafe-inline'; img-src 'self'; form-action 'none'; base-uri 'none'; "
             "frame-ancestors 'self'; sandbox"
         ),
         "x-frame-options": "SAMEORIGIN",
@@ -69,8 +72,10 @@ async def show_previews(visit: CurrentVisit) -> Response:
 
 @framed.api_route(DOCUMENT, methods=["GET", "HEAD"])
 async def show_document(template: Template, visit: CurrentVisit) -> Response:
-    """The HTML of the message alone."""
-    return HTMLResponse((await _read(visit, template, _language(visit))).html)
+    """The HTML of the message alone. In a mail the logo is attached; here it has an address."""
+    html = (await _read(visit, template, _language(visit))).html
+    look = look_of(visit.who.brand, visit.who.organization.id)
+    return HTMLResponse(html.replace(LOGO, f'src="{look.logo_address}"'))
 
 
 def _language(visit: Visit) -> str:
