@@ -53,6 +53,7 @@ from shared.contracts.programs import (
     Direction,
     LadderDates,
     MatchingPolicy,
+    OrganizationRef,
     PeriodCycle,
     PlanLadder,
     ProgramRef,
@@ -136,6 +137,7 @@ class Ledger:
         self.periods: list[CreatePeriodCycle] = []
         self.schedules: list[ProgramRef] = []
         self.ladders: list[PlanLadder] = []
+        self.overviews: list[OrganizationRef] = []
 
     def templates(self) -> list[Template]:
         """What was announced, without repeats, in order."""
@@ -180,6 +182,11 @@ class FakePrograms(ProgramsActivities):
     @activity.defn
     async def apply_schedule(self, request: ProgramRef) -> ScheduleApplied:
         self._ledger.schedules.append(request)
+        return ScheduleApplied(active=True)
+
+    @activity.defn
+    async def ensure_overview(self, request: OrganizationRef) -> ScheduleApplied:
+        self._ledger.overviews.append(request)
         return ScheduleApplied(active=True)
 
 

@@ -12,7 +12,8 @@ from temporalio import workflow
 with workflow.unsafe.imports_passed_through():
     from shared.contracts.feedback import ConcernRung, EscalateConcern, EscalateRound, FeedbackActivities
     from shared.contracts.notifications import Announcement, Audience, Template
-    from shared.contracts.programs import Calendar, CycleRef, LadderPlan, ProgramsActivities
+    from shared.contracts.overview import overview_after
+    from shared.contracts.programs import Calendar, CycleRef, LadderPlan, OrganizationRef, ProgramsActivities
 
 from workflows.announcement import Telling, announce
 from workflows.ladder import Rung, climb
@@ -149,16 +150,23 @@ class ConcernWorkflow(Escalating):
 
 @workflow.defn
 class DigestWorkflow(Escalating):
-    """Tells of all concerns that a round raised about missed check-ins, with one message to each coordinator, as long
-    as one of them is open. After the sponsor was told nobody else is, and the workflow ends."""
+    """Tells of all concerns that a round raised about missed check-ins, as long as one of them is open. Silence can
+    wait: the Monday overview tells the coordinators, and the sponsor is told if nothing happens after that. A program
+    that sends at any hour of any day tells the coordinators at once, with one message to each. After the sponsor was
+    told nobody else is, and the workflow ends."""
 
     @workflow.run
     async def run(self, digest: Digest) -> None:
         self._digest = digest
         self._told_all = False
         calendar = await self.read_calendar(digest)
-        counting = digest if calendar.working_days else None
-        await climb(calendar.concern, self.clock, self._is_over, self._say, counting)
+        ladder, counting = calendar.concern, digest if calendar.working_days else None
+        self._in_overview = calendar.sending_hours is not None and workflow.patched("silence-waits-for-monday")
+        if self._in_overview:
+            await self._wait_for_monday()
+            ladder = ladder.model_copy(update={"remind_every": ladder.escalate_after})  # the next overview reminds
+        if not self._is_over():
+            await climb(ladder, self.clock, self._is_over, self._say, counting)
         await self.end_tellings()
         await workflow.wait_condition(workflow.all_handlers_finished)
 
@@ -177,8 +185,24 @@ class DigestWorkflow(Escalating):
         if concerns.open == 0:
             self.resolved = True
             return
-        self.tell(_about(self._digest, self._digest.round_id, rung, occurrence))
+        if to_sponsor or not self._in_overview:
+            self.tell(_about(self._digest, self._digest.round_id, rung, occurrence))
         self._told_all = to_sponsor
+
+    async def _wait_for_monday(self) -> None:
+        """Until the coordinators have read of it. After a pause that is the next Monday."""
+        organization = OrganizationRef(organization_id=self._digest.organization_id)
+        await workflow.execute_activity_method(ProgramsActivities.ensure_overview, organization, **PROGRAMS)
+        while not self._is_over():
+            await self.clock.run(unless=self._is_over)
+            known = len(self.clock.pauses)
+
+            def moved(known: int = known) -> bool:
+                return self._is_over() or self.clock.paused or len(self.clock.pauses) != known
+
+            monday = self.clock.off_the_wall(overview_after(workflow.now()))
+            if await self.clock.reach(monday, unless=moved):
+                return
 
     def _is_over(self) -> bool:
         return self.resolved or self._told_all

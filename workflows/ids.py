@@ -35,6 +35,10 @@ def leaver_workflow_id(event_id: UUID) -> str:
     return f"leaver-{event_id}"
 
 
+def monday_workflow_id(organization_id: UUID) -> str:
+    return f"monday-{organization_id}"
+
+
 def schedule_workflow_id(program_id: UUID, event_id: UUID) -> str:
     """The event is the one that changed the program's schedule: every change is applied by a run of its own. Its
     sequence would not do, as a restored log gives it to another event."""

@@ -16,6 +16,7 @@ from shared.contracts.events import (
     CyclePaused,
     CycleRequested,
     CycleResumed,
+    CycleStageChanged,
     EndpointDisabled,
     EndpointFailing,
     EventData,
@@ -32,7 +33,7 @@ from shared.contracts.feedback import ConcernReason
 from shared.contracts.intake import Leaver
 from shared.contracts.matching import EndReason
 from shared.contracts.notifications import Announcement, Audience, Template
-from shared.contracts.programs import ProgramRef
+from shared.contracts.programs import OrganizationRef, ProgramRef
 from workflows.concern import Concern, Digest
 from workflows.cycle_state import Advance, CycleState, Heard, RunApproved
 from workflows.ids import (
@@ -41,6 +42,7 @@ from workflows.ids import (
     cycle_workflow_id,
     digest_workflow_id,
     leaver_workflow_id,
+    monday_workflow_id,
     round_workflow_id,
     schedule_workflow_id,
 )
@@ -78,6 +80,12 @@ def _heard(event: EventRecord) -> dict[str, Any]:
 def _cycle_requested(event: EventRecord, data: CycleRequested) -> Reaction:
     state = CycleState(organization_id=event.organization_id, cycle_id=data.cycle_id, epoch=event.epoch)
     return Start("CycleWorkflow", cycle_workflow_id(data.cycle_id), state)
+
+
+def _stage_changed(event: EventRecord, data: CycleStageChanged) -> Reaction:
+    """An organization whose cycles run has a Monday overview. It is scheduled once, by whichever cycle is first."""
+    organization = OrganizationRef(organization_id=event.organization_id)
+    return Start("MondayWorkflow", monday_workflow_id(event.organization_id), organization)
 
 
 def _schedule_changed(event: EventRecord, data: ProgramScheduleChanged) -> Reaction:
@@ -191,6 +199,7 @@ def _occurrence_of(event: EventRecord) -> int:
 
 REACTIONS: dict[type[EventData], Callable[..., Reaction]] = {
     CycleRequested: _cycle_requested,
+    CycleStageChanged: _stage_changed,
     CyclePaused: _cycle_paused,
     CycleResumed: _cycle_resumed,
     CycleCancellationRequested: _cancellation_requested,

@@ -4,6 +4,7 @@ from workflows.announcement import AnnouncementWorkflow
 from workflows.concern import ConcernWorkflow, DigestWorkflow
 from workflows.cycle import CycleWorkflow
 from workflows.endpoint import EndpointWorkflow
+from workflows.overview import MondayWorkflow, OverviewWorkflow
 from workflows.people.leaver import LeaverWorkflow
 from workflows.recurrence import RecurrenceWorkflow, ScheduleWorkflow
 from workflows.round import RoundWorkflow
@@ -18,4 +19,6 @@ WORKFLOWS: tuple[type, ...] = (
     LeaverWorkflow,
     RecurrenceWorkflow,
     ScheduleWorkflow,
+    OverviewWorkflow,
+    MondayWorkflow,
 )

@@ -134,6 +134,13 @@ async def get_report(cycle_id: UUID, caller: Viewer, session: Session) -> Report
     return await reports.read_report(session, caller.organization_id, cycle_id)
 
 
+@internal_router.get("/concerns/open")
+async def read_open_concerns(caller: ServiceCaller, session: Session) -> ConcernPage:
+    """The oldest first. Those behind the first thousand are counted and not told."""
+    wanted = lists.Wanted(None, ConcernStatus.OPEN)
+    return await lists.list_concerns(session, caller.organization_id, wanted, Page("raised_at", None, 1000))
+
+
 @internal_router.get("/check-ins/{round_id}/forms/{person_id}")
 async def get_check_in_form(round_id: UUID, person_id: UUID, caller: ServiceCaller, session: Session) -> CheckInForm:
     number, pairs = await answers_store.read_questions(

@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from uuid import UUID
 
+from services.notifications.overviews import read_running
+from services.notifications.rules.overview import coordinators_of
 from shared.contracts.accounts import Brand
 from shared.contracts.base import PersonPage, Service
 from shared.contracts.intake import Contact, Contacts, ReadContacts
@@ -50,6 +52,9 @@ async def read_audience(
     """One page of the audience, in the order of ids. Small audiences, such as the coordinators, come as one page."""
     if announcement.audience is Audience.PERSON and announcement.person_id is not None:
         return PersonPage(person_ids=(announcement.person_id,))
+    if announcement.audience is Audience.EVERY_COORDINATOR:
+        running = await read_running(internal, announcement.organization_id)
+        return PersonPage(person_ids=coordinators_of(running))
     if brief is None:
         raise ValueError("an announcement that belongs to no cycle names the person whom it is for")
     if announcement.audience is Audience.PAIR:

@@ -10,8 +10,9 @@ from services.notifications.rules.endpoint_notices import endpoint_facts
 from services.notifications.rules.look import look_of
 from services.notifications.rules.meeting import Meeting
 from services.notifications.rules.messages import ClaimedMessage
+from services.notifications.rules.overview import overview_facts
 from services.notifications.rules.rendering import (
-    EndpointFacts,
+    AnyFacts,
     Facts,
     Partner,
     Rendered,
@@ -65,9 +66,9 @@ class Composed(NamedTuple):
 def compose(message: ClaimedMessage, batch: BatchFacts, settings: Settings, now: datetime) -> Composed:
     """The content of a message, which is the same for every channel."""
     delivery, contact = batch.delivery, batch.contacts[message.person_id]
-    words = words_of(choose(contact.language, delivery.brief.language if delivery.brief is not None else ""))
+    words = words_of(choose(contact.language, delivery.language_for(contact.person_id)))
     meetings = _meetings(message.person_id, batch, now, words) if message.template is Template.KICKOFF else {}
-    facts = _facts(contact, batch, settings, meetings, words)
+    facts = _facts(contact, batch, settings, meetings, words, now)
     own = own_words(message.template, facts, delivery.wordings.get(words.language))
     logo = _logo(delivery, settings)
     look = look_of(delivery.brand, f"cid:{logo.id}" if logo is not None else "")
@@ -93,8 +94,10 @@ def _logo(delivery: DeliveryFacts, settings: Settings) -> InlineLogo | None:
 
 
 def _facts(
-    contact: Contact, batch: BatchFacts, settings: Settings, meetings: dict[UUID, Meeting], words: Words
-) -> Facts | EndpointFacts:
+    contact: Contact, batch: BatchFacts, settings: Settings, meetings: dict[UUID, Meeting], words: Words, now: datetime
+) -> AnyFacts:
+    if batch.delivery.overview is not None:
+        return overview_facts(batch.delivery.overview, contact, words, settings.public_url.rstrip("/"), now)
     if batch.delivery.endpoint is not None:
         return endpoint_facts(contact, batch.delivery.endpoint, words)
     brief, token = batch.delivery.cycle, batch.tokens.get(contact.person_id)

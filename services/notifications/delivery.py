@@ -29,16 +29,26 @@ from services.notifications.channels.registry import TRANSPORTS
 from services.notifications.channels.transport import ChannelAway, ConnectionLost, PutOff, RefusedForGood, Transport
 from services.notifications.composing import compose
 from services.notifications.facts import BatchFacts, DeliveryFacts, read_batch_facts, read_delivery_facts
-from services.notifications.rules.messages import LONGEST_WAIT, Channel, ClaimedMessage, DueMessage, pause_after
-from services.notifications.rules.sending_hours import earliest_for
+from services.notifications.rules.messages import (
+    LONGEST_WAIT,
+    Channel,
+    ClaimedMessage,
+    DueMessage,
+    MessageState,
+    pause_after,
+)
+from services.notifications.rules.overview import Overview
 from services.notifications.store import messages as store
 from services.notifications.store.wordings import read_own
+from shared.attention.resources import Message as Failed
+from shared.attention.resources import Messages
 from shared.config import Settings
 from shared.contracts.notifications import DeliverMessages, Delivery
 from shared.contracts.rounds import RoundState
 from shared.database import Database
 from shared.errors import Gone
 from shared.http.internal import Internal
+from shared.http.lists import Page
 from shared.rounds.store import RoundBrief, read_round_brief
 
 log = structlog.get_logger(__name__)
@@ -47,6 +57,8 @@ WORK_SECONDS = 25.0
 HEARTBEAT_PART = 1 / 6
 """The time between heartbeats, as a part of the heartbeat timeout."""
 PAUSE_SECONDS = 0.5
+MOST_FAILED = 1000
+"""So many messages that failed are looked at for an overview, the newest ones."""
 Result = TypeVar("Result")
 
 
@@ -116,7 +128,7 @@ class DeliveryRun:
             message = await store.claim(session, self._organization_id, id, now)
             if message is None:
                 return Handled.TAKEN
-            if (reason := batch.reason_not_to_send(message.person_id)) is not None:
+            if (reason := batch.reason_not_to_send(message.person_id, now)) is not None:
                 await store.mark_dropped(session, message, reason)
                 return Handled.DONE
             if (moment := _sending_moment(batch, message.person_id, now)) > now:
@@ -160,11 +172,21 @@ class DeliveryRun:
         async with self._database.transaction() as session:
             stored = await store.read_announcement(session, self._organization_id, self._announcement_id)
         facts = await read_delivery_facts(self._internal, stored.announcement, stored.created_at)
+        if facts.overview is not None:
+            return replace(facts, overview=await self._with_failed(facts.overview))
         if facts.brief is None:
             return facts
         async with self._database.transaction() as session:
             own = await read_own(session, self._organization_id, facts.brief.program_id, stored.announcement.template)
         return replace(facts, wordings=own)
+
+    async def _with_failed(self, overview: Overview) -> Overview:
+        wanted = store.WantedMessages(states=[MessageState.FAILED])
+        newest = Page("-due_at", None, MOST_FAILED)
+        async with self._database.transaction() as session:
+            page = await store.list_messages(session, self._organization_id, wanted, (), newest)
+        items = tuple(Failed(cycle_id=one.cycle_id, due_at=one.due_at) for one in page.items)
+        return overview._replace(found=overview.found._replace(failed=Messages(items=items)))
 
     async def _read_round(self, facts: DeliveryFacts) -> RoundBrief | None:
         if facts.announcement.round_kind is None:
@@ -178,7 +200,7 @@ class DeliveryRun:
 
 
 def _sending_moment(batch: BatchFacts, person_id: UUID, earliest: datetime) -> datetime:
-    return earliest_for(batch.contacts[person_id], batch.delivery.brief, earliest)
+    return batch.delivery.earliest_for(batch.contacts[person_id], earliest)
 
 
 @asynccontextmanager

@@ -6,9 +6,11 @@ from datetime import datetime
 from uuid import UUID
 
 from services.notifications.audience import read_brand, read_brief, read_contacts, read_pair, read_pending
+from services.notifications.overviews import read_overview
 from services.notifications.rules.endpoint_notices import NOTICES, pointless
 from services.notifications.rules.meeting import FirstMeetings, Hours
-from services.notifications.rules.sending_hours import next_sending_moment, zone_of
+from services.notifications.rules.overview import Overview, home_for, hours_of
+from services.notifications.rules.sending_hours import earliest_for, next_sending_moment, zone_of
 from services.notifications.rules.wording import Wording
 from shared.contracts.accounts import Brand, LogoFile
 from shared.contracts.base import Service
@@ -47,8 +49,24 @@ class DeliveryFacts:
     """How the organization shows itself."""
     logo: LogoFile | None = field(default=None, repr=False)
     """The picture, if the brand has one."""
+    overview: Overview | None = field(default=None, repr=False)
+    """What the Monday overviews tell."""
     wordings: Mapping[str, Wording] = field(default_factory=dict)
     """The organization's own words for these messages, by language."""
+
+    def language_for(self, reader_id: UUID) -> str:
+        """In which the reader is written to if their own language is not known; empty if that is not known either."""
+        if self.brief is not None:
+            return self.brief.language
+        programs = self.overview.running.programs if self.overview is not None else ()
+        return next((one.language for one in programs if reader_id in one.coordinator_ids), "")
+
+    def earliest_for(self, reader: Contact, moment: datetime) -> datetime:
+        """When the reader may be written to from this moment on."""
+        if self.overview is not None:
+            hours = hours_of(self.overview.running, reader.person_id)
+            return next_sending_moment(moment, hours, zone_of(reader.time_zone))
+        return earliest_for(reader, self.brief, moment)
 
     @property
     def cycle(self) -> CycleBrief:
@@ -70,7 +88,7 @@ class BatchFacts:
     """Partners who have left."""
     tokens: dict[UUID, str] = field(repr=False)
 
-    def reason_not_to_send(self, person_id: UUID) -> str | None:
+    def reason_not_to_send(self, person_id: UUID, now: datetime) -> str | None:
         """The reason why the message is not needed any more, as a code; None if it is to be sent."""
         delivery = self.delivery
         if person_id not in self.contacts:
@@ -81,6 +99,8 @@ class BatchFacts:
             return "no_link"
         if delivery.announcement.template is Template.KICKOFF and not self.meetable_pairs(person_id):
             return "no_pair"
+        if delivery.overview is not None and not home_for(delivery.overview, person_id, now).tasks:
+            return "nothing_to_do"
         if delivery.announcement.template in NOTICES:
             return pointless(delivery.announcement.template, delivery.endpoint)
         return None
@@ -128,8 +148,11 @@ async def read_delivery_facts(internal: Internal, announcement: Announcement, an
         coordinators = await read_contacts(internal, announcement.organization_id, brief.coordinator_ids)
         contact = first_active(brief.coordinator_ids, coordinators)
     brand, logo = await _read_brand(internal, announcement.organization_id)
+    overview = None
+    if announcement.template is Template.WEEKLY_OVERVIEW:
+        overview = await read_overview(internal, announcement.organization_id, announced_at)
     return DeliveryFacts(
-        announcement, announced_at, brief, pending, by_person, first_meetings, endpoint, contact, brand, logo
+        announcement, announced_at, brief, pending, by_person, first_meetings, endpoint, contact, brand, logo, overview
     )
 
 

@@ -4,9 +4,12 @@ due."""
 from datetime import UTC, datetime
 
 from services.notifications.audience import read_audience, read_brief, read_contacts
+from services.notifications.overviews import read_running
 from services.notifications.rules.messages import NewMessage, channel_for
-from services.notifications.rules.sending_hours import earliest_for
+from services.notifications.rules.overview import hours_of
+from services.notifications.rules.sending_hours import earliest_for, next_sending_moment, zone_of
 from services.notifications.store import messages as store
+from shared.contracts.intake import Contact
 from shared.contracts.notifications import Audience, MessagesPrepared, PrepareMessages
 from shared.database import Database
 from shared.http.internal import Internal
@@ -26,9 +29,17 @@ async def prepare_page(
         # A sponsor who has left counts as none, so that the coordinators are told.
         contacts = await read_contacts(internal, organization_id, brief.coordinator_ids)
     now = datetime.now(UTC)
+    running = None
+    if announcement.audience is Audience.EVERY_COORDINATOR:
+        running = await read_running(internal, organization_id)
+
+    def due_for(contact: Contact) -> datetime:
+        if running is None:
+            return earliest_for(contact, brief, now)
+        return next_sending_moment(now, hours_of(running, contact.person_id), zone_of(contact.time_zone))
+
     messages = [
-        NewMessage(person_id, channel_for(contact), earliest_for(contact, brief, now))
-        for person_id, contact in contacts.items()
+        NewMessage(person_id, channel_for(contact), due_for(contact)) for person_id, contact in contacts.items()
     ]
     async with database.transaction() as session:
         await store.save_announcement(session, announcement)

@@ -3,13 +3,14 @@
 from temporalio import activity
 from temporalio.client import Client
 
-from services.programs.schedules import ensure_schedule, remove_schedule
+from services.programs.schedules import ensure_overview, ensure_schedule, remove_schedule
 from services.programs.store import cycles, programs
 from shared.contracts.programs import (
     CreatePeriodCycle,
     CyclePlan,
     CycleRef,
     LadderDates,
+    OrganizationRef,
     PeriodCycle,
     PlanLadder,
     ProgramRef,
@@ -62,6 +63,11 @@ class Activities(ProgramsActivities):
             applied, wanted = wanted, await self._read_recurrence(request)
             if applied == wanted:
                 return ScheduleApplied(active=applied.recurs)
+
+    @activity.defn
+    async def ensure_overview(self, request: OrganizationRef) -> ScheduleApplied:
+        await ensure_overview(self._temporal, request)
+        return ScheduleApplied(active=True)
 
     async def _read_recurrence(self, request: ProgramRef) -> programs.Recurrence:
         async with self._database.transaction() as session:

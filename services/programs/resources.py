@@ -127,3 +127,11 @@ class AllCyclesPage(Contract):
     next: str | None = None
     total: int | None = None
     """How many cycles there are on all pages. Null on later pages, and if there are more than 20,000."""
+
+
+class RunningCycles(Contract):
+    """The cycles of an organization that run, and all programs that are not archived."""
+
+    organization_name: str
+    cycles: tuple[CycleOfProgram, ...]
+    programs: tuple[Program, ...]

@@ -18,7 +18,8 @@ from temporalio.client import (
 from temporalio.service import RPCError, RPCStatusCode
 
 from services.programs.rules.calendar import QUARTER_MONTHS, START_HOUR
-from shared.contracts.programs import ProgramRef
+from shared.contracts.overview import MADE_AT
+from shared.contracts.programs import OrganizationRef, ProgramRef
 from shared.temporal import WORKFLOWS_QUEUE
 
 RECURRENCE_WORKFLOW = "RecurrenceWorkflow"
@@ -26,7 +27,9 @@ RECURRENCE_WORKFLOW = "RecurrenceWorkflow"
 CATCH_UP = timedelta(hours=24)
 """A start that was missed, such as during an outage of Temporal, is made up for within this time. The server's default
 is a year."""
-TEMPORAL_MONDAY = 1
+OVERVIEW_WORKFLOW = "OverviewWorkflow"
+"""Declared in `workflows/overview.py`."""
+TEMPORAL_SUNDAY, TEMPORAL_MONDAY = 0, 1
 """Temporal counts the days of the week from Sunday, which is 0."""
 
 
@@ -34,10 +37,21 @@ def schedule_id(program_id: UUID) -> str:
     return f"recurrence-{program_id}"
 
 
+def overview_id(organization_id: UUID) -> str:
+    return f"overview-{organization_id}"
+
+
 async def ensure_schedule(client: Client, program: ProgramRef, time_zone: str) -> None:
     """Creates the program's schedule, or changes it to this time zone. Doing it again changes nothing."""
-    schedule = quarterly_schedule(program, time_zone)
-    name = schedule_id(program.program_id)
+    await _ensure(client, schedule_id(program.program_id), quarterly_schedule(program, time_zone))
+
+
+async def ensure_overview(client: Client, organization: OrganizationRef) -> None:
+    """Creates the schedule of the organization's Monday overview. Doing it again changes nothing."""
+    await _ensure(client, overview_id(organization.organization_id), weekly_schedule(organization))
+
+
+async def _ensure(client: Client, name: str, schedule: Schedule) -> None:
     try:
         await client.create_schedule(name, schedule)
     except ScheduleAlreadyRunningError:
@@ -75,6 +89,24 @@ def quarterly_schedule(program: ProgramRef, time_zone: str) -> Schedule:
                 )
             ],
             time_zone_name=time_zone,
+        ),
+        policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP, catchup_window=CATCH_UP),
+    )
+
+
+def weekly_schedule(organization: OrganizationRef) -> Schedule:
+    """The schedule for every Sunday, at the hour at which Monday begins somewhere."""
+    return Schedule(
+        action=ScheduleActionStartWorkflow(
+            OVERVIEW_WORKFLOW,
+            organization,
+            id=overview_id(organization.organization_id),
+            task_queue=WORKFLOWS_QUEUE,
+        ),
+        spec=ScheduleSpec(
+            calendars=[
+                ScheduleCalendarSpec(day_of_week=[ScheduleRange(TEMPORAL_SUNDAY)], hour=[ScheduleRange(MADE_AT.hour)])
+            ],
         ),
         policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP, catchup_window=CATCH_UP),
     )

@@ -38,6 +38,7 @@ class Template(Vocabulary):  # the texts of each are in services/notifications/t
     CONCERN_RAISED = "concern_raised"
     CONCERN_REMINDER = "concern_reminder"
     CONCERN_ESCALATED = "concern_escalated"
+    WEEKLY_OVERVIEW = "weekly_overview"
     ENDPOINT_FAILING = "endpoint_failing"
     ENDPOINT_DISABLING_SOON = "endpoint_disabling_soon"
     ENDPOINT_DISABLED = "endpoint_disabled"
@@ -53,6 +54,8 @@ class Audience(StrEnum):
     ENROLLED = "enrolled"
     """Everyone who enrolled in the cycle, and everyone who was asked to and has not answered."""
     COORDINATORS = "coordinators"
+    EVERY_COORDINATOR = "every_coordinator"
+    """Everybody who coordinates a program of the organization of which a cycle runs."""
     SPONSOR = "sponsor"
     """The sponsor. The coordinators get it instead if the program has no sponsor, or an inactive one."""
     PAIR = "pair"
@@ -66,9 +69,9 @@ class Announcement(Contract):
 
     organization_id: UUID
     cycle_id: UUID | None = None
-    """None if it belongs to no cycle. It is then for one person and due at once."""
+    """None if it belongs to no cycle. It is then for one person and due at once, or for every coordinator."""
     scope_id: UUID
-    """What it is about: a round, a match run, a pair, a concern, the cycle itself or an endpoint."""
+    """What it is about: a round, a match run, a pair, a concern, the cycle itself, an endpoint or the organization."""
     template: Template
     audience: Audience
     round_kind: RoundKind | None = None

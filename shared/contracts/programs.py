@@ -243,6 +243,10 @@ class Topic(Contract):
     aliases: tuple[Annotated[str, Field(min_length=1, max_length=80)], ...] = ()
 
 
+class OrganizationRef(Contract):
+    organization_id: UUID
+
+
 class CycleRef(Contract):
     organization_id: UUID
     cycle_id: UUID
@@ -381,3 +385,8 @@ class ProgramsActivities(ABC):
     @abstractmethod
     async def apply_schedule(self, request: ProgramRef) -> ScheduleApplied:
         """Creates, changes or deletes the program's Temporal Schedule, so that it fits the stored program."""
+
+    @activity.defn
+    @abstractmethod
+    async def ensure_overview(self, request: OrganizationRef) -> ScheduleApplied:
+        """Creates the Temporal Schedule of the organization's Monday overview. Doing it again changes nothing."""

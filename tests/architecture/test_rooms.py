@@ -10,8 +10,8 @@ import pytest
 from tests.architecture.sources import CODE, ROOMS, ROOT, imported_names, module_name, place, python_files, wall
 
 SHARED = {
-    *("auth", "config", "contracts", "database", "errors", "events", "http", "language", "logging", "rounds"),
-    *("sessions", "suppression", "temporal"),
+    *("attention", "auth", "config", "contracts", "database", "errors", "events", "http", "language", "logging"),
+    *("rounds", "sessions", "suppression", "temporal"),
 }
 SERVICES = {"accounts", "console", "events", "feedback", "intake", "matching", "notifications", "programs"}
 STOREYS = {"log", "webhooks", "broker", "pairs", "runs"}
@@ -91,6 +91,7 @@ HANDS_ON = {
     "services.notifications.composing",
     "services.notifications.delivery",
     "services.notifications.facts",
+    "services.notifications.overviews",
     "services.notifications.preparing",
     "services.programs.schedules",
 }

@@ -29,7 +29,7 @@ from services.console.admin.cycles.view import (
     message_figures,
     steps_of,
 )
-from services.console.admin.home.calendar import Step
+from shared.attention.calendar import Step
 from shared.contracts.accounts import Role
 from shared.contracts.events import CATALOGUE
 from shared.contracts.matching import EndReason, MatchRunState, PairState

@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from services.console.admin.home.calendar import (
+from shared.attention.calendar import (
     NextStep,
     Step,
     What,
@@ -15,7 +15,8 @@ from services.console.admin.home.calendar import (
     next_of_cycle,
     next_rung,
 )
-from services.console.admin.home.resources import (
+from shared.attention.home import FirstSteps, Found, Kind, home_of
+from shared.attention.resources import (
     Concern,
     Concerns,
     Cycle,
@@ -29,7 +30,6 @@ from services.console.admin.home.resources import (
     Program,
     Programs,
 )
-from services.console.admin.home.view import FirstSteps, Found, Kind, home_of
 from shared.contracts.endpoints import DisableReason, EndpointState
 from shared.contracts.feedback import ConcernReason, ConcernRung
 from shared.contracts.matching import MatchRunState

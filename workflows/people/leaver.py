@@ -10,9 +10,10 @@ with workflow.unsafe.imports_passed_through():
     from shared.contracts.intake import IntakeActivities, Leaver
     from shared.contracts.matching import MatchingActivities, ReleasedPair
     from shared.contracts.notifications import Announcement, Audience, Template
+    from shared.contracts.programs import CycleRef, OrganizationRef, ProgramsActivities
 
 from workflows.announcement import announce
-from workflows.options import FEEDBACK, INTAKE, MATCHING
+from workflows.options import FEEDBACK, INTAKE, MATCHING, PROGRAMS
 
 SECOND_LOOK = timedelta(minutes=1)
 """After that time, what was on its way when the person left has arrived, such as a round that was being opened."""
@@ -55,6 +56,8 @@ class LeaverWorkflow:
         span = int(now // GATHERED.total_seconds()) + 1
         await workflow.sleep(span * GATHERED.total_seconds() - now)
         for cycle_id in cycle_ids:
+            if workflow.patched("leavers-in-overview") and await self._is_in_overview(leaver, cycle_id):
+                continue
             announcement = Announcement(
                 organization_id=leaver.organization_id,
                 cycle_id=cycle_id,
@@ -64,6 +67,18 @@ class LeaverWorkflow:
                 occurrence=span,
             )
             await announce(announcement)
+
+    async def _is_in_overview(self, leaver: Leaver, cycle_id: UUID) -> bool:
+        """Whether the coordinators read of it on Monday. A program that sends at any hour of any day tells at once."""
+        organization_id = leaver.organization_id
+        plan = await workflow.execute_activity_method(
+            ProgramsActivities.read_plan, CycleRef(organization_id=organization_id, cycle_id=cycle_id), **PROGRAMS
+        )
+        if plan.calendar.sending_hours is None:
+            return False
+        organization = OrganizationRef(organization_id=organization_id)
+        await workflow.execute_activity_method(ProgramsActivities.ensure_overview, organization, **PROGRAMS)
+        return True
 
 
 def _to_partner(leaver: Leaver, pair: ReleasedPair) -> Announcement:

@@ -28,6 +28,7 @@ TEMPLATES: dict[str, str] = {
     Template.CONCERN_RAISED: translatable("A pair needs help"),
     Template.CONCERN_REMINDER: translatable("Reminder of a concern"),
     Template.CONCERN_ESCALATED: translatable("A concern is still open (to the sponsor)"),
+    Template.WEEKLY_OVERVIEW: translatable("Monday overview of what needs somebody"),
     Template.ENDPOINT_FAILING: translatable("An endpoint does not accept events"),
     Template.ENDPOINT_DISABLING_SOON: translatable("An endpoint will be disabled soon"),
     Template.ENDPOINT_DISABLED: translatable("An endpoint was disabled"),
@@ -74,13 +75,14 @@ DROPS = {
     "no_link": translatable("The person was not asked any more."),
     "no_pair": translatable("The pair had ended before."),
     "given_up": translatable("It was settled before."),
+    "nothing_to_do": translatable("Nothing needed the person that week."),
     "endpoint_gone": translatable("The endpoint had been deleted."),
     "endpoint_enabled": translatable("The endpoint had been enabled again."),
     "endpoint_disabled": translatable("The endpoint had been disabled."),
     "endpoint_recovered": translatable("The endpoint accepted events again."),
 }
 """Why a message was not sent that was not needed any more, by its code."""
-STAFF = ("approval_", "concern_", "people_", "nobody_", "cycle_completed")
+STAFF = ("approval_", "concern_", "people_", "nobody_", "cycle_completed", "weekly_")
 GROUPS = {
     translatable("To participants"): tuple(one for one in Template if not one.value.startswith((*STAFF, "endpoint_"))),
     translatable("To coordinators and sponsors"): tuple(one for one in Template if one.value.startswith(STAFF)),

@@ -6,10 +6,13 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 
 from services.matching.pairs import answers
-from services.matching.pairs.store import offers, people
+from services.matching.pairs.store import leavers, offers, people
 from services.matching.pairs.store import pairs as pairs_store
+from services.matching.resources import MatchRunList
+from services.matching.runs.store import reading
+from shared.attention.resources import LeftPairs
 from shared.auth import ServiceCaller
-from shared.contracts.base import PersonPage
+from shared.contracts.base import Moment, PersonPage
 from shared.contracts.matching import (
     AcceptanceAnswer,
     AcceptanceForm,
@@ -50,6 +53,16 @@ async def read_pairs(
     pairs, last = await pairs_store.read_pairs(session, caller.organization_id, cycle_id, state or (), after, limit)
     found = tuple(PairSummary.model_validate(pair, from_attributes=True) for pair in pairs)
     return PairPage(pairs=found, after=last)
+
+
+@router.get("/cycles/{cycle_id}/match-runs")
+async def read_runs(cycle_id: UUID, caller: ServiceCaller, session: Session) -> MatchRunList:
+    return MatchRunList(items=await reading.read_runs(session, caller.organization_id, cycle_id))
+
+
+@router.get("/left")
+async def read_left(since: Moment, caller: ServiceCaller, session: Session) -> LeftPairs:
+    return await leavers.count_left(session, caller.organization_id, since)
 
 
 @router.get("/pairs/{pair_id}")

@@ -88,6 +88,42 @@ class EndpointFacts:
     """When the endpoint will be disabled, unless it accepts an event before."""
 
 
+class Entry(NamedTuple):
+    """Something that needs a human."""
+
+    text: str
+    about: str
+    """The program and the period of the cycle. Empty if it is about several."""
+    more: str
+    """What comes next, as a sentence. Empty if nothing is told."""
+    address: str
+    """The page of the console where it is done."""
+
+
+class Ahead(NamedTuple):
+    """Something that happens soon."""
+
+    at: str
+    text: str
+    about: str
+
+
+@dataclass(frozen=True)
+class OverviewFacts:
+    """The facts of a Monday overview. Times are in the time zone of its reader."""
+
+    given_name: str
+    organization_name: str
+    console_url: str
+    entries: tuple[Entry, ...]
+    ahead: tuple[Ahead, ...] = ()
+    more: int = 0
+    """How many more things happen than `ahead` holds."""
+
+
+AnyFacts = Facts | EndpointFacts | OverviewFacts
+
+
 class Rendered(NamedTuple):
     subject: str
     text: str
@@ -117,7 +153,7 @@ def missing_texts(template: Template) -> list[str]:
 
 def render(
     template: Template,
-    facts: Facts | EndpointFacts,
+    facts: AnyFacts,
     words: Words,
     own: OwnWords | None = None,
     look: Look = OURS,

@@ -5,7 +5,17 @@ from datetime import UTC, datetime
 
 from services.notifications.rules.endpoint_notices import NOTICES
 from services.notifications.rules.look import look_of
-from services.notifications.rules.rendering import EndpointFacts, Facts, Partner, Rendered, render
+from services.notifications.rules.rendering import (
+    Ahead,
+    AnyFacts,
+    EndpointFacts,
+    Entry,
+    Facts,
+    OverviewFacts,
+    Partner,
+    Rendered,
+    render,
+)
 from services.notifications.rules.wording import ABOUT, Placeholder, Wording, is_for_staff, own_words, placeholders_of
 from shared.contracts.accounts import Brand
 from shared.contracts.matching import Side
@@ -70,7 +80,9 @@ def examples_of(template: Template, words: Words) -> dict[Placeholder, str]:
     return {name: ABOUT[name].value(facts) or "" for name in placeholders_of(template)}
 
 
-def facts_of(template: Template, words: Words) -> Facts | EndpointFacts:
+def facts_of(template: Template, words: Words) -> AnyFacts:
+    if template is Template.WEEKLY_OVERVIEW:
+        return _overview(words)
     if template in NOTICES:
         since, disabled = words.moment(FAILING_SINCE, ZONE), words.moment(DISABLED_AT, ZONE)
         return replace(NOTICE, failing_since=since, disabled_at=disabled)
@@ -79,3 +91,20 @@ def facts_of(template: Template, words: Words) -> Facts | EndpointFacts:
     met = replace(PARTNER, meeting=words.moment(MEETING, ZONE))
     partners = (met,) if template in ABOUT_A_PAIR else ()
     return replace(MESSAGE, staff=is_for_staff(template), partners=partners)
+
+
+def _overview(words: Words) -> OverviewFacts:
+    about = f"{MESSAGE.program_name}, {MESSAGE.period}"
+    concerns = words.ngettext("%(num)s concern is open", "%(num)s concerns are open", 3)
+    ahead = words.gettext("The next cycle starts by itself")
+    return OverviewFacts(
+        given_name=MESSAGE.given_name,
+        organization_name=MESSAGE.organization_name,
+        console_url="https://upward.example.com/console",
+        entries=(
+            Entry(words.gettext("Matches wait for approval"), about, "", f"{MESSAGE.console_url}/review"),
+            Entry(concerns, about, "", "https://upward.example.com/console/concerns"),
+        ),
+        ahead=(Ahead(words.short_moment(DEADLINE, ZONE), ahead, MESSAGE.program_name),),
+        more=2,
+    )

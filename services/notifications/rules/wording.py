@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from services.notifications.rules.rendering import (
-    EndpointFacts,
+    AnyFacts,
     Facts,
     OwnWords,
     Partner,
@@ -34,7 +34,7 @@ MOST_SHOWN = 60
 BRACES = re.compile(r"\{([^{}]*)\}|[{}]")
 EMPTY_LINES = re.compile(r"\n\s*\n")
 LINE_BREAKS = re.compile(r"\r\n?|[\x0b\x0c\x85\u2028\u2029]")
-FOR_STAFF = ("approval_", "concern_", "people_", "nobody_", "cycle_completed", "endpoint_")
+FOR_STAFF = ("approval_", "concern_", "people_", "nobody_", "cycle_completed", "weekly_", "endpoint_")
 """How the names of those templates begin that coordinators, sponsors and owners of endpoints read."""
 
 
@@ -123,7 +123,7 @@ def faults_of(template: Template, wording: Wording) -> list[Fault]:
     return list(dict.fromkeys(_faults(template, wording)))
 
 
-def own_words(template: Template, facts: Facts | EndpointFacts, wording: Wording | None) -> OwnWords | None:
+def own_words(template: Template, facts: AnyFacts, wording: Wording | None) -> OwnWords | None:
     """The wording with the values of its reader. None if there is none, or if it cannot be filled, as when a later
     version has fewer placeholders: then the message is sent in our words."""
     if wording is None or not isinstance(facts, Facts) or not may_be_worded(template):

@@ -14,6 +14,7 @@ from services.programs.resources import (
     CyclePage,
     CycleSort,
     CycleSummary,
+    RunningCycles,
 )
 from services.programs.rules.definition import CycleRequest
 from services.programs.store import control, cycles, lists
@@ -141,7 +142,12 @@ async def read_paused(caller: ServiceCaller, session: Session) -> PausedCycles:
     return await lists.read_paused(session, caller.organization_id)
 
 
+@router.get("/internal/programs/cycles/running", include_in_schema=False)
+async def read_running(caller: ServiceCaller, session: Session) -> RunningCycles:
+    return await lists.read_running(session, caller.organization_id)
+
+
 @router.get("/internal/programs/cycles/{cycle_id}", include_in_schema=False)
-@except_for("paused")
+@except_for("paused", "running")
 async def read_brief(cycle_id: UUID, caller: ServiceCaller, session: Session) -> CycleBrief:
     return await cycles.read_brief(session, caller.organization_id, cycle_id)

@@ -7,9 +7,10 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.programs.models import CycleRow, ProgramRow
-from services.programs.resources import AllCyclesPage, CycleOfProgram, CyclePage, ProgramPage
+from services.programs.resources import AllCyclesPage, CycleOfProgram, CyclePage, ProgramPage, RunningCycles
 from services.programs.store.cycles import summary_of
 from services.programs.store.programs import find_program, program_of
+from shared.auth import OrganizationRow
 from shared.contracts.programs import Direction, PausedCycles, Stage
 from shared.http.lists import Column, Page, containing, equal, read_page
 from shared.rounds.store import read_last_rounds
@@ -25,6 +26,10 @@ CYCLES: dict[str, Column] = {
     "stage_changed_at": CycleRow.stage_changed_at,
 }
 """The columns by which each list is sorted."""
+
+
+MOST = 1000
+"""So many programs, and so many running cycles, are read at once for other services."""
 
 
 class WantedPrograms(NamedTuple):
@@ -109,6 +114,15 @@ async def list_all_cycles(
         for row, name, zone in found.rows
     )
     return AllCyclesPage(items=items, next=found.next, total=found.total)
+
+
+async def read_running(session: AsyncSession, organization_id: UUID) -> RunningCycles:
+    """The cycles that run, and the programs that are not archived. Few cycles run."""
+    stages: list[Stage] = [stage for stage in Stage if stage not in (Stage.COMPLETED, Stage.CANCELLED)]
+    cycles = await list_all_cycles(session, organization_id, WantedCycles(stages=stages), Page("starts_at", None, MOST))
+    programs = await list_programs(session, organization_id, WantedPrograms(), Page("created_at", None, MOST))
+    name = await session.scalar(select(OrganizationRow.name).where(OrganizationRow.id == organization_id))
+    return RunningCycles(organization_name=name or "", cycles=cycles.items, programs=programs.items)
 
 
 async def read_paused(session: AsyncSession, organization_id: UUID) -> PausedCycles:

@@ -19,12 +19,12 @@ from services.console.admin.cycles.page import table_file
 from services.console.admin.cycles.reading import CycleOfProgram, read_cycle, read_names
 from services.console.admin.cycles.resources import Events, Pair, Program
 from services.console.admin.forms import NOTHING_TYPED, Act, Filled, Sent, SentForm
-from services.console.admin.home.calendar import NextStep
 from services.console.admin.layout import admin_page
 from services.console.admin.routes import AdminRoute
 from services.console.admin.visit import CurrentVisit, Visit
 from services.console.forms.errors import FieldError, Refused
 from services.console.words import cycles as cycle_words
+from shared.attention.calendar import NextStep
 from shared.contracts.accounts import Role
 from shared.contracts.base import Contract, Service
 from shared.errors import NotFound

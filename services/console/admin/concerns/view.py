@@ -8,8 +8,8 @@ from uuid import UUID
 from pydantic import AwareDatetime
 
 from services.console.admin.cycles.resources import CloudEvent, Pair
-from services.console.admin.home.calendar import NextStep, Step, next_rung
 from services.console.words.cycles import END_REASONS
+from shared.attention.calendar import NextStep, next_of_matter
 from shared.contracts.base import Contract
 from shared.contracts.feedback import ConcernReason, ConcernRung, Resolution
 from shared.contracts.programs import Calendar
@@ -60,13 +60,8 @@ class CycleLines(Contract):
 
 
 def next_step(concern: Concern, calendar: Calendar, time_zone: str, paused: bool, now: datetime) -> NextStep | None:
-    """What comes next if nobody resolves the concern. None if nobody else is told. A pause moves what lies ahead, so
-    that a date is the earliest one."""
-    if concern.rung is ConcernRung.SPONSOR:
-        return NextStep(Step.SPONSOR_TOLD, concern.escalated_at)
-    if paused:
-        return NextStep(Step.STANDS_STILL)
-    return next_rung(calendar, calendar.concern, time_zone, concern.raised_at, now)
+    """What comes next if nobody resolves the concern. None if nobody else is told."""
+    return next_of_matter(concern, calendar, time_zone, paused, now)
 
 
 class Moment(NamedTuple):

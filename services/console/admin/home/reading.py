@@ -12,7 +12,10 @@ from uuid import UUID
 import httpx
 import structlog
 
-from services.console.admin.home.resources import (
+from services.console.admin.names import read_names
+from services.console.admin.visit import Visit
+from shared.attention.home import FirstSteps, Found, Home, home_of
+from shared.attention.resources import (
     Concerns,
     Counted,
     Cycles,
@@ -21,9 +24,6 @@ from services.console.admin.home.resources import (
     Messages,
     Programs,
 )
-from services.console.admin.home.view import FirstSteps, Found, Home, home_of
-from services.console.admin.names import read_names
-from services.console.admin.visit import Visit
 from shared.contracts.accounts import Role
 from shared.contracts.base import Contract, Service
 from shared.contracts.programs import Stage

@@ -6,12 +6,13 @@ Locks are taken in one order everywhere: the cycle's runs, its open rounds, then
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, or_, select
+from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.matching.models import Pair
 from services.matching.pairs.store.pairs import LIVE, decline, excuse_all, lock_rounds, settle
 from services.matching.runs.store.runs import lock_runs
+from shared.attention.resources import LeftPairs
 from shared.contracts.events import PairEnded
 from shared.contracts.matching import EndReason, PairState, ReleasedPair
 from shared.events import emit
@@ -43,6 +44,21 @@ async def release(
         .order_by(Pair.id)
     )
     return tuple(ReleasedPair(pair_id=pair_id, cycle_id=cycle_id) for pair_id, cycle_id in found)
+
+
+async def count_left(session: AsyncSession, organization_id: UUID, since: datetime) -> LeftPairs:
+    """How many offers and pairs have ended since then because somebody left, by cycle."""
+    found = await session.execute(
+        select(Pair.cycle_id, func.count())
+        .where(
+            Pair.organization_id == organization_id,
+            Pair.end_reason == EndReason.LEFT_COMPANY,
+            Pair.offered_at.is_not(None),
+            Pair.ended_at >= since,
+        )
+        .group_by(Pair.cycle_id)
+    )
+    return LeftPairs(pairs=dict(found.tuples().all()))
 
 
 def pairs_of(organization_id: UUID, person_id: UUID) -> ColumnElement[bool]:

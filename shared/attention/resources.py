@@ -1,4 +1,4 @@
-"""What the home page reads of the public API's answers. Pure."""
+"""What is read of the answers of services, to tell what needs a human. Pure."""
 
 from uuid import UUID
 
@@ -16,6 +16,8 @@ class Program(Contract):
     id: UUID
     name: str
     time_zone: str
+    language: str = ""
+    coordinator_ids: tuple[UUID, ...] = ()
     next_recurrence_at: AwareDatetime | None = None
 
 
@@ -25,6 +27,7 @@ class Programs(Contract):
 
 class Cycle(Contract):
     id: UUID
+    program_id: UUID | None = None
     program_name: str
     time_zone: str = "UTC"
     period: str
@@ -59,6 +62,7 @@ class Concerns(Contract):
 
 
 class Message(Contract):
+    cycle_id: UUID | None = None
     due_at: AwareDatetime
     waiting_for: str | None = None
 
@@ -96,3 +100,17 @@ class Counted(Contract):
     """How many there are in a list of which nothing else is read."""
 
     total: int | None = None
+
+
+class Running(Contract):
+    """The cycles of an organization that run, and all programs that are not archived."""
+
+    organization_name: str
+    cycles: tuple[Cycle, ...] = ()
+    programs: tuple[Program, ...] = ()
+
+
+class LeftPairs(Contract):
+    """How many pairs have ended because somebody left, by cycle. A cycle without any is not there."""
+
+    pairs: dict[UUID, int] = {}

@@ -1,4 +1,4 @@
-"""What the home page shows: what needs a human now, the cycles that run, and what happens soon. Pure."""
+"""What the home page and the Monday overview tell: what needs a human, which cycles run, what happens soon. Pure."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -7,7 +7,7 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from services.console.admin.home.calendar import (
+from shared.attention.calendar import (
     Happening,
     NextStep,
     Step,
@@ -17,7 +17,7 @@ from services.console.admin.home.calendar import (
     next_of_concern,
     next_of_cycle,
 )
-from services.console.admin.home.resources import (
+from shared.attention.resources import (
     Concern,
     Concerns,
     Cycle,
@@ -54,6 +54,8 @@ class Kind(IntEnum):
     FAILED_MESSAGES = 6
     ENDPOINT_DISABLED = 7
     ENDPOINT_FAILING = 8
+    PEOPLE_LEFT = 9
+    """Pairs have ended because somebody left. Nothing must be done."""
 
 
 class Task(NamedTuple):
@@ -106,6 +108,8 @@ class Found(NamedTuple):
     """The names of people."""
     runs: Mapping[UUID, MatchRuns] = {}
     """The match runs of the cycles in which pairs may be replaced just now."""
+    left: Mapping[UUID, int] = {}
+    """How many pairs have ended lately because somebody left, by cycle."""
     first_steps: FirstSteps | None = None
     incomplete: bool = False
     """Whether something could not be read just now."""
@@ -154,6 +158,7 @@ def _tasks(found: Found, now: datetime) -> list[Task]:
         *_concerns(found, now),
         *_failed(found.failed, now),
         *_endpoints(found.endpoints),
+        *_left(found),
     ]
 
 
@@ -218,6 +223,11 @@ def _endpoints(endpoints: Endpoints) -> Sequence[Task]:
         elif one.state is EndpointState.ENABLED and one.failing_since is not None:
             tasks.append(Task(Kind.ENDPOINT_FAILING, since=one.failing_since, endpoint=one, name=name))
     return tasks
+
+
+def _left(found: Found) -> Sequence[Task]:
+    cycles = [cycle for cycle in found.cycles.items if cycle.id in found.left]
+    return [Task(Kind.PEOPLE_LEFT, cycle, number=found.left[cycle.id]) for cycle in cycles]
 
 
 def _urgency(task: Task, now: datetime) -> tuple[int, datetime]:

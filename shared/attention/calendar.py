@@ -7,13 +7,17 @@ know is the earliest one, and the page says so.
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
-from services.console.admin.home.resources import Concern, Cycle, Program
-from shared.contracts.feedback import ConcernRung
+from shared.attention.resources import Concern, Cycle, Program
+from shared.contracts.feedback import ConcernReason, ConcernRung
+from shared.contracts.overview import overview_after
 from shared.contracts.programs import Calendar, LadderDates, LadderPlan, RoundPlan, Stage
 from shared.contracts.rounds import RoundCounts, RoundKind, RoundState
 from shared.contracts.working_days import WorkingDays, ladder_dates
+
+TOLD_AT_ONCE = timedelta(hours=12)
+"""What the coordinators were told later than so after it was raised, they read in a Monday overview."""
 
 
 class What(StrEnum):
@@ -45,12 +49,27 @@ class Happening(NamedTuple):
 class Step(StrEnum):
     """What comes next on the ladder of a matter that needs a human."""
 
+    OVERVIEW = "overview"
+    """The coordinators read of it in the Monday overview."""
     REMINDER = "reminder"
     SPONSOR = "sponsor"
     SPONSOR_TOLD = "sponsor_told"
     """Nothing comes next: the sponsor was told last."""
     STANDS_STILL = "stands_still"
     """The cycle is paused."""
+
+
+class Matter(Protocol):
+    """A concern, as far as its ladder needs it."""
+
+    @property
+    def reason(self) -> ConcernReason | None: ...
+    @property
+    def rung(self) -> ConcernRung | None: ...
+    @property
+    def raised_at(self) -> datetime: ...
+    @property
+    def escalated_at(self) -> datetime | None: ...
 
 
 class NextStep(NamedTuple):
@@ -74,11 +93,23 @@ def next_of_concern(concern: Concern, cycle: Cycle | None, now: datetime) -> Nex
     """What comes next if nobody resolves the concern. None if it cannot be told."""
     if cycle is None:
         return None
+    return next_of_matter(concern, cycle.calendar, cycle.time_zone, cycle.paused, now)
+
+
+def next_of_matter(concern: Matter, calendar: Calendar, time_zone: str, paused: bool, now: datetime) -> NextStep | None:
+    """The same by the calendar of its cycle. A pause moves what lies ahead, so that a date is the earliest one."""
     if concern.rung is ConcernRung.SPONSOR:
         return NextStep(Step.SPONSOR_TOLD, concern.escalated_at)
-    if cycle.paused:
+    if paused:
         return NextStep(Step.STANDS_STILL)
-    return next_rung(cycle.calendar, cycle.calendar.concern, cycle.time_zone, concern.raised_at, now)
+    raised, told = concern.raised_at, concern.escalated_at
+    if told is None and concern.reason is not ConcernReason.NOT_A_FIT and calendar.sending_hours is not None:
+        monday = overview_after(raised)
+        return NextStep(Step.OVERVIEW, monday if monday > now else overview_after(now))
+    if told is None or told - raised < TOLD_AT_ONCE:
+        return next_rung(calendar, calendar.concern, time_zone, raised, now)
+    ladder = calendar.concern.model_copy(update={"remind_every": calendar.concern.escalate_after})
+    return next_rung(calendar, ladder, time_zone, told, now)
 
 
 def next_of_approval(cycle: Cycle, now: datetime) -> NextStep | None:
