@@ -1,5 +1,6 @@
 """The Temporal Schedule of a recurring program, which is created, changed and deleted to agree with the program."""
 
+from contextlib import suppress
 from datetime import timedelta
 from uuid import UUID
 
@@ -43,19 +44,18 @@ def overview_id(organization_id: UUID) -> str:
 
 async def ensure_schedule(client: Client, program: ProgramRef, time_zone: str) -> None:
     """Creates the program's schedule, or changes it to this time zone. Doing it again changes nothing."""
-    await _ensure(client, schedule_id(program.program_id), quarterly_schedule(program, time_zone))
-
-
-async def ensure_overview(client: Client, organization: OrganizationRef) -> None:
-    """Creates the schedule of the organization's Monday overview. Doing it again changes nothing."""
-    await _ensure(client, overview_id(organization.organization_id), weekly_schedule(organization))
-
-
-async def _ensure(client: Client, name: str, schedule: Schedule) -> None:
+    schedule = quarterly_schedule(program, time_zone)
+    name = schedule_id(program.program_id)
     try:
         await client.create_schedule(name, schedule)
     except ScheduleAlreadyRunningError:
         await client.get_schedule_handle(name).update(lambda _: ScheduleUpdate(schedule=schedule))
+
+
+async def ensure_overview(client: Client, organization: OrganizationRef) -> None:
+    """Creates the schedule of the organization's Monday overview. Doing it again changes nothing."""
+    with suppress(ScheduleAlreadyRunningError):
+        await client.create_schedule(overview_id(organization.organization_id), weekly_schedule(organization))
 
 
 async def remove_schedule(client: Client, program_id: UUID) -> None:

@@ -22,8 +22,8 @@ from temporalio.testing import WorkflowEnvironment
 from shared.contracts.endpoints import Drained, EndpointRef
 from shared.contracts.intake import Leaver
 from shared.contracts.matching import ReleasedPair
-from shared.contracts.notifications import Announcement, Delivery
-from shared.contracts.programs import Calendar, LadderPlan, Outcome, ProgramRef, RoundPlan, Stage
+from shared.contracts.notifications import Announcement, Delivery, Template
+from shared.contracts.programs import Calendar, LadderPlan, OrganizationRef, Outcome, ProgramRef, RoundPlan, Stage
 from shared.contracts.rounds import RoundKind
 from shared.temporal import WORKFLOWS_QUEUE
 from tests.fakes import Script
@@ -33,6 +33,7 @@ from workflows.concern import Concern, ConcernWorkflow, Digest, DigestWorkflow
 from workflows.cycle_state import Advance, Heard
 from workflows.endpoint import EndpointWorkflow
 from workflows.ids import concern_workflow_id, digest_workflow_id, endpoint_workflow_id, leaver_workflow_id
+from workflows.overview import MondayWorkflow, OverviewWorkflow
 from workflows.people.leaver import LeaverWorkflow
 from workflows.recurrence import RecurrenceWorkflow, ScheduleWorkflow
 
@@ -236,6 +237,16 @@ async def concerns(world: World) -> list[str]:
         while len(ledger.told) < count:
             await world.sleep(seconds(0.1))
     assert (await cycle.result()).outcome is Outcome.COMPLETED
+    return [*ids, *await on_monday(world)]
+
+
+async def on_monday(world: World) -> list[str]:
+    """The schedule of an organization's overviews is made, and those of one Monday are sent."""
+    organization = OrganizationRef(organization_id=world.ledger.organization_id)
+    ids = [f"{kind}-{organization.organization_id}" for kind in ("monday", "overview")]
+    execute = world.client.execute_workflow
+    await execute(MondayWorkflow.run, organization, id=ids[0], task_queue=WORKFLOWS_QUEUE)
+    await execute(OverviewWorkflow.run, organization, id=ids[1], task_queue=WORKFLOWS_QUEUE)
     return ids
 
 
@@ -280,9 +291,10 @@ async def record(world: World, scenario: Callable[[World], Awaitable[list[str]]]
 
 
 def by_a_concern(announced: Announcement, others: Sequence[str]) -> bool:
-    """Whether a concern that is nobody's child told it by itself, without a workflow for it."""
+    """Whether a concern that is nobody's child, or an overview, told it by itself, without a workflow for it."""
     alone = any(workflow_id.startswith("digest-") for workflow_id in others)
-    return alone and announced.template.value.startswith("concern_")
+    own = announced.template.value.startswith("concern_") or announced.template is Template.WEEKLY_OVERVIEW
+    return alone and own
 
 
 def eventfulness(history: WorkflowHistory) -> tuple[int, int, int]:

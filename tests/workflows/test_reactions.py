@@ -20,6 +20,7 @@ from shared.contracts.events import (
     CyclePaused,
     CycleRequested,
     CycleResumed,
+    CycleStageChanged,
     EndpointDisabled,
     EndpointFailing,
     EventData,
@@ -36,7 +37,7 @@ from shared.contracts.feedback import ConcernReason
 from shared.contracts.intake import Leaver
 from shared.contracts.matching import EndReason
 from shared.contracts.notifications import Announcement, Audience, Template
-from shared.contracts.programs import ProgramRef, Stage
+from shared.contracts.programs import OrganizationRef, ProgramRef, Stage
 from shared.contracts.rounds import RoundKind
 from workflows.concern import Concern, ConcernWorkflow, Digest
 from workflows.cycle import CycleWorkflow
@@ -92,6 +93,10 @@ TABLE: list[tuple[EventData, Reaction]] = [
     (
         RoundReminderRequested(round_id=OTHER, cycle_id=CYCLE, kind=RoundKind.ENROLMENT),
         Signal(f"round-{OTHER}", "remind", Reminding(occurrence=EVENT.int % LARGEST_OCCURRENCE + 1)),
+    ),
+    (
+        CycleStageChanged(cycle_id=CYCLE, stage=Stage.INTAKE),
+        Start("MondayWorkflow", f"monday-{ORGANIZATION}", OrganizationRef(organization_id=ORGANIZATION)),
     ),
     (CyclePaused(cycle_id=CYCLE), Signal(TO_CYCLE, "pause", HEARD)),
     (CycleResumed(cycle_id=CYCLE), Signal(TO_CYCLE, "resume", HEARD)),

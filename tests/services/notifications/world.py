@@ -7,10 +7,12 @@ from email import message_from_bytes, policy
 from email.message import EmailMessage
 from typing import Annotated, Any
 from uuid import UUID, uuid4
+from zoneinfo import ZoneInfo
 
 from aiosmtpd.controller import Controller
 from fastapi import FastAPI, Query
 
+from shared.attention.resources import Concerns, LeftPairs, Running
 from shared.auth import ServiceCaller
 from shared.config import Settings
 from shared.contracts.accounts import Brand, LogoFile
@@ -65,6 +67,11 @@ class World:
         self.endpoint: EndpointBrief | None = None
         self.brand = Brand()
         self.logo: LogoFile | None = None
+        self.running = Running(organization_name="Acme")
+        self.concerns = Concerns()
+        self.left: dict[UUID, int] = {}
+        self.berlin = ZoneInfo("Europe/Berlin")
+        """The time zone of the people."""
 
     def add_person(self, email: str, **fields: Any) -> UUID:
         person_id = uuid4()
@@ -72,6 +79,10 @@ class World:
         values = {"given_name": name, "time_zone": "Europe/Berlin", "language": "en"} | fields
         self.contacts[person_id] = Contact(person_id=person_id, name=name, email=email, **values)
         return person_id
+
+    @property
+    def known(self) -> dict[str, UUID]:
+        return {contact.email: person_id for person_id, contact in self.contacts.items()}
 
     def ask(self, *emails: str) -> list[UUID]:
         """Adds people whom the round asks."""
@@ -160,6 +171,19 @@ class World:
             if self.logo is None or self.logo.digest != digest:
                 raise NotFound("There is no such logo.", code="no_logo")
             return self.logo
+
+        @app.get("/internal/programs/cycles/running")
+        async def running(caller: ServiceCaller) -> Running:
+            assert caller.organization_id == self.organization_id
+            return self.running
+
+        @app.get("/internal/feedback/concerns/open")
+        async def concerns(caller: ServiceCaller) -> Concerns:
+            return self.concerns
+
+        @app.get("/internal/matching/left")
+        async def left(since: datetime, caller: ServiceCaller) -> LeftPairs:
+            return LeftPairs(pairs=self.left)
 
         @app.get("/internal/programs/cycles/{cycle_id}")
         async def brief(cycle_id: UUID, caller: ServiceCaller) -> CycleBrief:
