@@ -10,6 +10,7 @@ from fastapi import FastAPI
 
 import services.feedback.main as feedback
 from services.feedback.models import Concern
+from shared.attention.resources import Concerns
 from shared.auth import Role
 from shared.contracts.feedback import ConcernReason
 from shared.database import Database
@@ -55,6 +56,14 @@ async def test_coordinators_find_concerns_over_all_cycles(
     assert answer.status_code == 200, answer.text
     assert {item["cycle_id"] for item in answer.json()["items"]} == {str(CYCLES[number]) for number in found}
     assert answer.json()["total"] == len(found)
+
+
+async def test_other_services_read_the_open_concerns(
+    client: httpx.AsyncClient, internal_headers: dict[str, str]
+) -> None:
+    answer = await client.get("/internal/feedback/concerns/open", headers=internal_headers)
+    found = Concerns.model_validate(answer.json())
+    assert ([one.cycle_id for one in found.items], found.total) == ([CYCLES[0]], 1)
 
 
 async def test_viewers_read_no_person_and_no_reason_and_cannot_find_them_out_by_a_filter(

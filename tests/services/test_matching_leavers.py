@@ -15,6 +15,7 @@ from services.matching import main
 from services.matching.pairs.store import pairs as pairs_store
 from services.matching.resources import PairView
 from services.matching.runs.store import decisions
+from shared.attention.resources import MatchRuns
 from shared.auth import Role
 from shared.config import Settings
 from shared.contracts.intake import Leaver
@@ -221,6 +222,13 @@ async def test_an_active_pair_with_somebody_who_left_ends_and_no_round_asks_abou
     [(_, told)] = await matching.events("pair.ended")
     assert (told["reason"], told["leaver_id"]) == ("left_company", str(gone.mentee_id))
     assert await pending(matching, round_id) == 2
+    counted = [
+        (await client.get("/internal/matching/left", params={"since": since}, headers=internal_headers)).json()["pairs"]
+        for since in ("2020-01-01T00:00:00Z", "2099-01-01T00:00:00Z")
+    ]
+    assert counted == [{str(matching.cycle_id): 1}, {}]
+    runs = await client.get(f"/internal/matching/cycles/{matching.cycle_id}/match-runs", headers=internal_headers)
+    assert [one.state for one in MatchRuns.model_validate(runs.json()).items] == ["approved"]
 
 
 async def test_pairs_that_ended_before_are_none_that_ended_now(

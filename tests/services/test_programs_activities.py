@@ -52,7 +52,14 @@ async def activities(db: Database) -> ProgramsActivities:
 
 async def test_all_activities_of_the_contract_can_be_registered(activities: ProgramsActivities) -> None:
     names = {method.__name__ for method in activity_methods(activities)}
-    assert names == {"read_plan", "plan_ladder", "record_stage", "create_period_cycle", "apply_schedule"}
+    assert names == {
+        "read_plan",
+        "plan_ladder",
+        "record_stage",
+        "create_period_cycle",
+        "apply_schedule",
+        "ensure_overview",
+    }
 
 
 async def test_the_plan_is_the_cycles_own(

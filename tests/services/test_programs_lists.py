@@ -11,6 +11,7 @@ from fastapi import FastAPI
 
 from services.programs import main
 from services.programs.models import CycleRow, ProgramRow
+from shared.attention.resources import Running
 from shared.auth import Role
 from shared.contracts.programs import Calendar, Stage
 from shared.database import Database
@@ -121,6 +122,19 @@ async def test_other_services_read_which_cycles_are_paused(
     [paused] = await items(http, "/v1/cycles", paused=True)
     answer = await http.get("/internal/programs/cycles/paused", headers=internal_headers)
     assert answer.json() == {"cycle_ids": [paused["id"]]}
+
+
+async def test_other_services_read_what_runs_and_who_coordinates_it(
+    http: httpx.AsyncClient, internal_headers: dict[str, str]
+) -> None:
+    answer = await http.get("/internal/programs/cycles/running", headers=internal_headers)
+    running = Running.model_validate(answer.json())
+    wanted = {"stage": [one.value for one in Stage if one not in (Stage.COMPLETED, Stage.CANCELLED)]}
+    assert {str(one.id) for one in running.cycles} == {one["id"] for one in await items(http, "/v1/cycles", **wanted)}
+    programs = await items(http, "/v1/programs")
+    assert {str(one.id) for one in running.programs} == {one["id"] for one in programs}
+    assert {one.program_id for one in running.cycles} <= {one.id for one in running.programs}
+    assert running.organization_name
 
 
 async def test_a_preview_tells_the_next_four_starts_and_stores_nothing(

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from temporalio.client import Client, ScheduleActionStartWorkflow, ScheduleDescription, ScheduleOverlapPolicy
@@ -11,9 +11,9 @@ from temporalio.service import RPCError
 from services.programs import main
 from services.programs.rules.calendar import next_recurrence
 from services.programs.rules.definition import ProgramDefinition
-from services.programs.schedules import schedule_id
+from services.programs.schedules import overview_id, schedule_id
 from services.programs.store import programs
-from shared.contracts.programs import ProgramRef
+from shared.contracts.programs import OrganizationRef, ProgramRef
 from shared.database import Database
 from shared.temporal import WORKFLOWS_QUEUE, connect
 from tests.services.programs_examples import PROGRAM, add_organization
@@ -34,6 +34,18 @@ async def program(db: Database, organization_id: UUID) -> ProgramRef:
         definition = ProgramDefinition.model_validate(dict(PROGRAM) | {"recurs": True})
         created = await programs.create_program(session, organization_id, definition)
     return ProgramRef(organization_id=organization_id, program_id=created.id)
+
+
+async def test_an_organization_s_overviews_have_one_schedule_on_sundays(temporal: Client, db: Database) -> None:
+    activities, organization = main.create_activities(database=db, temporal=temporal), uuid4()
+    for _ in range(2):
+        assert (await activities.ensure_overview(OrganizationRef(organization_id=organization))).active
+    found = await temporal.get_schedule_handle(overview_id(organization)).describe()
+    first, second = found.info.next_action_times[:2]
+    assert (first.weekday(), first.hour, first.minute, second - first) == (6, 10, 0, timedelta(days=7))
+    action = found.schedule.action
+    assert isinstance(action, ScheduleActionStartWorkflow)
+    assert action.workflow == "OverviewWorkflow"
 
 
 async def change(db: Database, program: ProgramRef, **fields: object) -> None:

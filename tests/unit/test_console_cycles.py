@@ -33,6 +33,7 @@ from shared.attention.calendar import Step
 from shared.contracts.accounts import Role
 from shared.contracts.events import CATALOGUE
 from shared.contracts.matching import EndReason, MatchRunState, PairState
+from shared.contracts.overview import overview_after
 from shared.contracts.programs import Calendar, Direction, LadderPlan, Stage
 from shared.contracts.rounds import RoundCounts, RoundKind, RoundState
 from shared.language.words import words_of
@@ -278,12 +279,28 @@ def a_concern(**changes: Any) -> Concern:
 def test_a_concern_says_what_comes_next_on_its_ladder() -> None:
     calendar = Calendar(concern=LadderPlan(remind_every=DAY, escalate_after=3 * DAY))
     raised = NOW - timedelta(hours=30)
-    assert next_step(a_concern(), calendar, "UTC", False, NOW) == (Step.REMINDER, raised + 2 * DAY)
-    later = next_step(a_concern(), calendar, "UTC", False, NOW + DAY)
+    told = a_concern(rung="coordinator", escalated_at=raised)
+    assert next_step(told, calendar, "UTC", False, NOW) == (Step.REMINDER, raised + 2 * DAY)
+    later = next_step(told, calendar, "UTC", False, NOW + DAY)
     assert later == (Step.SPONSOR, raised + 3 * DAY)
-    assert next_step(a_concern(), calendar, "UTC", True, NOW) == (Step.STANDS_STILL, None)
+    assert next_step(told, calendar, "UTC", True, NOW) == (Step.STANDS_STILL, None)
     sponsor = a_concern(rung="sponsor", escalated_at=NOW)
     assert next_step(sponsor, calendar, "UTC", False, NOW) == (Step.SPONSOR_TOLD, NOW)
+
+
+def test_silence_is_told_on_monday_and_then_to_the_sponsor_and_not_a_fit_at_once() -> None:
+    calendar = Calendar(concern=LadderPlan(remind_every=DAY, escalate_after=3 * DAY))
+    silence = a_concern(reason="missed_check_ins")
+    monday = overview_after(silence.raised_at)
+    assert next_step(silence, calendar, "UTC", False, silence.raised_at) == (Step.OVERVIEW, monday)
+    late = monday + timedelta(hours=1)
+    assert next_step(silence, calendar, "UTC", False, late) == (Step.OVERVIEW, monday + 7 * DAY), "after a pause"
+    told = a_concern(reason="missed_check_ins", rung="coordinator", escalated_at=monday)
+    assert next_step(told, calendar, "UTC", False, monday + DAY) == (Step.SPONSOR, monday + 3 * DAY)
+    not_a_fit, any_hour = a_concern(reason="not_a_fit"), calendar.model_copy(update={"sending_hours": None})
+    for concern, of in ((not_a_fit, calendar), (silence, any_hour)):
+        found = next_step(concern, of, "UTC", False, concern.raised_at)
+        assert found == (Step.REMINDER, concern.raised_at + DAY)
 
 
 def test_a_concern_tells_who_was_told_also_when_its_events_are_not_kept_any_more() -> None:

@@ -11,7 +11,7 @@ from services.notifications.rules.overview import Overview, coordinators_of, hom
 from services.notifications.rules.rendering import OverviewFacts
 from services.notifications.rules.rendering import render as render_message
 from shared.attention.home import Found
-from shared.attention.resources import Concern, Concerns, Cycle, Message, Messages, Program, Running
+from shared.attention.resources import Concern, Concerns, Cycle, Cycles, Message, Messages, Program, Running
 from shared.contracts.feedback import ConcernReason
 from shared.contracts.intake import Contact
 from shared.contracts.notifications import Template
@@ -52,9 +52,7 @@ def concern(of: Cycle) -> Concern:
 
 def overview(*cycles: Cycle, concerns: tuple[Concern, ...] = (), **found: Any) -> Overview:
     running = Running(organization_name="Acme", cycles=cycles, programs=(ONE, TWO, IDLE))
-    return Overview(
-        running, Found(cycles=Running(organization_name="").cycles, concerns=Concerns(items=concerns), **found)
-    )  # type: ignore[arg-type]
+    return Overview(running, Found(Cycles(items=cycles), concerns=Concerns(items=concerns), **found))
 
 
 def facts(of: Overview, person_id: UUID, language: str = "en") -> OverviewFacts:

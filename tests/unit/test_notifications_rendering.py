@@ -11,7 +11,18 @@ from jinja2 import UndefinedError
 
 from services.notifications.rules import rendering
 from services.notifications.rules.console_pages import console_page
-from services.notifications.rules.rendering import ENVIRONMENT, EndpointFacts, Facts, Partner, Rendered, one_line
+from services.notifications.rules.rendering import (
+    ENVIRONMENT,
+    Ahead,
+    AnyFacts,
+    EndpointFacts,
+    Entry,
+    Facts,
+    OverviewFacts,
+    Partner,
+    Rendered,
+    one_line,
+)
 from shared.contracts.matching import Side
 from shared.contracts.notifications import Announcement, Audience, Template
 from shared.contracts.programs import Direction
@@ -44,6 +55,14 @@ ENDPOINT = EndpointFacts(
     failing_since="Monday, 5 January 2026, 10:00 (Europe/Berlin)",
     disabled_at="Saturday, 10 January 2026, 10:00 (Europe/Berlin)",
 )
+WEEK = OverviewFacts(
+    given_name="Ann",
+    organization_name="Upward Acme",
+    console_url="https://up.example/console",
+    entries=(Entry("failing", "Upward, 2026-Q1", "Friday, 2 January 2026, 18:00", "https://up.example/console/1"),),
+    ahead=(Ahead("Friday, 2 January 2026, 18:00", "failing", "Upward, 2026-Q1"),),
+    more=1,
+)
 ROUND = replace(FACTS, link="https://up.example/p/secret", deadline="Friday, 2 January 2026, 18:00", number=3)
 ASKING = [template for template in Template if template.value.endswith(("_invitation", "_reminder"))]
 ASKING = [template for template in ASKING if not template.value.startswith(("approval", "concern"))]
@@ -52,11 +71,13 @@ STAFF = [template for template in Template if template.value.startswith(("approv
 CONCERNS = [template for template in Template if template.value.startswith("concern")]
 
 
-def render(template: Template, facts: Facts | EndpointFacts, language: str = "en") -> Rendered:
+def render(template: Template, facts: AnyFacts, language: str = "en") -> Rendered:
     return rendering.render(template, facts, words_of(language))
 
 
-def facts_for(template: Template) -> Facts | EndpointFacts:
+def facts_for(template: Template) -> AnyFacts:
+    if template is Template.WEEKLY_OVERVIEW:
+        return WEEK
     if template in NOTICES:
         return ENDPOINT
     if template in ASKING:
@@ -105,7 +126,10 @@ def test_every_template_renders_with_a_subject_a_greeting_and_balanced_html(temp
     assert tags.open == []
 
 
-@pytest.mark.parametrize("template", [one for one in Template if one not in (*NOTICES, Template.KICKOFF)])
+LISTING = (Template.KICKOFF, Template.WEEKLY_OVERVIEW)
+
+
+@pytest.mark.parametrize("template", [one for one in Template if one not in (*NOTICES, *LISTING)])
 def test_what_is_a_paragraph_in_html_is_one_in_plain_text(template: Template) -> None:
     rendered = render(template, facts_for(template))
     body = re.split(r"<p><a |<footer", rendered.html)[0]
@@ -202,7 +226,22 @@ def test_a_notice_claims_no_more_than_is_known() -> None:
     assert "five days" not in gone
 
 
-@pytest.mark.parametrize("template", [template for template in Template if template not in NOTICES])
+def test_an_overview_lists_the_same_in_both_forms_and_escapes_it() -> None:
+    entry = Entry("Matches <i>", "R&D <b>, 2026-Q1", "", "https://up.example/console/1")
+    rendered = render(Template.WEEKLY_OVERVIEW, replace(WEEK, entries=(entry,), given_name="<b>Ann"))
+    assert "- Matches <i>: R&D <b>, 2026-Q1\n  https://up.example/console/1\n" in rendered.text
+    told = '<li><a href="https://up.example/console/1">Matches &lt;i&gt;</a>: R&amp;D &lt;b&gt;, 2026-Q1</li>'
+    assert told in rendered.html
+    assert "<b>" not in rendered.html
+    alone = render(Template.WEEKLY_OVERVIEW, replace(WEEK, ahead=()))
+    assert "14 days" in rendered.text + rendered.html
+    assert "14 days" not in alone.text + alone.html
+
+
+OF_A_CYCLE = [one for one in Template if one not in (*NOTICES, Template.WEEKLY_OVERVIEW)]
+
+
+@pytest.mark.parametrize("template", OF_A_CYCLE)
 def test_names_are_escaped_in_html_and_left_alone_in_plain_text(template: Template) -> None:
     facts = facts_for(template)
     assert isinstance(facts, Facts)

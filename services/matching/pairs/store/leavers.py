@@ -58,7 +58,7 @@ async def count_left(session: AsyncSession, organization_id: UUID, since: dateti
         )
         .group_by(Pair.cycle_id)
     )
-    return LeftPairs(pairs=dict(found.tuples().all()))
+    return LeftPairs(pairs={row[0]: row[1] for row in found})
 
 
 def pairs_of(organization_id: UUID, person_id: UUID) -> ColumnElement[bool]:
