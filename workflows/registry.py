@@ -4,10 +4,10 @@ from workflows.announcement import AnnouncementWorkflow
 from workflows.concern import ConcernWorkflow, DigestWorkflow
 from workflows.cycle import CycleWorkflow
 from workflows.endpoint import EndpointWorkflow
-from workflows.overview import MondayWorkflow, OverviewWorkflow
 from workflows.people.leaver import LeaverWorkflow
-from workflows.recurrence import RecurrenceWorkflow, ScheduleWorkflow
 from workflows.round import RoundWorkflow
+from workflows.scheduled.overview import MondayWorkflow, OverviewWorkflow
+from workflows.scheduled.recurrence import RecurrenceWorkflow, ScheduleWorkflow
 
 WORKFLOWS: tuple[type, ...] = (
     CycleWorkflow,

@@ -24,12 +24,12 @@ from shared.contracts.programs import OrganizationRef, ProgramRef
 from shared.temporal import WORKFLOWS_QUEUE
 
 RECURRENCE_WORKFLOW = "RecurrenceWorkflow"
-"""Declared in `workflows/recurrence.py`. It is started by its name, because services do not import workflows."""
+"""Declared in `workflows/scheduled/recurrence.py`. It is started by its name, as services do not import workflows."""
 CATCH_UP = timedelta(hours=24)
 """A start that was missed, such as during an outage of Temporal, is made up for within this time. The server's default
 is a year."""
 OVERVIEW_WORKFLOW = "OverviewWorkflow"
-"""Declared in `workflows/overview.py`."""
+"""Declared in `workflows/scheduled/overview.py`."""
 TEMPORAL_SUNDAY, TEMPORAL_MONDAY = 0, 1
 """Temporal counts the days of the week from Sunday, which is 0."""
 

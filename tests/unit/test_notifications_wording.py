@@ -28,6 +28,7 @@ ENGLISH = words_of("en")
 WORDED = [template for template in Template if may_be_worded(template)]
 OURS_ALONE = {
     Template.PEOPLE_LEFT,
+    Template.WEEKLY_OVERVIEW,
     Template.ENDPOINT_FAILING,
     Template.ENDPOINT_DISABLING_SOON,
     Template.ENDPOINT_DISABLED,

@@ -33,9 +33,9 @@ from workflows.concern import Concern, ConcernWorkflow, Digest, DigestWorkflow
 from workflows.cycle_state import Advance, Heard
 from workflows.endpoint import EndpointWorkflow
 from workflows.ids import concern_workflow_id, digest_workflow_id, endpoint_workflow_id, leaver_workflow_id
-from workflows.overview import MondayWorkflow, OverviewWorkflow
 from workflows.people.leaver import LeaverWorkflow
-from workflows.recurrence import RecurrenceWorkflow, ScheduleWorkflow
+from workflows.scheduled.overview import MondayWorkflow, OverviewWorkflow
+from workflows.scheduled.recurrence import RecurrenceWorkflow, ScheduleWorkflow
 
 FOLDER = Path(__file__).parent / "histories"
 IDENTITY = "worker@test"

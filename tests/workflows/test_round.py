@@ -10,8 +10,8 @@ from shared.temporal import WORKFLOWS_QUEUE
 from tests.fakes import DAY
 from tests.workflows.conftest import World
 from workflows.announcement import AnnouncementWorkflow
-from workflows.recurrence import RecurrenceWorkflow, ScheduleWorkflow
 from workflows.round import Reminding, RoundRequest, RoundWorkflow
+from workflows.scheduled.recurrence import RecurrenceWorkflow, ScheduleWorkflow
 
 
 def asking(world: World, **changes: object) -> RoundRequest:

@@ -12,7 +12,7 @@ with workflow.unsafe.imports_passed_through():
 from workflows.announcement import Telling
 from workflows.options import PROGRAMS
 from workflows.pausing import PausableClock
-from workflows.recurrence import SCHEDULED_AT
+from workflows.scheduled.recurrence import SCHEDULED_AT
 
 
 @workflow.defn
