@@ -14,6 +14,7 @@ from fastapi import FastAPI
 from temporalio.service import RPCError
 
 import services.events.main as events
+import services.intake.main as intake
 from shared.config import Settings
 from shared.contracts.base import Service
 from shared.database import Database
@@ -123,13 +124,16 @@ async def run_worker(queue: str, resources: Resources, stop: asyncio.Event) -> N
 
 
 async def run_relay(resources: Resources, stop: asyncio.Event) -> None:
-    """The sequencer, the dispatcher, the fan-out and the retention of events."""
+    """The sequencer, the dispatcher, the fan-out and the retention of events; and the purging of files that waited too
+    long to be imported."""
     relay = events.create_relay(
         database=resources.database,
         client=resources.temporal,
         retention_days=resources.settings.events_retention_days,
     )
-    await relay.run(stop)
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(relay.run(stop))
+        tasks.create_task(intake.keep_purging(resources.database, stop))
 
 
 def stop_on_signals(stop: asyncio.Event) -> None:

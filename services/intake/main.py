@@ -2,6 +2,7 @@
 
 from services.intake.activities import Intake
 from services.intake.api import imports, internal, pending, people, topics
+from services.intake.pending_imports import keep_purging
 from shared.contracts.base import Service
 from shared.contracts.intake import IntakeActivities
 from shared.contracts.rounds import RoundKind
@@ -20,6 +21,9 @@ router = joined(
 
 ROUND_KINDS = frozenset({RoundKind.ENROLMENT})
 """The kinds of rounds that intake owns."""
+
+
+__all__ = ["ROUND_KINDS", "create_activities", "keep_purging", "router"]
 
 
 def create_activities(*, database: Database) -> IntakeActivities:

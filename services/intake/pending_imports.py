@@ -1,10 +1,13 @@
 """An import in steps: a file is kept for an hour, looked at, tried with a mapping, and applied as it was shown."""
 
+import asyncio
 import json
+from contextlib import suppress
 from functools import partial
 from typing import Any
 from uuid import UUID
 
+import structlog
 from pydantic import AwareDatetime
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -20,10 +23,14 @@ from services.intake.rules.differences import (
     fingerprint_of,
     preview_of,
 )
-from services.intake.rules.looking import FileLook, fitting, look_at
+from services.intake.rules.looking import FileLook, first_map, look_at
 from services.intake.store import uploads
 from shared.contracts.base import Contract
 from shared.database import Database
+
+log = structlog.get_logger(__name__)
+PURGE_SECONDS = 60.0
+"""A file is gone at most so long after its hour."""
 
 
 class PendingImport(Contract):
@@ -41,13 +48,10 @@ class PendingImport(Contract):
 
 async def keep(database: Database, organization_id: UUID, upload: Upload) -> PendingImport:
     """Raises ImportInvalid if the file cannot be read."""
-    column_map = upload.column_map
-    look = await in_thread(partial(look_at, upload.file, column_map))
     async with database.transaction() as session:
-        remembered = await uploads.read_mapping(session, organization_id)
-    if column_map == ColumnMap() and remembered is not None:
-        headers = frozenset(column.header for column in look.columns)
-        column_map = fitting(ColumnMap.model_validate(remembered), headers)
+        kept = await uploads.read_mapping(session, organization_id)
+    remembered = None if kept is None else ColumnMap.model_validate(kept)
+    column_map = await in_thread(partial(first_map, upload.file, upload.column_map, remembered))
     async with database.transaction() as session:
         upload_id = await uploads.keep_upload(session, organization_id, upload.file, _json(column_map))
     return await read(database, organization_id, upload_id)
@@ -61,6 +65,15 @@ async def read(database: Database, organization_id: UUID, upload_id: UUID) -> Pe
     look = None if kept.file is None else await in_thread(partial(look_at, kept.file, column_map))
     report = None if kept.report is None else ImportReport.model_validate(kept.report)
     return PendingImport(id=upload_id, expires_at=kept.expires_at, look=look, column_map=column_map, report=report)
+
+
+async def choose(database: Database, organization_id: UUID, upload_id: UUID, column_map: ColumnMap) -> PendingImport:
+    """Keeps the mapping, and says what the file holds with it. Raises UploadNotFound, ImportInvalid."""
+    upload = await _upload(database, organization_id, upload_id, column_map)
+    await in_thread(partial(look_at, upload.file, column_map))
+    async with database.transaction() as session:
+        await uploads.note_preview(session, organization_id, upload_id, _json(column_map), None)
+    return await read(database, organization_id, upload_id)
 
 
 async def preview(
@@ -111,6 +124,27 @@ async def apply(
         await uploads.keep_mapping(session, organization_id, _json(upload.column_map))
 
     return await import_export(database, organization_id, upload, skip_invalid=skip_invalid, check=check, finish=finish)
+
+
+async def purge(database: Database) -> int:
+    """Deletes what is kept of files whose hour is over, and says of how many."""
+    async with database.transaction() as session:
+        dropped = await uploads.drop_expired(session)
+    if dropped:
+        log.info("uploads.purged", count=dropped)
+    return dropped
+
+
+async def keep_purging(database: Database, stop: asyncio.Event) -> None:
+    """Purges again and again until `stop` is set. Any number of processes may do so. If the database is away, the next
+    time makes up for it."""
+    while not stop.is_set():
+        try:
+            await purge(database)
+        except Exception as error:
+            log.warning("uploads.not_purged", error=type(error).__name__)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), PURGE_SECONDS)
 
 
 async def _upload(database: Database, organization_id: UUID, upload_id: UUID, column_map: ColumnMap | None) -> Upload:

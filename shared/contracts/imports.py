@@ -106,3 +106,15 @@ class ProblemCode(StrEnum):
     # How many.
     MORE_NOTES = "more_notes"
     """There are `count` more notes."""
+
+
+DOUBTS = frozenset(
+    {
+        ProblemCode.ID_AND_ADDRESS_OF_TWO,
+        ProblemCode.ID_OF_ANOTHER,
+        ProblemCode.ID_OF_ANOTHER_NAME,
+        ProblemCode.ADDRESS_OF_ANOTHER,
+        ProblemCode.ADDRESS_OF_ANOTHER_NAME,
+    }
+)
+"""The problems that are solved by saying whether the row is about the same person as before."""

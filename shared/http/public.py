@@ -101,9 +101,12 @@ class PublicApi:
         response = await self._call("PUT", service, path, headers=headers, content=content)
         return answer.model_validate_json(response.content)
 
-    async def put(self, service: Service, path: str, answer: type[Answer], body: BaseModel, etag: str) -> Answer:
-        """Replaces what was read with this ETag. Raises PreconditionFailed if it has changed since."""
-        response = await self._call("PUT", service, path, body=body, headers={"if-match": etag})
+    async def put(
+        self, service: Service, path: str, answer: type[Answer], body: BaseModel, etag: str | None = None
+    ) -> Answer:
+        """Replaces what was read with this ETag, if one is given. Raises PreconditionFailed if it has changed since."""
+        headers = {"if-match": etag} if etag is not None else None
+        response = await self._call("PUT", service, path, body=body, headers=headers)
         return answer.model_validate_json(response.content)
 
     async def delete(self, service: Service, path: str, etag: str | None = None) -> None:

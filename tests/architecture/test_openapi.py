@@ -32,7 +32,7 @@ replay_match_run request_cycle reset_wording resolve_concern restore_program res
 steer_match_run test_endpoint
 create_key list_keys read_key revoke_key
 preview_brand read_brand read_logo remove_logo replace_brand replace_logo reset_brand
-apply_import preview_import read_import_upload upload_import
+apply_import preview_import read_import_upload replace_import_mapping upload_import
 """
 """Generated clients have methods of these names. Add new ones; none is changed or removed."""
 

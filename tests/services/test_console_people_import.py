@@ -17,6 +17,7 @@ from tests.services.conftest import client_of
 from tests.services.intake_examples import add_people, person
 from tests.services.programs_examples import add_organization
 from tests.services.test_console_sign_in import token_in
+from tests.workbooks import workbook
 
 KeyMaker = Callable[..., Awaitable[dict[str, str]]]
 IMPORT = "/console/people/import"
@@ -84,6 +85,50 @@ async def test_what_is_wrong_is_told_in_the_language_of_the_reader(browser: http
     assert "Keine Spalte enthält Namen." in (await post(browser, columns)).text
     await post(browser, columns, column_0="name", column_1="email", column_2="status")
     assert "<span>Diese Zelle ist keine E-Mail-Adresse.</span>" in (await browser.get(f"{columns}/changes")).text
+
+
+async def test_another_sheet_and_another_header_line_are_chosen_by_their_first_cells(
+    browser: httpx.AsyncClient,
+) -> None:
+    rows = [["Personal im Mai"], ["Wer", "Wohin"], ["Ann Lee", "ann@x.example"], ["Bob Ray", "bob@x.example"]]
+    columns = (await send(browser, workbook({"Cover": [["x"], ["y"]], "Staff": rows}))).headers["location"]
+    page = await browser.get(columns)
+    assert '<option value="Cover" selected>Cover</option>' in page.text
+    assert (await post(browser, columns, sheet="Staff", header_line="1")).headers["location"] == columns
+    page = await browser.get(columns)
+    assert "Personal im Mai" in page.text
+    assert "Wer · Wohin" in page.text
+    assert (await post(browser, columns, sheet="Staff", header_line="4", again="yes")).status_code == 422
+    assert (await post(browser, columns, sheet="Staff", header_line="2")).headers["location"] == columns
+    page = await browser.get(columns)
+    assert "What the column Wohin means" in page.text
+    typed = {"sheet": "Staff", "header_line": "2", "column_0": "name", "column_1": "email"}
+    assert (await post(browser, columns, again="yes", **typed)).headers["location"] == columns
+    assert '<option value="email" selected>' in (await browser.get(columns)).text
+    changes = (await post(browser, columns, **typed)).headers["location"]
+    assert "Bob Ray" in (await browser.get(changes)).text
+
+
+async def test_who_a_doubtful_row_is_about_is_said_below_the_differences(
+    browser: httpx.AsyncClient, db: Database, organization_id: UUID
+) -> None:
+    olaf = person("olaf@x.example")._replace(external_id="17", name="Olaf Old", given_name="Olaf", family_name="Old")
+    await add_people(db, organization_id, olaf)
+    file = b"id,name,email\n17,Nina New,nina@x.example\n"
+    columns = (await send(browser, file)).headers["location"]
+    await post(browser, columns, column_0="external_id", column_1="name", column_2="email")
+    changes = f"{columns}/changes"
+    page = await browser.get(changes)
+    for part in ("Who is this?", "Line 2: Nina New", f'<a href="/console/people/{olaf.id}">Olaf Old</a>'):
+        assert part in page.text, part
+    for answer, created in (("same", 0), ("new", 1), ("", 0), ("new", 1)):
+        assert (await post(browser, changes, decide="yes", who_2=answer)).headers["location"] == changes
+        page = await browser.get(changes)
+        assert ("Leave out the 1 row" in page.text) is (answer == "")
+        assert f"<dt>New</dt><dd>{created}</dd>" in page.text
+    assert (await post(browser, changes)).headers["location"] == f"{columns}/done"
+    found = (await browser.get("/v1/people?q=nina")).json()["items"]
+    assert [(one["name"], one["external_id"]) for one in found] == [("Nina New", "17")]
 
 
 async def test_what_is_no_file_is_refused_in_words(browser: httpx.AsyncClient) -> None:

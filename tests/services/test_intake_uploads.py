@@ -1,8 +1,10 @@
 """An import in steps: a file is kept, looked at, tried and applied as it was shown."""
 
+import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -14,10 +16,13 @@ from sqlalchemy import select, update
 from services.intake import main
 from services.intake.api.imports import READING
 from services.intake.models import ImportUpload
+from services.intake.pending_imports import keep_purging, purge
 from shared.auth import Role
 from shared.database import Database
 from tests.services.conftest import client_of
 from tests.services.intake_examples import add_people, person
+from tests.workbooks import workbook
+from upward.process import run_relay
 
 Key = Callable[..., Awaitable[dict[str, str]]]
 UPLOADS = "/v1/people/import/uploads"
@@ -52,7 +57,8 @@ async def test_columns_with_own_names_are_shown_with_examples_named_tried_and_re
     assert (preview["created"], preview["refused"]) == (1, 1)
     assert preview["new_people"][0]["name"] == "Ann Lee"
     level = "This cell is not a level; write a whole number from 1 to 100, higher for more senior."
-    assert preview["refused_rows"] == [{"line": 3, "column": "Rang", "reason": level, "code": "not_a_level"}]
+    said = {"line": 3, "column": "Rang", "reason": level, "code": "not_a_level"}
+    assert preview["refused_rows"] == [said | {"name": "Bob Ray", "email": "bob@x.example", "people": []}]
     assert (await client.post(f"{path}/apply", json={})).status_code == 422
     done = await client.post(f"{path}/apply", json={"skip_invalid": True})
     assert done.json()["created"] == 1
@@ -164,6 +170,103 @@ async def test_a_file_is_kept_for_an_hour_and_for_its_organization(
         await send(client)
     async with db.transaction() as session:
         assert len((await session.scalars(select(ImportUpload.id))).all()) == 5
+
+
+async def test_the_relay_deletes_what_nobody_applied_within_the_hour(
+    client: httpx.AsyncClient, db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    late, fresh = [(await send(client))["id"] for _ in range(2)]
+    async with db.transaction() as session:
+        over = datetime.now(UTC) - timedelta(seconds=1)
+        await session.execute(update(ImportUpload).where(ImportUpload.id == late).values(expires_at=over))
+    stop = asyncio.Event()
+
+    async def purge_once(database: Database) -> int:
+        stop.set()
+        return await purge(database)
+
+    monkeypatch.setattr("services.intake.pending_imports.purge", purge_once)
+    monkeypatch.setattr("upward.process.events.create_relay", lambda **_: SimpleNamespace(run=asyncio.Event.wait))
+    resources: Any = SimpleNamespace(database=db, temporal=None, settings=SimpleNamespace(events_retention_days=1))
+    await run_relay(resources, stop)
+    async with db.transaction() as session:
+        assert (await session.scalars(select(ImportUpload.id))).all() == [UUID(fresh)]
+
+
+async def test_purging_outlives_a_database_that_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    stop, tries = asyncio.Event(), 0
+
+    async def fail(database: Database) -> int:
+        nonlocal tries
+        tries += 1
+        if tries == 2:
+            stop.set()
+        raise OSError
+
+    monkeypatch.setattr("services.intake.pending_imports.purge", fail)
+    monkeypatch.setattr("services.intake.pending_imports.PURGE_SECONDS", 0)
+    nothing: Any = None
+    await keep_purging(nothing, stop)
+    assert tries == 2
+
+
+async def test_a_nightly_import_sets_its_own_limit_for_those_who_leave(
+    client: httpx.AsyncClient, db: Database, organization_id: UUID
+) -> None:
+    await add_people(db, organization_id, *(person(f"p{number}@x.example") for number in range(10)))
+    file = b"name,email,status\nP Eight,p8@x.example,Terminated\nP One,p1@x.example,Left\n"
+    headers = {"content-type": "text/csv"}
+    refused = await client.post("/v1/people/import?most_leaving_percent=19", headers=headers, content=file)
+    assert (refused.status_code, refused.json()["code"]) == (409, "too_many_leaving")
+    assert (refused.json()["leaving"], refused.json()["active"]) == (2, 10)
+    assert (await client.get("/v1/people?active=false")).json()["total"] == 0
+    done = await client.post("/v1/people/import?most_leaving_percent=20", headers=headers, content=file)
+    assert done.json()["deactivated"] == 2
+
+
+async def test_the_sheet_with_the_people_is_found_and_another_one_or_another_header_is_chosen(
+    client: httpx.AsyncClient,
+) -> None:
+    people = [["Export of May"], ["Name", "E-mail"], ["Ann Lee", "ann@x.example"], ["Bob Ray", "bob@x.example"]]
+    sent = await send(client, workbook({"Cover": [["Nothing here"]], "Old": people[1:3], "New": people}))
+    assert (sent["look"]["sheets"], sent["look"]["sheet"]) == (["Cover", "Old", "New"], "Old")
+    path = f"{UPLOADS}/{sent['id']}/column-map"
+    look = (await client.put(path, json={"table": {"sheet": "New"}})).json()["look"]
+    assert (look["sheet"], look["header_line"], look["rows"]) == ("New", 2, 2)
+    assert look["first_lines"][:2] == [
+        {"line": 1, "cells": ["Export of May"]},
+        {"line": 2, "cells": ["Name", "E-mail"]},
+    ]
+    wrong = await client.put(path, json={"table": {"sheet": "Gone"}})
+    assert (wrong.status_code, wrong.json()["errors"][0]["code"]) == (422, "sheet_missing")
+    assert (await client.get(path.removesuffix("/column-map"))).json()["look"]["sheet"] == "New"
+    moved = (await client.put(path, json={"table": {"sheet": "New", "header_line": 3}})).json()["look"]
+    assert [column["header"] for column in moved["columns"]] == ["Ann Lee", "ann@x.example"]
+    assert moved["first_lines"] == look["first_lines"]
+
+
+async def test_one_answer_holds_for_all_doubtful_rows_but_makes_no_identifier_of_row_numbers(
+    client: httpx.AsyncClient, db: Database, organization_id: UUID
+) -> None:
+    """Somebody else has got the number of Olaf."""
+    olaf = person("olaf@x.example")._replace(external_id="17", name="Olaf Old", given_name="Olaf", family_name="Old")
+    await add_people(db, organization_id, olaf)
+    sent = await send(client, b"id,name,email,level\n17,Nina New,nina@x.example,2\n")
+    path = f"{UPLOADS}/{sent['id']}/preview"
+    refused = (await client.post(path)).json()["refused_rows"]
+    assert [(row["code"], row["name"], row["people"][0]["name"]) for row in refused] == [
+        ("id_of_another", "Nina New", "Olaf Old")
+    ]
+    new = (await client.post(path, json={"identity": {"others": "new"}})).json()
+    assert (new["created"], new["refused"], new["changed_people"][0]["name"]) == (1, 0, "Olaf Old")
+    same = (await client.post(path, json={"identity": {"others": "same", "new": ["line 3"]}})).json()
+    assert (same["created"], same["changed"]) == (0, 1)
+    numbered = [person(f"n{n}@x.example")._replace(external_id=str(n), name=f"Old {'abc'[n]}x Y") for n in range(3)]
+    await add_people(db, organization_id, *numbered)
+    rows = "".join(f"{n},Zed{n} Zero{n},z{n}@x.example,2\n" for n in range(3)).encode()
+    sent = await send(client, b"id,name,email,level\n" + rows)
+    whole = await client.post(f"{UPLOADS}/{sent['id']}/preview", json={"identity": {"others": "same"}})
+    assert (whole.status_code, whole.json()["errors"][0]["code"]) == (422, "no_identifier")
 
 
 async def test_what_cannot_be_read_is_not_kept(client: httpx.AsyncClient, db: Database) -> None:

@@ -55,6 +55,16 @@ async def read_import_upload(upload_id: UUID, caller: Admin, database: AppDataba
     return await pending_imports.read(database, caller.organization_id, upload_id)
 
 
+@router.put("/{upload_id}/column-map", responses=refusals(404, 429))
+@takes(READING)
+async def replace_import_mapping(
+    upload_id: UUID, column_map: ColumnMap, caller: Admin, database: AppDatabase
+) -> PendingImport:
+    """Keeps the mapping, and answers what the file holds with it, such as the columns of another sheet. It is 422 and
+    keeps nothing if the file has not what the mapping names."""
+    return await pending_imports.choose(database, caller.organization_id, upload_id, column_map)
+
+
 @router.post("/{upload_id}/preview", responses=refusals(404, 429))
 @takes(READING)
 async def preview_import(

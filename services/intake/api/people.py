@@ -8,8 +8,8 @@ from fastapi.responses import JSONResponse
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.intake.api.upload import REQUEST_BODY, UPLOAD, read_upload
-from services.intake.imports import import_export
-from services.intake.person import Availability
+from services.intake.imports import Planned, import_export
+from services.intake.person import Availability, PersonRecord
 from services.intake.resources import (
     DirectoryValues,
     ImportReport,
@@ -19,6 +19,7 @@ from services.intake.resources import (
     PersonView,
 )
 from services.intake.rules.by_hand import PersonEdit, version_of
+from services.intake.rules.differences import check_share
 from services.intake.store import directory, edits, held
 from services.intake.store import people as store
 from shared.auth import Admin, Coordinator, Viewer
@@ -47,12 +48,21 @@ async def import_people(
     caller: Admin,
     database: AppDatabase,
     skip_invalid: Annotated[bool, Query(description="import the other rows when some cannot be used")] = False,
+    most_leaving_percent: Annotated[
+        int | None,
+        Query(ge=0, le=100, description="refuse a file by which a larger share of those who work here would leave"),
+    ] = None,
 ) -> ImportReport:
     """Imports an HR export. Either all rows are imported or none, unless `skip_invalid` leaves out those that cannot be
     used. Importing the same file again changes nothing. It is 409 when other imports change the directory all the
-    time."""
+    time, and when more people would leave than `most_leaving_percent` of those who work here."""
     upload = await read_upload(request)
-    return await import_export(database, caller.organization_id, upload, skip_invalid=skip_invalid)
+
+    def check(planned: Planned, directory: list[PersonRecord]) -> None:
+        if most_leaving_percent is not None:
+            check_share(planned.plan, directory, most_leaving_percent)
+
+    return await import_export(database, caller.organization_id, upload, skip_invalid=skip_invalid, check=check)
 
 
 @router.get("", response_model=PeoplePage, responses=tables_too())

@@ -13,7 +13,7 @@ import zipfile
 import zlib
 from datetime import date, datetime, time
 from math import isfinite
-from typing import Any
+from typing import Any, NamedTuple
 from xml.parsers.expat import ExpatError
 
 from python_calamine import CalamineError, CalamineWorkbook
@@ -47,8 +47,19 @@ BROKEN = (
 """What the libraries raise for an archive or a document that is damaged, or that has a password (RuntimeError)."""
 
 
+class Sheet(NamedTuple):
+    names: list[str]
+    """Those of all sheets of the workbook."""
+    rows: list[list[str]]
+
+
 def read_sheet(data: bytes, sheet: str | None = None) -> list[list[str]]:
     """All rows from the first row of the sheet, which is the first one or the named one. Raises WorkbookRefused."""
+    return open_sheet(data, sheet).rows
+
+
+def open_sheet(data: bytes, sheet: str | None = None) -> Sheet:
+    """The rows of the sheet, and the names of all. Raises WorkbookRefused."""
     try:
         plain = _unpacked(data)
         book = CalamineWorkbook.from_filelike(io.BytesIO(plain))
@@ -62,7 +73,15 @@ def read_sheet(data: bytes, sheet: str | None = None) -> list[list[str]]:
         raise
     except BROKEN:
         raise WorkbookRefused(UNREADABLE) from None
-    return [[_text(cell) for cell in row] for row in rows]
+    return Sheet(names, [[_text(cell) for cell in row] for row in rows])
+
+
+def sheet_names(data: bytes) -> list[str]:
+    """Raises WorkbookRefused."""
+    try:
+        return list(CalamineWorkbook.from_filelike(io.BytesIO(_unpacked(data))).sheet_names)
+    except BROKEN:
+        raise WorkbookRefused(UNREADABLE) from None
 
 
 def _unpacked(data: bytes) -> bytes:

@@ -34,6 +34,7 @@ It is a TOML file. Everything in it is optional:
     [identity]                      # rows in which the id, the address and the name do not agree
     new = ["17", "line 3"]          # an id, an address or a line: a new person, who takes over the id
     same = ["23"]                   # the same person as before, with another name and address
+    others = "refuse"               # or new, or same: all other such rows
 
     [managers]
     none = ["Board of Directors"]   # cells that mean: nobody above
@@ -160,6 +161,8 @@ class Identity(_Section):
     """The row is about a new person, who takes over the id, and the address of somebody who has left."""
     same: Words = ()
     """The row is about the same person as before."""
+    others: Literal["refuse", "new", "same"] = "refuse"
+    """What holds for all other such rows: they are refused, or about new people, or about the same people as before."""
 
     @field_validator("new", "same", mode="before")
     @classmethod

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
-from services.intake.formats.workbook import OLD_SIGNATURE, SIGNATURE, read_sheet
+from services.intake.formats.workbook import OLD_SIGNATURE, SIGNATURE, open_sheet
 from services.intake.formats.workbook_claims import WorkbookRefused
 from services.intake.importing.problems import ImportInvalid, unusable
 from shared.contracts.imports import ProblemCode
@@ -43,6 +43,10 @@ class Table(NamedTuple):
     header: Row
     rows: list[Row]
     """The rows that are not empty. A row may have more or fewer cells than the header."""
+    top: list[Row] = []
+    """The first rows of the file, among which is the header if it was not named."""
+    sheets: list[str] = []
+    """The names of the sheets of a workbook."""
 
 
 IsHeader = Callable[[list[str]], bool]
@@ -63,8 +67,10 @@ def read_table(
     Raises ImportInvalid if the file cannot be read.
     """
     if data.startswith(SIGNATURE):
-        rows = _sheet_rows(data, sheet, header_line or 1)
-        return _table(rows, (0 if header_line else _position(rows, is_header)) or 0, header_line)
+        names, every = _sheet_rows(data, sheet)
+        rows = [row for row in every if row.line >= (header_line or 1)]
+        table = _table(rows, (0 if header_line else _position(rows, is_header)) or 0, header_line)
+        return table._replace(top=every[:SEARCHED], sheets=names)
     if data.startswith(OLD_SIGNATURE):
         raise unusable(1, "", ProblemCode.OLD_WORKBOOK)
     text = decode(data, encoding)
@@ -74,14 +80,27 @@ def read_table(
     first = 0
     if lines and (found := SEPARATOR_LINE.match(lines[0])):
         delimiter, first = delimiter or found[1], 1
+    top = first
     if header_line is not None:
         first = max(first, header_line - 1)
     sniffed = _sniff(lines[first:])
     delimiters = (delimiter,) if delimiter else (sniffed, *(other for other in DELIMITERS if other != sniffed))
     for candidate in delimiters if is_header is not None and header_line is None else ():
         if (position := _position(_rows(lines, first, candidate), is_header)) is not None:
-            return _table(_rows(lines, first, candidate), position, None)
-    return _table(_rows(lines, first, delimiters[0]), 0, header_line)
+            table = _table(_rows(lines, first, candidate), position, None)
+            return table._replace(top=_top(lines, top, candidate))
+    table = _table(_rows(lines, first, delimiters[0]), 0, header_line)
+    return table._replace(top=_top(lines, top, delimiters[0]))
+
+
+def _top(lines: list[str], first: int, delimiter: str) -> list[Row]:
+    """The first rows, as far as they can be read."""
+    found: list[Row] = []
+    try:
+        found.extend(islice(_rows(lines, first, delimiter), SEARCHED))
+    except ImportInvalid:  # `found` has the rows above
+        return found
+    return found
 
 
 def _position(rows: Iterable[Row], is_header: IsHeader | None) -> int | None:
@@ -112,12 +131,12 @@ def _table(rows: Iterable[Row], position: int, header_line: int | None) -> Table
     return Table(header, kept)
 
 
-def _sheet_rows(data: bytes, sheet: str | None, first: int) -> list[Row]:
+def _sheet_rows(data: bytes, sheet: str | None) -> tuple[list[str], list[Row]]:
     try:
-        rows = read_sheet(data, sheet)
+        found = open_sheet(data, sheet)
     except WorkbookRefused as error:
         raise unusable(1, "", error.code, **error.arguments) from None
-    return [Row(line, cells) for line, cells in enumerate(rows, 1) if line >= first and any(c.strip() for c in cells)]
+    return found.names, [Row(line, cells) for line, cells in enumerate(found.rows, 1) if any(c.strip() for c in cells)]
 
 
 def decode(data: bytes, encoding: str | None = None) -> str:

@@ -17,16 +17,6 @@ from shared.contracts.imports import ProblemCode
 FEW = 3
 """So many rows that contradict the directory can be accidents. More of them, and more than SHARE, are the column's."""
 SHARE = 0.05
-DOUBTS = frozenset(
-    {
-        ProblemCode.ID_AND_ADDRESS_OF_TWO,
-        ProblemCode.ID_OF_ANOTHER,
-        ProblemCode.ID_OF_ANOTHER_NAME,
-        ProblemCode.ADDRESS_OF_ANOTHER,
-        ProblemCode.ADDRESS_OF_ANOTHER_NAME,
-    }
-)
-"""The problems that an answer about the row solves."""
 
 
 class Answer(Enum):
@@ -72,6 +62,8 @@ class Answers:
 
     def __init__(self, identity: Identity) -> None:
         self._found: dict[str, Answer] = {}
+        self.others = None if identity.others == "refuse" else Answer(identity.others)
+        """What holds for the rows about which nothing is said. None: they are refused."""
         for answer, entries in ((Answer.NEW, identity.new), (Answer.SAME, identity.same)):
             for entry in entries:
                 self._found.setdefault(" ".join(entry.casefold().split()), answer)

@@ -6,7 +6,7 @@ which the file has no column keeps its value. `store/people.py` carries the plan
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
 from services.intake.importing.columns import MANAGER_FIELDS
@@ -21,6 +21,13 @@ from shared.contracts.imports import ProblemCode
 TEXT_FIELDS = ("external_id", "job_title", "department", "location", "time_zone", "language")
 
 
+class RowPerson(NamedTuple):
+    """Whom a row is about, as the file says."""
+
+    name: str
+    email: str
+
+
 @dataclass(slots=True)
 class ImportPlan:
     created: list[PersonRecord] = field(default_factory=list)
@@ -33,6 +40,8 @@ class ImportPlan:
     """The people who had left and whom the file names again. They are in `changed` too."""
     skipped_leavers: int = 0
     left_out: list[Problem] = field(default_factory=list)
+    refused: dict[int, RowPerson] = field(default_factory=dict)
+    """The people of the rows that are left out, by their lines."""
     notes: list[Problem] = field(default_factory=list)
     """What the admin should know about rows that are imported."""
 
@@ -45,6 +54,9 @@ def plan_import(parsed: ParsedFile, directory: Sequence[PersonRecord], *, skip_i
     if parsed.problems and not skip_invalid:
         raise ImportInvalid(parsed.problems, skippable=True)
     plan = ImportPlan(left_out=sorted(parsed.problems, key=lambda problem: problem.line))
+    plan.refused = {
+        draft.line: RowPerson(draft.name.name, draft.email or "") for draft in parsed.drafts if draft.rejected
+    }
     ids = [found.known[node].id if node in found.known else uuid4() for node in range(len(parsed.drafts))]
     ids += [known.id for known in line.others]
     managers = _managers(parsed, found, line, plan)

@@ -111,12 +111,13 @@ def _recognise(parsed: ParsedFile, directory: Sequence[PersonRecord], found: Rec
             continue
         if (answer := answers.about(drafts[node])) is None:
             doubtful[node] = claim.doubt
-        elif answer is Answer.SAME:
-            chosen[node] = claim.by_id or claim.by_email
         else:
-            _release(claim, found)
+            chosen[node] = _answered(answer, claim, found)
     _refuse_column(parsed, claims, doubtful)
     for node, (field_name, code) in doubtful.items():
+        if answers.others is not None:
+            chosen[node] = _answered(answers.others, claims[node], found)
+            continue
         records = (claims[node].by_id, claims[node].by_email)
         persons = tuple(dict.fromkeys(record.id for record in records if record is not None))
         who = {name: str(person) for name, person in zip(("person", "other"), persons, strict=False)}
@@ -158,6 +159,14 @@ class _Index:
 
     def claim(self, draft: Draft, parsed: ParsedFile) -> Claim:
         return claim_of(draft, self.by_id(draft, parsed), self.by_email.get(draft.email or ""))
+
+
+def _answered(answer: Answer, claim: Claim, found: Recognition) -> PersonRecord | None:
+    """Whom the row is about, as the mapping says. None for a new person."""
+    if answer is Answer.SAME:
+        return claim.by_id or claim.by_email
+    _release(claim, found)
+    return None
 
 
 def _release(claim: Claim, found: Recognition) -> None:

@@ -41,6 +41,21 @@ class Difference(Contract):
     changes: tuple[Change, ...] = ()
 
 
+class KnownPerson(Contract):
+    id: UUID
+    name: str
+    email: str
+
+
+class RefusedRow(Problem):
+    """A row that cannot be used, and whom it is about."""
+
+    name: str = ""
+    email: str = ""
+    people: tuple[KnownPerson, ...] = ()
+    """The people of the directory whom the row contradicts."""
+
+
 class ImportPreview(Contract):
     """What the import would do, were it applied now with the rows that can be used."""
 
@@ -63,7 +78,7 @@ class ImportPreview(Contract):
     changed_people: tuple[Difference, ...]
     leaving_people: tuple[Difference, ...]
     returning_people: tuple[Difference, ...]
-    refused_rows: tuple[Problem, ...]
+    refused_rows: tuple[RefusedRow, ...]
     noted_rows: tuple[Problem, ...]
 
 
@@ -93,7 +108,7 @@ def preview_of(plan: ImportPlan, directory: Sequence[PersonRecord]) -> ImportPre
         changed_people=listed(changed),
         leaving_people=listed(person for person in plan.changed if person.id in left),
         returning_people=listed(person for person in plan.changed if person.id in back),
-        refused_rows=tuple(plan.left_out[:LISTED]),
+        refused_rows=tuple(_refused(problem, plan, before) for problem in plan.left_out[:LISTED]),
         noted_rows=tuple(plan.notes[:LISTED]),
     )
 
@@ -108,6 +123,18 @@ def check_leaving(plan: ImportPlan, directory: Sequence[PersonRecord], confirmed
     if is_too_many(leaving, active) and confirmed != leaving:
         raise TooManyLeaving(
             f"{leaving} of {active} people would leave; look at them, and repeat this with confirm_leaving: {leaving}.",
+            leaving=leaving,
+            active=active,
+        )
+
+
+def check_share(plan: ImportPlan, directory: Sequence[PersonRecord], most_percent: int) -> None:
+    """Raises TooManyLeaving if a larger share of those who work here would leave."""
+    leaving, active = len(plan.left), sum(person.active for person in directory)
+    if leaving * 100 > most_percent * active:
+        raise TooManyLeaving(
+            f"{leaving} of {active} people would leave, which is more than {most_percent} %; nothing was imported. "
+            "Look at the file, or send it with a higher most_leaving_percent.",
             leaving=leaving,
             active=active,
         )
@@ -128,6 +155,14 @@ def fingerprint_of(plan: ImportPlan) -> str:
 
 
 _NOBODY = UUID(int=0)
+
+
+def _refused(problem: Problem, plan: ImportPlan, before: Mapping[UUID, PersonRecord]) -> RefusedRow:
+    named = plan.refused.get(problem.line)
+    found = [before[person_id] for person_id in problem.persons if person_id in before]
+    people = tuple(KnownPerson(id=person.id, name=person.name, email=person.email) for person in found)
+    name, email = (named.name, named.email) if named is not None else ("", "")
+    return RefusedRow(**dict(problem), name=name, email=email, people=people)
 
 
 def _difference(person: PersonRecord, before: PersonRecord | None, names: Mapping[UUID, str]) -> Difference:

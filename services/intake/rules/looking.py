@@ -4,15 +4,21 @@ from functools import partial
 from itertools import islice
 from typing import Literal
 
+from services.intake.formats.workbook import SIGNATURE, sheet_names
+from services.intake.formats.workbook_claims import WorkbookRefused
 from services.intake.importing.cells import clean
 from services.intake.importing.column_map import ColumnMap, Columns
 from services.intake.importing.columns import is_header, recognised
-from services.intake.importing.csv_file import read_table
+from services.intake.importing.csv_file import Row, read_table
+from services.intake.importing.problems import ImportInvalid
 from shared.contracts.base import Contract
 
 EXAMPLES = 3
 LONGEST_EXAMPLE = 60
 MOST_SHOWN = 200
+MOST_FIRST_LINES, MOST_FIRST_CELLS = 10, 6
+MOST_SHEETS = 100
+MOST_SHEETS_TRIED = 5
 SEARCHED = 2_000
 """So many rows are searched for examples."""
 FIELDS = (*Columns.model_fields, "status")
@@ -28,6 +34,12 @@ class FileColumn(Contract):
     """The first cells that are not empty."""
 
 
+class FirstLine(Contract):
+    line: int
+    cells: tuple[str, ...]
+    """The first six cells, as far as they are not empty."""
+
+
 class FileLook(Contract):
     """What the file holds, as far as it can be told before its rows are read."""
 
@@ -35,6 +47,73 @@ class FileLook(Contract):
     rows: int
     columns: tuple[FileColumn, ...]
     """The first 200."""
+    first_lines: tuple[FirstLine, ...] = ()
+    """The first ten lines that are not empty, to choose the one that names the columns."""
+    sheets: tuple[str, ...] = ()
+    """The sheets of a workbook, the first 100."""
+    sheet: str | None = None
+    """The sheet that was read."""
+
+
+def first_map(data: bytes, column_map: ColumnMap, remembered: ColumnMap | None) -> ColumnMap:
+    """The mapping with which a file is shown first: the one that was sent, or else the one of the last import as far as
+    this file has its columns. If the first sheet of a workbook names no people, another sheet that does is named.
+
+    Raises ImportInvalid if the file cannot be read."""
+    if remembered is None or column_map != ColumnMap():
+        return _with_a_table(data, column_map)[0]
+    if remembered.table.sheet is not None and remembered.table.sheet in _names(data):
+        column_map = _of_sheet(column_map, remembered.table.sheet)
+    look, _ = _try(data, column_map)
+    if look is not None:
+        fits = _fitting(remembered, look, column_map)
+        again, _ = _try(data, fits)
+        if again is not None and _names_people(again):
+            return fits
+    column_map, look = _with_a_table(data, column_map)
+    return _fitting(remembered, look, column_map)
+
+
+def _with_a_table(data: bytes, column_map: ColumnMap) -> tuple[ColumnMap, FileLook]:
+    look, refusal = _try(data, column_map)
+    if column_map.table.sheet is None and (look is None or not _names_people(look)):
+        for name in _names(data)[1:MOST_SHEETS_TRIED]:
+            other, _ = _try(data, _of_sheet(column_map, name))
+            if other is not None and (look is None or _names_people(other)):
+                look, column_map = other, _of_sheet(column_map, name)
+                break
+    if look is None:
+        assert refusal is not None, "a file without a look was refused"
+        raise refusal
+    return column_map, look
+
+
+def _fitting(remembered: ColumnMap, look: FileLook, column_map: ColumnMap) -> ColumnMap:
+    headers = frozenset(column.header for column in look.columns)
+    return fitting(remembered, headers).model_copy(update={"table": column_map.table})
+
+
+def _of_sheet(column_map: ColumnMap, sheet: str) -> ColumnMap:
+    return column_map.model_copy(update={"table": column_map.table.model_copy(update={"sheet": sheet})})
+
+
+def _try(data: bytes, column_map: ColumnMap) -> tuple[FileLook | None, ImportInvalid | None]:
+    try:
+        return look_at(data, column_map), None
+    except ImportInvalid as refusal:
+        return None, refusal
+
+
+def _names(data: bytes) -> list[str]:
+    try:
+        return sheet_names(data) if data.startswith(SIGNATURE) else []
+    except WorkbookRefused:
+        return []
+
+
+def _names_people(look: FileLook) -> bool:
+    fields = {column.field for column in look.columns}
+    return "name" in fields or {"given_name", "family_name"} <= fields
 
 
 def look_at(data: bytes, column_map: ColumnMap) -> FileLook:
@@ -60,7 +139,21 @@ def look_at(data: bytes, column_map: ColumnMap) -> FileLook:
         if column is not None:
             how = "mapped" if column.mapped else "recognised"
         columns.append(FileColumn(header=name, field=field, how=how, examples=tuple(examples)))
-    return FileLook(header_line=found.header.line, rows=len(found.rows), columns=tuple(columns))
+    first_lines = tuple(_first_line(row) for row in found.top[:MOST_FIRST_LINES])
+    sheets = tuple(found.sheets[:MOST_SHEETS])
+    return FileLook(
+        header_line=found.header.line,
+        rows=len(found.rows),
+        columns=tuple(columns),
+        first_lines=first_lines,
+        sheets=sheets,
+        sheet=table.sheet or (sheets[0] if sheets else None),
+    )
+
+
+def _first_line(row: Row) -> FirstLine:
+    cells = (clean(cell[:LONGEST_EXAMPLE]) for cell in row.cells)
+    return FirstLine(line=row.line, cells=tuple(islice((cell for cell in cells if cell), MOST_FIRST_CELLS)))
 
 
 def fitting(column_map: ColumnMap, headers: frozenset[str]) -> ColumnMap:

@@ -72,6 +72,14 @@ async def note_report(session: AsyncSession, organization_id: UUID, upload_id: U
     return done.one_or_none() is not None
 
 
+async def drop_expired(session: AsyncSession) -> int:
+    """Drops the files and reports of all organizations whose hour is over, and says how many."""
+    gone = await session.scalars(
+        delete(ImportUpload).where(ImportUpload.expires_at <= func.now()).returning(ImportUpload.id)
+    )
+    return len(gone.all())
+
+
 async def read_mapping(session: AsyncSession, organization_id: UUID) -> dict[str, Any] | None:
     query = select(ImportMapping.column_map).where(ImportMapping.organization_id == organization_id)
     return (await session.scalars(query)).one_or_none()

@@ -133,6 +133,7 @@ ROWS = (
     Row("POST", IMPORT, Role.ADMIN),
     Row("POST", UPLOADS, Role.ADMIN),
     Row("GET", f"{UPLOADS}/{{upload_id}}", Role.ADMIN),
+    Row("PUT", f"{UPLOADS}/{{upload_id}}/column-map", Role.ADMIN, {"defaults": {"language": "en"}}),
     Row("POST", f"{UPLOADS}/{{upload_id}}/preview", Role.ADMIN, {"defaults": {"language": "en"}}, optional_body=True),
     Row("POST", f"{UPLOADS}/{{upload_id}}/apply", Role.ADMIN, {"skip_invalid": True}, optional_body=True),
     Row("GET", "/v1/people"),

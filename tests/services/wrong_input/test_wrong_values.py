@@ -172,6 +172,7 @@ QUERIES: Mapping[str, Iterable[str]] = {
     "mentor_id": ("x", "", "1", "\x00"),
     "mentee_id": ("x", "", "1", "\x00"),
     "skip_invalid": ("perhaps", ""),
+    "most_leaving_percent": ("-1", "101", "ten", "", str(HUGE), "9.5", "\x00"),
     "q": ("\x00", "x" * 101),
     "sort": ("nothing", "", "--id", "\x00"),
     "level": ("high", "", str(HUGE), "\x00"),

@@ -73,9 +73,14 @@ async def take_columns(upload_id: UUID, sent: SentForm) -> Response:
     visit = sent.visit
 
     async def act() -> str:
-        chosen = view.chosen_of(await _read(visit, upload_id), sent.typed)
+        pending = await _read(visit, upload_id)
+        if (another := view.another_table(pending, sent.typed)) is not None:
+            return await _read_anew(visit, upload_id, another)
+        chosen = view.chosen_of(pending, sent.typed)
         if chosen.twice:
             raise Refused(FieldError(name, view.TWICE) for name in chosen.twice)
+        if "again" in sent.typed:
+            return await _read_anew(visit, upload_id, chosen.column_map)
         try:
             await visit.api.post(Service.INTAKE, f"{UPLOADS}/{upload_id}/preview", Preview, chosen.column_map)
         except Invalid as error:
@@ -100,6 +105,8 @@ async def apply_changes(upload_id: UUID, sent: SentForm) -> Response:
     how = Apply(confirm_leaving=leaving, skip_invalid="skip" in sent.typed, fingerprint=shown)
 
     async def act() -> str:
+        if "decide" in sent.typed:
+            return await _decide(visit, upload_id, sent.typed)
         try:
             await visit.api.post(Service.INTAKE, f"{UPLOADS}/{upload_id}/apply", Report, how)
         except Conflict as error:
@@ -120,6 +127,24 @@ async def show_done(upload_id: UUID, visit: CurrentVisit) -> Response:
     if pending.report is None:
         return await _changes(visit, upload_id, Filled())
     return admin_page(visit, "import_done.html", steps=view.STEPS, step="done", report=pending.report)
+
+
+async def _read_anew(visit: Visit, upload_id: UUID, column_map: view.ColumnMap) -> str:
+    try:
+        await visit.api.put(Service.INTAKE, f"{UPLOADS}/{upload_id}/column-map", PendingImport, column_map)
+    except Invalid as error:
+        raise Refused(_wrong_columns(error, visit.words)) from None
+    return f"{IMPORT}/{upload_id}"
+
+
+async def _decide(visit: Visit, upload_id: UUID, typed: FormData) -> str:
+    """Keeps what was said about rows of which it is not clear who they are."""
+    said = view.answered(await _read(visit, upload_id), typed)
+    try:
+        await visit.api.post(Service.INTAKE, f"{UPLOADS}/{upload_id}/preview", Preview, said)
+    except Invalid as error:
+        raise Refused(_wrong_columns(error, visit.words)) from None
+    return f"{IMPORT}/{upload_id}/changes"
 
 
 async def _read_file(request: Request, visit: Visit) -> bytes:
@@ -174,6 +199,10 @@ async def _changes(visit: Visit, upload_id: UUID, filled: Filled) -> Response:
         preview=preview,
         back=f"{IMPORT}/{upload_id}",
         changed=view.CHANGED,
+        said=view.answers_of(pending),
+        others=pending.column_map.get("identity", {}).get("others", "refuse"),
+        answers=view.ANSWERS,
+        all_others=view.OTHERS,
         **filled.for_template(visit.words),
     )
 

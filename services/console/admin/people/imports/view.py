@@ -7,6 +7,7 @@ from uuid import UUID
 from pydantic import BaseModel
 
 from shared.contracts.base import Contract
+from shared.contracts.imports import DOUBTS
 from shared.language.problems import sentence
 from shared.language.words import Words, translatable
 
@@ -47,6 +48,18 @@ DATES = {
     "day-first": translatable("Day first, such as 31/12/2026"),
     "month-first": translatable("Month first, such as 12/31/2026"),
 }
+ANSWERS = {
+    "": translatable("Not decided yet: the row is left out"),
+    "same": translatable("The same person as before"),
+    "new": translatable("Another person, who is new"),
+}
+OTHERS = {
+    "refuse": translatable("Decided row by row"),
+    "same": translatable("The same people as before"),
+    "new": translatable("Other people, who are new"),
+}
+LINE = "line "
+WHO = "who_"
 DEFAULTS = ("time_zone", "language", "email_domain")
 TWICE = translatable("Two columns cannot both be this. Choose another one, or leave one of them out.")
 STEPS = {
@@ -78,10 +91,18 @@ class FileColumn(Contract):
     examples: tuple[str, ...] = ()
 
 
+class FirstLine(Contract):
+    line: int
+    cells: tuple[str, ...] = ()
+
+
 class FileLook(Contract):
     header_line: int
     rows: int
     columns: tuple[FileColumn, ...]
+    first_lines: tuple[FirstLine, ...] = ()
+    sheets: tuple[str, ...] = ()
+    sheet: str | None = None
 
 
 class Problem(Contract):
@@ -94,6 +115,23 @@ class Problem(Contract):
     def told(self, words: Words) -> str:
         """What is wrong, in the language of the reader. Empty if the code is one of a newer API."""
         return sentence(self.code, self.arguments, words)
+
+
+class KnownPerson(Contract):
+    id: UUID
+    name: str
+    email: str
+
+
+class RefusedRow(Problem):
+    name: str = ""
+    email: str = ""
+    people: tuple[KnownPerson, ...] = ()
+
+    @property
+    def is_doubt(self) -> bool:
+        """Whether it is only not clear who this is."""
+        return self.code in DOUBTS
 
 
 class Report(Contract):
@@ -142,8 +180,12 @@ class Preview(Contract):
     changed_people: tuple[Difference, ...] = ()
     leaving_people: tuple[Difference, ...] = ()
     returning_people: tuple[Difference, ...] = ()
-    refused_rows: tuple[Problem, ...] = ()
+    refused_rows: tuple[RefusedRow, ...] = ()
     noted_rows: tuple[Problem, ...] = ()
+
+    @property
+    def doubts(self) -> tuple[RefusedRow, ...]:
+        return tuple(row for row in self.refused_rows if row.is_doubt)
 
     @property
     def does_nothing(self) -> bool:
@@ -195,9 +237,50 @@ def as_typed(pending: PendingImport) -> dict[str, str]:
     typed = {f"column_{position}": column.field or "" for position, column in enumerate(columns)}
     defaults, managers = kept.get("defaults", {}), kept.get("managers", {})
     typed |= {name: defaults.get(name) or "" for name in DEFAULTS}
+    typed |= {"sheet": (look.sheet if look else None) or "", "header_line": str(look.header_line) if look else ""}
     typed["dates"] = kept.get("formats", {}).get("dates", "auto")
     typed["unknown_managers"] = "nobody" if managers.get("unknown") == "nobody" else ""
     return typed
+
+
+def another_table(pending: PendingImport, typed: Mapping[str, Any]) -> ColumnMap | None:
+    """The mapping for another sheet or header line, if the form names one. What was chosen for columns is forgotten."""
+    look, kept = pending.look, pending.column_map
+    if look is None:
+        return None
+    table = dict(kept.get("table", {}))
+    sheet, line = str(typed.get("sheet", "")), str(typed.get("header_line", ""))
+    if sheet in look.sheets and sheet != look.sheet:
+        table = {"sheet": sheet}
+    elif line in {str(first.line) for first in look.first_lines} and line != str(look.header_line):
+        table["header_line"] = int(line)
+    else:
+        return None
+    status = {**kept.get("status", {}), "column": None}
+    return ColumnMap.model_validate({**kept, "columns": {}, "table": table, "status": status, "identity": {}})
+
+
+def answers_of(pending: PendingImport) -> dict[int, str]:
+    """What was said about single rows, by their lines."""
+    said = pending.column_map.get("identity", {})
+    lines = {entry: answer for answer in ("new", "same") for entry in said.get(answer, ())}
+    found = {entry.removeprefix(LINE): answer for entry, answer in lines.items() if entry.startswith(LINE)}
+    return {int(line): answer for line, answer in sorted(found.items()) if line.isdecimal()}
+
+
+def answered(pending: PendingImport, typed: Mapping[str, Any]) -> ColumnMap:
+    """The mapping with what the form says about rows of which it is not clear who they are."""
+    said = pending.column_map.get("identity", {})
+    given = {f"{LINE}{name.removeprefix(WHO)}": str(value) for name, value in typed.items() if name.startswith(WHO)}
+    identity: dict[str, Any] = {
+        answer: [entry for entry in said.get(answer, ()) if entry not in given]
+        + [entry for entry, value in given.items() if value == answer]
+        for answer in ("new", "same")
+    }
+    others = str(typed.get("others", ""))
+    identity["others"] = others if others in OTHERS else said.get("others", "refuse")
+    columns = {name: header for name, header in pending.column_map.get("columns", {}).items() if header is not None}
+    return ColumnMap.model_validate({**pending.column_map, "columns": columns, "identity": identity})
 
 
 def chosen_of(pending: PendingImport, typed: Mapping[str, Any]) -> Chosen:
