@@ -33,6 +33,7 @@ steer_match_run test_endpoint
 create_key list_keys read_key revoke_key
 preview_brand read_brand read_logo remove_logo replace_brand replace_logo reset_brand
 apply_import preview_import read_import_upload replace_import_mapping upload_import
+preview_policy
 """
 """Generated clients have methods of these names. Add new ones; none is changed or removed."""
 

@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 
 from services.intake import answers
-from services.intake.store import colleagues, directory, enrolments, links, people
+from services.intake.store import colleagues, directory, eligible, enrolments, links, people
 from shared.auth import ServiceCaller
 from shared.contracts.base import PersonPage
 from shared.contracts.intake import (
@@ -39,6 +39,13 @@ async def read_pool(
     cycle_id: UUID, caller: ServiceCaller, session: Session, after: UUID | None = None, limit: PageLimit = 500
 ) -> PoolPage:
     return await enrolments.read_pool(session, caller.organization_id, cycle_id, after, limit)
+
+
+@router.get("/people/pool")
+async def read_eligible(
+    caller: ServiceCaller, session: Session, after: UUID | None = None, limit: PageLimit = 500
+) -> PoolPage:
+    return await eligible.read_eligible(session, caller.organization_id, after, limit)
 
 
 @router.get("/cycles/{cycle_id}/meeting-hours")

@@ -126,7 +126,7 @@ async def read_pool(
     if after is not None:
         query = query.where(Enrolment.person_id > after)
     rows = (await session.execute(query.order_by(Enrolment.person_id).limit(limit + 1))).all()
-    lines = await _read_lines(session, organization_id, [person.id for _, person in rows[:limit]])
+    lines = await read_lines(session, organization_id, [person.id for _, person in rows[:limit]])
     people = tuple(_pool_person(enrolment, person, lines[person.id]) for enrolment, person in rows[:limit])
     return PoolPage(people=people, after=people[-1].person_id if len(rows) > limit else None)
 
@@ -225,7 +225,7 @@ async def read_enrolled(
     return page_of(found.all(), limit)
 
 
-async def _read_lines(
+async def read_lines(
     session: AsyncSession, organization_id: UUID, person_ids: Sequence[UUID]
 ) -> dict[UUID, tuple[UUID, ...]]:
     """The managers above each person, nearest first. One query reads them for all people."""

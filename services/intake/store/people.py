@@ -8,6 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import (
     Boolean,
+    ColumnElement,
     Date,
     Integer,
     Text,
@@ -115,14 +116,15 @@ async def read_person(session: AsyncSession, organization_id: UUID, person_id: U
     return view_of(row)
 
 
-async def read_available_ids(session: AsyncSession, organization_id: UUID) -> list[UUID]:
-    """The people who are asked to take part: the active ones without those on leave, unless they are back."""
+def asked_now(organization_id: UUID) -> tuple[ColumnElement[bool], ...]:
+    """The filters of the people who are asked to take part: the active ones without those on leave, unless they are
+    back."""
     here = or_(Person.availability != Availability.ON_LEAVE, Person.available_from <= func.current_date())
-    return list(
-        await session.scalars(
-            select(Person.id).where(Person.organization_id == organization_id, Person.active, here).order_by(Person.id)
-        )
-    )
+    return Person.organization_id == organization_id, Person.active.is_(True), here
+
+
+async def read_available_ids(session: AsyncSession, organization_id: UUID) -> list[UUID]:
+    return list(await session.scalars(select(Person.id).where(*asked_now(organization_id)).order_by(Person.id)))
 
 
 async def is_active(session: AsyncSession, organization_id: UUID, person_id: UUID) -> bool:

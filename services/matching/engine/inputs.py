@@ -90,6 +90,11 @@ def week_of(day: date) -> date:
     return day - timedelta(days=day.weekday())
 
 
+def noon_of(week: date) -> datetime:
+    """Noon of the Monday of a week, for which time zones are asked how far they are ahead."""
+    return datetime(week.year, week.month, week.day, 12, tzinfo=UTC)
+
+
 def canonical(inputs: Inputs) -> Inputs:
     """The same inputs in the one order that their hash is taken of. Where an order means something (wishes, the
     reporting line), it is kept. Couples of people outside the pool are dropped."""
@@ -148,7 +153,7 @@ def participants(inputs: Inputs) -> list[Participant]:
         mentoring[held.person_id] += held.as_mentor
         learning[held.person_id] += held.as_mentee
     waited, dropped = frozenset(inputs.waited), frozenset(steering.dropped)
-    week = datetime(inputs.week.year, inputs.week.month, inputs.week.day, 12, tzinfo=UTC)
+    week = noon_of(inputs.week)
 
     def order(person: PoolPerson) -> bytes:
         return hashlib.sha256(inputs.cycle_id.bytes + person.person_id.bytes).digest()

@@ -45,6 +45,13 @@ class MatchingBusy(DomainError):
     code = "matching_busy"
 
 
+def busy() -> MatchingBusy:
+    return MatchingBusy(
+        "Too many computations wait for their turn; send this again in a while.",
+        headers={"retry-after": str(RETRY_SECONDS)},
+    )
+
+
 async def steer(
     database: Database, caller: Caller, match_run_id: UUID, steering: Steering, if_match: str
 ) -> MatchRunDetail:
@@ -159,10 +166,7 @@ async def _solve(caller: Caller, inputs: Inputs) -> Result:
     try:
         return await solve(inputs, organization_id=caller.organization_id)
     except TooManyWait:
-        raise MatchingBusy(
-            "Too many computations wait for their turn; send this again in a while.",
-            headers={"retry-after": str(RETRY_SECONDS)},
-        ) from None
+        raise busy() from None
 
 
 async def _as_it_was(caller: Caller, stored_run: StoredRun, inputs: Inputs) -> tuple[ComparedResult, bool]:

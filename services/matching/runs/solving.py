@@ -48,9 +48,19 @@ def check_room(organization_id: UUID | None) -> None:
 async def solve(
     inputs: Inputs, heartbeat: Callable[[], None] = lambda: None, *, organization_id: UUID | None = None
 ) -> Result:
-    """The result of these inputs, computed beside the event loop when it is the organization's turn. `heartbeat` is
-    called on the event loop, every few seconds, also while it waits for its turn. When the caller is cancelled, the
-    computation stops soon after. Raises TooManyWait."""
+    """The result of these inputs, computed when it is the organization's turn; see `in_turn`."""
+    return await in_turn(lambda go_on: solve_here(inputs, go_on), heartbeat, organization_id=organization_id)
+
+
+async def in_turn(
+    work: Callable[[Callable[[], None]], Found],
+    heartbeat: Callable[[], None] = lambda: None,
+    *,
+    organization_id: UUID | None = None,
+) -> Found:
+    """What `work` computes beside the event loop when it is the organization's turn. `heartbeat` is called on the event
+    loop, every few seconds, also while it waits for its turn. When the caller is cancelled, what `work` was given
+    raises at its next call, so that the computation stops soon after. Raises TooManyWait."""
     unwanted = threading.Event()
 
     def go_on() -> None:
@@ -60,7 +70,7 @@ async def solve(
     place = _places.enter(organization_id)
     try:
         await place.wait(heartbeat, HEARTBEAT_SECONDS)
-        computing = _threads.submit(solve_here, inputs, go_on)
+        computing = _threads.submit(work, go_on)
     except BaseException:
         _places.leave(place)
         raise

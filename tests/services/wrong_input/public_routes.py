@@ -155,6 +155,7 @@ ROWS = (
     Row("POST", "/v1/match-runs/{match_run_id}/preview", Role.COORDINATOR, STEERING, optional_body=True, stores=False),
     Row("PUT", "/v1/match-runs/{match_run_id}/steering", Role.COORDINATOR, STEERING, optional_body=True, if_match=True),
     Row("POST", "/v1/match-runs/{match_run_id}/approve", Role.COORDINATOR),
+    Row("POST", "/v1/policies/preview", Role.ADMIN, {"policy": {"min_level_gap": 2}}, stores=False),
     Row("GET", "/v1/cycles/{cycle_id}/pairs", lists=True),
     Row("GET", "/v1/pairs"),
     Row("GET", "/v1/pairs/{pair_id}"),

@@ -99,6 +99,11 @@ WRONG_STEERING: Mapping[str, Iterable[Any]] = {
     "dropped": (None, "me", ["me"], [1], [str(UUID(int=1))], [str(UUID(int=1))] * 5001),
     "policy": tuple(value for value in WRONG["policy"] if value is not None),
 }  # fmt: skip
+WRONG_TRIAL: Mapping[str, Iterable[Any]] = {
+    "direction": WRONG["direction"],
+    "policy": WRONG["policy"],
+    "program_id": ("me", 1, "", [], "\x00"),
+}
 WRONG_ENDPOINT: Mapping[str, Iterable[Any]] = {
     "url": (None, 5, [], "https://hooks.example.com/" + "x" * 2000),
     "owner_id": ("me", 1, "", [], None, "\x00"),
@@ -126,6 +131,7 @@ WRONG_END: Mapping[str, Iterable[Any]] = {"reason": ("", "declined", "cycle_canc
         ("/v1/programs/{program_id}/cycles", WRONG_CYCLE),
         ("/v1/match-runs/{match_run_id}/preview", WRONG_STEERING),
         ("/v1/match-runs/{match_run_id}/steering", WRONG_STEERING),
+        ("/v1/policies/preview", WRONG_TRIAL),
         ("/v1/pairs/{pair_id}/end", WRONG_END),
         ("/v1/endpoints", WRONG_ENDPOINT),
         ("/v1/endpoints/{endpoint_id}/replays", WRONG_REPLAY),

@@ -10,6 +10,7 @@ from services.console.admin.people.view import DONE, HERE, LIST, SORTS, PeopleLi
 from services.console.admin.routes import AdminRoute
 from services.console.admin.visit import CurrentVisit
 from shared.contracts.base import Service
+from shared.http.lists import MOST_COUNTED
 from shared.http.tables import TABLE
 
 router = APIRouter(route_class=AdminRoute, include_in_schema=False)
@@ -24,7 +25,8 @@ async def show_people(visit: CurrentVisit) -> Response:
         visit.api.get(Service.INTAKE, "/people/values", Values),
     )
     shown = PeopleList(wanted, page, values)
-    return admin_page(visit, "people.html", list=shown, sorts=SORTS, here=HERE, done_sentences=DONE)
+    lists = {"sorts": SORTS, "here": HERE, "done_sentences": DONE}
+    return admin_page(visit, "people.html", list=shown, most=MOST_COUNTED, **lists)
 
 
 @router.api_route(f"{LIST}.csv", methods=["GET", "HEAD"])

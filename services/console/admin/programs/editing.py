@@ -1,19 +1,29 @@
 """The form of a program: a new one, and one that is changed.
 
 Every button but the last one only shows the form again, with more rows, with people who were found, or with the dates
-of what was typed. Nothing is stored before the form is saved.
+of what was typed. The script of the page asks for the same while somebody types. Nothing is stored before the form is
+saved.
 """
 
 from typing import NamedTuple
 from uuid import UUID
 
+import httpx
+import structlog
 from fastapi import APIRouter, Response
 from starlette.datastructures import FormData
 
 from services.console.admin.forms import Act, Filled, Sent, SentForm
 from services.console.admin.layout import admin_page
 from services.console.admin.programs.form_view import FormPage, effects_of, others_of, search_of
-from services.console.admin.programs.reading import count_people, find_people, read_cycles, read_names, read_preview
+from services.console.admin.programs.reading import (
+    count_people,
+    find_people,
+    read_cycles,
+    read_names,
+    read_preview,
+    try_rules,
+)
 from services.console.admin.programs.refusals import errors_of
 from services.console.admin.programs.resources import (
     RUNNING,
@@ -24,6 +34,7 @@ from services.console.admin.programs.resources import (
     Preview,
     ProgramDetails,
 )
+from services.console.admin.programs.rules.effects import AWAY, FAILURES, UNREAD, EffectView, effect_view, failed
 from services.console.admin.programs.rules.facts import WEIGHTS
 from services.console.admin.programs.rules.versions import joined, read_mark, write_mark
 from services.console.admin.programs.rules.zones import time_zones
@@ -39,6 +50,7 @@ from shared.errors import DomainError
 from shared.http.public import Versioned
 from shared.language.words import LANGUAGES
 
+log = structlog.get_logger(__name__)
 router = APIRouter(route_class=AdminRoute, include_in_schema=False)
 SHOWN = 20
 NAMELESS = "–"
@@ -56,6 +68,11 @@ class Tried(NamedTuple):
     """None if it is no definition yet."""
     preview: Preview | None = None
     errors: tuple[FieldError, ...] = ()
+
+    @property
+    def unread(self) -> list[FieldError]:
+        """Why it is none."""
+        return [] if self.preview else [one for one in self.errors if one.field != "name"] or list(self.errors)
 
 
 @router.get(f"{LIST}/new")
@@ -122,6 +139,7 @@ async def _form(visit: Visit, program_id: UUID | None, filled: Filled) -> Respon
     typed = filled.typed or fields_of(definition)
     mark = str(typed.get(MARK, "")) or (write_mark(stored.etag, definition) if stored else "")
     tried = await _tried(visit, typed)
+    effect = await _effect(visit, program_id, tried) if typed.get("do") == "rules" else None
     how, before = None, tried.draft.definition if tried.draft else None
     if stored and before and read_mark(mark).etag != stored.etag:
         how = joined(read_mark(mark), before, definition)
@@ -141,10 +159,12 @@ async def _form(visit: Visit, program_id: UUID | None, filled: Filled) -> Respon
         coordinators=search_of(visit.words, typed, "coordinators", names, found[1]),
         nobody=await count_people(visit.api) == 0,
         preview=tried.preview,
+        unread=tried.unread,
         time_zone=tried.draft.time_zone if tried.draft else definition.time_zone,
         running=await _running(visit, program_id),
         effects=effects_of(visit.words, definition, now, names) if stored and now else None,
         others=others_of(visit.words, before, definition, how, names) if how and before else None,
+        effect=effect,
     )
     shown = dict(filled.for_template(visit.words)) | {"typed": typed}
     lists = {"zones": time_zones(), "languages": LANGUAGES, "weights": WEIGHTS}
@@ -166,6 +186,21 @@ async def _tried(visit: Visit, typed: FormData) -> Tried:
         if error.status != 422:
             raise
         return Tried(errors=(*errors, *errors_of(error.extra.get("errors", ()), draft)))
+
+
+async def _effect(visit: Visit, program_id: UUID | None, tried: Tried) -> EffectView:
+    """What the rules in the form would do."""
+    if tried.draft is None:
+        return EffectView(visit.words.gettext(UNREAD))
+    try:
+        return effect_view(visit.words, await try_rules(visit.api, tried.draft, program_id))
+    except DomainError as error:
+        if error.code not in FAILURES:
+            raise
+        return failed(visit.words, error.code)
+    except httpx.HTTPError as error:
+        log.warning("service.unavailable", error=type(error).__name__)
+        return failed(visit.words, AWAY)
 
 
 async def _running(visit: Visit, program_id: UUID | None) -> CyclesPage:

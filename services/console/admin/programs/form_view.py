@@ -1,5 +1,6 @@
 """What the form of a program shows beside its fields. Pure."""
 
+from datetime import datetime
 from typing import NamedTuple
 
 from starlette.datastructures import FormData
@@ -13,9 +14,11 @@ from services.console.admin.programs.resources import (
     Preview,
     ProgramDetails,
 )
+from services.console.admin.programs.rules.effects import EffectView
 from services.console.admin.programs.rules.facts import AT_ONCE, Change, changes_between
 from services.console.admin.programs.rules.versions import Joined
 from services.console.admin.programs.typed import chosen_people
+from services.console.forms.errors import FieldError
 from shared.language.words import Words
 
 Option = tuple[str, str, str]
@@ -62,10 +65,24 @@ class FormPage(NamedTuple):
     """Whether the directory has no active person."""
     preview: Preview | None
     """None if what was typed is no definition yet."""
+    unread: list[FieldError]
+    """Why it is none."""
     time_zone: str
     running: CyclesPage
     effects: Effects | None = None
     others: Others | None = None
+    effect: EffectView | None = None
+    """What the rules would do, once somebody asked."""
+
+    @property
+    def first(self) -> datetime | None:
+        """When the coming cycle would start."""
+        return self.preview.starts_at if self.preview else None
+
+    @property
+    def last(self) -> datetime | None:
+        """When its last round would close."""
+        return max((one.closes_at for one in self.preview.rounds), default=None) if self.preview else None
 
 
 def search_of(words: Words, typed: FormData, field: str, names: Names, found: PeoplePage) -> Search:

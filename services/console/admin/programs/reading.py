@@ -6,7 +6,18 @@ from typing import Any
 from urllib.parse import quote
 from uuid import UUID
 
-from services.console.admin.programs.resources import CyclesPage, Definition, Draft, Names, PeoplePage, Preview
+from services.console.admin.programs.resources import (
+    CycleLine,
+    CyclesPage,
+    Definition,
+    Draft,
+    Names,
+    PeoplePage,
+    PolicyEffect,
+    Preview,
+    Trial,
+)
+from services.console.admin.programs.rules.effects import Tried
 from services.console.admin.programs.rules.starts import proposed_start
 from shared.contracts.base import Service
 from shared.http.public import PublicApi
@@ -48,6 +59,17 @@ async def read_preview(api: PublicApi, definition: Definition | Draft, starts_at
         starts_at = proposed_start(datetime.now(UTC), definition.time_zone)
     query = f"?starts_at={quote(starts_at.isoformat())}" if starts_at else ""
     return await api.post(Service.PROGRAMS, f"/programs/preview{query}", Preview, definition)
+
+
+async def try_rules(api: PublicApi, draft: Draft, program_id: UUID | None) -> Tried:
+    """What the rules of the draft would do. Raises DomainError while too much is computed, and for a pool that is too
+    large to be tried."""
+    trial = Trial(direction=draft.direction, policy=draft.policy, program_id=program_id)
+    effect = await api.post(Service.MATCHING, "/policies/preview", PolicyEffect, trial)
+    if effect.match_run is None:
+        return Tried(effect)
+    cycle = await api.get(Service.PROGRAMS, f"/cycles/{effect.match_run.cycle_id}", CycleLine)
+    return Tried(effect, cycle.period)
 
 
 async def read_cycles(api: PublicApi, program_id: UUID, **params: Any) -> CyclesPage:

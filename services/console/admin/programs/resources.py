@@ -110,6 +110,50 @@ class Preview(Contract):
     rounds: tuple[PlannedRound, ...] = ()
 
 
+class Trial(Contract):
+    """Rules that are tried."""
+
+    direction: str
+    policy: dict[str, JsonValue]
+    program_id: UUID | None = None
+
+
+class Outcome(Contract):
+    people: int
+    pairs: int
+    unmatched: int
+    unmatched_by: dict[str, int] = {}
+
+
+class RunEffect(Contract):
+    cycle_id: UUID
+    before: Outcome
+    after: Outcome
+    pairs_kept: int
+    pairs_removed: int
+    pairs_added: int
+    newly_matched: int
+    no_longer_matched: int
+
+
+class DirectoryEffect(Contract):
+    mentors: int
+    mentees: int
+    nobody: int
+    possible: int
+    couples: int
+    ruled_out: dict[str, int] = {}
+
+
+class PolicyEffect(Contract):
+    """What rules would do: to the people of the last run, or with the directory."""
+
+    people: int
+    sampled: bool = False
+    match_run: RunEffect | None = None
+    directory: DirectoryEffect | None = None
+
+
 class PersonLine(Contract):
     id: UUID
     name: str

@@ -37,7 +37,7 @@ EXAMPLE: dict[str, JsonValue] = {
 """The example of the API's description."""
 
 
-def _strict_policy(value: Any, validate: ValidatorFunctionWrapHandler) -> MatchingPolicy | None:
+def strict_policy(value: Any, validate: ValidatorFunctionWrapHandler) -> MatchingPolicy | None:
     if isinstance(value, dict):
         value = MatchingPolicy.model_validate(value, extra="forbid")
     found: MatchingPolicy | None = validate(value)
@@ -50,7 +50,7 @@ class SteeringRequest(Steering):
 
     model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
 
-    policy: Annotated[MatchingPolicy | None, WrapValidator(_strict_policy)] = None
+    policy: Annotated[MatchingPolicy | None, WrapValidator(strict_policy)] = None
     """Replaces the program's policy for this run."""
 
     def steering(self) -> Steering:

@@ -111,6 +111,24 @@ async def read_cycle_id(session: AsyncSession, organization_id: UUID, run_id: UU
     return cycle_id
 
 
+async def find_last_run(session: AsyncSession, organization_id: UUID, program_id: UUID, fewest: int) -> UUID | None:
+    """The run of the program's last cycle with at least so many people. Runs that only replace declined pairs are
+    passed over."""
+    query = (
+        select(MatchRun.id)
+        .where(
+            MatchRun.organization_id == organization_id,
+            MatchRun.program_id == program_id,
+            MatchRun.attempt == 1,
+            MatchRun.enrolled >= fewest,
+        )
+        .order_by(MatchRun.created_at.desc(), MatchRun.revision.desc())
+        .limit(1)
+    )
+    found: UUID | None = await session.scalar(query)
+    return found
+
+
 async def read_run(
     session: AsyncSession, organization_id: UUID, run_id: UUID, *, in_full: bool = True, with_lists: bool = True
 ) -> MatchRunDetail:
