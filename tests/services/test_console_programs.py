@@ -1,5 +1,6 @@
 """The pages of programs: the list, one program, its form, and starting a cycle."""
 
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -14,6 +15,7 @@ from services.accounts import main as accounts
 from services.console import main as console
 from services.intake import main as intake
 from services.intake.person import PersonRecord
+from services.matching import main as matching
 from services.programs import main as programs
 from shared.auth import Role
 from shared.database import Database
@@ -34,7 +36,7 @@ async def http(
 ) -> AsyncIterator[httpx.AsyncClient]:
     """The console and the API as an admin."""
     await add_organization(db, organization_id)
-    async with client_of(application(accounts, programs, intake, console)) as client:
+    async with client_of(application(accounts, programs, intake, matching, console)) as client:
         client.headers.update(await access_key(Role.ADMIN))
         yield client
 
@@ -184,6 +186,50 @@ async def test_an_edit_says_what_it_changes_for_which_cycle(http: httpx.AsyncCli
     assert (await stored(http, page))["name"] == PROGRAM["name"]
 
 
+async def test_what_is_typed_is_answered_without_an_error_and_the_dates_follow(http: httpx.AsyncClient) -> None:
+    """The script asks for this while somebody types, so that half a word is no mistake yet."""
+    typed = await filled(http, NEW, do="typing", check_in_every="x")
+    answer = await http.post(NEW, data=typed)
+    assert (answer.status_code, "check_in_every-error" in answer.text) == (200, False)
+    assert "Something cannot be read yet, so there are no dates." in answer.text
+    assert '<a href="#check_in_every">' in answer.text
+    three, four = [
+        (await http.post(NEW, data=typed | {"check_in_every": days, "recurs": "", "do": "typing"})).text
+        for days in ("21", "28")
+    ]
+    [was], [now] = (re.findall(r"A cycle that starts on [^.]+ ends on ([^.]+)\.", text) for text in (three, four))
+    assert was != now
+
+
+async def test_a_search_in_the_form_says_how_many_were_found(
+    http: httpx.AsyncClient, people: tuple[PersonRecord, PersonRecord]
+) -> None:
+    said = {}
+    for looked in ("example", "grace", "nobody", ""):
+        typed = await filled(http, NEW, do="typing", coordinators_q=looked)
+        text = (await http.post(NEW, data=typed)).text
+        said[looked] = re.findall(r'role="status" id="coordinators-said">([^<]*)</p>', text)
+    assert said == {
+        "example": ["2 people were found."],
+        "grace": ["1 person was found."],
+        "nobody": ["Nobody was found for “nobody”."],
+        "": [""],
+    }
+
+
+async def test_rules_are_tried_in_the_form_and_nothing_is_saved(
+    http: httpx.AsyncClient, people: tuple[PersonRecord, PersonRecord]
+) -> None:
+    text = (await http.post(NEW, data=await filled(http, NEW, do="rules"))).text
+    assert "Tried with the 2 people of the directory who would be asked." in text
+    assert "1 of 2" in text
+    strict = await filled(http, NEW, do="rules", min_level_gap="9")
+    assert "0 of 2" in (await http.post(NEW, data=strict)).text
+    unread = await http.post(NEW, data=strict | {"min_level_gap": "many"})
+    assert "The rules can be tried once everything in the form can be read." in unread.text
+    assert (await http.get("/v1/programs")).json()["items"] == []
+
+
 async def test_a_cycle_starts_only_after_the_page_has_shown_what_will_happen(
     http: httpx.AsyncClient, people: tuple[PersonRecord, PersonRecord]
 ) -> None:
@@ -273,16 +319,17 @@ async def test_no_word_of_these_pages_is_hard_coded(
     wrong = await filled(http, edit, name="", floor="x", topic_label_2="x", check_ins="x", sponsor_q="Ada", do="show")
     late = await filled(http, edit, mark='"0"', name="Digital Upward", check_ins="9", language="de", do="save")
     early = await filled(http, start, day="2099-01-01", do="show")
+    rules = await filled(http, edit, do="rules")
     with pseudo_is_spoken():
         shown = [await http.get(path, headers=headers) for path in (LIST, page, NEW, edit, start)]
-        shown += [await http.post(edit, data=typed, headers=headers) for typed in (wrong, late)]
+        shown += [await http.post(edit, data=typed, headers=headers) for typed in (wrong, late, rules)]
         shown += [
             await http.post(start, data=early, headers=headers),
             await http.get(f"{page}/archive", headers=headers),
         ]
         await http.post(f"/v1{page.removeprefix('/console')}/archive")
         shown += [await http.get(path, headers=headers) for path in (page, start)]
-    assert [answer.status_code for answer in shown] == [200] * 5 + [422, 412, 422] + [200] * 3
+    assert [answer.status_code for answer in shown] == [200] * 5 + [422, 412, 200, 422] + [200] * 3
     values = (f"Company {organization_id}", "Digital Upward", "Upward", "test", "Europe/Berlin", "Ada Example", "pilot")
     for answer in shown:
         assert hard_coded_in_page(answer.text, *values, "Job", "IT", "x", " and ") == [], answer.url

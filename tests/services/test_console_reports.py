@@ -1,5 +1,6 @@
 """The pages about reports: of one's own organization, without what is hidden, and side by side."""
 
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
@@ -75,6 +76,14 @@ async def test_a_report_is_shown_with_charts_and_says_why_figures_are_hidden(
     assert 'href="#hidden-figures">hidden</a>' in page.text
     assert 'id="hidden-figures">Why some figures are hidden' in page.text
     assert "style=" not in page.text
+    tables = re.findall(r'href="([^"]*report\.csv[^"]*)"', page.text)
+    assert len(tables) == 1 + page.text.count('class="card chart')
+    for address in tables:
+        table = await client.get(address)
+        assert (table.status_code, table.headers["content-type"]) == (200, "text/csv; charset=utf-8")
+        assert table.headers["content-disposition"].startswith('attachment; filename="report-2026-Q1')
+    assert "A figure about fewer than five people is hidden." in (await client.get(tables[0])).text
+    assert (await client.get(f"{tables[0]}?table=none")).status_code == 404
 
 
 async def test_a_cycle_that_runs_has_no_report_yet(client: httpx.AsyncClient, db: Database, world: Ids) -> None:
@@ -95,6 +104,8 @@ async def test_another_organization_s_reports_are_not_there(
     other = await add_world(db, uuid4())
     for path in (
         f"/console/cycles/{other['cycle_id']}/report",
+        f"/console/cycles/{other['cycle_id']}/report.csv",
+        f"/console/programs/{other['program_id']}/compare.csv",
         f"/console/cycles/{uuid4()}/report",
         f"/console/programs/{other['program_id']}/compare",
         f"/console/programs/{world['program_id']}/compare?a={other['cycle_id']}",
@@ -113,6 +124,10 @@ async def test_two_cycles_that_have_ended_are_compared(client: httpx.AsyncClient
     assert f'<option value="{earlier}" selected>2026-Q0 (Cancelled)</option>' in page.text
     assert f'<option value="{world["cycle_id"]}" selected>2026-Q1</option>' in page.text
     assert "Difference" in page.text
+    tables = [one.replace("&amp;", "&") for one in re.findall(r'href="([^"]*compare\.csv[^"]*)"', page.text)]
+    assert len(tables) == 1 + page.text.count('class="card chart')
+    for table in tables:
+        assert "2026-Q0,Note,2026-Q1,Note,Difference" in (await client.get(table)).text, table
     same = await client.get(address, params={"a": str(earlier), "b": str(earlier)})
     assert "Choose two different cycles." in same.text
 

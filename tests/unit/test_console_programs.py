@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from starlette.datastructures import FormData
 
 from services.console.admin.programs.refusals import errors_of
-from services.console.admin.programs.resources import Definition
+from services.console.admin.programs.resources import Definition, DirectoryEffect, Outcome, PolicyEffect, RunEffect
+from services.console.admin.programs.rules.effects import REASONS, RULES, Tried, effect_view
 from services.console.admin.programs.rules.facts import AT_ONCE, FIELDS, changes_between, facts_of
 from services.console.admin.programs.rules.lengths import NoLength, read_length, read_lengths, typed_length
 from services.console.admin.programs.rules.starts import proposed_start
@@ -18,6 +19,8 @@ from services.console.admin.programs.rules.zones import zone_typed
 from services.console.admin.programs.typed import code_of, fields_of, read_draft
 from services.console.admin.programs.view import wanted_of
 from services.console.forms.errors import Refused
+from services.matching.engine.rules.eligibility import TRAIT_RULES
+from services.matching.runs.rules.policy_effect import TOLD
 from shared.contracts.programs import Calendar, MatchingPolicy, Topic
 from shared.language.words import words_of
 from tests.unit.properties import examples
@@ -25,6 +28,16 @@ from tests.unit.properties import examples
 TOPICS = (Topic(code="ai", label="AI", aliases=("GenAI",)), Topic(code="video", label="Video"))
 PROGRAM = Definition(name="Digital Upward", time_zone="Europe/Berlin", topics=TOPICS)
 ADA = UUID(int=1)
+RUN = RunEffect(
+    cycle_id=UUID(int=2),
+    before=Outcome(people=10, pairs=5, unmatched=2, unmatched_by={"other": 2}),
+    after=Outcome(people=8, pairs=4, unmatched=4, unmatched_by={"level_gap": 3, "other": 1}),
+    pairs_kept=3,
+    pairs_removed=2,
+    pairs_added=1,
+    newly_matched=0,
+    no_longer_matched=2,
+)
 
 
 def typed(definition: Definition = PROGRAM, **fields: str) -> FormData:
@@ -151,3 +164,36 @@ def test_what_the_address_of_the_list_does_not_know_counts_as_nothing() -> None:
     wanted = wanted_of({"q": " a\x00b ", "direction": "sideways", "recurs": "perhaps", "sort": "; drop", "cursor": ""})
     assert wanted.params == {"q": "ab", "sort": "name"}
     assert wanted_of({"direction": "mutual"}).address("c") == "/console/programs?direction=mutual&cursor=c"
+
+
+@pytest.mark.parametrize(
+    ("people", "told"),
+    [
+        (8, "2 people fewer would be in a pair."),
+        (10, "As many people as then would be in a pair."),
+        (11, "1 more person would be in a pair."),
+    ],
+)
+def test_the_effect_of_rules_on_a_run_is_a_sentence_and_figures_beside_each_other(people: int, told: str) -> None:
+    run = RUN.model_copy(update={"after": RUN.after.model_copy(update={"people": people})})
+    view = effect_view(words_of("en"), Tried(PolicyEffect(people=12, match_run=run), "2026-Q4"))
+    assert view.told == f"Tried with the 12 people of the cycle 2026-Q4. {told}"
+    assert [(one.before, one.after) for one in view.run] == [
+        ("10", str(people)), ("5", "4"), ("", "3"), ("", "1"), ("2", ""), ("2", "4"), ("0", "3"), ("2", "1"),
+    ]  # fmt: skip
+
+
+def test_the_effect_of_rules_on_the_directory_names_the_rule_that_forbids_most_first() -> None:
+    found = DirectoryEffect(
+        mentors=3, mentees=2, nobody=1, possible=20, couples=5, ruled_out={"department": 4, "level_gap": 10, "new": 9}
+    )
+    view = effect_view(words_of("en"), Tried(PolicyEffect(people=5, sampled=True, directory=found)))
+    assert view.told == "Tried with 5 people who were drawn at random from the directory."
+    assert view.ruled_out == [("Levels between the two", "10", "50%"), ("People of one department", "4", "20%")]
+    assert view.directory[-1] == ("Pairs that the rules allow", "5 of 20")
+
+
+def test_every_reason_and_rule_that_the_api_counts_has_words() -> None:
+    assert set(REASONS) == {reason.value for reason in TOLD} | {"other"}
+    traits = {rule.constraint.value for rule in TRAIT_RULES} | {"reporting_line"}
+    assert set(RULES) == traits

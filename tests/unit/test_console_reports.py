@@ -1,16 +1,20 @@
 """What the pages about reports show: figures as the API tells them, nothing of what is hidden, and differences."""
 
+import csv
+import io
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
 from services.console.admin.reports.charts import Chart, Charts, Figure, Told
 from services.console.admin.reports.resources import EndedCycle, Program, Report, Supply
+from services.console.admin.reports.tables import WHY, table_of
 from services.console.admin.reports.view import chosen_of, grouped, told_of
 from services.console.forms.registry import round_title
 from shared.contracts.feedback import Obstacle
 from shared.contracts.intake import TopicFigures
 from shared.contracts.programs import Outcome, Stage, Topic
+from shared.http.tables import MARK
 from shared.language.words import words_of
 
 ENGLISH = words_of("en")
@@ -159,3 +163,42 @@ def test_cycles_are_listed_below_their_program() -> None:
     first, second = UUID(int=7), UUID(int=8)
     groups = grouped([ended(4, first), ended(3, second), ended(2, first)])
     assert [(group.program_id, len(group.cycles)) for group in groups] == [(first, 2), (second, 1)]
+
+
+def rows_in(table: str) -> list[list[str]]:
+    assert table.startswith(MARK)
+    return list(csv.reader(io.StringIO(table.removeprefix(MARK))))
+
+
+def test_a_table_has_figures_to_compute_with_and_says_in_each_row_what_is_hidden() -> None:
+    rate = rows_in(table_of(ENGLISH, [chart("answers")]))
+    assert rate == [
+        ["Round", "Answered", "Note"],
+        ["Check-in 1", "0.5", "10 of 20"],
+        ["Closing survey", "hidden", "A figure about fewer than five people is hidden."],
+    ]
+    assert rows_in(table_of(ENGLISH, [chart("usefulness")]))[2] == ["Check-ins: mentees", "4.5 or more", "9 people"]
+
+
+def test_what_somebody_wrote_into_a_topic_is_no_formula() -> None:
+    topic = supply().items[0].model_copy(update={"label": "=cmd|'/c calc'!A0"})
+    evil = told()._replace(supply=Supply(items=(topic,)))
+    assert rows_in(table_of(ENGLISH, [chart("topics", evil)]))[1][0] == "'=cmd|'/c calc'!A0"
+
+
+def test_a_table_of_two_cycles_has_their_difference_where_both_figures_are_told() -> None:
+    one, two = told("2026-Q4", rate=0.5, obstacles=None), told("2027-Q1", rate=0.25)
+    rate = rows_in(table_of(ENGLISH, [chart("answers", one, two)]))
+    assert rate[0] == ["Round", "2026-Q4", "Note", "2027-Q1", "Note", "Difference"]
+    assert [rate[1][1], rate[1][3], rate[1][5]] == ["0.5", "0.25", "-0.25"]
+    hidden = rows_in(table_of(ENGLISH, [chart("obstacles", one, two)]))[1]
+    assert (hidden[1], hidden[3], hidden[5]) == ("hidden", "6", "")
+
+
+def test_all_tables_stand_below_their_titles_and_explain_each_figure_that_is_hidden() -> None:
+    charts = Charts(ENGLISH, round_title, told()).all()
+    table = table_of(ENGLISH, charts)
+    titles = [row[0] for row in rows_in(table) if len(row) == 1]
+    assert titles == [one.title for one in charts]
+    figures = [figure for one in charts for row in one.rows for figure in row.figures]
+    assert table.count(WHY) == sum(figure.hidden for figure in figures) > 0

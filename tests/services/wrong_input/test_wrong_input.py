@@ -260,6 +260,7 @@ async def test_pages_answer_problems_to_callers_that_ask_for_json(
         "/console/concerns", "/console/concerns.csv", "/console/concerns/{concern_id}",
         "/console/concerns/{concern_id}/resolve", "/console/concerns/{concern_id}/assign",
         "/console/cycles/{cycle_id}/report", "/console/programs/{program_id}/compare", "/console/reports",
+        "/console/cycles/{cycle_id}/report.csv", "/console/programs/{program_id}/compare.csv",
         "/console/messages", "/console/messages.csv", "/console/messages/previews",
         "/console/messages/previews/{template}",
         *(f"/console/messages/brand{rest}" for rest in ("", "/logo", "/reset")),

@@ -25,8 +25,7 @@ async def show_people(visit: CurrentVisit) -> Response:
         visit.api.get(Service.INTAKE, "/people/values", Values),
     )
     shown = PeopleList(wanted, page, values)
-    lists = {"sorts": SORTS, "here": HERE, "done_sentences": DONE}
-    return admin_page(visit, "people.html", list=shown, most=MOST_COUNTED, **lists)
+    return admin_page(visit, "people.html", list=shown, most=MOST_COUNTED, sorts=SORTS, here=HERE, done_sentences=DONE)
 
 
 @router.api_route(f"{LIST}.csv", methods=["GET", "HEAD"])

@@ -234,13 +234,12 @@ class Charts:
         return Row(label, figures, self._change(figures, points=points) if self._compared else "")
 
     def _change(self, figures: Sequence[Figure], *, points: bool) -> str:
-        before, after = figures
-        if before.value is None or after.value is None or not (before.exact and after.exact):
+        found = difference(figures)
+        if found is None:
             return ""
-        difference = round(after.value - before.value, 3)
         if not points:
-            return self._words.signed(difference)
-        signed, whole = self._words.signed(round(100 * difference)), round(100 * difference)
+            return self._words.signed(found)
+        signed, whole = self._words.signed(round(100 * found)), round(100 * found)
         return self._words.ngettext("%(signed)s point", "%(signed)s points", abs(whole), signed=signed)
 
     def _bars(self, id: str, title: str, about: str, rows: Sequence[Row], column: str, series: str) -> Chart:
@@ -320,6 +319,14 @@ class Charts:
 
     def _people(self, people: int | None) -> str:
         return "" if people is None else self._words.ngettext("%(num)s person", "%(num)s people", people)
+
+
+def difference(figures: Sequence[Figure]) -> float | None:
+    """By how much the second figure is more than the first. None where one of them is hidden, absent or a range."""
+    before, after = figures
+    if before.value is None or after.value is None or not (before.exact and after.exact):
+        return None
+    return round(after.value - before.value, 3)
 
 
 def _once(items: Iterable[Item]) -> list[Item]:

@@ -88,21 +88,18 @@ def effect_view(words: Words, tried: Tried) -> EffectView:
 
 def _told(words: Words, run: RunEffect, people: str, period: str) -> str:
     more = run.after.people - run.before.people
-    number = words.number(abs(more))
     said = words.gettext("Tried with the %(people)s people of the cycle %(period)s.", people=people, period=period)
     if more > 0:
         change = words.ngettext(
-            "%(number)s more person would be in a pair.",
-            "%(number)s more people would be in a pair.",
+            "%(num)s more person would be in a pair.",
+            "%(num)s more people would be in a pair.",
             more,
-            number=number,
         )
     elif more < 0:
         change = words.ngettext(
-            "%(number)s person fewer would be in a pair.",
-            "%(number)s people fewer would be in a pair.",
+            "%(num)s person fewer would be in a pair.",
+            "%(num)s people fewer would be in a pair.",
             -more,
-            number=number,
         )
     else:
         change = words.gettext("As many people as then would be in a pair.")
