@@ -1,4 +1,4 @@
-"""The charts of a report as tables in CSV: what is hidden on the page is hidden here, and each table says why. Pure."""
+"""The charts of a report as tables in CSV: what is hidden on the page is hidden here, and each table says why."""
 
 from collections.abc import Iterable, Iterator, Sequence
 
