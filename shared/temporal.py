@@ -8,14 +8,17 @@ from functools import lru_cache
 from typing import Any
 
 import structlog
+from google.protobuf.message import Message
 from structlog.contextvars import bound_contextvars
 from temporalio import activity
+from temporalio.api.enums.v1 import ResourceExhaustedCause
+from temporalio.api.errordetails.v1 import NamespaceNotFoundFailure, ResourceExhaustedFailure
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.envconfig import ClientConfig
 from temporalio.exceptions import ApplicationError
 from temporalio.runtime import LogForwardingConfig, LoggingConfig, Runtime, TelemetryConfig, TelemetryFilter
-from temporalio.service import RPCError
+from temporalio.service import RPCError, RPCStatusCode
 from temporalio.worker import (
     ActivityInboundInterceptor,
     ExecuteActivityInput,
@@ -32,6 +35,16 @@ WORKFLOWS_QUEUE = "workflows"
 GRACE = timedelta(seconds=10)
 CORE = "temporalio.bridge"
 """The modules by which the SDK calls its core."""
+FOR_ALL = frozenset(
+    {
+        RPCStatusCode.UNAVAILABLE,
+        RPCStatusCode.NOT_FOUND,  # of the namespace
+        RPCStatusCode.PERMISSION_DENIED,
+        RPCStatusCode.UNAUTHENTICATED,
+        RPCStatusCode.RESOURCE_EXHAUSTED,  # of calls
+    }
+)
+"""Answers that do not depend on what was asked."""
 
 
 @lru_cache
@@ -61,6 +74,26 @@ def is_away(error: BaseException | None) -> bool:
             return True
         error = error.__cause__
     return False
+
+
+def is_for_all(error: RPCError) -> bool:
+    """Whether another call would fare no better now. Any other error is about the one workflow that was called: it must
+    hold up no other. That one workflow is too busy has the status of a server that is. When a signal finds no workflow,
+    ask `is_missing` first."""
+    busy = ResourceExhaustedFailure()
+    cause = busy.cause if _detail(error, busy) else None
+    return error.status in FOR_ALL and cause != ResourceExhaustedCause.RESOURCE_EXHAUSTED_CAUSE_BUSY_WORKFLOW
+
+
+def is_missing(error: RPCError) -> bool:
+    """Whether there is no such workflow or schedule, or it has ended. While a server starts, the whole namespace may be
+    missing, and only the details of the error say which it is."""
+    return error.status is RPCStatusCode.NOT_FOUND and not _detail(error, NamespaceNotFoundFailure())
+
+
+def _detail(error: RPCError, wanted: Message) -> bool:
+    """Whether the error has details of this kind, which are read into `wanted`."""
+    return any(detail.Unpack(wanted) for detail in error.grpc_status.details)
 
 
 def _raised_in(error: BaseException) -> str:

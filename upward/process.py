@@ -118,7 +118,8 @@ async def run_worker(queue: str, resources: Resources, stop: asyncio.Event) -> N
         except (RPCError, RuntimeError) as error:
             if not is_away(error):
                 raise
-            log.warning("worker.waited_for_temporal", queue=queue, error=type(error).__name__)
+            code = error.status.name.lower() if isinstance(error, RPCError) else None
+            log.warning("worker.waited_for_temporal", queue=queue, error=type(error).__name__, code=code)
             with contextlib.suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(stop.wait(), RETRY_SECONDS)
 

@@ -16,12 +16,12 @@ from temporalio.client import (
     ScheduleSpec,
     ScheduleUpdate,
 )
-from temporalio.service import RPCError, RPCStatusCode
+from temporalio.service import RPCError
 
 from services.programs.rules.calendar import QUARTER_MONTHS, START_HOUR
 from shared.contracts.overview import MADE_AT
 from shared.contracts.programs import OrganizationRef, ProgramRef
-from shared.temporal import WORKFLOWS_QUEUE
+from shared.temporal import WORKFLOWS_QUEUE, is_missing
 
 RECURRENCE_WORKFLOW = "RecurrenceWorkflow"
 """Declared in `workflows/scheduled/recurrence.py`. It is started by its name, as services do not import workflows."""
@@ -63,7 +63,7 @@ async def remove_schedule(client: Client, program_id: UUID) -> None:
     try:
         await client.get_schedule_handle(schedule_id(program_id)).delete()
     except RPCError as error:
-        if error.status is not RPCStatusCode.NOT_FOUND:
+        if not is_missing(error):
             raise
 
 

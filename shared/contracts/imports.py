@@ -24,6 +24,8 @@ class ProblemCode(StrEnum):
     """More than `most`; so are the two below."""
     TOO_MANY_COLUMNS = "too_many_columns"
     TOO_MANY_ROWS = "too_many_rows"
+    LINE_TOO_LONG = "line_too_long"
+    """More than `most` characters."""
     FILE_EMPTY = "file_empty"
     HEADER_LINE_EMPTY = "header_line_empty"
     ROWS_MISSING = "rows_missing"

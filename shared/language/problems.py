@@ -42,6 +42,9 @@ SENTENCES: dict[str, str] = {
     ProblemCode.TOO_MANY_LINES: translatable("The file has more than %(most)s lines; leave out empty ones."),
     ProblemCode.TOO_MANY_COLUMNS: translatable("The file has more than %(most)s columns; leave out those not needed."),
     ProblemCode.TOO_MANY_ROWS: translatable("The file has more than %(most)s rows; split it."),
+    ProblemCode.LINE_TOO_LONG: translatable(
+        "This line has more than %(most)s characters, so that it is no row of a table."
+    ),
     ProblemCode.FILE_EMPTY: translatable("The file is empty; its first line must name the columns."),
     ProblemCode.HEADER_LINE_EMPTY: translatable(
         "The line that should name the columns is empty or not there; choose another one."

@@ -3,7 +3,40 @@
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
+from google.protobuf.message import Message
+from temporalio.api.common.v1 import GrpcStatus
+from temporalio.api.enums.v1 import ResourceExhaustedCause
+from temporalio.api.errordetails.v1 import NamespaceNotFoundFailure, ResourceExhaustedFailure
 from temporalio.client import Client
+from temporalio.service import RPCError, RPCStatusCode
+
+ABOUT_ALL = (
+    *(RPCStatusCode.UNAVAILABLE, RPCStatusCode.PERMISSION_DENIED, RPCStatusCode.UNAUTHENTICATED),
+    RPCStatusCode.RESOURCE_EXHAUSTED,
+)
+ABOUT_ONE = [code for code in RPCStatusCode if code not in (*ABOUT_ALL, RPCStatusCode.OK, RPCStatusCode.NOT_FOUND)]
+
+
+def answer(status: RPCStatusCode, detail: Message | None = None) -> RPCError:
+    """An error as Temporal answers it."""
+    told = GrpcStatus(code=status.value)
+    if detail is not None:
+        told.details.add().Pack(detail)
+    return RPCError("canary", status, told.SerializeToString())
+
+
+def no_namespace() -> RPCError:
+    return answer(RPCStatusCode.NOT_FOUND, NamespaceNotFoundFailure(namespace="canary"))
+
+
+def exhausted(busy_workflow: bool) -> RPCError:
+    """A workflow, or the whole server, has too much to do."""
+    cause = (
+        ResourceExhaustedCause.RESOURCE_EXHAUSTED_CAUSE_BUSY_WORKFLOW
+        if busy_workflow
+        else ResourceExhaustedCause.RESOURCE_EXHAUSTED_CAUSE_RPS_LIMIT
+    )
+    return answer(RPCStatusCode.RESOURCE_EXHAUSTED, ResourceExhaustedFailure(cause=cause))
 
 
 class FaultyTemporal:

@@ -21,7 +21,7 @@ from shared.contracts.events import CyclePaused, CycleRequested, CycleResumed, P
 from shared.contracts.matching import EndReason
 from shared.database import Database
 from tests.services.dispatch_stand import cursor, dispatch, empty_log, record, record_raw, refusals
-from tests.services.faulty_temporal import FaultyTemporal
+from tests.services.faulty_temporal import FaultyTemporal, exhausted, no_namespace
 from upward.cli import app
 from workflows.ids import cycle_workflow_id
 
@@ -66,6 +66,23 @@ async def test_a_bug_at_one_event_holds_up_no_other_organization(
     assert (told["log_level"], told["error"], told["code"]) == ("error", error.__name__, "not_sendable")
     assert (told["organization_id"], told["workflow_id"]) == (str(organization_id), cycle_workflow_id(bad.cycle_id))
     assert "canary" not in str(logs)
+
+
+@pytest.mark.parametrize(
+    ("error", "away"),
+    [(exhausted(busy_workflow=False), True), (exhausted(busy_workflow=True), False), (no_namespace(), True)],
+)
+async def test_a_workflow_that_is_too_busy_is_no_server_that_is(
+    error: RPCError, away: bool, database: Database, temporal: FaultyTemporal
+) -> None:
+    """Both have one status; the details say which it is."""
+    bad, good = (CycleRequested(cycle_id=uuid4(), program_id=uuid4()) for _ in range(2))
+    temporal.faults[cycle_workflow_id(bad.cycle_id)] = lambda: error
+    for event in (bad, good):
+        await record(database, uuid4(), event)
+    progress = await dispatch(database, Dispatcher(temporal.as_client, patience=0))
+    assert (progress == Progress(2)) is not away
+    assert (temporal.heard == []) is away
 
 
 async def test_the_same_error_means_that_temporal_is_away_when_temporal_does_not_answer(

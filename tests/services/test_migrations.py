@@ -299,3 +299,38 @@ def test_the_days_of_the_log_are_no_difference(migrated: URL) -> None:
                  " for values from ('2026-01-05') to ('2026-01-06')")
         )  # fmt: skip
     command.check(alembic_config(written(migrated)))
+
+
+def test_each_day_of_a_log_that_is_there_gets_the_index_of_cycles_without_keeping_writers_out(migrated: URL) -> None:
+    """Also when an earlier attempt was interrupted, and left an index that is not finished."""
+    config = alembic_config(written(migrated))
+    before = str(ScriptDirectory.from_config(config).get_revision("0040").down_revision)
+    command.downgrade(config, before)
+    statements: list[str] = []
+    with changing(migrated) as connection:
+        for day in (5, 6):
+            name = f"events.event_2026_01_0{day}"
+            connection.execute(text(f"create table {name} partition of events.event for values"
+                                    f" from ('2026-01-0{day}') to ('2026-01-0{day + 1}')"))  # fmt: skip
+        connection.execute(text("create index event_2026_01_05_cycle on events.event_2026_01_05 (day)"))
+        connection.execute(text("update pg_index set indisvalid = false"
+                                " where indexrelid = 'events.event_2026_01_05_cycle'::regclass"))  # fmt: skip
+
+    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        statements.append(statement)
+
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        migrate(written(migrated))
+        command.stamp(config, before)
+        migrate(written(migrated))
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+    command.check(config)
+    built = [one for one in statements if one.startswith("create index") and "on only" not in one]
+    assert len(built) == 2
+    assert all("concurrently" in one for one in built)
+    with changing(migrated) as connection:
+        valid = "select relname from pg_class join pg_index on indexrelid = oid where indisvalid and relname ~ 'cycle$'"
+        found = set(connection.scalars(text(valid)))
+    assert found >= {"ix_event_cycle", "event_2026_01_05_cycle", "event_2026_01_06_cycle"}

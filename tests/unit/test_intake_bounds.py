@@ -5,7 +5,7 @@ No test measures time. Work is counted in executed lines, for inputs of two size
 
 import contextlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import date
 from types import FrameType
 from typing import Any
@@ -153,6 +153,36 @@ def test_an_evil_file_is_refused(evil: bytes) -> None:
             plan_import(parse_people(evil, ColumnMap(), TODAY), [])
 
     assert lines_run(refuse) < 3 * len(evil) + 3_000
+
+
+@pytest.mark.parametrize("text", [",", '"', "x", "é;", '","'])
+@pytest.mark.parametrize("before", ["", "name,email\nAnn,ann@x.example\n"])
+def test_no_parser_gets_a_line_as_long_as_a_file(text: str, before: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Within one line nothing else in the process runs."""
+    longest = 0
+
+    def watched(lines: Iterable[str], delimiter: str) -> Any:
+        def noting() -> Iterator[str]:
+            nonlocal longest
+            for line in lines:
+                longest = max(longest, len(line))
+                yield line
+
+        return reader(noting(), delimiter)
+
+    reader = csv_file._reader
+    monkeypatch.setattr(csv_file, "_reader", watched)
+    with pytest.raises(ImportInvalid) as caught:
+        parse_people((before + text * (2 * csv_file.MAX_LINE) + "\n").encode(), ColumnMap(), TODAY)
+    assert longest <= csv_file.MAX_LINE
+    assert caught.value.extra["errors"][0]["line"] == before.count("\n") + 1
+
+
+def test_a_row_has_few_cells_wherever_it_stands(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(csv_file, "MAX_COLUMNS", 3)
+    with pytest.raises(ImportInvalid) as caught:
+        parse_people(b"name,email\nAnn,ann@x.example\nBob,bob@x.example,,,\n", ColumnMap(), TODAY)
+    assert caught.value.extra["errors"][0]["line"] == 3
 
 
 def test_no_name_of_many_parts_takes_long(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -30,7 +30,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from services.events.log.store import reading, set_aside
 from services.events.log.store.reading import EventBrief
 from shared.contracts.events import CATALOGUE, EventData, EventRecord
-from shared.temporal import WORKFLOWS_QUEUE
+from shared.temporal import WORKFLOWS_QUEUE, is_for_all, is_missing
 from workflows.reactions import SILENT, Reaction, Signal, Start, reaction_to
 
 log = structlog.get_logger(__name__)
@@ -40,16 +40,6 @@ LOOK_SECONDS = 5.0
 """How often the dispatcher looks whether an event that was set aside is due."""
 PATIENCE_SECONDS = 15.0
 """When Temporal is well but has failed at one event for this long, that event is set aside."""
-FOR_ALL = frozenset(
-    {
-        RPCStatusCode.UNAVAILABLE,
-        RPCStatusCode.NOT_FOUND,  # of the namespace
-        RPCStatusCode.PERMISSION_DENIED,
-        RPCStatusCode.UNAUTHENTICATED,
-        RPCStatusCode.RESOURCE_EXHAUSTED,  # of calls
-    }
-)
-"""Answers that do not depend on the event."""
 BEHIND = "behind_another"
 
 
@@ -205,7 +195,7 @@ class Dispatcher:
         except RPCError as error:
             if error.status is RPCStatusCode.INVALID_ARGUMENT:
                 raise CannotDispatch("refused_by_temporal", workflow_id) from error
-            raise TemporalAway(error.status.name.lower(), for_all=error.status in FOR_ALL) from error
+            raise TemporalAway(error.status.name.lower(), for_all=is_for_all(error)) from error
         except OSError as error:  # our own time limit is one
             raise TemporalAway(type(error).__name__) from error
         except Exception as error:
@@ -262,7 +252,7 @@ class Dispatcher:
         try:
             await handle.signal(signal.name, args=arguments)
         except RPCError as error:
-            if error.status is not RPCStatusCode.NOT_FOUND or _namespace_is_missing(error):
+            if not is_missing(error):
                 raise
             return "over_already"
         return "signalled"
@@ -281,9 +271,3 @@ async def temporal_is_well(client: Client) -> bool:
 def _about(event: EventRecord) -> str:
     """The workflow that an event is about, by its subject: `cycle/…` names the workflow `cycle-…`."""
     return event.subject.replace("/", "-", 1)
-
-
-def _namespace_is_missing(error: RPCError) -> bool:
-    """Whether NOT_FOUND is about the whole namespace, as while a server starts, and not about the workflow. Only the
-    details of the error say which."""
-    return any(detail.type_url.endswith(".NamespaceNotFoundFailure") for detail in error.grpc_status.details)

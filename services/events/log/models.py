@@ -19,6 +19,7 @@ from sqlalchemy import (
     event,
     func,
     insert,
+    text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
@@ -35,6 +36,14 @@ class Event(Base):
     __tablename__ = "event"
     __table_args__ = (
         Index("ix_event_day_position", "day", "position", unique=True),
+        Index(
+            "ix_event_cycle",
+            "organization_id",
+            text("(data ->> 'cycle_id')"),
+            "day",
+            "sequence",
+            postgresql_where=text("(data ->> 'cycle_id') is not null"),
+        ),
         {"schema": "events", "postgresql_partition_by": "RANGE (day)"},
     )
 

@@ -26,7 +26,11 @@ if TYPE_CHECKING:
 MAX_ROWS = 100_000
 MAX_LINES = 1_000_000
 """The most physical lines, also empty ones and those within quoted cells."""
+MAX_LINE = 500_000
+"""The most characters of a physical line. The parser takes a line as a whole, and nothing else in the process runs
+meanwhile: a line of 19 MB that is all commas takes a second."""
 MAX_COLUMNS = 1_000
+"""The most cells of a row."""
 SEARCHED = 20
 """The header is one of so many first rows."""
 DELIMITERS = (",", ";", "\t", "|")
@@ -77,6 +81,8 @@ def read_table(
     if text.count("\n") + text.count("\r") > 2 * MAX_LINES:
         raise unusable(1, "", ProblemCode.TOO_MANY_LINES, most=MAX_LINES)
     lines = list(io.StringIO(text, newline=""))
+    if (number := next((number for number, line in enumerate(lines, 1) if len(line) > MAX_LINE), None)) is not None:
+        raise unusable(number, "", ProblemCode.LINE_TOO_LONG, most=MAX_LINE)
     first = 0
     if lines and (found := SEPARATOR_LINE.match(lines[0])):
         delimiter, first = delimiter or found[1], 1
@@ -119,8 +125,6 @@ def _table(rows: Iterable[Row], position: int, header_line: int | None) -> Table
     if header is None or (header_line is not None and header.line != header_line):
         code = ProblemCode.FILE_EMPTY if header_line is None else ProblemCode.HEADER_LINE_EMPTY
         raise unusable(header_line or 1, "", code)
-    if len(header.cells) > MAX_COLUMNS:
-        raise unusable(header.line, "", ProblemCode.TOO_MANY_COLUMNS, most=MAX_COLUMNS)
     kept: list[Row] = []
     for row in found:
         if len(kept) == MAX_ROWS:
@@ -136,7 +140,13 @@ def _sheet_rows(data: bytes, sheet: str | None) -> tuple[list[str], list[Row]]:
         found = open_sheet(data, sheet)
     except WorkbookRefused as error:
         raise unusable(1, "", error.code, **error.arguments) from None
-    return found.names, [Row(line, cells) for line, cells in enumerate(found.rows, 1) if any(c.strip() for c in cells)]
+    return found.names, [_row(line, cells) for line, cells in enumerate(found.rows, 1) if any(c.strip() for c in cells)]
+
+
+def _row(line: int, cells: list[str]) -> Row:
+    if len(cells) > MAX_COLUMNS:
+        raise unusable(line, "", ProblemCode.TOO_MANY_COLUMNS, most=MAX_COLUMNS)
+    return Row(line, cells)
 
 
 def decode(data: bytes, encoding: str | None = None) -> str:
@@ -198,7 +208,7 @@ def _rows(lines: list[str], first: int, delimiter: str) -> Iterator[Row]:
         if cells is None:
             return
         if any(cell.strip() for cell in cells):
-            yield Row(start + 1, cells)
+            yield _row(start + 1, cells)
 
 
 def _without_stray_spaces(lines: list[str], delimiter: str, line: int) -> list[str]:

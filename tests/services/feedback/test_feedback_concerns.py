@@ -1,6 +1,7 @@
 """Concerns: raised with the fact that causes them, once; escalated and resolved once."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import cast
 from uuid import UUID, uuid4
 
@@ -8,6 +9,7 @@ import pytest
 from fastapi import FastAPI
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
+from temporalio.testing import ActivityEnvironment
 
 from services.feedback import main as feedback
 from services.feedback import telling
@@ -19,6 +21,7 @@ from shared.contracts.rounds import CloseReason, RoundKind, round_id_for
 from shared.database import Database
 from shared.errors import NotFound
 from tests.services.conftest import client_of
+from tests.services.faulty_temporal import answer, exhausted, no_namespace
 from tests.services.feedback.feedback_cycle import FeedbackCycle, Participants, met, not_met
 from tests.services.intake_examples import add_people, person
 
@@ -230,14 +233,60 @@ async def test_open_concerns_are_told_a_page_at_a_time_and_a_round_s_silence_as_
     assert told == 1
 
 
-async def test_a_temporal_that_is_away_is_no_concern_that_is_over(cycle: FeedbackCycle, concern_id: UUID) -> None:
-    class Away(Signalled):
-        def note(self, workflow_id: str, signal: str) -> None:
-            raise RPCError("away", RPCStatusCode.UNAVAILABLE, b"")
+class Failing(Signalled):
+    """Fails at one workflow, or at every one."""
 
+    def __init__(self, error: RPCError, only: str | None = None) -> None:
+        super().__init__()
+        self._error, self._only = error, only
+
+    def note(self, workflow_id: str, signal: str) -> None:
+        if self._only in (None, workflow_id):
+            raise self._error
+        super().note(workflow_id, signal)
+
+
+@pytest.mark.parametrize("error", [answer(RPCStatusCode.UNAVAILABLE), no_namespace()], ids=str)
+async def test_a_temporal_that_is_away_is_no_concern_that_is_over(
+    cycle: FeedbackCycle, concern_id: UUID, error: RPCError
+) -> None:
     request = TellConcerns(organization_id=cycle.organization_id, cycle_id=cycle.cycle_id, word=ConcernWord.PAUSE)
     with pytest.raises(RPCError):
-        await telling.tell_concerns(cycle.db, cast(Client, Away()), request)
+        await telling.tell_concerns(cycle.db, cast(Client, Failing(error)), request)
+
+
+@pytest.mark.parametrize(
+    ("error", "attempt", "told"),
+    [
+        (answer(RPCStatusCode.INVALID_ARGUMENT), 1, 1),  # such as when it has taken as many signals as it may
+        (answer(RPCStatusCode.INTERNAL), 1, None),
+        (answer(RPCStatusCode.INTERNAL), telling.ATTEMPTS, 1),
+        (exhausted(busy_workflow=True), telling.ATTEMPTS, 1),
+        (exhausted(busy_workflow=False), telling.ATTEMPTS, None),
+        (answer(RPCStatusCode.UNAVAILABLE), 100, None),
+    ],
+    ids=str,
+)
+async def test_one_workflow_that_takes_no_signal_keeps_no_other_from_it(
+    cycle: FeedbackCycle, participants: Participants, error: RPCError, attempt: int, told: int | None
+) -> None:
+    """None: it is raised, so that all are told again. The others have heard it all the same."""
+    pair = cycle.pairs[0]
+    for number in (1, 2):
+        await run_round(cycle, participants, number)
+    await participants.check_in(await cycle.open(3), pair.mentee_id, not_met(pair, obstacle="not_a_fit"))
+    digest = f"digest-{round_id_for(cycle.cycle_id, RoundKind.CHECK_IN, 2)}"
+    client = Failing(error, only=digest)
+    request = TellConcerns(organization_id=cycle.organization_id, cycle_id=cycle.cycle_id, word=ConcernWord.PAUSE)
+    environment = ActivityEnvironment()
+    environment.info = replace(environment.info, attempt=attempt)
+    telling_them = environment.run(telling.tell_concerns, cycle.db, cast(Client, client), request)
+    if told is None:
+        with pytest.raises(RPCError):
+            await telling_them
+    else:
+        assert (await telling_them).told == told
+    assert [signal for _, signal in client.told] == ["pause"]
 
 
 async def test_an_unknown_concern_is_an_expected_failure(cycle: FeedbackCycle) -> None:

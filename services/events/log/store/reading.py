@@ -27,6 +27,7 @@ from sqlalchemy import (
     bindparam,
     func,
     literal,
+    literal_column,
     select,
     text,
 )
@@ -231,9 +232,8 @@ async def read_cycle_events(
     limit: int,
 ) -> list[EventRecord]:
     """The events of one cycle, newest first: only of `types` and only before a sequence, if these are given."""
-    query = select(Event).where(
-        Event.organization_id == organization_id, Event.data["cycle_id"].astext == str(cycle_id)
-    )
+    cycle = Event.data.op("->>")(literal_column("'cycle_id'"))  # written as its index has it
+    query = select(Event).where(Event.organization_id == organization_id, cycle == str(cycle_id))
     if before is not None:
         query = query.where(Event.sequence < before)
     if types:

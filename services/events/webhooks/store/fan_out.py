@@ -206,10 +206,13 @@ async def call(session: AsyncSession, endpoint_ids: Collection[UUID]) -> None:
     await notify_drains(session, endpoint_ids)
 
 
-async def read_called(session: AsyncSession, limit: int) -> Sequence[Called]:
+async def read_called(session: AsyncSession, limit: int, without: Collection[UUID] = ()) -> Sequence[Called]:
+    """Endpoints that are marked, without some."""
     found = select(EndpointRow.organization_id, EndpointRow.id, EndpointRow.calls)
     rows = await session.execute(
-        found.where(EndpointRow.drain_state == DrainState.CALLED).order_by(EndpointRow.id).limit(limit)
+        found.where(EndpointRow.drain_state == DrainState.CALLED, EndpointRow.id.not_in(without))
+        .order_by(EndpointRow.id)
+        .limit(limit)
     )
     return [Called(EndpointRef(organization_id=row.organization_id, endpoint_id=row.id), row.calls) for row in rows]
 
