@@ -1,6 +1,7 @@
 """The OpenAPI document is enough to write a client: how to sign in, what methods are called, what bodies look like, and
 how each request can fail."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,6 +17,8 @@ from shared.http.application import create_application
 from tests.services.wrong_input.public_routes import ROWS, Row
 from upward.composition import routers, webhooks
 
+FIXED = re.compile(r"\^\[[^\]]+\]\{\d+\}\$")
+"""The pattern of a text that has a fixed length."""
 METHODS = ("get", "put", "post", "delete", "patch")
 REF = "#/components/schemas/ProblemDocument"
 OPERATION_IDS = """\
@@ -88,6 +91,19 @@ def test_a_parameter_may_be_repeated_up_to_a_bound(document: dict[str, Any]) -> 
                     seen += 1
                     assert schema.get("maxItems", 1000) <= 200, (row, one["name"])
     assert seen >= 8
+
+
+def test_a_text_in_the_address_is_bounded_before_anything_is_made_of_it(document: dict[str, Any]) -> None:
+    """A cursor is decoded and a search is taken apart: the address of a request may have 64 kB."""
+    names = set()
+    for row, operation in operations(document):
+        for one in operation.get("parameters", ()):
+            for schema in one["schema"].get("anyOf", [one["schema"]]):
+                if schema.get("type") == "string" and one["in"] == "query" and "format" not in schema:
+                    names.add(one["name"])
+                    is_short = schema.get("maxLength", 5000) <= 4000 or "enum" in schema or "const" in schema
+                    assert is_short or FIXED.fullmatch(schema.get("pattern", "")), (row, one["name"])
+    assert names >= {"cursor", "q", "department", "types"}
 
 
 def test_operation_ids_are_short_and_unique_and_stay(document: dict[str, Any]) -> None:
