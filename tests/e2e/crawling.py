@@ -23,9 +23,11 @@ NOT_IN_THE_SAMPLE = {
     "/console/people/import/{upload_id}",
     "/console/people/import/{upload_id}/changes",
     "/console/people/import/{upload_id}/done",
+    "/console/programs/{program_id}/compare.csv",
 }
 """Pages of what the sample company does not have: a cycle that is paused, deliveries, a webhook that is off, words of
-its own, a file being imported. A preview is a mail in a frame of its page, where no script runs, not even axe."""
+its own, a file being imported, two ended cycles of one program. A preview is a mail in a frame of its page, where no
+script runs, not even axe."""
 START = "/console"
 APPLICATION = FastAPI(routes=router.routes)
 UNLINKED = {
