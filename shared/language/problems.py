@@ -97,7 +97,8 @@ SENTENCES: dict[str, str] = {
     ProblemCode.FOOTER: translatable("This line below the table is no person; it was not read."),
     ProblemCode.FORMULA_ERROR: translatable("The cell holds the error of a formula, such as #N/A; it counts as empty."),
     ProblemCode.WORD_UNKNOWN: translatable(
-        "This word is not known, so it counts as working here. If it means something else, go back and say so."
+        "This word is not known, so it counts as working here. What the words of an employment status mean can be said "
+        "with the columns."
     ),
     ProblemCode.STANDINGS_DISAGREE: translatable(
         "The columns disagree on whether this person works here; it counts as having left."

@@ -131,6 +131,26 @@ async def test_who_a_doubtful_row_is_about_is_said_below_the_differences(
     assert [(one["name"], one["external_id"]) for one in found] == [("Nina New", "17")]
 
 
+async def test_what_the_words_of_a_status_mean_is_said_with_the_columns(browser: httpx.AsyncClient) -> None:
+    said = enumerate(("Emeritus", "Quit", "Active", "Emeritus"))
+    file = "name,email,status\n" + "".join(f"Person {n},p{n}@x.example,{word}\n" for n, word in said)
+    columns = (await send(browser, file.encode())).headers["location"]
+    page = (await browser.get(columns)).text
+    for part in ("Emeritus", "2 rows", "Not known: counts as working here"):
+        assert part in page, part
+    typed = {"column_0": "name", "column_1": "email", "column_2": "status"}
+    await post(browser, columns, **typed)
+    assert "This word is not known" in (await browser.get(f"{columns}/changes")).text
+    await post(browser, columns, word_0="left", word_1="away", word_2="active", **typed)
+    page = (await browser.get(f"{columns}/changes")).text
+    assert ("This word is not known" in page, "<dt>Leaving</dt><dd>2</dd>" in page) == (False, True)
+    kept = (await browser.get(f"/v1/people/import/uploads/{columns.rpartition('/')[2]}")).json()
+    status = kept["column_map"]["status"]
+    assert (status["left"], status["away"], status["active"]) == (["Emeritus"], ["Quit"], [])
+    await post(browser, columns, word_0="active", word_1="away", word_2="active", **typed)
+    assert "<dt>Leaving</dt><dd>0</dd>" in (await browser.get(f"{columns}/changes")).text
+
+
 async def test_what_is_no_file_is_refused_in_words(browser: httpx.AsyncClient) -> None:
     assert "Choose a file first." in (await send(browser, b"")).text
     unreadable = await send(browser, b"PK\x03\x04 no workbook")

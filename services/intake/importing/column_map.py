@@ -29,7 +29,7 @@ It is a TOML file. Everything in it is optional:
 
     [status]
     column = "EmploymentStatus"
-    leavers = ["Terminated", "Resigned"]    # else the usual words in eight languages; also: away, active
+    leavers = ["Terminated", "Resigned"]    # else the usual words in eight languages; beside these: left, away, active
 
     [identity]                      # rows in which the id, the address and the name do not agree
     new = ["17", "line 3"]          # an id, an address or a line: a new person, who takes over the id
@@ -147,6 +147,8 @@ class Status(_Section):
     column: Header | None = None
     leavers: Words | None = None
     """The cells that mean that the person has left. None means the usual words."""
+    left: Words = ()
+    """Cells that mean that the person has left, beside the usual words."""
     away: Words = ()
     """Cells that mean that the person is on leave, beside the usual words."""
     active: Words = ()

@@ -4,7 +4,7 @@ This module looks at one row at a time. `plan.py` then compares the rows with ea
 rows of people who have left are not checked, but they are kept, because a reporting line may lead through them.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import date
 from functools import partial
@@ -173,7 +173,7 @@ class _RowReader:
             names = [name for name in ("hired_on", "terminated_on", "available_from") if name in layout]
             self._dates = order_of_dates(self._cell(row, name) for row in rows for name in names)
         self._nobody = NOBODY | {clean(word).casefold() for word in column_map.managers.none}
-        self._standing_of_status = _status_test(column_map, rows, self._cell)
+        self._standing_of_status = status_test(column_map, (self._cell(row, "status") for row in rows))
         self.gives_levels = any(not is_blank(self._cell(row, "level")) for row in rows)
 
     def read(self, row: Row, parsed: ParsedFile) -> Draft:
@@ -353,20 +353,18 @@ class _RowReader:
                 parsed.reject(draft, name, ProblemCode.NUMBER_SHORTENED)
 
 
-def _status_test(
-    column_map: ColumnMap, rows: list[Row], cell_of: Callable[[Row, str], str]
-) -> Callable[[str], Standing | None]:
-    """What a cell of the status column says, by the words of the mapping and the usual ones."""
+def status_test(column_map: ColumnMap, cells: Iterable[str]) -> Callable[[str], Standing | None]:
+    """What a cell of the status column says, by the words of the mapping and the usual ones. `cells` are all of it."""
     own = {
         clean(word).casefold(): standing
         for standing, words in (
             (Standing.ACTIVE, column_map.status.active),
             (Standing.AWAY, column_map.status.away),
-            (Standing.LEFT, column_map.status.leavers or ()),
+            (Standing.LEFT, (*column_map.status.left, *(column_map.status.leavers or ()))),
         )
         for word in words
     }
-    given = {cell for row in rows if not is_blank(cell := cell_of(row, "status"))}
+    given = {cell for cell in cells if not is_blank(cell)}
     only_flags = all(is_yes_or_no(cell) and plain(cell) not in LEFT_CODES for cell in given)
     unclear = unclear_codes(given, only_flags=only_flags)
 

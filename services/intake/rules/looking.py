@@ -1,16 +1,19 @@
 """What an uploaded file holds: its columns with examples, and which of our fields each of them seems to be. Pure."""
 
+from collections import Counter
 from functools import partial
 from itertools import islice
 from typing import Literal
 
 from services.intake.formats.workbook import SIGNATURE, sheet_names
 from services.intake.formats.workbook_claims import WorkbookRefused
-from services.intake.importing.cells import clean
+from services.intake.importing.cells import LONGEST_CELL, clean, is_blank, is_error, unmark
 from services.intake.importing.column_map import ColumnMap, Columns
-from services.intake.importing.columns import is_header, recognised
+from services.intake.importing.columns import Column, is_header, recognised
 from services.intake.importing.csv_file import Row, read_table
+from services.intake.importing.drafts import status_test
 from services.intake.importing.problems import ImportInvalid
+from services.intake.importing.status import Standing
 from shared.contracts.base import Contract
 
 EXAMPLES = 3
@@ -18,6 +21,7 @@ LONGEST_EXAMPLE = 60
 MOST_SHOWN = 200
 MOST_FIRST_LINES, MOST_FIRST_CELLS = 10, 6
 MOST_SHEETS = 100
+MOST_WORDS = 30
 MOST_SHEETS_TRIED = 5
 SEARCHED = 2_000
 """So many rows are searched for examples."""
@@ -40,6 +44,15 @@ class FirstLine(Contract):
     """The first six cells, as far as they are not empty."""
 
 
+class StatusWord(Contract):
+    """A word of the column that says who works here."""
+
+    word: str
+    rows: int
+    standing: Standing | None
+    """What it counts as. Null if it is not known; such people count as working here."""
+
+
 class FileLook(Contract):
     """What the file holds, as far as it can be told before its rows are read."""
 
@@ -53,6 +66,8 @@ class FileLook(Contract):
     """The sheets of a workbook, the first 100."""
     sheet: str | None = None
     """The sheet that was read."""
+    status_words: tuple[StatusWord, ...] = ()
+    """The most frequent 30 words of the status column, if it is known."""
 
 
 def first_map(data: bytes, column_map: ColumnMap, remembered: ColumnMap | None) -> ColumnMap:
@@ -148,7 +163,21 @@ def look_at(data: bytes, column_map: ColumnMap) -> FileLook:
         first_lines=first_lines,
         sheets=sheets,
         sheet=table.sheet or (sheets[0] if sheets else None),
+        status_words=_status_words(found.rows, layout, column_map),
     )
+
+
+def _status_words(
+    rows: list[Row], layout: dict[int, tuple[str, Column]], column_map: ColumnMap
+) -> tuple[StatusWord, ...]:
+    position = next((position for position, (field, _) in layout.items() if field == "status"), None)
+    if position is None:
+        return ()
+    cells = (unmark(clean(row.cells[position][:LONGEST_CELL])) for row in rows if position < len(row.cells))
+    counted = Counter(cell for cell in cells if not is_blank(cell) and not is_error(cell))
+    standing_in = status_test(column_map, counted)
+    words = counted.most_common(MOST_WORDS)
+    return tuple(StatusWord(word=word, rows=count, standing=standing_in(word)) for word, count in words)
 
 
 def _first_line(row: Row) -> FirstLine:

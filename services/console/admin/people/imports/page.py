@@ -179,6 +179,7 @@ async def _columns(visit: Visit, upload_id: UUID, filled: Filled) -> Response:
         look=pending.look,
         choices=view.FIELDS,
         dates=view.DATES,
+        standings=view.STANDINGS,
         **fields,
     )
 

@@ -58,6 +58,11 @@ OTHERS = {
     "same": translatable("The same people as before"),
     "new": translatable("Other people, who are new"),
 }
+STANDINGS = {
+    "active": translatable("Works here"),
+    "away": translatable("Is on leave"),
+    "left": translatable("Has left"),
+}
 LINE = "line "
 WHO = "who_"
 DEFAULTS = ("time_zone", "language", "email_domain")
@@ -96,6 +101,12 @@ class FirstLine(Contract):
     cells: tuple[str, ...] = ()
 
 
+class StatusWord(Contract):
+    word: str
+    rows: int
+    standing: str | None = None
+
+
 class FileLook(Contract):
     header_line: int
     rows: int
@@ -103,6 +114,7 @@ class FileLook(Contract):
     first_lines: tuple[FirstLine, ...] = ()
     sheets: tuple[str, ...] = ()
     sheet: str | None = None
+    status_words: tuple[StatusWord, ...] = ()
 
 
 class Problem(Contract):
@@ -237,10 +249,25 @@ def as_typed(pending: PendingImport) -> dict[str, str]:
     typed = {f"column_{position}": column.field or "" for position, column in enumerate(columns)}
     defaults, managers = kept.get("defaults", {}), kept.get("managers", {})
     typed |= {name: defaults.get(name) or "" for name in DEFAULTS}
+    typed |= {f"word_{position}": one.standing or "" for position, one in enumerate(look.status_words if look else ())}
     typed |= {"sheet": (look.sheet if look else None) or "", "header_line": str(look.header_line) if look else ""}
     typed["dates"] = kept.get("formats", {}).get("dates", "auto")
     typed["unknown_managers"] = "nobody" if managers.get("unknown") == "nobody" else ""
     return typed
+
+
+def _words_of(pending: PendingImport, typed: Mapping[str, Any]) -> dict[str, Any]:
+    """What the words of the status column mean, where the form says something else than they counted as."""
+    status: dict[str, Any] = dict(pending.column_map.get("status", {}))
+    for position, one in enumerate(pending.look.status_words if pending.look else ()):
+        standing = str(typed.get(f"word_{position}", ""))
+        if standing not in STANDINGS or standing == one.standing:
+            continue
+        for name in (*STANDINGS, "leavers"):
+            if status.get(name):
+                status[name] = [word for word in status[name] if word.casefold() != one.word.casefold()]
+        status[standing] = [*(status.get(standing) or ()), one.word]
+    return status
 
 
 def another_table(pending: PendingImport, typed: Mapping[str, Any]) -> ColumnMap | None:
@@ -309,7 +336,7 @@ def chosen_of(pending: PendingImport, typed: Mapping[str, Any]) -> Chosen:
         "columns": unused | columns,
         "defaults": given,
         "formats": {**kept.get("formats", {}), "dates": dates if dates in DATES else "auto"},
-        "status": {**kept.get("status", {}), "column": status},
+        "status": {**_words_of(pending, typed), "column": status},
         "managers": managers,
     }
     return Chosen(ColumnMap.model_validate(parts), twice)
