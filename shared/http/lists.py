@@ -138,11 +138,13 @@ async def read_page(
 
 def containing(words: str | None, *texts: Column) -> list[ColumnElement[bool]]:
     """The filter that lets through what contains each of these words in one of the texts. No filter without words."""
+    if not words:
+        return []
     whole = func.concat_ws(" ", *texts)
     apart = func.regexp_replace(func.normalize(whole, literal_column("NFD")), MARKS, "", "g")
     # Most texts are ASCII, of which nothing needs to be taken apart. That would take four times as long.
     plain = func.lower(case((func.octet_length(whole) == func.char_length(whole), whole), else_=apart))
-    return [plain.contains(_folded(word), autoescape=True) for word in (words or "").split()[:MOST_WORDS]]
+    return [plain.contains(_folded(word), autoescape=True) for word in words.split()[:MOST_WORDS]]
 
 
 def equal(column: Column, value: object) -> list[ColumnElement[bool]]:

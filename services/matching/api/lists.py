@@ -111,8 +111,10 @@ async def list_match_run_pairs(
     wanted = lists.Wanted(state, origin, person_id, people, wished, low_fit, department, level, details)
 
     async def read(session: AsyncSession, page: Page) -> PairList:
-        await reading.read_cycle_id(session, caller.organization_id, match_run_id)
-        return await lists.list_run_pairs(session, caller.organization_id, match_run_id, wanted, page)
+        found = await lists.list_run_pairs(session, caller.organization_id, match_run_id, wanted, page)
+        if not found.items:
+            await reading.read_cycle_id(session, caller.organization_id, match_run_id)
+        return found
 
     return await answer_list(request, database, Page(sort, cursor, limit), read, name="pairs", item=PairView)
 
@@ -138,7 +140,9 @@ async def list_unmatched(
         people = (person_id,) if people is None or person_id in people else ()
 
     async def read(session: AsyncSession, page: Page) -> UnmatchedList:
-        await reading.read_cycle_id(session, caller.organization_id, match_run_id)
-        return await lists.list_unmatched(session, caller.organization_id, match_run_id, reason, people, page)
+        found = await lists.list_unmatched(session, caller.organization_id, match_run_id, reason, people, page)
+        if not found.items:
+            await reading.read_cycle_id(session, caller.organization_id, match_run_id)
+        return found
 
     return await answer_list(request, database, Page(sort, cursor, limit), read, name="unmatched", item=UnmatchedView)

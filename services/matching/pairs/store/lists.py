@@ -22,6 +22,9 @@ TOLD_REASON = case((UnmatchedPerson.reason.in_(NOT_TOLD), NOT_POSSIBLE), else_=U
 FIELDS = tuple(PairView.model_fields)
 BRIEF = tuple(name for name in FIELDS if name != "alternatives")
 """The columns that a list reads, as columns take half the time of whole objects. The first one is the id."""
+WHOLE = select(*(getattr(Pair, name) for name in FIELDS))
+PART = select(*(getattr(Pair, name) for name in BRIEF))
+WISHED = func.coalesce(Pair.contributions[Preference.WISHES.value].as_integer(), 0) > 0
 
 
 class Wanted(NamedTuple):
@@ -103,10 +106,9 @@ async def _list(
     page: Page,
     filters: Collection[ColumnElement[bool]] = (),
 ) -> PairList:
-    wished = func.coalesce(Pair.contributions[Preference.WISHES.value].as_integer(), 0) > 0
     found = await read_page(
         session,
-        select(*(getattr(Pair, name) for name in (FIELDS if wanted.details else BRIEF))),
+        WHOLE if wanted.details else PART,
         page,
         key=Pair.id,
         columns=COLUMNS,
@@ -116,7 +118,7 @@ async def _list(
             *equal(Pair.origin, wanted.origins),
             *([] if wanted.person_id is None else [_either(lambda side: side == wanted.person_id)]),
             *([] if wanted.people is None else [_either(lambda side: among(side, wanted.people or ()))]),
-            *([] if wanted.wished is None else [wished if wanted.wished else ~wished]),
+            *([] if wanted.wished is None else [WISHED if wanted.wished else ~WISHED]),
             *filters,
         ],
     )

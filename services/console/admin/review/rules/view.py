@@ -66,8 +66,15 @@ class Names:
 
     def about(self, person: UUID) -> str:
         """What they do and where, in one line."""
+        return self.shown(person)[1]
+
+    def shown(self, person: UUID) -> tuple[str, str]:
+        """Their name, and what they do and where in one line."""
         found = self._people.get(person)
-        return ", ".join(part for part in (found.job_title, found.department) if part) if found else ""
+        if found is None:
+            return self._words.gettext("Unknown person"), ""
+        parts = (found.job_title, found.department)
+        return found.name, ", ".join(parts) if all(parts) else "".join(parts)
 
     def listed(self, people: Sequence[UUID], most: int = MOST_LISTED) -> str:
         """The names as one phrase. The last ones are counted if there are more than `most`."""
@@ -78,8 +85,17 @@ class Names:
 
 
 class Row(NamedTuple):
-    pair: PairFacts
-    fit: FitShown
+    """What the list shows of a pair, as plain texts: a page shows a hundred of them."""
+
+    id: str
+    couple: str
+    """The ids of the two, as the steps name them."""
+    origin: str
+    decided: bool
+    """Whether an admin decided that these two are a pair."""
+    fit: str
+    """One of `FITS`."""
+    share: int
     reasons: tuple[str, ...]
     """The strongest one first."""
     folded: str
@@ -88,15 +104,6 @@ class Row(NamedTuple):
     mentor_does: str
     mentee: str
     mentee_does: str
-
-    @property
-    def decided(self) -> bool:
-        """Whether an admin decided that these two are a pair."""
-        return self.pair.origin != MATCHED
-
-    @property
-    def couple(self) -> str:
-        return f"{self.pair.mentor_id}:{self.pair.mentee_id}"
 
 
 class Decision(NamedTuple):
@@ -141,9 +148,10 @@ def _row(pair: PairFacts, fit: Fit | None, names: Names, words: Words) -> Row:
     reasons = reasons_of(pair, words)
     topics = [topic.label for reason in pair.reason_codes for topic in reason.topics]
     folded = ", ".join(dict.fromkeys(topics)) or next(iter(reasons), "")
-    mentor, mentee = pair.mentor_id, pair.mentee_id
-    people = (names[mentor], names.about(mentor), names[mentee], names.about(mentee))
-    return Row(pair, fit_of(pair.score, fit), reasons, folded, *people)
+    couple = f"{pair.mentor_id}:{pair.mentee_id}"
+    people = (*names.shown(pair.mentor_id), *names.shown(pair.mentee_id))
+    decided = pair.origin != MATCHED
+    return Row(str(pair.id), couple, pair.origin, decided, *fit_of(pair.score, fit), reasons, folded, *people)
 
 
 def decisions_of(steering: Steering) -> tuple[Decision, ...]:
