@@ -211,7 +211,7 @@ async def _identify(request: Request) -> Caller:
         known: Caller | None = before.caller_of(credential)
         if known is not None:
             return known
-    async with request.app.state.database.transaction() as session:
+    async with request.app.state.database.single_statements() as session:
         found = await authenticate(session, credential)
     if before is not None:
         before.keep(credential, found)

@@ -88,7 +88,7 @@ async def answer_list(
     """
 
     async def read_part(part: Page) -> Answer:
-        async with database.transaction() as session:
+        async with database.single_statements() as session:
             return await read(session, part)
 
     if not wants_table(request):

@@ -76,6 +76,8 @@ class RolledBack(Database):
         async with session, session.begin():
             yield session
 
+    single_statements = transaction
+
 
 @pytest.fixture
 async def db(database: Database) -> AsyncIterator[Database]:
@@ -103,6 +105,8 @@ class CountedDatabase(Database):
             finally:
                 self.open -= 1
 
+    single_statements = transaction
+
 
 class OneAtATime(Database):
     """The test's database, which is one connection, for pages that read several things at the same time."""
@@ -116,6 +120,8 @@ class OneAtATime(Database):
     async def transaction(self) -> AsyncIterator[AsyncSession]:
         async with self._turn, self._of.transaction() as session:
             yield session
+
+    single_statements = transaction
 
 
 @pytest.fixture

@@ -61,3 +61,14 @@ async def test_a_connection_that_postgres_ended_while_it_was_idle_is_replaced(
         assert await one.scalar(text("select pg_backend_pid()")) != ended
     await database.close()
     await other.close()
+
+
+async def test_single_statements_leave_no_transaction_open_and_the_connection_is_as_before(settings: Settings) -> None:
+    database, other = Database(settings.database_url, pool_size=1), Database(settings.database_url, pool_size=1)
+    state = text("select state from pg_stat_activity where pid = :ours")
+    for opened, expected in ((database.single_statements, "idle"), (database.transaction, "idle in transaction")):
+        async with opened() as session, other.transaction() as watching:
+            ours = await session.scalar(text("select pg_backend_pid()"))
+            assert await watching.scalar(state, {"ours": ours}) == expected
+    await database.close()
+    await other.close()
