@@ -43,11 +43,15 @@ from services.console.words.admin_failures import AWAY, words_for
 from shared.contracts.accounts import Role
 from shared.errors import DomainError, Forbidden, Gone, NotFound, Unauthorized
 from shared.http.dependencies import AppSettings, PublicApiClient
-from shared.language.words import Words
+from shared.language.words import Words, translatable
 
 log = structlog.get_logger(__name__)
 NOTHING_TYPED = FormData()
 OWN_FIELDS = {FIELD, KEY_FIELD}
+TYPED = "upward.typed"
+"""Where the scope of a request keeps what was typed, so that it is not lost if the session ends in that moment."""
+FILE_ONCE_MORE = translatable("You have signed in anew since this form was opened. Choose the file once more.")
+"""For a form with a file that was made for another session: no page can show the file again."""
 FINAL = (Forbidden, NotFound, Gone)
 """Refusals after which it is of no use to send the form again."""
 
@@ -79,11 +83,11 @@ class NoFormToken(Forbidden):
 
 
 class Interrupted(NotSignedIn):
-    """A form was sent without a session. It holds what was typed, and why a key that was sent with it was not taken."""
+    """Nobody is signed in. It holds what was typed, if a form was sent, and why a key that was sent was not taken."""
 
     code = "form_interrupted"
 
-    def __init__(self, typed: FormData, why: str = "") -> None:
+    def __init__(self, typed: FormData | None, why: str = "") -> None:
         super().__init__()
         self.typed = typed
         self.why = why
@@ -106,7 +110,7 @@ class Sent:
     async def answer(self, role: Role, show: Show, act: Act) -> Response:
         """Does what the form asks for and leads to the page that comes next; or shows the form again.
 
-        Raises Forbidden, NotFound, Gone, and Interrupted when the session ended in this moment."""
+        Raises Forbidden, NotFound, Gone, and Unauthorized when the session ended in this moment."""
         self.visit.need(role)
         if self.notice is not None:
             status = 403 if self.notice is Notice.OTHER_SIGN_IN else 200
@@ -118,7 +122,7 @@ class Sent:
             return await _shown(show, Filled(self.typed, refused.errors, status=422))
         except Unauthorized as error:
             if error.code == SESSION_ENDED:
-                raise Interrupted(self.typed) from None
+                raise
             return await self._away(show, error)
         except FINAL:
             raise
@@ -150,7 +154,8 @@ async def read_sent(request: Request, public_api: PublicApiClient, settings: App
     if not token:
         raise NoFormToken("The form has no token.")
     is_own = is_form_token(token, visit.credential)
-    return Sent(visit, _typed(fields), token, None if is_own else Notice.OTHER_SIGN_IN)
+    request.scope[TYPED] = typed = _typed(fields)
+    return Sent(visit, typed, token, None if is_own else Notice.OTHER_SIGN_IN)
 
 
 SentForm = Annotated[Sent, Depends(read_sent)]
@@ -165,7 +170,9 @@ async def _sent_without_session(request: Request, public_api: PublicApiClient) -
     if not came_from_our_form(request, str(fields.get(FIELD, ""))):
         raise Interrupted(typed, SignInProblem.NO_COOKIE)
     try:
-        return Sent(await sign_in(request, public_api, key), typed, "", Notice.SIGNED_IN_AGAIN)
+        visit = await sign_in(request, public_api, key)
+        request.scope[TYPED] = typed
+        return Sent(visit, typed, "", Notice.SIGNED_IN_AGAIN)
     except WrongKey:
         raise Interrupted(typed, SignInProblem.WRONG_KEY) from None
 

@@ -11,7 +11,7 @@ from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import RedirectResponse
 
-from services.console.admin.forms import Interrupted
+from services.console.admin.forms import TYPED, Interrupted
 from services.console.admin.layout import HEADERS, admin_page, open_page
 from services.console.admin.signing_in import set_cookies, sign_in_fields
 from services.console.admin.visit import SESSION_ENDED, VISIT, NotSignedIn, Visit
@@ -65,19 +65,21 @@ def _not_authenticated(request: Request, error: Unauthorized) -> Response:
 
 
 def _sign_in_first(request: Request, error: Unauthorized) -> Response:
-    """To the sign-in page, which leads back. Whoever has sent a form signs in within it, so that it is not lost."""
+    """To the sign-in page, which leads back. Whoever has sent a form signs in within it, so that it is not lost. A file
+    cannot be kept: signing in leads back to its form."""
     if wants_problem(request):
         return problem(error.status, error.code, error.detail)
     query = f"?{request.url.query}" if request.url.query else ""
     address = f"{request.url.path}{query}"
-    if isinstance(error, Interrupted):
+    interrupted = error if isinstance(error, Interrupted) else Interrupted(request.scope.get(TYPED))
+    if interrupted.typed is not None:
+        kept, why = interrupted.typed.multi_items(), interrupted.why
         fields = sign_in_fields(request)
-        response = open_page(
-            request, "sign_in_again.html", 401, action=address, kept=error.typed.multi_items(), why=error.why, **fields
-        )
+        response = open_page(request, "sign_in_again.html", 401, action=address, kept=kept, why=why, **fields)
         response.headers["www-authenticate"] = "Bearer"
         return response
-    back = address if request.method in ("GET", "HEAD") else "/console"
+    leads_back = request.method in ("GET", "HEAD") or request.headers.get("content-type", "").startswith("multipart/")
+    back = address if leads_back else "/console"
     return RedirectResponse(f"{SIGN_IN}?next={quote(back, safe='')}", status_code=303)
 
 

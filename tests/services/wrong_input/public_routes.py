@@ -197,6 +197,11 @@ ROWS = (
 )
 
 
+def named_in(path: str) -> tuple[tuple[str, str], ...]:
+    """The parts of the path that are no ids, each with a value."""
+    return tuple((name, value) for name, value in KICKOFF if f"{{{name}}}" in path)
+
+
 def routes_of(app: FastAPI) -> set[tuple[str, str]]:
     """Method and path template of everything that the application answers, its documentation apart."""
     return {

@@ -30,80 +30,21 @@ from shared.events import emit
 from tests.architecture.documents import names_in, table_rows
 from tests.architecture.sources import ROOT
 from tests.services.wrong_input.attempts import Attempts, Headers
-from tests.services.wrong_input.public_routes import KICKOFF, ROWS, Row, routes_of
+from tests.services.wrong_input.public_routes import ROWS, Row, named_in, routes_of
 
 PAGE = "docs/privacy.md"
-WORDING = "/console/messages/wording/{template}/{language}"
-REVIEW = "/console/cycles/{cycle_id}/review"
-CONTROLS = ("remind", "advance", "pause", "resume")
-PAGES = (
-    Row("GET", "/console"),
-    Row("GET", "/console/cycles/{cycle_id}"),
-    Row("GET", "/console/cycles/{cycle_id}/pairs"),
-    Row("GET", "/console/cycles/{cycle_id}/pairs.csv"),
-    Row("GET", "/console/cycles/{cycle_id}/pairs/{pair_id}/end", Role.COORDINATOR),
-    Row("GET", "/console/cycles/{cycle_id}/pending", Role.COORDINATOR),
-    Row("GET", "/console/cycles/{cycle_id}/pending.csv", Role.COORDINATOR),
-    Row("GET", "/console/cycles/{cycle_id}/history"),
-    *(Row("GET", f"/console/cycles/{{cycle_id}}/{one}", Role.COORDINATOR) for one in CONTROLS),
-    Row("GET", "/console/cycles/{cycle_id}/cancel", Role.ADMIN),
-    Row("GET", "/console/concerns"),
-    Row("GET", "/console/concerns.csv"),
-    Row("GET", "/console/concerns/{concern_id}"),
-    Row("GET", "/console/cycles/{cycle_id}/report"),
-    Row("GET", "/console/cycles/{cycle_id}/report.csv"),
-    Row("GET", "/console/programs/{program_id}/compare"),
-    Row("GET", "/console/programs/{program_id}/compare.csv"),
-    Row("GET", "/console/reports"),
-    Row("GET", "/console/messages", Role.COORDINATOR),
-    Row("GET", "/console/messages.csv", Role.COORDINATOR),
-    Row("GET", "/console/messages/brand"),
-    Row("GET", "/console/messages/brand/reset", Role.ADMIN),
-    Row("GET", "/console/messages/wording"),
-    Row("GET", f"{WORDING}", named=KICKOFF),
-    Row("GET", f"{WORDING}/reset", Role.ADMIN, named=KICKOFF),
-    Row("GET", REVIEW),
-    Row("GET", f"{REVIEW}/pairs.csv"),
-    Row("GET", f"{REVIEW}/pairs/{{pair_id}}"),
-    Row("GET", f"{REVIEW}/unmatched"),
-    Row("GET", f"{REVIEW}/people", Role.COORDINATOR),
-    Row("GET", f"{REVIEW}/people/{{person_id}}", Role.COORDINATOR),
-    Row("GET", f"{REVIEW}/rules", Role.COORDINATOR),
-    Row("GET", f"{REVIEW}/approve", Role.COORDINATOR),
-    Row("GET", "/console/programs"),
-    Row("GET", "/console/programs.csv"),
-    Row("GET", "/console/programs/new", Role.ADMIN),
-    Row("GET", "/console/programs/{program_id}"),
-    Row("GET", "/console/programs/{program_id}/edit", Role.ADMIN),
-    Row("GET", "/console/programs/{program_id}/start", Role.ADMIN),
-    Row("GET", "/console/people"),
-    Row("GET", "/console/people.csv"),
-    Row("GET", "/console/people/new", Role.ADMIN),
-    Row("GET", "/console/people/import", Role.ADMIN),
-    Row("GET", "/console/people/import/{upload_id}", Role.ADMIN),
-    Row("GET", "/console/people/import/{upload_id}/changes", Role.ADMIN),
-    Row("GET", "/console/people/import/{upload_id}/done", Role.ADMIN),
-    Row("GET", "/console/people/{person_id}"),
-    Row("GET", "/console/people/{person_id}/edit", Role.ADMIN),
-    Row("GET", "/console/integrations", Role.ADMIN),
-    Row("GET", "/console/integrations/events", Role.ADMIN),
-    Row("GET", "/console/integrations/types", Role.ADMIN),
-    Row("GET", "/console/integrations/new", Role.ADMIN),
-    Row("GET", "/console/integrations/{endpoint_id}", Role.ADMIN),
-    *(
-        Row("GET", f"/console/integrations/{{endpoint_id}}/{step}", Role.ADMIN)
-        for step in ("edit", "secret", "replay", "enable", "disable", "delete")
-    ),
-    Row("GET", "/console/integrations/{endpoint_id}/deliveries/{sequence}", Role.ADMIN),
-    Row("GET", "/console/programs/{program_id}/archive", Role.ADMIN),
-    Row("GET", "/console/settings/keys", Role.OWNER),
-    Row("GET", "/console/settings/keys/new", Role.OWNER),
-    Row("GET", "/console/settings/keys/{key_id}/revoke", Role.OWNER),
+TABLE = {
+    names_in(row[0])[0]: dict(zip(Role, row[1:], strict=True)) for row in table_rows(PAGE, "## What each route answers")
+}
+"""What the table says about each route, and what each role gets there."""
+PAGES = tuple(
+    Row("GET", path, next(role for role, cell in cells.items() if cell != "no"), named=named_in(path))
+    for path, cells in ((route.removeprefix("GET "), cells) for route, cells in TABLE.items())
+    if path.startswith("/console")
 )
-"""The pages of the console that show what is stored to whoever has a key. They are rows of the table too."""
+"""The pages of the console that show what is stored to whoever has a key: those of the table."""
 FOR_ANYBODY = {
     *("/console/static/{name}", "/console/sign-in", "/console/sign-in/{code}", "/console/{rest:path}"),
-    *("/console/messages/previews", "/console/messages/previews/{template}"),
     *("/console/accent/{name}", "/console/logos/{organization_id}/{name}"),
 }
 """Those that show nothing of any organization but its logo, to whoever knows its address."""
@@ -216,11 +157,23 @@ def asks(row: Row) -> bool:
     return row.method == "GET" or not row.stores
 
 
+@pytest.fixture(scope="module")
+def remembered() -> dict[Role, dict[str, str]]:
+    return {}
+
+
 @pytest.fixture
 async def told(
-    attempts: Attempts, access_key: KeyMaker, facts: None, monkeypatch: pytest.MonkeyPatch
+    attempts: Attempts,
+    access_key: KeyMaker,
+    facts: None,
+    monkeypatch: pytest.MonkeyPatch,
+    remembered: dict[Role, dict[str, str]],
 ) -> dict[Role, dict[str, str]]:
-    """For each role, what it reads on each route that it may ask, as sorted JSON, and on each page."""
+    """For each role, what it reads on each route that it may ask, as sorted JSON, and on each page. All tests of this
+    file share it."""
+    if remembered:
+        return remembered
 
     async def one_by_one(*reads: Awaitable[Any]) -> list[Any]:
         """All reads of a test share one connection, which takes one transaction at a time."""
@@ -234,6 +187,7 @@ async def told(
         answers = {str(row): await attempts.call(row, headers) for row in asked}
         assert {row: one.text for row, one in answers.items() if one.status_code != 200} == {}
         found[role] = {row: _compared(row, one) for row, one in answers.items()}
+    remembered |= found
     return found
 
 
@@ -248,24 +202,19 @@ def _compared(row: str, answer: httpx.Response) -> str:
 
 
 def test_every_route_is_in_the_table(composed: FastAPI) -> None:
-    listed = [names_in(row[0])[0] for row in table_rows(PAGE, "## What each route answers")]
-    assert listed == [str(row) for row in (*ROWS, *PAGES)]
+    assert [route for route in TABLE if "/console" not in route] == [str(row) for row in ROWS]
     found = {path for method, path in routes_of(composed) if method == "GET" and path.startswith("/console")}
     pages = {path.rstrip("/") for path in found}
-    assert pages - FOR_ANYBODY == {row.path for row in PAGES}, "name a new page here, and in the table what it answers"
+    assert pages - FOR_ANYBODY == {row.path for row in PAGES}, "name a new page in the table: what it answers to whom"
 
 
 async def test_each_route_answers_each_role_as_the_table_says(
     attempts: Attempts, access_key: KeyMaker, told: dict[Role, dict[str, str]]
 ) -> None:
-    cells = {
-        names_in(row[0])[0]: dict(zip(Role, row[1:], strict=True))
-        for row in table_rows(PAGE, "## What each route answers")
-    }
     keys = {role: await access_key(role) for role in Role}
     wrong = []
     for row in (*ROWS, *PAGES):
-        for role, cell in cells[str(row)].items():
+        for role, cell in TABLE[str(row)].items():
             if not role.covers(row.role):
                 found = "no" if (await attempts.call(row, keys[role])).status_code == 403 else "an answer"
             elif asks(row):

@@ -7,7 +7,7 @@ from starlette.datastructures import FormData, UploadFile
 from services.console.admin.brand import view
 from services.console.admin.brand.view import DONE, LOGO, PAGE, RESET, Chosen, Details
 from services.console.admin.form_tokens import FIELD, is_form_token
-from services.console.admin.forms import Filled, NoFormToken, SentForm
+from services.console.admin.forms import FILE_ONCE_MORE, Filled, NoFormToken, SentForm
 from services.console.admin.layout import admin_page
 from services.console.admin.routes import AdminRoute
 from services.console.admin.visit import CurrentVisit, Visit, current_visit
@@ -66,8 +66,10 @@ async def take_logo(request: Request, public_api: PublicApiClient, settings: App
     visit = await current_visit(request, public_api, settings)
     visit.need(Role.ADMIN)
     async with request.form(max_files=1, max_fields=5) as form:
-        if not is_form_token(str(form.get(FIELD, "")), visit.credential):
-            raise NoFormToken("The form was not made for this session.")
+        if not (token := str(form.get(FIELD, ""))):
+            raise NoFormToken("The form has no token.")
+        if not is_form_token(token, visit.credential):
+            return await _form(visit, Filled(errors=(FieldError("file", FILE_ONCE_MORE),), status=403))
         mark, file = str(form.get(MARK, "")) or NEVER, form.get("file")
         data = await file.read() if isinstance(file, UploadFile) else b""
         remove = form.get("do") == "remove"

@@ -25,7 +25,7 @@ from services.console.admin.integrations.resources import (
 from services.console.admin.integrations.view import OVERLAPS, Line, definition_of, lines_of, owner_in, replay_of
 from services.console.forms.errors import FieldError, Refused
 from shared.contracts.base import Service
-from shared.errors import DomainError, Gone, NotFound
+from shared.errors import BadRequest, Gone, Invalid, NotFound
 from shared.http.public import PublicApi, Versioned
 from shared.language.words import translatable
 
@@ -124,7 +124,7 @@ async def _find_owner(api: PublicApi, text: str) -> Person | None:
         return None
     try:
         found = await api.get(Service.INTAKE, "/people", People, {"q": text[:100], "limit": 50})
-    except DomainError:  # what no search takes is nobody's name
+    except (BadRequest, Invalid):  # what no search takes is nobody's name
         return None
     return owner_in(found.items, text)
 

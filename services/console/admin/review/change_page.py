@@ -10,7 +10,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Response
 
-from services.console.admin.forms import Filled, Interrupted, Sent, SentForm
+from services.console.admin.forms import Filled, Sent, SentForm
 from services.console.admin.layout import admin_page
 from services.console.admin.review.page import REVIEW, list_page
 from services.console.admin.review.read import (
@@ -26,11 +26,11 @@ from services.console.admin.review.rules.sentences import changes_of, needs_reas
 from services.console.admin.review.rules.steps import Kind, Step, WrongRule, after, reason_typed, step_of
 from services.console.admin.review.rules.view import FITS, MOST_LISTED, Decision, decisions_of, fit_of
 from services.console.admin.routes import AdminRoute
-from services.console.admin.visit import SESSION_ENDED, Visit
+from services.console.admin.visit import Visit
 from services.console.forms.errors import FieldError, Refused
 from shared.contracts.accounts import Role
 from shared.contracts.base import Service
-from shared.errors import Conflict, DomainError, Invalid, PreconditionFailed, Unauthorized
+from shared.errors import Conflict, DomainError, Invalid, PreconditionFailed
 from shared.language.words import translatable
 
 router = APIRouter(route_class=AdminRoute, include_in_schema=False)
@@ -50,17 +50,12 @@ class Looked(NamedTuple):
 
 @router.post(f"{REVIEW}/change")
 async def take_change(cycle_id: UUID, sent: SentForm) -> Response:
+    sent.visit.need(Role.COORDINATOR)
     step = step_of(str(sent.typed.get("step", "")))
     show = partial(_show, sent.visit, cycle_id, step)
     if "keep" in sent.typed:
         return await sent.answer(Role.COORDINATOR, show, partial(_keep, sent, cycle_id, step))
-    sent.visit.need(Role.COORDINATOR)
-    try:
-        return await show(Filled(sent.typed, notice=sent.notice))
-    except Unauthorized as error:
-        if error.code == SESSION_ENDED:
-            raise Interrupted(sent.typed) from None
-        raise
+    return await show(Filled(sent.typed, notice=sent.notice))
 
 
 @router.post(f"{REVIEW}/undo")

@@ -106,7 +106,10 @@ async def _form(visit: Visit, place: Place, filled: Filled, preview: Preview | N
     typed = filled.typed or FormData([("subject", stored.subject), ("body", stored.body)])
     stale = bool(filled.typed) and text(filled.typed, MARK) not in ("", found.etag)
     if preview is None and not filled.errors:
-        preview = await _preview(visit, place, _typed(typed))
+        try:
+            preview = await _preview(visit, place, _typed(typed))
+        except Refused as refused:  # words that were only kept, or that an earlier version took
+            filled = filled._replace(errors=refused.errors)
     shown = dict(filled.for_template(visit.words)) | {"typed": typed}
     return admin_page(
         visit,

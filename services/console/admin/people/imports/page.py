@@ -8,7 +8,7 @@ from fastapi.responses import RedirectResponse
 from starlette.datastructures import FormData, UploadFile
 
 from services.console.admin.form_tokens import FIELD, is_form_token
-from services.console.admin.forms import Filled, NoFormToken, SentForm
+from services.console.admin.forms import FILE_ONCE_MORE, Filled, NoFormToken, SentForm
 from services.console.admin.layout import admin_page
 from services.console.admin.people.imports import view
 from services.console.admin.people.imports.view import IMPORT, Apply, PendingImport, Preview, Problem, Report
@@ -50,6 +50,8 @@ async def take_file(request: Request, public_api: PublicApiClient, settings: App
     visit.need(Role.ADMIN)
     with slot(request, visit.who.organization.id, WITH_FILE, IMPORT):
         data = await _read_file(request, visit)
+    if data is None:
+        return _file(visit, [FieldError("file", FILE_ONCE_MORE)], 403)
     if not data:
         return _file(visit, [FieldError("file", view.NO_FILE)], 422)
     kind = WORKBOOK if data.startswith(SIGNATURE) else "text/csv"
@@ -147,12 +149,16 @@ async def _decide(visit: Visit, upload_id: UUID, typed: FormData) -> str:
     return f"{IMPORT}/{upload_id}/changes"
 
 
-async def _read_file(request: Request, visit: Visit) -> bytes:
-    """The file of the form; nothing if there is none. Raises NoFormToken, NotAForm, FormTooLarge, BadRequest."""
+async def _read_file(request: Request, visit: Visit) -> bytes | None:
+    """The file of the form; empty if there is none, and None if the form was made for another session.
+
+    Raises NoFormToken, NotAForm, FormTooLarge, BadRequest."""
     form = await read_with_file(request, WITH_FILE.most_bytes)
     try:
-        if not is_form_token(str(form.get(FIELD, "")), visit.credential):
-            raise NoFormToken("The form was not made for this session.")
+        if not (token := str(form.get(FIELD, ""))):
+            raise NoFormToken("The form has no token.")
+        if not is_form_token(token, visit.credential):
+            return None
         file = form.get("file")
         return await file.read() if isinstance(file, UploadFile) else b""
     finally:
@@ -176,6 +182,7 @@ async def _columns(visit: Visit, upload_id: UUID, filled: Filled) -> Response:
         "import_columns.html",
         steps=view.STEPS,
         step="columns",
+        address=f"{IMPORT}/{upload_id}",
         look=pending.look,
         choices=view.FIELDS,
         dates=view.DATES,
