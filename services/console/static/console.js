@@ -166,7 +166,7 @@ async function ask(part, form, button, signal) {
 
 document.addEventListener("input", (event) => {
   const part = event.target.closest("[data-typing]"), form = event.target.form;
-  if (!part || !form) return;
+  if (!part || !form || (sheet && sheet.contains(form))) return;
   asking.abort(); // an answer to what was typed before comes too late
   const { signal } = (asking = new AbortController());
   setTimeout(() => signal.aborted || ask(part, form, null, signal), PAUSE);
