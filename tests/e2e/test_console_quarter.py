@@ -64,7 +64,8 @@ async def page(made: Made) -> AsyncIterator[Page]:
         page.on("console", lambda message: complaints.append(message.text))
         yield page
         await browser.close()
-    assert complaints == [], "a script failed, or something was refused by the content security policy"
+    wrong = [text for text in complaints if "status of 4" not in text]  # a form that asks for more is no failure
+    assert wrong == [], "a script failed, or something was refused by the content security policy"
 
 
 async def follow(page: Page, message: str) -> None:
@@ -86,7 +87,11 @@ async def to(page: Page, message: str) -> None:
 
 
 async def titled(page: Page, message: str) -> None:
-    await expect(page.get_by_role("heading", name=say(message), level=1)).to_be_visible()
+    await headed(page, say(message))
+
+
+async def headed(page: Page, title: str) -> None:
+    await expect(page.get_by_role("heading", name=title, level=1)).to_be_visible()
 
 
 async def count(page: Page, tab: str) -> int:
@@ -202,6 +207,23 @@ async def test_pairs_are_reviewed_changed_taken_back_and_approved(page: Page) ->
     await press(page, "Undo the last change")
     await expect(forbidden).to_have_count(0)
     assert await count(page, "Pairs") == pairs
+    mentor = await rows.last.get_by_role("link").first.inner_text()
+    await follow(page, "Make a pair by hand")
+    await page.get_by_label(say("Name or address")).fill(mentor)
+    await press(page, "Search")
+    namesakes = page.get_by_role("main").get_by_role("link", name=mentor, exact=True)
+    by_hand = page.get_by_role("button", name=say("Make a pair by hand")).first
+    for number in range(await namesakes.count()):  # the rules permit some, and not everybody has enrolled
+        await namesakes.nth(number).click()
+        await headed(page, mentor)
+        if await by_hand.count():
+            break
+        await page.go_back()
+    await by_hand.click()
+    await page.get_by_label(say("Why you make this pair")).fill("They asked for each other.")
+    await press(page, "See what would change")
+    await press(page, "Keep this change")
+    await expect(page.get_by_text(told("%(mentor)s and %(mentee)s are made by hand")).first).to_be_attached()
     await follow(page, "Approve…")
     reviewed = "I have reviewed revision %(revision)s: pairs %(pairs)s, people without a partner %(alone)s."
     await page.get_by_label(told(reviewed)).check()
