@@ -223,7 +223,7 @@ def sentence(code: str, arguments: Arguments, words: Words) -> str:
         return ""
     values = {name: words.number(value) if isinstance(value, int) else value for name, value in arguments.items()}
     told = words.gettext(SENTENCES[code], **values)
-    if not isinstance(rows := arguments.get(ROWS), int):
+    if not isinstance(rows := arguments.get(ROWS), int) or rows == 1:  # the line of the one row stands beside it
         return told
     counted = words.ngettext("It concerns %(num)s row.", "It concerns %(num)s rows.", rows)
     return f"{told} {counted}"

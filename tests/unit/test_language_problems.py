@@ -45,6 +45,7 @@ def test_a_page_names_no_part_of_the_mapping_and_the_api_names_it() -> None:
 def test_a_note_says_how_many_rows_it_is_about() -> None:
     one = Problem.of(3, "Start", ProblemCode.SERIAL_DATE, rows=1)
     assert one.reason.endswith("starts in 1900. It concerns 1 row.")
+    assert sentence(one.code, one.arguments, words_of("en")).endswith("starts in 1900."), "the line stands beside it"
     assert sentence(one.code, {"rows": 1200}, words_of("de")).endswith("Das betrifft 1.200 Zeilen.")
 
 
