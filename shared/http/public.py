@@ -34,6 +34,8 @@ REFUSALS: tuple[type[DomainError], ...] = (
 BY_STATUS = {refusal.status: refusal for refusal in REFUSALS}
 VALUE = re.compile(r"[!-~]+")
 """What a header can hold: whoever signs in may type anything into the field for the key."""
+HEADER = re.compile(r"[ -~]*")
+"""What goes into any other header, such as the ETag that a form brings back."""
 TOLD = ("errors", "total", "changed", "etag")
 """What refusals say besides their sentence."""
 UNSERVED = NotFound.code
@@ -125,6 +127,8 @@ class PublicApi:
         content: bytes | None = None,
     ) -> httpx.Response:
         sent = {"accept": "application/json"} | dict(headers or {})
+        if not all(HEADER.fullmatch(value) for value in sent.values()):
+            raise BadRequest("What was sent with the form is no ETag of ours.", code="bad_form")
         if self._credential is not None:
             if not VALUE.fullmatch(self._credential):
                 raise Unauthorized("What was sent is no credential.", code="invalid_access_key")

@@ -195,3 +195,26 @@ async def test_a_file_from_elsewhere_is_not_taken(admin: httpx.AsyncClient) -> N
     elsewhere = {"sec-fetch-site": "cross-site", "origin": "https://evil.example"}
     assert (await admin.post(LOGO, data=sent, files=files, headers=elsewhere)).status_code == 403
     assert "/console/logos/" not in (await admin.get(PAGE)).text
+
+
+@pytest.mark.parametrize("charset", ["punycode", "undefined", "idna", "utf-7"])
+async def test_the_encoding_that_a_browser_names_is_not_used(admin: httpx.AsyncClient, charset: str) -> None:
+    page = await admin.get(PAGE)
+    fields = {"form_token": token_in(page), "etag": mark_in(page), "do": "save", "more": "\\N{x}-\x80"}
+    body = b"".join(
+        b'--x\r\ncontent-disposition: form-data; name="%s"\r\n\r\n%s\r\n' % (name.encode(), value.encode("latin-1"))
+        for name, value in fields.items()
+    )
+    body += b'--x\r\ncontent-disposition: form-data; name="file"; filename="a"\r\n\r\n' + png(64, 32) + b"\r\n--x--\r\n"
+    kind = {"content-type": f"multipart/form-data; boundary=x; charset={charset}"}
+    assert (await admin.post(LOGO, content=body, headers=kind)).status_code == 303
+
+
+@pytest.mark.parametrize("mark", ["é", "\u2603", "1\r\nx: y", '"999"', "x" * 5000])
+async def test_a_form_with_any_mark_is_shown_again(admin: httpx.AsyncClient, mark: str) -> None:
+    """The mark is the ETag of what the form was made from, and becomes a header of the call of the API."""
+    page = await admin.get(PAGE)
+    sent = {"form_token": token_in(page), "etag": mark, "do": "save"} | TYPED
+    assert (await admin.post(PAGE, data=sent)).status_code in (400, 412)
+    file = {"file": ("logo.png", png(64, 32), "image/png")}
+    assert (await admin.post(LOGO, data=sent, files=file)).status_code in (400, 412)

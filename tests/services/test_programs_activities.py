@@ -9,7 +9,7 @@ from sqlalchemy import update
 from temporalio.client import Client
 
 from services.programs import main
-from services.programs.models import ProgramRow
+from services.programs.models import CycleRow, ProgramRow
 from services.programs.rules.definition import CycleRequest, ProgramDefinition
 from services.programs.store import programs
 from services.programs.store.cycles import read_cycle, request_cycle
@@ -69,6 +69,19 @@ async def test_the_plan_is_the_cycles_own(
     assert (plan.program_id, plan.calendar.check_ins, plan.calendar.sending_hours) == (program_id, 2, None)
     with pytest.raises(NotFound):
         await activities.read_plan(CycleRef(organization_id=uuid4(), cycle_id=cycle_id))
+
+
+async def test_a_calendar_of_an_earlier_version_is_read_without_endless_reminding(
+    activities: ProgramsActivities, db: Database, organization_id: UUID, cycle_id: UUID
+) -> None:
+    async with db.transaction() as session:
+        row = await session.get_one(CycleRow, cycle_id)
+        row.calendar = {**row.calendar, "approval": {"remind_every": "PT1S", "escalate_after": "P700D"}}
+    ladder = (
+        await activities.read_plan(CycleRef(organization_id=organization_id, cycle_id=cycle_id))
+    ).calendar.approval
+    assert ladder.escalate_after == timedelta(days=700)
+    assert ladder.escalate_after / ladder.remind_every <= 101
 
 
 async def test_a_ladder_is_dated_in_the_program_s_time_zone_and_without_the_cycle_s_holidays(

@@ -8,9 +8,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import JsonValue, ValidationError
 
-from services.programs.rules.definition import CycleRequest, ProgramDefinition, changed_calendar, check_start
+from services.programs.rules.definition import (
+    MOST_REMINDERS,
+    MOST_REPEATS,
+    CycleRequest,
+    ProgramDefinition,
+    changed_calendar,
+    check_start,
+    strict_calendar,
+    without_endless_reminding,
+)
 from services.programs.rules.topics import AmbiguousTopics, check_unambiguous
-from shared.contracts.programs import Calendar, MatchingPolicy, Objective, RoundPlan, Topic, Weights
+from shared.contracts.programs import Calendar, LadderPlan, MatchingPolicy, Objective, RoundPlan, Topic, Weights
 from shared.errors import Invalid
 from shared.http.etags import IfMatchRequired, StaleVersion, check_match, check_present, etag
 from tests.unit.properties import examples
@@ -358,3 +367,24 @@ def test_a_change_needs_the_etag_of_the_version_it_was_made_on() -> None:
         with pytest.raises(IfMatchRequired):
             check_present(missing)
     assert check_present(etag(4)) == '"4"'
+
+
+@examples(50)
+@given(
+    st.integers(1, 731 * 24 * 3600),
+    st.integers(1, 10**6),
+    st.integers(0, 3 * MOST_REMINDERS),
+)
+def test_a_calendar_of_an_earlier_version_reminds_as_often_as_one_of_today_at_most(
+    escalates: int, every: int, reminders: int
+) -> None:
+    """Each reminder is a step of a workflow, which ends after 51,200 events."""
+    ladder = LadderPlan(remind_every=timedelta(seconds=every), escalate_after=timedelta(seconds=escalates))
+    plan = RoundPlan(length=timedelta(days=3), reminders=tuple(timedelta(minutes=n) for n in range(1, reminders + 1)))
+    stored = Calendar(enrolment=plan, approval=ladder, concern=ladder)
+    followed = without_endless_reminding(stored)
+    strict_calendar(followed.model_dump(mode="json"))
+    assert followed.enrolment.reminders == plan.reminders[:MOST_REMINDERS]
+    assert followed.approval.escalate_after == ladder.escalate_after
+    if ladder.escalate_after <= (MOST_REPEATS + 1) * ladder.remind_every and reminders <= MOST_REMINDERS:
+        assert followed == stored

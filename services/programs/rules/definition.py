@@ -26,7 +26,7 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 from services.programs.rules.reminders import keep_reminders
 from services.programs.rules.topics import check_unambiguous
 from shared.contracts.base import Moment
-from shared.contracts.programs import Calendar, Direction, MatchingPolicy, Topic
+from shared.contracts.programs import Calendar, Direction, LadderPlan, MatchingPolicy, RoundPlan, Topic
 from shared.contracts.text import Name, clean_text
 from shared.errors import Invalid
 from shared.language.choosing import SpokenLanguage
@@ -217,6 +217,20 @@ def _frequent(calendar: Calendar) -> list[Place]:
         for name, plan in ladders.items()
         if plan.escalate_after > (MOST_REPEATS + 1) * plan.remind_every
     ]
+
+
+def without_endless_reminding(calendar: Calendar) -> Calendar:
+    """The calendar as a cycle follows it. One that an earlier version stored may ask for millions of reminders: of a
+    round only the first ones count, and a matter is reminded of less often, as often as is allowed today."""
+    changed: dict[str, RoundPlan | LadderPlan] = {}
+    for name, _ in _long_lists(calendar):
+        plan: RoundPlan = getattr(calendar, name)
+        changed[name] = plan.model_copy(update={"reminders": plan.reminders[:MOST_REMINDERS]})
+    for name, _ in _frequent(calendar):
+        ladder: LadderPlan = getattr(calendar, name)
+        every = -(-ladder.escalate_after // (MOST_REPEATS + 1))  # rounded up
+        changed[name] = ladder.model_copy(update={"remind_every": every})
+    return calendar.model_copy(update=changed)
 
 
 def _refusal(places: Iterable[Place], message: str) -> ValidationError:

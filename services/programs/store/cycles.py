@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.programs.models import CycleRow, ProgramRow
 from services.programs.resources import Cycle, CycleSummary
 from services.programs.rules.calendar import free_period, period_of
-from services.programs.rules.definition import CycleRequest, changed_calendar, check_start
+from services.programs.rules.definition import CycleRequest, changed_calendar, check_start, without_endless_reminding
 from services.programs.rules.reminders import notes_on_request
 from services.programs.store.programs import lock_program
 from shared.auth import OrganizationRow
@@ -118,7 +118,7 @@ async def read_cycle(session: AsyncSession, organization_id: UUID, cycle_id: UUI
 async def read_plan(session: AsyncSession, ref: CycleRef) -> CyclePlan:
     """The direction, calendar and policy that were copied when the cycle was requested. Raises CycleNotFound."""
     row = await _find(session, ref.organization_id, ref.cycle_id)
-    return CyclePlan.model_validate(
+    plan = CyclePlan.model_validate(
         {
             "organization_id": row.organization_id,
             "program_id": row.program_id,
@@ -130,6 +130,7 @@ async def read_plan(session: AsyncSession, ref: CycleRef) -> CyclePlan:
             "paused": row.paused,
         }
     )
+    return plan.model_copy(update={"calendar": without_endless_reminding(plan.calendar)})
 
 
 async def plan_ladder(session: AsyncSession, request: PlanLadder) -> LadderDates:

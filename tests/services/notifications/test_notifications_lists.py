@@ -10,6 +10,7 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy import select
 
+from services.accounts import main as accounts
 from services.intake import main as intake
 from services.notifications import main
 from services.notifications.models import AnnouncementRow, MessageRow
@@ -66,7 +67,7 @@ async def client(
     for template, values in MESSAGES:
         await add_message(db, organization_id, template, {"cycle_id": RUNNING} | dict(values))
     await add_message(db, uuid4(), Template.KICKOFF, {"state": "sent", "due_at": NOW})
-    async with client_of(application(main, programs, intake)) as client:
+    async with client_of(application(main, accounts, programs, intake)) as client:
         client.headers.update(await access_key(Role.COORDINATOR))
         yield client
 

@@ -13,7 +13,7 @@ from services.console.admin.routes import AdminRoute
 from services.console.admin.visit import CurrentVisit, Visit, current_visit
 from services.console.forms.errors import FieldError, Refused
 from services.console.forms.questionnaire import text
-from services.console.submission import refuse_cross_site
+from services.console.submission import read_with_file, refuse_cross_site
 from shared.contracts.accounts import Brand, Palette, Role
 from shared.contracts.base import Service
 from shared.errors import Invalid, NotFound, PreconditionFailed
@@ -65,7 +65,8 @@ async def take_logo(request: Request, public_api: PublicApiClient, settings: App
     refuse_cross_site(request, settings.public_url)
     visit = await current_visit(request, public_api, settings)
     visit.need(Role.ADMIN)
-    async with request.form(max_files=1, max_fields=5) as form:
+    form = await read_with_file(request, WITH_FILE.most_bytes)
+    try:
         if not (token := str(form.get(FIELD, ""))):
             raise NoFormToken("The form has no token.")
         if not is_form_token(token, visit.credential):
@@ -73,6 +74,8 @@ async def take_logo(request: Request, public_api: PublicApiClient, settings: App
         mark, file = str(form.get(MARK, "")) or NEVER, form.get("file")
         data = await file.read() if isinstance(file, UploadFile) else b""
         remove = form.get("do") == "remove"
+    finally:
+        await form.close()
     try:
         if remove:
             await visit.api.delete(Service.ACCOUNTS, "/brand/logo", mark)
