@@ -223,10 +223,10 @@ def without_endless_reminding(calendar: Calendar) -> Calendar:
     """The calendar as a cycle follows it. One that an earlier version stored may ask for millions of reminders: of a
     round only the first ones count, and a matter is reminded of less often, as often as is allowed today."""
     changed: dict[str, RoundPlan | LadderPlan] = {}
-    for name, _ in _long_lists(calendar):
+    for name in (str(place[0]) for place in _long_lists(calendar)):
         plan: RoundPlan = getattr(calendar, name)
         changed[name] = plan.model_copy(update={"reminders": plan.reminders[:MOST_REMINDERS]})
-    for name, _ in _frequent(calendar):
+    for name in (str(place[0]) for place in _frequent(calendar)):
         ladder: LadderPlan = getattr(calendar, name)
         every = -(-ladder.escalate_after // (MOST_REPEATS + 1))  # rounded up
         changed[name] = ladder.model_copy(update={"remind_every": every})
