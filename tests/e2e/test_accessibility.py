@@ -1,9 +1,10 @@
 """Nothing keeps anybody out: every page in every state, in both themes, by the keyboard, narrow, in forced colours and
 without script (docs/accessibility.md tells what this covers)."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
 import httpx
@@ -28,6 +29,16 @@ from upward.stack import Stack
 
 PATIENCE_MS = PATIENCE_SECONDS * 1000
 SCRIPTS = "**/*.js*"
+EMPTY_FORMS = {
+    "/console/programs/new": "Define the program",
+    "/console/people/new": "Add",
+    "/console/people/import": "Continue",
+    "/console/integrations/new": "Make the endpoint",
+    "/console/settings/keys/new": "Make the key",
+}
+"""Forms that are sent as they are and refused, with the button of each."""
+PEOPLE = b"Name,E-Mail,Level\nAda Example,ada@sample.example,3\nNobody,no address,x\n"
+"""An export with a row that cannot be used, and without nearly everybody who works here."""
 
 
 @pytest.fixture(scope="module")
@@ -145,6 +156,27 @@ async def test_nothing_keeps_anybody_out_of_the_console(page: Page, made: Made) 
 
 
 @pytest.mark.long
+async def test_nothing_keeps_anybody_out_of_what_no_link_leads_to(page: Page, made: Made) -> None:
+    """Forms that were refused, the steps of an import, and what is paused, switched off, failed or worded anew."""
+    stack, record = made.maker.stack, Record.read(made.maker.folder / "sample.json")
+    await sign_in(page, stack, UUID(record.organization_id))
+    async with httpx.AsyncClient(base_url=stack.url, headers={"authorization": f"Bearer {record.key}"}) as client:
+        cycles = {one["stage"]: one["id"] for one in await read(client, "/v1/cycles")}
+        active, review = cycles["active"], f"/console/cycles/{cycles['review']}/review"
+        (pair,) = await read(client, "/v1/pairs", cycle_id=active, state="active", limit=1)
+        states = EMPTY_FORMS | {
+            f"{review}/approve": "Approve and ask them",
+            f"/console/cycles/{active}/pairs/{pair['id']}/end": "End the pair",
+        }
+        states |= dict.fromkeys(await add_steps(client), "")
+        (await client.post(f"/v1/cycles/{active}/pause")).raise_for_status()
+        states |= dict.fromkeys((f"/console/cycles/{active}", f"/console/cycles/{active}/resume"), "")
+        found = [problem for path, press in states.items() for problem in await problems(page, stack.url + path, press)]
+        (await client.post(f"/v1/cycles/{active}/resume")).raise_for_status()
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.long
 async def test_nothing_keeps_anybody_out_of_a_console_in_which_there_is_nothing_yet(page: Page, stack: Stack) -> None:
     async with stack.resources.database.transaction() as session:
         organization_id = await find_or_create_organization(session, f"Empty {uuid4()}")
@@ -157,12 +189,38 @@ async def test_nothing_keeps_anybody_out_of_a_console_in_which_there_is_nothing_
     assert not found, "\n".join(found)
 
 
-async def add_endpoint(client: httpx.AsyncClient) -> None:
-    """A webhook that nothing is sent to: what it asks for has happened already."""
+async def add_steps(client: httpx.AsyncClient) -> list[str]:
+    """The steps of an import, a delivery that failed, a webhook that is off, and words of one's own."""
+    upload = await client.post("/v1/people/import/uploads", content=PEOPLE, headers={"content-type": "text/csv"})
+    steps = f"/console/people/import/{upload.raise_for_status().json()['id']}"
+    failing, off = await add_endpoint(client), await add_endpoint(client)
+    (await client.post(f"/v1/endpoints/{failing}/test")).raise_for_status()
+    (await client.post(f"/v1/endpoints/{off}/disable")).raise_for_status()
+    words = {"subject": "Join {program}", "body": "{organization} invites you."}
+    (await client.put("/v1/wordings/kickoff/en", json=words, headers={"if-match": "*"})).raise_for_status()
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while not (deliveries := await read(client, f"/v1/endpoints/{failing}/deliveries")):
+            await asyncio.sleep(0.1)
+    integrations = "/console/integrations"
+    return [
+        *(steps, f"{steps}/changes", f"{integrations}/{failing}", f"{integrations}/{off}/enable"),
+        *(f"{integrations}/{failing}/deliveries/{one['sequence']}" for one in deliveries[:1]),
+        "/console/messages/wording/kickoff/en/reset",
+    ]
+
+
+async def read(client: httpx.AsyncClient, path: str, **params: object) -> list[dict[str, Any]]:
+    answer = await client.get(path, params={name: str(value) for name, value in params.items()})
+    items: list[dict[str, Any]] = answer.raise_for_status().json()["items"]
+    return items
+
+
+async def add_endpoint(client: httpx.AsyncClient) -> str:
+    """The id of a webhook that nothing is sent to: what it asks for has happened already."""
     people = (await client.get("/v1/people", params={"limit": 1})).raise_for_status().json()
     body = {"url": "http://127.0.0.1:9/", "owner_id": people["items"][0]["id"], "types": ["cycle.completed"]}
     once = {"idempotency-key": str(uuid4())}
-    (await client.post("/v1/endpoints", json=body, headers=once)).raise_for_status()
+    return str((await client.post("/v1/endpoints", json=body, headers=once)).raise_for_status().json()["id"])
 
 
 async def sign_in(page: Page, stack: Stack, organization_id: UUID) -> None:
