@@ -41,8 +41,10 @@ class Inside:
                 raise httpx.RemoteProtocolError(f"The answer broke off: {type(error).__name__}.") from error
         finally:
             exchange.complete.set()
-        sent = httpx.Request(request["method"], f"http://{HOST}{scope['path']}")
-        return httpx.Response(exchange.status, headers=exchange.headers, content=b"".join(exchange.parts), request=sent)
+        response = httpx.Response(exchange.status, headers=exchange.headers, content=b"".join(exchange.parts))
+        if not response.is_success:  # whoever raises it says what was asked
+            response.request = httpx.Request(request["method"], f"http://{HOST}{scope['path']}")
+        return response
 
 
 class Identified:

@@ -137,7 +137,8 @@ class Internal:
         response = await self.exchange(service, request, reads=reads)
         if (expected := _expected(response)) is not None:
             raise expected
-        response.raise_for_status()
+        if not response.is_success:
+            response.raise_for_status()
         return answer.model_validate_json(response.content)
 
 

@@ -146,7 +146,8 @@ class PublicApi:
         response = await self._internal.exchange(service, request, reads=method == "GET")
         if (refusal := _refusal(response)) is not None:
             raise refusal
-        response.raise_for_status()
+        if not response.is_success:
+            response.raise_for_status()
         return response
 
 

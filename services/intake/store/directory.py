@@ -80,8 +80,8 @@ async def list_people(session: AsyncSession, organization_id: UUID, wanted: Want
         scope=[Person.organization_id == organization_id],
         filters=wanted.filters(),
     )
-    people = (PersonView.model_validate(dict(zip(FIELDS, row, strict=True))) for row in found.rows)
-    return PeoplePage(items=tuple(people), next=found.next, total=found.total)
+    items = [dict(zip(FIELDS, row, strict=True)) for row in found.rows]
+    return PeoplePage.model_validate({"items": items, "next": found.next, "total": found.total})
 
 
 async def read_values(session: AsyncSession, organization_id: UUID) -> DirectoryValues:

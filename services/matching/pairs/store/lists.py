@@ -1,7 +1,7 @@
 """SQL of the lists of pairs: those of a cycle, and those that one match run proposed."""
 
-from collections.abc import Callable, Collection, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Collection
+from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Integer, Text, Uuid, and_, case, column, func, or_, select
@@ -122,13 +122,11 @@ async def _list(
             *filters,
         ],
     )
-    view = pair_view if wanted.details else _without_details
-    return PairList(items=tuple(map(view, found.rows)), next=found.next, total=found.total)
-
-
-def _without_details(pair: Sequence[Any]) -> PairView:
-    """A pair of an older run has nothing but sentences, which stay."""
-    return PairView.model_validate({**dict(zip(BRIEF, pair, strict=True)), "alternatives": ()})
+    if wanted.details:
+        return PairList(items=tuple(map(pair_view, found.rows)), next=found.next, total=found.total)
+    # A pair of an older run has nothing but sentences, which stay.
+    items = [{**dict(zip(BRIEF, pair, strict=True)), "alternatives": ()} for pair in found.rows]
+    return PairList.model_validate({"items": items, "next": found.next, "total": found.total})
 
 
 def _stood(organization_id: UUID, run_id: UUID, wanted: Wanted) -> ColumnElement[bool]:
