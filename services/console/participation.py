@@ -1,7 +1,8 @@
 """What a participant's link leads to: a form from the owner of the round, and an answer that is passed on to it."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 from uuid import UUID
 
@@ -14,6 +15,7 @@ from services.console.forms.registry import questionnaire_of
 from services.console.look import OURS, Look, look_of
 from shared.contracts.accounts import Brand
 from shared.contracts.base import Contract, Service
+from shared.contracts.feedback import CheckInForm
 from shared.contracts.intake import (
     Contact,
     Contacts,
@@ -23,11 +25,15 @@ from shared.contracts.intake import (
     ResolveLink,
     first_active,
 )
+from shared.contracts.matching import AcceptanceForm
+from shared.contracts.notifications import OwnPageWords, PageText, PageWords
 from shared.contracts.programs import CycleBrief
 from shared.contracts.round_kinds import declaration_of
 from shared.contracts.rounds import AnswerRecorded
 from shared.errors import DomainError, NotFound
 from shared.http.internal import Internal
+from shared.language.page_texts import Told, told
+from shared.language.words import Words
 
 log = structlog.get_logger(__name__)
 NO_ORGANIZATION = UUID(int=0)
@@ -48,6 +54,8 @@ class Participation(NamedTuple):
     contact: Contact | None = None
     """Whom a reader may ask: the program's first coordinator who has not left."""
     brand: Look = OURS
+    own_words: tuple[PageWords, ...] = ()
+    """The texts of the page that the organization has written itself."""
 
 
 async def resolve(internal: Internal, token: str) -> LinkGrant:
@@ -68,6 +76,17 @@ async def read_look(internal: Internal, organization_id: UUID) -> Look:
     except (DomainError, httpx.HTTPError) as error:
         log.warning("look.unknown", error=type(error).__name__)
         return OURS
+
+
+async def read_own_words(internal: Internal, brief: CycleBrief) -> tuple[PageWords, ...]:
+    """The organization's own words for the pages of the program. A page that cannot learn them says it in ours."""
+    params = {"program_id": str(brief.program_id)}
+    try:
+        found = await internal.get(Service.NOTIFICATIONS, "/page-words", OwnPageWords, brief.organization_id, params)
+    except (DomainError, httpx.HTTPError) as error:
+        log.warning("page_words.unknown", error=type(error).__name__)
+        return ()
+    return found.items
 
 
 async def read_brief(internal: Internal, grant: LinkGrant) -> CycleBrief:
@@ -97,7 +116,10 @@ async def read_participation(internal: Internal, grant: LinkGrant) -> Participat
         read_brief(internal, grant), read_form(internal, grant), read_look(internal, grant.organization_id)
     )
     partners = questionnaire_of(grant.kind).partners(form)
-    people = await read_contacts(internal, grant.organization_id, [*partners, *brief.coordinator_ids])
+    people, own = await asyncio.gather(
+        read_contacts(internal, grant.organization_id, [*partners, *brief.coordinator_ids]),
+        read_own_words(internal, brief),
+    )
     return Participation(
         grant,
         brief,
@@ -106,6 +128,7 @@ async def read_participation(internal: Internal, grant: LinkGrant) -> Participat
         {person_id: people[person_id] for person_id in partners if person_id in people},
         first_active(brief.coordinator_ids, people),
         look,
+        own,
     )
 
 
@@ -135,6 +158,42 @@ async def read_origin(internal: Internal, token: str) -> Origin:
         return Origin(await read_contact(internal, brief), origin.language, look)
     except (ValidationError, DomainError, httpx.HTTPError):
         return Origin()
+
+
+def told_on(found: Participation, words: Words) -> Told | None:
+    """Heading and introduction of the page. None for a kind of round that has its own."""
+    number = str(found.form.number) if isinstance(found.form, CheckInForm) else ""
+    offers = len(found.form.offers) if isinstance(found.form, AcceptanceForm) else 1
+    return _told("page", found.grant, found.brief, found.own_words, words, {"number": number}, offers)
+
+
+def thanks_for(grant: LinkGrant, brief: CycleBrief, own: tuple[PageWords, ...], words: Words) -> Told | None:
+    """What the page after the answer says first."""
+    return _told("thanks", grant, brief, own, words)
+
+
+def _told(
+    which: str,
+    grant: LinkGrant,
+    brief: CycleBrief,
+    own: tuple[PageWords, ...],
+    words: Words,
+    more: Mapping[str, str] = MappingProxyType({}),
+    offers: int = 1,
+) -> Told | None:
+    try:
+        text = PageText(f"{grant.kind.value}_{which}")
+    except ValueError:
+        return None
+    values = {
+        "given_name": grant.given_name,
+        "program": brief.program_name,
+        "period": brief.period,
+        "organization": brief.organization_name,
+        "deadline": words.moment(grant.closes_at, grant.time_zone or brief.time_zone),
+        **more,
+    }
+    return told(text, words, values, own, brief.direction, offers)
 
 
 async def send_answer(internal: Internal, grant: LinkGrant, answer: Contract) -> AnswerRecorded:

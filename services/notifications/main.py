@@ -7,7 +7,7 @@ from shared.database import Database
 from shared.http.internal import Internal
 from shared.http.routing import joined
 
-router = joined(messages.router, wordings.router)
+router = joined(messages.router, wordings.router, wordings.internal)
 
 
 def create_activities(*, database: Database, internal: Internal, settings: Settings) -> Activities:

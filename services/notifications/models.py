@@ -93,3 +93,21 @@ class WordingRow(Base):
     version: Mapped[int] = mapped_column(server_default="0")
     field_versions: Mapped[dict[str, int]] = mapped_column(JSONB, server_default="{}")
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class PageWordingRow(Base):
+    """An organization's own words for a text of its participants' pages in one language. It has the columns of
+    `WordingRow`: `template` is a `PageText`, and `subject` the heading."""
+
+    __tablename__ = "page_wording"
+    __table_args__ = {"schema": "notifications"}
+
+    organization_id: Mapped[UUID] = mapped_column(primary_key=True)
+    scope_id: Mapped[UUID] = mapped_column(primary_key=True)
+    template: Mapped[str] = mapped_column(primary_key=True)
+    language: Mapped[str] = mapped_column(primary_key=True)
+    subject: Mapped[str | None]
+    body: Mapped[str | None]
+    version: Mapped[int] = mapped_column(server_default="0")
+    field_versions: Mapped[dict[str, int]] = mapped_column(JSONB, server_default="{}")
+    updated_at: Mapped[datetime] = mapped_column(server_default=func.now())

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 from services.notifications.rules.messages import Channel, MessageState
 from services.notifications.rules.waiting import WaitingFor
 from services.notifications.rules.wording import MOST_BODY, MOST_SUBJECT, Placeholder, clean_body
-from shared.contracts.notifications import Template
+from shared.contracts.notifications import PageText, Template
 from shared.contracts.text import clean_text
 from shared.language.choosing import SpokenLanguage
 
@@ -77,9 +77,9 @@ class MessagePage(BaseModel):
 
 
 class MessagePreview(BaseModel):
-    """A message in sample data."""
+    """A message in sample data. Of a text of a page, `subject` is the heading, and nobody sends it."""
 
-    template: Template
+    template: Template | PageText
     sender: str
     """The name and address in its From header."""
     subject: str
@@ -136,7 +136,7 @@ class WordingText(BaseModel):
 
 
 class WordingTrial(WordingText):
-    """A wording that is only looked at."""
+    """A wording that is only looked at. A text of a page has its heading as `subject`."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -152,7 +152,7 @@ class WordingTrial(WordingText):
         },
     )
 
-    template: Template
+    template: Template | PageText
     language: SpokenLanguage
 
 
@@ -163,9 +163,10 @@ class SourcedText(BaseModel):
 
 
 class Wording(SourcedText):
-    """The words of a template's messages in one language. `version` is also its ETag."""
+    """The words of a template's messages, or of a text of participants' pages (its `subject` is the heading), in one
+    language. `version` is also its ETag."""
 
-    template: Template
+    template: Template | PageText
     language: str
     program_id: UUID | None
     """The program whose messages are looked at; null stands for those of all programs."""
@@ -195,7 +196,16 @@ class WordingLine(BaseModel):
     changed: list[ChangedWording]
 
 
+class PageLine(BaseModel):
+    """A text of participants' pages, and the languages in which it is not in our words."""
+
+    template: PageText
+    changed: list[ChangedWording]
+
+
 class Wordings(BaseModel):
     items: list[WordingLine]
+    pages: list[PageLine]
+    """The texts of participants' pages."""
     next: str | None = None
     """Always null, as all of them fit one page."""

@@ -44,6 +44,32 @@ class Template(Vocabulary):  # the texts of each are in services/notifications/t
     ENDPOINT_DISABLED = "endpoint_disabled"
 
 
+class PageText(StrEnum):
+    """The texts of participants' pages that an organization may write itself: a heading, and what stands below it."""
+
+    ENROLMENT_PAGE = "enrolment_page"
+    ENROLMENT_THANKS = "enrolment_thanks"
+    ACCEPTANCE_PAGE = "acceptance_page"
+    ACCEPTANCE_THANKS = "acceptance_thanks"
+    CHECK_IN_PAGE = "check_in_page"
+    CHECK_IN_THANKS = "check_in_thanks"
+    SURVEY_PAGE = "survey_page"
+    SURVEY_THANKS = "survey_thanks"
+
+
+class PageWords(Contract):
+    """An organization's own words for one text of its pages in one language, as they were written."""
+
+    text: PageText
+    language: str
+    heading: str
+    body: str
+
+
+class OwnPageWords(Contract):
+    items: tuple[PageWords, ...] = ()
+
+
 class Audience(StrEnum):
     ROUND = "round"
     """Everyone in the round who has not answered yet."""

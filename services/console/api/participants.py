@@ -31,9 +31,12 @@ from services.console.participation import (
     read_form_if_asked,
     read_look,
     read_origin,
+    read_own_words,
     read_participation,
     resolve,
     send_answer,
+    thanks_for,
+    told_on,
 )
 from services.console.people_picker import Picker, is_asked, pick
 from services.console.reasons import reasons_of_offer
@@ -106,11 +109,13 @@ async def confirm(token: Token, request: Request, internal: InternalClient) -> R
         read_form_if_asked(internal, grant),
         read_look(internal, grant.organization_id),
     )
-    contact = await read_contact(internal, brief)
+    contact, own = await asyncio.gather(read_contact(internal, brief), read_own_words(internal, brief))
     time_zone, step = grant.time_zone or brief.time_zone, next_step(grant, brief.calendar, form)
     words, thanks = reader_words(request, grant.language, brief.language), questionnaire_of(grant.kind).thanks
     shown: dict[str, Any] = {"grant": grant, "brief": brief, "time_zone": time_zone, "contact": contact}
-    return page("done.html", words, **shown, brand=look, thanks=thanks, step=step)
+    return page(
+        "done.html", words, **shown, brand=look, told=thanks_for(grant, brief, own, words), thanks=thanks, step=step
+    )
 
 
 @files.get("/console/static/{name}")
@@ -156,6 +161,7 @@ def _form_page(
         words,
         422 if errors else 200,
         **found._asdict(),
+        told=told_on(found, words),
         typed=typed,
         errors=errors,
         by_field={error["field"]: error["message"] for error in reversed(errors)},

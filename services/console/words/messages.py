@@ -1,6 +1,6 @@
 """The words that the pages of messages use for codes. They are translated where they are shown."""
 
-from shared.contracts.notifications import Template
+from shared.contracts.notifications import PageText, Template
 from shared.language.words import translatable
 
 TEMPLATES: dict[str, str] = {
@@ -89,3 +89,15 @@ GROUPS = {
     translatable("To owners of endpoints"): tuple(one for one in Template if one.value.startswith("endpoint_")),
 }
 """All messages by who gets them."""
+PAGES = translatable("Pages of participants")
+PAGE_TEXTS = {
+    PageText.ENROLMENT_PAGE: translatable("Page for taking part"),
+    PageText.ENROLMENT_THANKS: translatable("Thanks for answering the invitation"),
+    PageText.ACCEPTANCE_PAGE: translatable("Page with an offer"),
+    PageText.ACCEPTANCE_THANKS: translatable("Thanks for answering an offer"),
+    PageText.CHECK_IN_PAGE: translatable("Page of a check-in"),
+    PageText.CHECK_IN_THANKS: translatable("Thanks for a check-in"),
+    PageText.SURVEY_PAGE: translatable("Page of the closing survey"),
+    PageText.SURVEY_THANKS: translatable("Thanks for the closing survey"),
+}
+"""The texts of participants' pages that can be changed."""

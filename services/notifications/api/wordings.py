@@ -1,5 +1,6 @@
-"""HTTP edge of the words that organizations write for messages themselves."""
+"""HTTP edge of the words that organizations write for messages and pages themselves."""
 
+from collections.abc import Iterable
 from typing import Annotated
 from uuid import UUID
 
@@ -9,6 +10,7 @@ from services.notifications.audience import read_brand, read_direction
 from services.notifications.resources import (
     ChangedWording,
     MessagePreview,
+    PageLine,
     PlaceholderInfo,
     Readers,
     Source,
@@ -21,11 +23,11 @@ from services.notifications.resources import (
 )
 from services.notifications.rules import wording as rules
 from services.notifications.rules.look import sender_of
-from services.notifications.rules.samples import examples_of, sample_of
+from services.notifications.rules.samples import examples_of, page_sample_of, sample_of
 from services.notifications.store import wordings as store
 from services.notifications.store.wordings import Place, StoredWording
-from shared.auth import Admin, Viewer
-from shared.contracts.notifications import Template
+from shared.auth import Admin, ServiceCaller, Viewer
+from shared.contracts.notifications import OwnPageWords, PageText, Template
 from shared.contracts.programs import Direction
 from shared.errors import Invalid, NotFound
 from shared.http.dependencies import AppSettings, InternalClient, Session
@@ -36,6 +38,7 @@ from shared.language.choosing import SpokenLanguage
 from shared.language.words import words_of
 
 router = APIRouter(route_class=Route, prefix="/v1/wordings", tags=["notifications"])
+internal = APIRouter(route_class=Route, prefix="/internal/notifications", include_in_schema=False)
 OfProgram = Annotated[
     UUID | None, Query(description="the program whose messages are meant; without it, those of all programs")
 ]
@@ -50,32 +53,30 @@ class NoWording(NotFound):
 async def list_wordings(
     caller: Viewer, session: Session, internal: InternalClient, program_id: OfProgram = None
 ) -> Wordings:
-    """The templates whose words an organization may write itself, and in which languages it does."""
+    """The templates and the texts of pages whose words an organization may write itself, and in which languages it
+    does."""
     await read_direction(internal, caller.organization_id, program_id)
     found = await store.read_wordings(session, caller.organization_id, program_id)
-    own = {(one.template, one.language): one for one in found if one.wording is not None}
+    of_pages = await store.read_wordings(session, caller.organization_id, program_id, of=PageText)
     lines = (
-        WordingLine(
-            template=template,
-            readers=_readers(template),
-            changed=[
-                ChangedWording(language=one.language, source=_source(one), updated_at=one.updated_at)
-                for _, one in sorted(own.items())
-                if one.template is template
-            ],
-        )
+        WordingLine(template=template, readers=_readers(template), changed=_changed(found, template))
         for template in Template
         if rules.may_be_worded(template)
     )
-    return Wordings(items=list(lines))
+    pages = (PageLine(template=text, changed=_changed(of_pages, text)) for text in PageText)
+    return Wordings(items=list(lines), pages=list(pages))
 
 
 @router.post("/preview", responses=refusals(404))
 async def preview_wording(
     trial: WordingTrial, caller: Viewer, internal: InternalClient, settings: AppSettings
 ) -> MessagePreview:
-    """A message in these words and in sample data, with what Upward adds. Nothing is stored."""
+    """A message in these words and in sample data, with what Upward adds; or the text of a page. Nothing is stored."""
     own = _checked(trial.template, trial)
+    if isinstance(trial.template, PageText):
+        told = page_sample_of(trial.template, words_of(trial.language), own)
+        shown = {"subject": told.subject, "text": "\n\n".join(told.paragraphs), "html": told.html} if told else {}
+        return MessagePreview(template=trial.template, sender="", **shown)
     brand = await read_brand(internal, caller.organization_id)
     sample = sample_of(trial.template, words_of(trial.language), own, brand)
     sender = str(sender_of(settings.mail_from, brand.sender_name))
@@ -84,7 +85,7 @@ async def preview_wording(
 
 @router.get("/{template}/{language}", responses=refusals(404))
 async def read_wording(
-    template: Template,
+    template: Template | PageText,
     language: SpokenLanguage,
     caller: Viewer,
     session: Session,
@@ -99,7 +100,7 @@ async def read_wording(
 
 @router.put("/{template}/{language}", responses=refusals(404))
 async def replace_wording(
-    template: Template,
+    template: Template | PageText,
     language: SpokenLanguage,
     text: WordingText,
     caller: Admin,
@@ -119,7 +120,7 @@ async def replace_wording(
 
 @router.delete("/{template}/{language}", responses=refusals(404))
 async def reset_wording(
-    template: Template,
+    template: Template | PageText,
     language: SpokenLanguage,
     caller: Admin,
     session: Session,
@@ -136,11 +137,17 @@ async def reset_wording(
     return await _read(session, place, direction, response)
 
 
+@internal.get("/page-words")
+async def give_page_words(caller: ServiceCaller, session: Session, program_id: UUID) -> OwnPageWords:
+    return await store.read_own_pages(session, caller.organization_id, program_id)
+
+
 async def _read(session: Session, place: Place, direction: Direction, response: Response) -> Wording:
     """Raises NoWording."""
     _check_worded(place.template)
     organization_id, program_id, template, language = place
-    found = await store.read_wordings(session, organization_id, program_id, [template], language)
+    of = PageText if isinstance(template, PageText) else Template
+    found = await store.read_wordings(session, organization_id, program_id, [template], language, of)
     here = next((one for one in found if one.of_program is (place.program_id is not None)), None)
     ours = rules.our_words(place.template, words_of(place.language), direction)
     sourced = [SourcedText(**ours._asdict(), source=Source.UPWARD)]
@@ -166,7 +173,7 @@ async def _read(session: Session, place: Place, direction: Direction, response: 
     )
 
 
-def _checked(template: Template, text: WordingText) -> rules.Wording:
+def _checked(template: rules.Worded, text: WordingText) -> rules.Wording:
     """The wording, if all of its placeholders are those of the template. Raises NoWording, Invalid."""
     _check_worded(template)
     wording = rules.Wording(text.subject, text.body)
@@ -176,13 +183,22 @@ def _checked(template: Template, text: WordingText) -> rules.Wording:
     return wording
 
 
-def _check_worded(template: Template) -> None:
+def _check_worded(template: rules.Worded) -> None:
     if not rules.may_be_worded(template):
         raise NoWording("The words of this message are always ours; GET /v1/wordings lists the others.")
 
 
-def _readers(template: Template) -> Readers:
+def _readers(template: rules.Worded) -> Readers:
     return Readers.STAFF if rules.is_for_staff(template) else Readers.PARTICIPANTS
+
+
+def _changed(found: Iterable[StoredWording], template: rules.Worded) -> list[ChangedWording]:
+    """The languages in which it has words of its own, each once; those of a program go before those of all programs."""
+    own = {one.language: one for one in found if one.template is template and one.wording is not None}
+    return [
+        ChangedWording(language=language, source=_source(one), updated_at=one.updated_at)
+        for language, one in sorted(own.items())
+    ]
 
 
 def _source(stored: StoredWording) -> Source:

@@ -12,14 +12,23 @@ from services.notifications.rules.rendering import (
     Entry,
     Facts,
     OverviewFacts,
+    OwnWords,
     Partner,
     Rendered,
     render,
 )
-from services.notifications.rules.wording import ABOUT, Placeholder, Wording, is_for_staff, own_words, placeholders_of
+from services.notifications.rules.wording import (
+    ABOUT,
+    Placeholder,
+    Worded,
+    Wording,
+    is_for_staff,
+    own_words,
+    placeholders_of,
+)
 from shared.contracts.accounts import Brand
 from shared.contracts.matching import Side
-from shared.contracts.notifications import Template
+from shared.contracts.notifications import PageText, Template
 from shared.contracts.programs import Direction
 from shared.contracts.round_kinds import DECLARATIONS
 from shared.language.words import Words
@@ -73,9 +82,14 @@ def sample_of(template: Template, words: Words, wording: Wording | None = None, 
     return render(template, facts, words, own_words(template, facts, wording), look_of(brand, LOGO))
 
 
-def examples_of(template: Template, words: Words) -> dict[Placeholder, str]:
+def page_sample_of(text: PageText, words: Words, wording: Wording) -> OwnWords | None:
+    """The text of a page in sample data. None if it cannot be filled."""
+    return own_words(text, facts_of(Template.ENROLMENT_INVITATION, words), wording)
+
+
+def examples_of(template: Worded, words: Words) -> dict[Placeholder, str]:
     """The values that the sample has for the placeholders of a template."""
-    facts = facts_of(template, words)
+    facts = facts_of(Template.ENROLMENT_INVITATION if isinstance(template, PageText) else template, words)
     assert isinstance(facts, Facts), "notices about endpoints have no placeholders"
     return {name: ABOUT[name].value(facts) or "" for name in placeholders_of(template)}
 

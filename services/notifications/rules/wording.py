@@ -20,19 +20,22 @@ from services.notifications.rules.rendering import (
     one_line,
 )
 from shared.contracts.matching import Side
-from shared.contracts.notifications import Template
+from shared.contracts.notifications import PageText, Template
 from shared.contracts.programs import Direction
 from shared.contracts.round_kinds import DECLARATIONS
 from shared.contracts.rounds import RoundKind
 from shared.contracts.text import has_hidden
+from shared.language import page_texts
+from shared.language.own_words import BRACES, filled, paragraphs_of
 from shared.language.words import Words, translatable
+
+Worded = Template | PageText
+"""What an organization may word itself: a message, or a text of a page."""
 
 MOST_SUBJECT, MOST_BODY = 200, 4000
 """Characters."""
 MOST_SHOWN = 60
 """So many characters of an unknown placeholder are repeated."""
-BRACES = re.compile(r"\{([^{}]*)\}|[{}]")
-EMPTY_LINES = re.compile(r"\n\s*\n")
 LINE_BREAKS = re.compile(r"\r\n?|[\x0b\x0c\x85\u2028\u2029]")
 FOR_STAFF = ("approval_", "concern_", "people_", "nobody_", "cycle_completed", "weekly_", "endpoint_")
 """How the names of those templates begin that coordinators, sponsors and owners of endpoints read."""
@@ -102,28 +105,30 @@ def clean_body(value: str) -> str:
     return told
 
 
-def may_be_worded(template: Template) -> bool:
-    return has_wording(template)
+def may_be_worded(template: Worded) -> bool:
+    return isinstance(template, PageText) or has_wording(template)
 
 
-def is_for_staff(template: Template) -> bool:
+def is_for_staff(template: Worded) -> bool:
     """Whether coordinators and sponsors read it, and not participants."""
     return template.value.startswith(FOR_STAFF)
 
 
-def placeholders_of(template: Template) -> tuple[Placeholder, ...]:
-    """Those that have a value in every message of this template."""
+def placeholders_of(template: Worded) -> tuple[Placeholder, ...]:
+    """Those that have a value in every message of this template, or on every page with this text."""
+    if isinstance(template, PageText):
+        return tuple(Placeholder(name) for name in page_texts.placeholders_of(template))
     asking = [kind for kind, one in DECLARATIONS.items() if template in (one.invitation, one.reminder)]
     counted = (Placeholder.NUMBER,) if RoundKind.CHECK_IN in asking else ()
     return (*ALWAYS, *((Placeholder.DEADLINE,) if asking else ()), *counted)
 
 
-def faults_of(template: Template, wording: Wording) -> list[Fault]:
+def faults_of(template: Worded, wording: Wording) -> list[Fault]:
     """What is wrong with the braces of a wording, each unknown placeholder once a field."""
     return list(dict.fromkeys(_faults(template, wording)))
 
 
-def own_words(template: Template, facts: AnyFacts, wording: Wording | None) -> OwnWords | None:
+def own_words(template: Worded, facts: AnyFacts, wording: Wording | None) -> OwnWords | None:
     """The wording with the values of its reader. None if there is none, or if it cannot be filled, as when a later
     version has fewer placeholders: then the message is sent in our words."""
     if wording is None or not isinstance(facts, Facts) or not may_be_worded(template):
@@ -131,17 +136,19 @@ def own_words(template: Template, facts: AnyFacts, wording: Wording | None) -> O
     if faults_of(template, wording):
         return None
     values = {name: ABOUT[name].value(facts) for name in placeholders_of(template)}
-    filled = [_filled(text, values) for text in (wording.subject, *paragraphs_of(wording.body))]
-    subject, *paragraphs = filled
+    subject, *paragraphs = (filled(text, values) for text in (wording.subject, *paragraphs_of(wording.body)))
     if subject is None or not one_line(subject) or not paragraphs:
         return None
     told = tuple(paragraph for paragraph in paragraphs if paragraph is not None)
     return OwnWords(one_line(subject), told) if len(told) == len(paragraphs) else None
 
 
-def our_words(template: Template, words: Words, direction: Direction) -> Wording:
+def our_words(template: Worded, words: Words, direction: Direction) -> Wording:
     """What Upward itself writes, with placeholders where the values stand."""
     named = {name: f"{{{name}}}" for name in Placeholder}
+    if isinstance(template, PageText):
+        heading, paragraphs = page_texts.ours(template, words, named, direction)
+        return Wording(heading, "\n\n".join(paragraphs))
     partner = Partner("", "", "", "", Side.MENTEE, (), None)
     values = {
         "words": words,
@@ -159,12 +166,7 @@ def our_words(template: Template, words: Words, direction: Direction) -> Wording
     return Wording(one_line(subject), body)
 
 
-def paragraphs_of(body: str) -> tuple[str, ...]:
-    """The paragraphs of a body; line breaks within one stay."""
-    return tuple(found for part in EMPTY_LINES.split(body) if (found := part.strip()))
-
-
-def _faults(template: Template, wording: Wording) -> Iterator[Fault]:
+def _faults(template: Worded, wording: Wording) -> Iterator[Fault]:
     known = placeholders_of(template)
     for field, text in wording._asdict().items():
         for found in BRACES.finditer(text):
@@ -176,10 +178,3 @@ def _faults(template: Template, wording: Wording) -> Iterator[Fault]:
                 listed = ", ".join(f"{{{one}}}" for one in known)
                 detail = f"{{{shown}}} is no placeholder of this message; it has {listed}."
                 yield Fault(field, "unknown_placeholder", detail, shown)
-
-
-def _filled(text: str, values: dict[Placeholder, str | None]) -> str | None:
-    """The text with its values; None if one is missing. What is filled in is not searched for placeholders again."""
-    if any(values[Placeholder(name)] is None for name in BRACES.findall(text)):
-        return None
-    return BRACES.sub(lambda found: values[Placeholder(found[1])] or "", text)

@@ -1,4 +1,4 @@
-"""The pages on which an organization writes the words of its messages itself."""
+"""The pages on which an organization writes the words of its messages and of its participants' pages itself."""
 
 from typing import Annotated, Any
 from uuid import UUID
@@ -11,20 +11,19 @@ from services.console.admin.layout import admin_page
 from services.console.admin.routes import AdminRoute
 from services.console.admin.visit import CurrentVisit, Visit
 from services.console.admin.wording.resources import Lines, Preview, ProgramName, ProgramNames, Text, Trial, Wording
-from services.console.admin.wording.view import LIST, MOST, SOURCES, Place, errors_of, groups_of, list_address
+from services.console.admin.wording.view import LIST, MOST, SOURCES, Place, errors_of, groups_of, list_address, title_of
 from services.console.forms.errors import FieldError, Refused
 from services.console.forms.questionnaire import text
-from services.console.words.messages import TEMPLATES
 from shared.contracts.accounts import Role
 from shared.contracts.base import Service
-from shared.contracts.notifications import Template
+from shared.contracts.notifications import PageText, Template
 from shared.errors import Invalid, NotFound
 from shared.language.choosing import SpokenLanguage
 from shared.language.words import LANGUAGES, translatable
 
 router = APIRouter(route_class=AdminRoute, include_in_schema=False)
 PAGE = f"{LIST}/{{template}}/{{language}}"
-Named = Annotated[Template, Path()]
+Named = Annotated[Template | PageText, Path()]
 Spoken = Annotated[SpokenLanguage, Path()]
 MARK = "etag"
 MOST_PROGRAMS = 200
@@ -39,7 +38,7 @@ async def show_list(visit: CurrentVisit) -> Response:
     program_id = _program_id(visit)
     asked = {"program_id": str(program_id)} if program_id else None
     lines = await visit.api.get(Service.NOTIFICATIONS, "/wordings", Lines, asked)
-    groups = groups_of(lines.items, program_id, visit.words)
+    groups = groups_of([*lines.pages, *lines.items], program_id, visit.words)
     programs = await _programs(visit)
     return admin_page(visit, "wordings.html", groups=groups, programs=programs, program_id=program_id)
 
@@ -140,7 +139,8 @@ async def _frame(visit: Visit, place: Place) -> dict[str, Any]:
     return {
         "place": place,
         "program": program,
-        "title": TEMPLATES[place.template],
+        "title": title_of(place.template),
+        "of_page": isinstance(place.template, PageText),
         "languages": LANGUAGES,
         "sources": SOURCES,
         "back": list_address(place.program_id),

@@ -5,7 +5,7 @@ from uuid import UUID
 from pydantic import AwareDatetime
 
 from shared.contracts.base import Contract
-from shared.contracts.notifications import Template
+from shared.contracts.notifications import PageText, Template
 
 
 class Text(Contract):
@@ -14,7 +14,7 @@ class Text(Contract):
 
 
 class Trial(Text):
-    template: Template
+    template: Template | PageText
     language: str
 
 
@@ -41,12 +41,13 @@ class Changed(Contract):
 
 
 class Line(Contract):
-    template: Template
+    template: Template | PageText
     changed: tuple[Changed, ...]
 
 
 class Lines(Contract):
     items: tuple[Line, ...]
+    pages: tuple[Line, ...] = ()
 
 
 class Preview(Contract):

@@ -1,13 +1,13 @@
 """What the pages of wordings show. Pure."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from services.console.admin.wording.resources import Line
 from services.console.forms.errors import FieldError
-from services.console.words.messages import GROUPS, TEMPLATES
-from shared.contracts.notifications import Template
+from services.console.words.messages import GROUPS, PAGE_TEXTS, PAGES, TEMPLATES
+from shared.contracts.notifications import PageText, Template
 from shared.language.words import Words, translatable
 
 LIST = "/console/messages/wording"
@@ -28,7 +28,7 @@ OTHERWISE = {
 class Place(NamedTuple):
     """Which words are meant."""
 
-    template: Template
+    template: Template | PageText
     language: str
     program_id: UUID | None
 
@@ -68,17 +68,23 @@ class Group(NamedTuple):
     rows: tuple[Row, ...]
 
 
+def title_of(template: Template | PageText) -> str:
+    """Translated where it is shown."""
+    return PAGE_TEXTS[template] if isinstance(template, PageText) else TEMPLATES[template]
+
+
 def list_address(program_id: UUID | None) -> str:
     return f"{LIST}{_of(program_id, 'program')}"
 
 
 def groups_of(lines: Iterable[Line], program_id: UUID | None, words: Words) -> tuple[Group, ...]:
-    """The messages whose words can be changed, by who reads them. Each leads to the reader's own language, and the
-    badges to the languages that have other words than ours."""
-    known = {line.template: line for line in lines}
+    """The texts of pages, and the messages whose words can be changed by who reads them. Each leads to the reader's own
+    language, and the badges to the languages that have other words than ours."""
+    known: dict[Template | PageText, Line] = {line.template: line for line in lines}
+    listed: dict[str, Sequence[Template | PageText]] = {PAGES: tuple(PageText), **GROUPS}
     found = (
         Group(title, tuple(_row(known[one], program_id, words) for one in templates if one in known))
-        for title, templates in GROUPS.items()
+        for title, templates in listed.items()
     )
     return tuple(group for group in found if group.rows)
 
@@ -107,7 +113,7 @@ def _row(line: Line, program_id: UUID | None, words: Words) -> Row:
         Badge(code, words.language_name(code), place.in_language(code).address, one.source == "program")
         for code, one in sorted(by_language.items())
     )
-    return Row(TEMPLATES[line.template], place.address, tuple(badges))
+    return Row(title_of(line.template), place.address, tuple(badges))
 
 
 def _of(program_id: UUID | None, name: str) -> str:
