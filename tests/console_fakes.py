@@ -36,6 +36,7 @@ from shared.contracts.matching import (
     PairReason,
     Side,
 )
+from shared.contracts.notifications import OwnPageWords, PageWords
 from shared.contracts.programs import Calendar, CycleBrief, Direction, MatchingPolicy, Stage, Topic
 from shared.contracts.round_kinds import DECLARATIONS, declaration_of
 from shared.contracts.rounds import AnswerRecorded, RoundKind
@@ -114,6 +115,8 @@ class FakeServices:
     """Whether owners fail at answers as a bug would."""
     brand: Brand | None = field(default_factory=Brand)
     """How the organization shows itself; None if accounts do not answer."""
+    page_words: list[PageWords] | None = field(default_factory=list)
+    """The organization's own words for its pages; None if notifications do not answer."""
     calls: list[str] = field(default_factory=list)
     answers: list[Contract] = field(default_factory=list)
 
@@ -184,6 +187,13 @@ class FakeServices:
             if self.brand is None:
                 raise RuntimeError("a bug of accounts")
             return self.brand
+
+        @router.get("/notifications/page-words")
+        async def page_words(program_id: UUID, caller: ServiceCaller) -> OwnPageWords:
+            self._check(caller.organization_id)
+            if self.page_words is None:
+                raise RuntimeError("a bug of notifications")
+            return OwnPageWords(items=tuple(self.page_words))
 
         @router.post("/intake/contacts")
         async def contacts(body: ReadContacts, caller: ServiceCaller) -> Contacts:

@@ -76,15 +76,14 @@ class MessageRow(Base):
     """How often its channel put it off, such as by a 4xx answer."""
 
 
-class WordingRow(Base):
-    """An organization's own words for the messages of a template in one language."""
+class OwnWords(Base):
+    """An organization's own words in one language."""
 
-    __tablename__ = "wording"
-    __table_args__ = {"schema": "notifications"}
+    __abstract__ = True
 
     organization_id: Mapped[UUID] = mapped_column(primary_key=True)
     scope_id: Mapped[UUID] = mapped_column(primary_key=True)
-    """The program whose messages they are for; the organization itself if they are for all of its programs."""
+    """The program for which they are; the organization itself if they are for all of its programs."""
     template: Mapped[str] = mapped_column(primary_key=True)
     language: Mapped[str] = mapped_column(primary_key=True)
     subject: Mapped[str | None]
@@ -95,19 +94,15 @@ class WordingRow(Base):
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
-class PageWordingRow(Base):
-    """An organization's own words for a text of its participants' pages in one language. It has the columns of
-    `WordingRow`: `template` is a `PageText`, and `subject` the heading."""
+class WordingRow(OwnWords):
+    """The words of the messages of a `Template`."""
+
+    __tablename__ = "wording"
+    __table_args__ = {"schema": "notifications"}
+
+
+class PageWordingRow(OwnWords):
+    """The words of a `PageText`, whose heading is the subject."""
 
     __tablename__ = "page_wording"
     __table_args__ = {"schema": "notifications"}
-
-    organization_id: Mapped[UUID] = mapped_column(primary_key=True)
-    scope_id: Mapped[UUID] = mapped_column(primary_key=True)
-    template: Mapped[str] = mapped_column(primary_key=True)
-    language: Mapped[str] = mapped_column(primary_key=True)
-    subject: Mapped[str | None]
-    body: Mapped[str | None]
-    version: Mapped[int] = mapped_column(server_default="0")
-    field_versions: Mapped[dict[str, int]] = mapped_column(JSONB, server_default="{}")
-    updated_at: Mapped[datetime] = mapped_column(server_default=func.now())

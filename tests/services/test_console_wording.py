@@ -160,6 +160,26 @@ async def test_addresses_of_nothing_and_of_others_are_404(
 
 async def test_the_pages_speak_the_language_of_their_visitor(admin: httpx.AsyncClient) -> None:
     admin.headers["accept-language"] = "fr"
-    assert "Textes des messages" in (await admin.get(LIST)).text
+    assert "Textes des pages et des messages" in (await admin.get(LIST)).text
     answer = await send(admin, do="preview", body="{salary}")
     assert "{salary} n’est pas une variable de ce message." in answer.text
+
+
+async def test_the_text_of_a_page_is_changed_as_that_of_a_message_is(admin: httpx.AsyncClient) -> None:
+    page = f"{LIST}/survey_thanks/en"
+    first = await admin.get(page)
+    assert "Thank you, {given_name}" in first.text
+    assert "The deadline, the questions, and what follows from an answer stay as they are." in first.text
+    typed = {"subject": "Thanks from {organization}", "body": "<i>{given_name}</i>"}
+    tried = await send(admin, page, do="preview", **typed)
+    assert "A page in these words" in tried.text
+    assert "<strong>Thanks from Example Inc</strong>" in tried.text
+    assert "&lt;i&gt;Ana&lt;/i&gt;" in tried.text
+    assert (await send(admin, page, do="save", **typed)).headers["location"] == f"{page}?done=saved"
+    listed = (await admin.get(LIST)).text
+    assert f'href="{page}">English' in listed
+    assert "Pages of participants" in listed
+    wrong = await send(admin, page, do="save", body="{number}")
+    assert "{number} is no placeholder of this message." in wrong.text
+    assert (await send(admin, f"{page}/reset")).headers["location"] == f"{page}?done=reset"
+    assert "Words of Upward" in (await admin.get(page)).text

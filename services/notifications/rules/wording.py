@@ -135,7 +135,7 @@ def own_words(template: Worded, facts: AnyFacts, wording: Wording | None) -> Own
         return None
     if faults_of(template, wording):
         return None
-    values = {name: ABOUT[name].value(facts) for name in placeholders_of(template)}
+    values = {name.value: ABOUT[name].value(facts) for name in placeholders_of(template)}
     subject, *paragraphs = (filled(text, values) for text in (wording.subject, *paragraphs_of(wording.body)))
     if subject is None or not one_line(subject) or not paragraphs:
         return None
@@ -147,10 +147,11 @@ def our_words(template: Worded, words: Words, direction: Direction) -> Wording:
     """What Upward itself writes, with placeholders where the values stand."""
     named = {name: f"{{{name}}}" for name in Placeholder}
     if isinstance(template, PageText):
-        heading, paragraphs = page_texts.ours(template, words, named, direction)
+        values = {name.value: named[name] for name in Placeholder}
+        heading, paragraphs = page_texts.ours(template, words, values, direction)
         return Wording(heading, "\n\n".join(paragraphs))
     partner = Partner("", "", "", "", Side.MENTEE, (), None)
-    values = {
+    facts = {
         "words": words,
         "given_name": named[Placeholder.GIVEN_NAME],
         "program_name": named[Placeholder.PROGRAM],
@@ -162,7 +163,7 @@ def our_words(template: Worded, words: Words, direction: Direction) -> Wording:
         "direction": direction,
         "partners": (partner, partner),  # so that the subject of the kickoff fits every reader
     }
-    subject, body = (block_of(template, name, values) for name in ("subject", "wording"))
+    subject, body = (block_of(template, name, facts) for name in ("subject", "wording"))
     return Wording(one_line(subject), body)
 
 

@@ -13,13 +13,13 @@ from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.notifications.models import PageWordingRow, WordingRow
+from services.notifications.models import OwnWords, PageWordingRow, WordingRow
 from services.notifications.rules.wording import Worded, Wording
 from shared.contracts.notifications import OwnPageWords, PageText, PageWords, Template
 from shared.http.etags import check_match, with_versions
 
 FIELDS = ("subject", "body")
-ROWS: dict[type, type[WordingRow] | type[PageWordingRow]] = {Template: WordingRow, PageText: PageWordingRow}
+ROWS: dict[type, type[OwnWords]] = {Template: WordingRow, PageText: PageWordingRow}
 
 
 class Place(NamedTuple):
@@ -120,7 +120,7 @@ def _key(place: Place) -> dict[str, object]:
     }
 
 
-def _stored(row: WordingRow | PageWordingRow, of: type[Template] | type[PageText]) -> StoredWording:
+def _stored(row: OwnWords, of: type[Template] | type[PageText]) -> StoredWording:
     return StoredWording(
         template=of(row.template),
         language=row.language,

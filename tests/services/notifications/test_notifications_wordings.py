@@ -208,3 +208,53 @@ async def test_messages_are_sent_in_the_words_of_their_program_and_of_their_read
     assert "\n\nDear ana <b>!\n\n" in parts["text/plain"].replace("\r\n", "\n")
     assert "<p>Dear ana &lt;b&gt;!</p>" in parts["text/html"]
     assert "https://up.example/p/" in parts["text/plain"]
+
+
+async def test_texts_of_pages_are_written_previewed_listed_and_reset(client: httpx.AsyncClient) -> None:
+    path = "/v1/wordings/check_in_page/de"
+    ours = await client.get(path)
+    assert ours.json()["subject"] == "Check-in {number}: Wie läuft es, {given_name}?"
+    assert {one["name"] for one in ours.json()["placeholders"]} >= {"number", "deadline", "program"}
+    own = {"subject": "Check-in {number}", "body": "Liebe {given_name},\n\nwie geht es?"}
+    shown = (
+        await client.post("/v1/wordings/preview", json=own | {"template": "check_in_page", "language": "de"})
+    ).json()
+    assert (shown["subject"], shown["text"]) == ("Check-in 1", "Liebe Ana,\n\nwie geht es?")
+    assert shown["html"] == "<p>Liebe Ana,</p>\n<p>wie geht es?</p>"
+    assert (await client.put(path, json=own, headers={"if-match": '"0"'})).headers["etag"] == '"1"'
+    [line] = [one for one in (await client.get("/v1/wordings")).json()["pages"] if one["changed"]]
+    assert (line["template"], line["changed"][0]["language"]) == ("check_in_page", "de")
+    assert not any(one["changed"] for one in (await client.get("/v1/wordings")).json()["items"])
+    refused = await client.put("/v1/wordings/survey_page/de", json=own, headers={"if-match": "*"})
+    assert (refused.status_code, refused.json()["code"]) == (422, "unknown_placeholder")
+    reset = await client.delete(path, headers={"if-match": '"1"'})
+    assert {**reset.json(), "version": 0, "updated_at": None} == ours.json()
+
+
+async def test_pages_get_the_words_of_their_program_and_never_those_of_others(
+    client: httpx.AsyncClient, db: Database, access_key: Keys, internal_headers: dict[str, str]
+) -> None:
+    program, other = await add_program(client), uuid4()
+    await add_organization(db, other)
+    theirs = await access_key(Role.OWNER, other)
+    for address, subject, headers in (
+        ("survey_page/en", "For all", {}),
+        (f"survey_page/en?program_id={program}", "For one", {}),
+        ("survey_page/de", "Für alle", {}),
+        ("enrolment_page/en", "Theirs", theirs),
+    ):
+        sent = {"subject": subject, "body": "Text."}
+        assert (await client.put(f"/v1/wordings/{address}", json=sent, headers=headers | {"if-match": "*"})).is_success
+    path = "/internal/notifications/page-words"
+
+    async def read(program_id: object, headers: dict[str, str]) -> dict[tuple[str, str], str]:
+        found = (await client.get(path, params={"program_id": str(program_id)}, headers=headers)).json()["items"]
+        return {(one["text"], one["language"]): one["heading"] for one in found}
+
+    assert await read(program, internal_headers) == {
+        ("survey_page", "en"): "For one",
+        ("survey_page", "de"): "Für alle",
+    }
+    assert (await read(uuid4(), internal_headers))["survey_page", "en"] == "For all"
+    as_other = internal_headers | {"upward-organization": str(other)}
+    assert await read(program, as_other) == {("enrolment_page", "en"): "Theirs"}

@@ -28,8 +28,8 @@ Spoken = Annotated[SpokenLanguage, Path()]
 MARK = "etag"
 MOST_PROGRAMS = 200
 DONE = {
-    "saved": translatable("Your words are saved. Messages that are sent from now on have them."),
-    "reset": translatable("Your words are gone. Messages that are sent from now on have the words below."),
+    "saved": translatable("Your words are saved. Pages and messages have them from now on."),
+    "reset": translatable("Your words are gone. Pages and messages have the words below from now on."),
 }
 
 

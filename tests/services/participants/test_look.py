@@ -1,35 +1,22 @@
 """Participants' pages show whose they are, and are shown all the same if that cannot be learnt."""
 
-from collections.abc import AsyncIterator
-
 import httpx
 import pytest
 
 from services.accounts.rules.colours import palette_of
-from services.console import main
-from shared.config import Settings
 from shared.contracts.accounts import Brand, Logo
 from shared.contracts.rounds import RoundKind
-from shared.database import Database
 from shared.errors import Gone
-from shared.http.application import create_application
 from tests.console_fakes import PATHS, FakeServices, token_of
-from tests.services.conftest import client_of
 
 LOGO = Logo(digest="a" * 64, media_type="image/png", width=40, height=20, alt="Acme <Group>")
 BRAND = Brand(palette=palette_of("#7a2048", None), logo=LOGO)
 SHEET = '<link rel="stylesheet" href="/console/accent/7a2048-ffffff-'
 
 
-@pytest.fixture
-def fakes() -> FakeServices:
-    return FakeServices(brand=BRAND)
-
-
-@pytest.fixture
-async def client(db: Database, settings: Settings, fakes: FakeServices) -> AsyncIterator[httpx.AsyncClient]:
-    async with client_of(create_application([main.router, fakes.router()], db, settings)) as client:
-        yield client
+@pytest.fixture(autouse=True)
+def branded(fakes: FakeServices) -> None:
+    fakes.brand = BRAND
 
 
 async def test_every_page_has_the_colour_and_the_logo_also_when_its_round_is_over(
