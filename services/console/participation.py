@@ -32,7 +32,8 @@ from shared.contracts.round_kinds import declaration_of
 from shared.contracts.rounds import AnswerRecorded
 from shared.errors import DomainError, NotFound
 from shared.http.internal import Internal
-from shared.language.page_texts import Told, told
+from shared.language import page_texts
+from shared.language.page_texts import Told
 from shared.language.words import Words
 
 log = structlog.get_logger(__name__)
@@ -160,15 +161,16 @@ async def read_origin(internal: Internal, token: str) -> Origin:
         return Origin()
 
 
-def told_on(found: Participation, words: Words) -> Told | None:
-    """Heading and introduction of the page. None for a kind of round that has its own."""
+def told_on(found: Participation, words: Words) -> Told:
+    """Heading and introduction of the page. A kind of round that declares no texts has its title for a heading."""
     number = str(found.form.number) if isinstance(found.form, CheckInForm) else ""
     offers = len(found.form.offers) if isinstance(found.form, AcceptanceForm) else 1
-    return _told("page", found.grant, found.brief, found.own_words, words, {"number": number}, offers)
+    told = _told("page", found.grant, found.brief, found.own_words, words, {"number": number}, offers)
+    return told or Told(words.translations.gettext(questionnaire_of(found.grant.kind).title), ())
 
 
 def thanks_for(grant: LinkGrant, brief: CycleBrief, own: tuple[PageWords, ...], words: Words) -> Told | None:
-    """What the page after the answer says first."""
+    """What the page after the answer says first. None for a kind of round that declares no texts."""
     return _told("thanks", grant, brief, own, words)
 
 
@@ -193,7 +195,7 @@ def _told(
         "deadline": words.moment(grant.closes_at, grant.time_zone or brief.time_zone),
         **more,
     }
-    return told(text, words, values, own, brief.direction, offers)
+    return page_texts.told(text, words, values, own, brief.direction, offers)
 
 
 async def send_answer(internal: Internal, grant: LinkGrant, answer: Contract) -> AnswerRecorded:

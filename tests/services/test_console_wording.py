@@ -77,7 +77,7 @@ async def test_words_are_tried_saved_marked_in_the_list_and_reset(admin: httpx.A
 @pytest.mark.parametrize(
     ("typed", "said"),
     [
-        ({"body": "{salary} <b>"}, "{salary} is no placeholder of this message."),
+        ({"body": "{salary} <b>"}, "{salary} is no placeholder here."),
         ({"subject": "a } b"}, "A brace may only stand around the name of a placeholder, such as {program}."),
         ({"subject": " "}, "Write a subject of one line, with at most 200 characters."),
         ({"body": "x" * 4001}, "Write a text of at most 4,000 characters."),
@@ -162,7 +162,7 @@ async def test_the_pages_speak_the_language_of_their_visitor(admin: httpx.AsyncC
     admin.headers["accept-language"] = "fr"
     assert "Textes des pages et des messages" in (await admin.get(LIST)).text
     answer = await send(admin, do="preview", body="{salary}")
-    assert "{salary} n’est pas une variable de ce message." in answer.text
+    assert "{salary} n’est pas une variable ici." in answer.text
 
 
 async def test_the_text_of_a_page_is_changed_as_that_of_a_message_is(admin: httpx.AsyncClient) -> None:
@@ -180,6 +180,6 @@ async def test_the_text_of_a_page_is_changed_as_that_of_a_message_is(admin: http
     assert f'href="{page}">English' in listed
     assert "Pages of participants" in listed
     wrong = await send(admin, page, do="save", body="{number}")
-    assert "{number} is no placeholder of this message." in wrong.text
+    assert "{number} is no placeholder here." in wrong.text
     assert (await send(admin, f"{page}/reset")).headers["location"] == f"{page}?done=reset"
     assert "Words of Upward" in (await admin.get(page)).text

@@ -45,7 +45,7 @@ def test_each_refusal_is_told_once_beside_its_field_in_the_language_of_the_reade
         {"field": "body.template", "detail": "…"},
     ]
     assert errors_of(named, GERMAN) == (
-        FieldError("body", "{x.__class__} ist kein Platzhalter dieser Nachricht."),
+        FieldError("body", "{x.__class__} ist hier kein Platzhalter."),
         FieldError("subject", LONE_BRACE),
         FieldError("subject", OTHERWISE["subject"]),
         FieldError("", OTHERWISE["body"]),

@@ -99,7 +99,7 @@ def _errors(named: Iterable[Mapping[str, Any]], words: Words) -> Iterator[FieldE
         field = str(one.get("field", "")).rpartition(".")[2]
         if one.get("code") == "unknown_placeholder":
             name = str(one.get("placeholder", ""))
-            yield FieldError(field, words.gettext("{%(name)s} is no placeholder of this message.", name=name))
+            yield FieldError(field, words.gettext("{%(name)s} is no placeholder here.", name=name))
         elif one.get("code") == "lone_brace":
             yield FieldError(field, LONE_BRACE)
         else:
