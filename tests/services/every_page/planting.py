@@ -1,5 +1,6 @@
 """Hostile text for everything in which people write."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
@@ -13,9 +14,12 @@ from services.matching.models import MatchRun, Pair
 from services.programs.models import CycleRow, ProgramRow
 from shared.database import Base
 from tests.services.every_page.console import Console
+from tests.services.every_page.documents import Page
 
 HOSTILE = """'"></textarea></title></option><x-upward onx-upward=1>{{ 7919 * 6841 }}"""
 ATTACK = "javascript:alert(1)//" + HOSTILE
+LEADS = ("href", "src", "action", "formaction")
+OWN = re.compile(r"/(?!/)|[?#]|\./|mailto:|$")
 CODES = {
     *("accounts.brand.accent", "accounts.brand.accent_dark"),
     *("accounts.session", "accounts.sign_in_code", "events.backfill", "events.consumer", "events.delivery"),
@@ -77,3 +81,15 @@ async def add_texts(session: AsyncSession, ids: dict[str, Any]) -> None:
     }  # fmt: skip
     session.add(CheckIn(**of_pair, met=True, usefulness=4, obstacle="", note=""))
     session.add(SurveyResponse(**of_pair, usefulness=4, would_repeat=True, comment=""))
+
+
+def faults_of_markup(text: str, own: bool = True) -> Iterator[str]:
+    """What came into a page from the hostile text."""
+    for one in Page(text).elements:
+        if one.tag == "x-upward" or any("onx" in name or set(name) & set("<>\"'`") for name in one.attributes):
+            yield f"{one.tag} {one.attributes}"
+        for name in LEADS if own else ():
+            if not OWN.match(one.attributes.get(name, "")):
+                yield f"{one.tag} leads to {one.attributes[name]}"
+    if str(7919 * 6841) in text:
+        yield "a template was made of the text"

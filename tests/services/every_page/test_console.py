@@ -28,7 +28,7 @@ from tests.architecture.sources import ROOT
 from tests.architecture.test_routes import walk
 from tests.services.every_page.console import TABLE, Console, Routes, is_page, post, routes
 from tests.services.every_page.documents import TOKEN, Form, Page, Pairs
-from tests.services.every_page.planting import ATTACK, CODES, name_of, plant, text_columns
+from tests.services.every_page.planting import ATTACK, CODES, faults_of_markup, name_of, plant, text_columns
 from tests.services.wrong_input.public_routes import ROWS, Row
 
 SIGN_OUT = "/console/sign-out"
@@ -45,8 +45,6 @@ WORDS = {"name", "subject", "description"}
 Forms = dict[Row, Form]
 NOT_SHOWN = {"feedback.check_in.note", "feedback.survey_answer.comment"}
 """What is written there is shown to nobody but the partner (docs/privacy.md)."""
-LEADS = ("href", "src", "action", "formaction")
-OWN = re.compile(r"[/?#]|mailto:|$")
 SENT = re.compile(r"query(?:\.get\(|\[)\"(\w+)\"|chosen\(visit((?:, \"\w+\")+)\)")
 FRAMED = "/console/messages/previews/{template}"
 """The document of a mail, which is shown in a frame of our own page and may do nothing there."""
@@ -361,15 +359,3 @@ async def test_no_page_is_shown_in_the_frame_of_another_site(console: Console, c
             ancestors = re.findall(r"frame-ancestors ([^;]+)", headers["content-security-policy"])
             wanted = (["'self'"], "SAMEORIGIN") if framed else (["'none'"], "DENY")
             assert (ancestors, headers["x-frame-options"]) == wanted, address
-
-
-def faults_of_markup(text: str, own: bool = True) -> Iterator[str]:
-    """What came into a page from the hostile text."""
-    for one in Page(text).elements:
-        if one.tag == "x-upward" or any("onx" in name or set(name) & set("<>\"'`") for name in one.attributes):
-            yield f"{one.tag} {one.attributes}"
-        for name in LEADS if own else ():
-            if not OWN.match(one.attributes.get(name, "")):
-                yield f"{one.tag} leads to {one.attributes[name]}"
-    if str(7919 * 6841) in text:
-        yield "a template was made of the text"

@@ -8,10 +8,13 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
+from shared.contracts.intake import Colleague, Colleagues
 from shared.contracts.rounds import RoundKind
 from shared.errors import Gone
 from shared.logging import configure_logging
-from tests.console_fakes import ENROL, PATHS, FakeServices, fields_of, token_of
+from tests.console_fakes import ENROL, PATHS, TOPICS, FakeServices, fields_of, token_of
+from tests.services.every_page.documents import Page
+from tests.services.every_page.planting import ATTACK, HOSTILE, faults_of_markup
 
 
 @pytest.mark.parametrize("headers", [{"sec-fetch-site": "cross-site"}, {"origin": "https://evil.example"}])
@@ -55,6 +58,34 @@ async def test_pages_need_no_inline_style_or_script_and_hold_no_token(
     for response in pages:
         assert not re.search(r"<script|<style|\sstyle=|\son[a-z]+=", response.text)
         assert token_of(kind) not in response.text
+
+
+@pytest.mark.parametrize("kind", RoundKind)
+async def test_what_people_write_is_text_and_no_page_is_framed(
+    client: httpx.AsyncClient, fakes: FakeServices, kind: RoundKind, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Names of people, programs, organizations and topics, reasons, and what the form or its address says."""
+    brief, words = FakeServices._brief, {"name": HOSTILE, "job_title": HOSTILE, "department": HOSTILE}
+    hostile: dict[str, object] = dict.fromkeys(("organization_name", "program_name", "period"), HOSTILE)
+    hostile["topics"] = tuple(topic.model_copy(update={"label": HOSTILE}) for topic in TOPICS)
+    monkeypatch.setattr(FakeServices, "_brief", lambda self: brief(self).model_copy(update=hostile))
+    people = {name: getattr(fakes, name) for name in ("me", "partner", "coordinator")}
+    for name, one in people.items():
+        setattr(fakes, name, one.model_copy(update=words | {"given_name": HOSTILE}))
+    fakes.reasons = (HOSTILE,)
+    fakes.colleagues = Colleagues(people=(Colleague(**words, email="ana@acme.example"),))
+    page = await client.get(PATHS[kind], params={"x": HOSTILE, "done": HOSTILE})
+    names = Page(page.text).asked
+    typed = dict.fromkeys(names, ATTACK)
+    answers = [page, await client.get(f"{PATHS[kind]}/done"), await client.post(PATHS[kind], data=typed)]
+    answers.append(await client.post(PATHS[kind], data=typed | {"colleague": HOSTILE, "find": "1"}))
+    answers.append(await client.post(PATHS[kind], data=fields_of(fakes)[kind]))
+    for answer in answers:
+        assert answer.status_code < 500
+        assert list(faults_of_markup(answer.text)) == []
+        assert "x-upward" in answer.text or answer.status_code == 303, "what was planted is shown"
+        assert answer.headers["x-frame-options"] == "DENY"
+        assert "frame-ancestors 'none'" in answer.headers["content-security-policy"]
 
 
 @pytest.fixture
