@@ -11,7 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.accounts.models import BrandRow
 from services.feedback.models import CheckIn, SurveyResponse
 from services.matching.models import MatchRun, Pair
+from services.notifications.models import PageWordingRow
 from services.programs.models import CycleRow, ProgramRow
+from shared.contracts.notifications import PageText
 from shared.database import Base
 from tests.services.every_page.console import Console
 from tests.services.every_page.documents import Page
@@ -20,6 +22,7 @@ HOSTILE = """'"></textarea></title></option><x-upward onx-upward=1>{{ 7919 * 684
 ATTACK = "javascript:alert(1)//" + HOSTILE
 LEADS = ("href", "src", "action", "formaction")
 OWN = re.compile(r"/(?!/)|[?#]|\./|mailto:|$")
+PAGE_TEXT = PageText.ENROLMENT_PAGE
 CODES = {
     *("accounts.brand.accent", "accounts.brand.accent_dark"),
     *("accounts.session", "accounts.sign_in_code", "events.backfill", "events.consumer", "events.delivery"),
@@ -31,6 +34,7 @@ CODES = {
     *("feedback.check_in.obstacle", "feedback.survey_answer.side", "intake.person.time_zone", "intake.person.language"),
     *("intake.person.availability", "matching.match_run", "matching.pair", "matching.unmatched"),
     *("notifications.message", "notifications.wording.template", "notifications.wording.language"),
+    *("notifications.page_wording.template", "notifications.page_wording.language"),
     *("notifications.wording.field_versions", "programs.access_key.id", "programs.access_key.role"),
     *("programs.access_key.key_hash", "programs.cycle.stage", "programs.cycle.outcome", "programs.cycle.direction"),
     *("programs.cycle.topics", "programs.cycle.calendar", "programs.cycle.policy", "programs.cycle.advanced"),
@@ -75,6 +79,9 @@ async def add_texts(session: AsyncSession, ids: dict[str, Any]) -> None:
         {"topic": "ai", "label": HOSTILE, "teachers": 9, "places": 9, "wanted_by": 9, "first_choice_of": 9, "gap": 0}
     ]
     pair.reasons, pair.topics, pair.override_reason = [HOSTILE], ["ai"], HOSTILE
+    organization = {"organization_id": pair.organization_id, "scope_id": pair.organization_id}
+    words = PageWordingRow(**organization, template=PAGE_TEXT, language="de", subject="", body="", version=1)
+    await session.merge(words)
     await session.merge(BrandRow(organization_id=pair.organization_id, sender_name=""))
     of_pair = {name: ids[name] for name in ("cycle_id", "pair_id")} | {
         "organization_id": pair.organization_id, "round_id": uuid4(), "person_id": pair.mentee_id, "side": "mentee",

@@ -28,7 +28,7 @@ from tests.architecture.sources import ROOT
 from tests.architecture.test_routes import walk
 from tests.services.every_page.console import TABLE, Console, Routes, is_page, post, routes
 from tests.services.every_page.documents import TOKEN, Form, Page, Pairs
-from tests.services.every_page.planting import ATTACK, CODES, faults_of_markup, name_of, plant, text_columns
+from tests.services.every_page.planting import ATTACK, CODES, PAGE_TEXT, faults_of_markup, name_of, plant, text_columns
 from tests.services.wrong_input.public_routes import ROWS, Row
 
 SIGN_OUT = "/console/sign-out"
@@ -301,7 +301,11 @@ def test_each_column_of_the_database_is_known_as_that_of_texts_or_of_codes() -> 
 async def test_what_is_stored_is_text_on_every_page(console: Console, composed: FastAPI) -> None:
     planted = await plant(console)
     wrong, seen = [], ""
-    for row in routes(composed).pages:
+    pages = routes(composed).pages
+    texts = (
+        row._replace(named=(("template", PAGE_TEXT), ("language", "de"))) for row in pages if "{language}" in row.path
+    )
+    for row in (*pages, *texts):
         address = row.address(console.ids)
         answer = await console.http.get(address, headers=console.as_(Role.OWNER))
         if is_page(answer):
