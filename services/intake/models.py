@@ -151,3 +151,16 @@ class Link(Base):
     expires_at: Mapped[datetime]
     searched_at: Mapped[list[datetime]] = mapped_column(ARRAY(DateTime(timezone=True)), server_default=text("'{}'"))
     """When colleagues were searched with this link within the last hour."""
+
+
+class Absence(Base):
+    """On which days somebody is away, and who stands in for them."""
+
+    __tablename__ = "absence"
+    __table_args__ = {"schema": "intake"}
+
+    organization_id: Mapped[UUID] = mapped_column(primary_key=True)
+    person_id: Mapped[UUID] = mapped_column(primary_key=True)
+    deputy_id: Mapped[UUID]
+    first_day: Mapped[date]
+    last_day: Mapped[date]

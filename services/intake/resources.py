@@ -4,12 +4,13 @@ from datetime import date
 from typing import Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from services.intake.importing.problems import Problem
 from services.intake.person import Availability
 from shared.contracts.base import Contract
 from shared.contracts.intake import EnrolmentRole
+from shared.contracts.programs import Day
 from shared.errors import NotFound
 
 PeopleSort = Literal[
@@ -149,3 +150,24 @@ class ImportReport(Contract):
     """The rows that were imported and that somebody should look at: the first 200 notes."""
     notes_total: int = 0
     """How many notes there are."""
+
+
+class AbsenceEdit(BaseModel):
+    """Who stands in for somebody, and on which days."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    deputy_id: UUID
+    """Another active person of the organization."""
+    first_day: Day
+    last_day: Day
+    """The last day of the absence, which is part of it."""
+
+
+class AbsenceView(Contract):
+    """On which days somebody is away, by their own clock, and who stands in for them."""
+
+    person_id: UUID
+    deputy_id: UUID
+    first_day: date
+    last_day: date

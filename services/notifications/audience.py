@@ -69,6 +69,17 @@ async def read_audience(
     return await internal.get(service, path, PersonPage, announcement.organization_id, params)
 
 
+async def read_named(internal: Internal, announcement: Announcement, brief: CycleBrief | None) -> dict[UUID, Contact]:
+    """Those of a small audience who have not left. A sponsor who has left counts as none, so that the coordinators are
+    told."""
+    organization_id = announcement.organization_id
+    page = await read_audience(internal, announcement, brief, None)
+    contacts = await read_contacts(internal, organization_id, page.person_ids)
+    if not contacts and brief is not None and announcement.audience is Audience.SPONSOR:
+        contacts = await read_contacts(internal, organization_id, brief.coordinator_ids)
+    return contacts
+
+
 async def read_pair(internal: Internal, announcement: Announcement) -> PairSummary:
     """The pair that the announcement is about."""
     path = f"/pairs/{announcement.scope_id}"

@@ -1,11 +1,13 @@
 """Composing a message: its row and the facts of its batch become a subject, a text, HTML and proposed meetings."""
 
+from dataclasses import replace
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
 from services.notifications.facts import BatchFacts, DeliveryFacts
 from services.notifications.rules.console_pages import console_page
+from services.notifications.rules.deputies import deputy_at
 from services.notifications.rules.endpoint_notices import endpoint_facts
 from services.notifications.rules.look import look_of
 from services.notifications.rules.meeting import Meeting
@@ -96,8 +98,10 @@ def _logo(delivery: DeliveryFacts, settings: Settings) -> InlineLogo | None:
 def _facts(
     contact: Contact, batch: BatchFacts, settings: Settings, meetings: dict[UUID, Meeting], words: Words, now: datetime
 ) -> AnyFacts:
+    deputized = _deputized(contact, batch, words, now)
     if batch.delivery.overview is not None:
-        return overview_facts(batch.delivery.overview, contact, words, settings.public_url.rstrip("/"), now)
+        told = overview_facts(batch.delivery.overview, contact, words, settings.public_url.rstrip("/"), now)
+        return replace(told, stands_in_for=deputized.stands_in_for, deputy=deputized.deputy)
     if batch.delivery.endpoint is not None:
         return endpoint_facts(contact, batch.delivery.endpoint, words)
     brief, token = batch.delivery.cycle, batch.tokens.get(contact.person_id)
@@ -125,6 +129,29 @@ def _facts(
         direction=brief.direction,
         contact_name=one_line(asked.name) if asked else "",
         contact_email=one_line(asked.email) if asked else "",
+        stands_in_for=deputized.stands_in_for,
+        deputy=deputized.deputy,
+    )
+
+
+class Deputized(NamedTuple):
+    """The names that `Facts` has by these names."""
+
+    stands_in_for: str = ""
+    deputy: str = ""
+
+
+def _deputized(reader: Contact, batch: BatchFacts, words: Words, now: datetime) -> Deputized:
+    """For whom the reader stands in, and who stands in for the reader."""
+    delivery = batch.delivery
+    if delivery.named is None:
+        return Deputized()
+    away = delivery.stand_ins.get(reader.person_id, ())
+    deputy = batch.contacts.get(deputy_at(reader, now) or reader.person_id)
+    own = reader.person_id in delivery.named and deputy is not None and deputy.person_id != reader.person_id
+    return Deputized(
+        stands_in_for=words.listed(one_line(one.name) for one in away),
+        deputy=one_line(deputy.name) if own and deputy is not None else "",
     )
 
 

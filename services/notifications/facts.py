@@ -2,11 +2,19 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from uuid import UUID
 
-from services.notifications.audience import read_brand, read_brief, read_contacts, read_pair, read_pending
+from services.notifications.audience import (
+    read_brand,
+    read_brief,
+    read_contacts,
+    read_named,
+    read_pair,
+    read_pending,
+)
 from services.notifications.overviews import read_overview
+from services.notifications.rules.deputies import STAFF, stand_ins
 from services.notifications.rules.endpoint_notices import NOTICES, pointless
 from services.notifications.rules.meeting import FirstMeetings, Hours
 from services.notifications.rules.overview import Overview, home_for, hours_of
@@ -49,6 +57,10 @@ class DeliveryFacts:
     """How the organization shows itself."""
     logo: LogoFile | None = field(default=None, repr=False)
     """The picture, if the brand has one."""
+    named: Mapping[UUID, Contact] | None = field(default=None, repr=False)
+    """The coordinators, or the sponsor, whom a message to them is for, as far as they have not left."""
+    stand_ins: Mapping[UUID, tuple[Contact, ...]] = field(default_factory=dict, repr=False)
+    """For whom of them each deputy stands in just now."""
     overview: Overview | None = field(default=None, repr=False)
     """What the Monday overviews tell."""
     wordings: Mapping[str, Wording] = field(default_factory=dict)
@@ -99,6 +111,8 @@ class BatchFacts:
             return "no_link"
         if delivery.announcement.template is Template.KICKOFF and not self.meetable_pairs(person_id):
             return "no_pair"
+        if delivery.named is not None and person_id not in (*delivery.named, *delivery.stand_ins):
+            return "not_named"
         if delivery.overview is not None and not home_for(delivery.overview, person_id, now).tasks:
             return "nothing_to_do"
         if delivery.announcement.template in NOTICES:
@@ -151,8 +165,27 @@ async def read_delivery_facts(internal: Internal, announcement: Announcement, an
     overview = None
     if announcement.template is Template.WEEKLY_OVERVIEW:
         overview = await read_overview(internal, announcement.organization_id, announced_at)
+    named, deputies = None, dict[UUID, tuple[Contact, ...]]()
+    if announcement.audience in STAFF:
+        named = await read_named(internal, announcement, brief)
+        deputies |= stand_ins(named.values(), datetime.now(UTC))
+    if overview is not None:
+        absent = {deputy: frozenset(one.person_id for one in them) for deputy, them in deputies.items()}
+        overview = overview._replace(stand_ins=absent)
     return DeliveryFacts(
-        announcement, announced_at, brief, pending, by_person, first_meetings, endpoint, contact, brand, logo, overview
+        announcement,
+        announced_at,
+        brief,
+        pending,
+        by_person,
+        first_meetings,
+        endpoint,
+        contact,
+        brand,
+        logo,
+        named=named,
+        stand_ins=deputies,
+        overview=overview,
     )
 
 
@@ -162,7 +195,9 @@ async def read_batch_facts(
     """Reads the contacts of the batch's people and of their partners, and mints a link for each person who is asked."""
     announcement, readers = delivery.announcement, set(people)
     partners = {partner_of(pair, person) for person in readers for pair in delivery.pairs.get(person, [])}
-    known = await read_contacts(internal, announcement.organization_id, readers | partners, leavers=True)
+    known = await read_contacts(
+        internal, announcement.organization_id, readers | partners | delivery.stand_ins.keys(), leavers=True
+    )
     contacts = {person: contact for person, contact in known.items() if contact.active}
     leavers = {person: contact for person, contact in known.items() if not contact.active}
     asked = readers & contacts.keys()

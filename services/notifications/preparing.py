@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 from services.notifications.audience import read_audience, read_brief, read_contacts
 from services.notifications.overviews import read_running
+from services.notifications.rules.deputies import STAFF, deputy_at
 from services.notifications.rules.messages import NewMessage, channel_for
 from services.notifications.rules.overview import hours_of
 from services.notifications.rules.sending_hours import earliest_for, next_sending_moment, zone_of
@@ -38,6 +39,9 @@ async def prepare_page(
             return earliest_for(contact, brief, now)
         return next_sending_moment(now, hours_of(running, contact.person_id), zone_of(contact.time_zone))
 
+    if announcement.audience in STAFF:
+        deputies = {deputy_at(contact, due_for(contact)) for contact in contacts.values()} - {None, *contacts}
+        contacts |= await read_contacts(internal, organization_id, filter(None, deputies))
     messages = [
         NewMessage(person_id, channel_for(contact), due_for(contact)) for person_id, contact in contacts.items()
     ]

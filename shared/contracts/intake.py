@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping
-from datetime import time
+from datetime import date, time
 from enum import IntEnum, StrEnum
 from typing import Annotated
 from uuid import UUID
@@ -145,6 +145,17 @@ class MeetingHoursPage(Contract):
     after: UUID | None = None
 
 
+class Away(Contract):
+    """On which days somebody is away, by their own clock, and who stands in for them."""
+
+    deputy_id: UUID
+    first_day: date
+    last_day: date
+
+    def covers(self, day: date) -> bool:
+        return self.first_day <= day <= self.last_day
+
+
 class Contact(Contract):
     """How to reach and address a person. It is read over internal HTTP only."""
 
@@ -158,6 +169,8 @@ class Contact(Contract):
     job_title: str = ""
     department: str = ""
     active: bool = True
+    away: Away | None = None
+    """An absence that is not over. It may lie ahead."""
 
 
 def first_active(person_ids: Iterable[UUID], contacts: Mapping[UUID, Contact]) -> Contact | None:

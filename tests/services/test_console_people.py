@@ -1,6 +1,7 @@
 """The people of the directory on pages: the list, one person, and editing by hand."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 import httpx
@@ -171,3 +172,33 @@ async def test_who_leaves_by_hand_is_shown_as_such(browser: httpx.AsyncClient, a
     typed = await filled(browser, path, name="Ann Lee", email="ann@x.example", standing="left")
     await browser.post(path, data=typed)
     assert "This person has left." in (await browser.get(f"{LIST}/{ann.id}")).text
+
+
+async def test_an_absence_is_set_shown_and_ended_on_its_page(
+    browser: httpx.AsyncClient, ann: PersonRecord, access_key: KeyMaker
+) -> None:
+    page = f"{LIST}/{ann.id}/absence"
+    first = await browser.get(page)
+    assert "End the absence" not in first.text
+    today = datetime.now(UTC).date()
+    days = {"first_day": today.isoformat(), "last_day": "2099-01-01"}
+    typed = {"form_token": token_in(first), "deputy": "max@x.example", "do": "save"} | days
+    for wrong, said in (
+        ("lea@x.example", "Choose somebody else who works here."),
+        ("", "Name somebody who works here"),
+    ):
+        refused = await browser.post(page, data=typed | {"deputy": wrong})
+        assert (refused.status_code, said in refused.text) == (422, True), wrong
+    far = await browser.post(page, data=typed)
+    assert (far.status_code, 'id="last_day-error"' in far.text) == (422, True)
+    soon = (today + timedelta(days=20)).isoformat()
+    saved = await browser.post(page, data=typed | {"last_day": soon})
+    assert saved.headers["location"] == f"{LIST}/{ann.id}?done=absence_saved"
+    shown = await browser.get(page)
+    assert 'value="max@x.example"' in shown.text
+    assert f'value="{soon}"' in shown.text
+    ended = await browser.post(page, data={"form_token": token_in(shown), "do": "end"})
+    assert ended.headers["location"] == f"{LIST}/{ann.id}?done=absence_ended"
+    viewer = await access_key(Role.VIEWER)
+    assert page not in (await browser.get(f"{LIST}/{ann.id}", headers=viewer)).text
+    assert (await browser.get(page, headers=viewer)).status_code == 403

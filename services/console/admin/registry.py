@@ -19,6 +19,7 @@ from services.console.admin.messages import page as messages
 from services.console.admin.messages import previews as message_previews
 from services.console.admin.navigation import HOME
 from services.console.admin.people import page as people
+from services.console.admin.people.absence import page as person_absence
 from services.console.admin.people.edit import page as person_edit
 from services.console.admin.people.imports import page as people_import
 from services.console.admin.people.person import page as person
@@ -58,6 +59,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     one_time.router,
     people.router,
     person_edit.router,
+    person_absence.router,
     people_import.router,
     person.router,
 )

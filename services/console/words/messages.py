@@ -75,6 +75,7 @@ DROPS = {
     "no_link": translatable("The person was not asked any more."),
     "no_pair": translatable("The pair had ended before."),
     "given_up": translatable("It was settled before."),
+    "not_named": translatable("The person coordinates the program no more, or stands in for nobody any more."),
     "nothing_to_do": translatable("Nothing needed the person that week."),
     "endpoint_gone": translatable("The endpoint had been deleted."),
     "endpoint_enabled": translatable("The endpoint had been enabled again."),

@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 
 from services.intake import answers
-from services.intake.store import colleagues, directory, eligible, enrolments, links, people
+from services.intake.store import absences, colleagues, directory, eligible, enrolments, links, people
 from shared.auth import ServiceCaller
 from shared.contracts.base import PersonPage
 from shared.contracts.intake import (
@@ -76,7 +76,10 @@ async def count_enrolled(cycle_id: UUID, caller: ServiceCaller, session: Session
 
 @router.post("/contacts")
 async def read_contacts(request: ReadContacts, caller: ServiceCaller, session: Session) -> Contacts:
-    return Contacts(contacts=tuple(await people.read_contacts(session, caller.organization_id, request.person_ids)))
+    contacts = await people.read_contacts(session, caller.organization_id, request.person_ids)
+    away = await absences.read_away(session, caller.organization_id, request.person_ids)
+    told = (one.model_copy(update={"away": away[one.person_id]}) if one.person_id in away else one for one in contacts)
+    return Contacts(contacts=tuple(told))
 
 
 @router.post("/people/find")

@@ -11,6 +11,8 @@ from services.intake.api.upload import REQUEST_BODY, UPLOAD, read_upload
 from services.intake.imports import Planned, import_export
 from services.intake.person import Availability, PersonRecord
 from services.intake.resources import (
+    AbsenceEdit,
+    AbsenceView,
     DirectoryValues,
     ImportReport,
     PeoplePage,
@@ -20,7 +22,7 @@ from services.intake.resources import (
 )
 from services.intake.rules.by_hand import PersonEdit, version_of
 from services.intake.rules.differences import check_share
-from services.intake.store import directory, edits, held
+from services.intake.store import absences, directory, edits, held
 from services.intake.store import people as store
 from shared.auth import Admin, Coordinator, Viewer
 from shared.http.dependencies import AppDatabase, Session
@@ -140,6 +142,25 @@ async def replace_person(
 async def list_person_enrolments(person_id: UUID, caller: Coordinator, session: Session) -> PersonEnrolments:
     """What the person enrolled with, the latest first. Whom they would rather not be matched with is told to nobody."""
     return await held.read_enrolments(session, caller.organization_id, person_id)
+
+
+@router.get("/{person_id}/absence", responses=refusals(404))
+async def read_absence(person_id: UUID, caller: Coordinator, session: Session) -> AbsenceView:
+    """On which days the person is away, and who stands in for them. It is 404 `absence_not_found` if none is known."""
+    return await absences.read_absence(session, caller.organization_id, person_id)
+
+
+@router.put("/{person_id}/absence", responses=refusals(404))
+async def set_absence(person_id: UUID, absence: AbsenceEdit, caller: Coordinator, session: Session) -> AbsenceView:
+    """Says on which days the person is away, and who stands in for them as coordinator or sponsor: on these days the
+    deputy gets their messages too. It replaces the absence that was known before."""
+    return await absences.set_absence(session, caller.organization_id, person_id, absence)
+
+
+@router.delete("/{person_id}/absence", status_code=204, responses=refusals(404))
+async def end_absence(person_id: UUID, caller: Coordinator, session: Session) -> None:
+    """Forgets the absence: from now on nobody stands in for the person."""
+    await absences.end_absence(session, caller.organization_id, person_id)
 
 
 def _etag(person: PersonView) -> str:

@@ -2,7 +2,7 @@
 It tells what the home page of the console tells (`shared/attention/home.py`), and names nobody. Pure."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
@@ -36,6 +36,8 @@ class Overview(NamedTuple):
 
     running: Running
     found: Found
+    stand_ins: Mapping[UUID, frozenset[UUID]] = {}
+    """For whom each deputy stands in just now."""
 
 
 def coordinators_of(running: Running) -> tuple[UUID, ...]:
@@ -54,7 +56,7 @@ def hours_of(running: Running, person_id: UUID) -> SendingHours:
 def home_for(overview: Overview, person_id: UUID, now: datetime) -> Home:
     """What the home page would tell, of this coordinator's programs alone. Cycles that are paused stand still, and
     nothing is told about them."""
-    mine = _of(overview.running, person_id)
+    mine = _of(overview.running, person_id, *overview.stand_ins.get(person_id, ()))
     cycles = tuple(cycle for cycle in mine.cycles if not cycle.paused)
     ids, found = {cycle.id for cycle in cycles}, overview.found
     concerns = tuple(one for one in found.concerns.items if one.cycle_id in ids)
@@ -163,8 +165,8 @@ def _named(cycle: Cycle) -> str:
     return f"{one_line(cycle.program_name)}, {one_line(cycle.period)}"
 
 
-def _of(running: Running, person_id: UUID) -> Running:
-    programs = tuple(one for one in running.programs if person_id in one.coordinator_ids)
+def _of(running: Running, *people: UUID) -> Running:
+    programs = tuple(one for one in running.programs if set(people) & set(one.coordinator_ids))
     ids = {one.id for one in programs}
     cycles = tuple(cycle for cycle in running.cycles if cycle.program_id in ids)
     return running.model_copy(update={"programs": programs, "cycles": cycles})

@@ -69,6 +69,10 @@ class Facts:
     contact_name: str = ""
     """Whom the reader may ask. Empty if there is nobody, or if it is the reader."""
     contact_email: str = ""
+    stands_in_for: str = ""
+    """For whom the reader stands in, so that they get the message; empty if it is for themselves."""
+    deputy: str = ""
+    """Who gets the message too, because the reader is away."""
 
 
 @dataclass(frozen=True)
@@ -119,6 +123,10 @@ class OverviewFacts:
     ahead: tuple[Ahead, ...] = ()
     more: int = 0
     """How many more things happen than `ahead` holds."""
+    stands_in_for: str = ""
+    """For whom the reader stands in, whose programs it tells of too."""
+    deputy: str = ""
+    """Who gets an overview of these programs too, because the reader is away."""
 
 
 AnyFacts = Facts | EndpointFacts | OverviewFacts

@@ -7,6 +7,7 @@ import pytest
 
 from services.notifications.activities import Activities
 from shared.attention.resources import Cycle, Program, Running
+from shared.contracts.intake import Away
 from shared.contracts.notifications import Announcement, Audience, Delivery, Template
 from shared.contracts.programs import Calendar, Stage
 from shared.database import Database
@@ -111,3 +112,18 @@ async def test_messages_that_failed_are_told_to_the_coordinator_of_their_cycle(
     await deliver(activities, overview)
     assert post.recipients() == ["ben@acme.example"]
     assert "/console/messages?state=failed" in post.received[0].get_body(("plain",)).get_content()  # type: ignore[union-attr]
+
+
+async def test_a_deputy_reads_of_the_programs_of_whoever_is_away(
+    activities: Activities, world: World, post: Post, overview: Announcement, at_any_hour: None
+) -> None:
+    review = run(world, Stage.REVIEW, "ana@acme.example")
+    deputy, today = world.add_person("ben@acme.example"), datetime.now(UTC).date()
+    away = Away(deputy_id=deputy, first_day=today - timedelta(days=2), last_day=today + timedelta(days=2))
+    ana = world.known["ana@acme.example"]
+    world.contacts[ana] = world.contacts[ana].model_copy(update={"away": away})
+    assert await prepare(activities, overview) == 2
+    assert (await deliver(activities, overview)).sent == 2
+    texts = {email["To"].addresses[0].username: email.get_body(("plain",)).get_content() for email in post.received}  # type: ignore[union-attr]
+    assert all(f"/console/cycles/{review.id}/review" in text for text in texts.values())
+    assert "because you stand in for Name of ana@acme.example." in texts["ben"]

@@ -15,6 +15,7 @@ from services.events.webhooks.rules.delivery import DeliveryState
 from services.events.webhooks.rules.signing import new_secret
 from services.feedback.models import Concern, StoredReport
 from services.feedback.rules.report import compile_report
+from services.intake.models import Absence
 from services.intake.store.uploads import keep_upload
 from services.matching.models import MatchRun, Pair
 from services.notifications.models import WordingRow
@@ -44,6 +45,8 @@ ENDPOINT: Mapping[str, Any] = {
     "owner_id": "{person_id}",
     "description": "BI",
 }
+TODAY = datetime.now(UTC).date().isoformat()
+ABSENCE: Mapping[str, Any] = {"deputy_id": "{mentee_id}", "first_day": TODAY, "last_day": TODAY}
 PERSON: Mapping[str, Any] = {"name": "Ben Example", "email": "ben@example.org", "level": 2}
 WORDED = "/v1/wordings/{template}/{language}"
 WORDING: dict[str, Any] = {"subject": "Join {program}", "body": "{organization} invites you."}
@@ -142,6 +145,9 @@ ROWS = (
     Row("GET", "/v1/people/{person_id}"),
     Row("PUT", "/v1/people/{person_id}", Role.ADMIN, {**PERSON, "email": "ada@example.org"}, if_match=True),
     Row("GET", "/v1/people/{person_id}/enrolments", Role.COORDINATOR),
+    Row("PUT", "/v1/people/{person_id}/absence", Role.COORDINATOR, ABSENCE),
+    Row("GET", "/v1/people/{person_id}/absence", Role.COORDINATOR),
+    Row("DELETE", "/v1/people/{person_id}/absence", Role.COORDINATOR),
     Row("GET", "/v1/cycles/{cycle_id}/topics"),
     Row("GET", "/v1/rounds/{round_id}/pending", Role.COORDINATOR),
     Row("GET", "/v1/cycles/{cycle_id}/match-runs", lists=True),
@@ -297,6 +303,13 @@ async def add_world(db: Database, organization_id: UUID) -> dict[str, Any]:
         )  # fmt: skip
         await session.flush()
         session.add(RoundRecipient(**asked, person_id=mentee.id))
+        today = datetime.now(UTC).date()
+        session.add(
+            Absence(
+                organization_id=organization_id, person_id=mentor.id, deputy_id=mentee.id, first_day=today,
+                last_day=today,
+            )
+        )  # fmt: skip
     return await _add_endpoint(db, organization_id, mentor.id) | {
         "key_id": key.id,
         "upload_id": upload,

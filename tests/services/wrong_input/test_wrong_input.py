@@ -253,6 +253,7 @@ async def test_pages_answer_problems_to_callers_that_ask_for_json(
         "/p/{token}", "/p/{token}/done", "/console/static/{name}", "/console/cycles/{cycle_id}", "/console",
         "/console/people", "/console/people.csv", "/console/people/new",
         "/console/people/{person_id}", "/console/people/{person_id}/edit", "/console/people/import",
+        "/console/people/{person_id}/absence",
         "/console/people/import/{upload_id}", "/console/people/import/{upload_id}/changes",
         "/console/people/import/{upload_id}/done",
         "/console/sign-in", "/console/sign-in/{code}", "/console/sign-out", "/console/{rest:path}",

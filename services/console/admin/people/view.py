@@ -28,7 +28,12 @@ STANDING: Mapping[str, Mapping[str, str]] = {
     "all": {},
 }
 """What the API is asked for."""
-DONE = {"added": translatable("The person was added."), "saved": translatable("The changes are saved.")}
+DONE = {
+    "added": translatable("The person was added."),
+    "saved": translatable("The changes are saved."),
+    "absence_saved": translatable("The absence is saved. On its days the deputy gets the messages too."),
+    "absence_ended": translatable("The absence has ended. Nobody stands in any more."),
+}
 
 
 class Wanted(NamedTuple):

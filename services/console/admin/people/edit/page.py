@@ -11,8 +11,6 @@ from services.console.admin.forms import Filled, SentForm
 from services.console.admin.layout import admin_page
 from services.console.admin.people.edit.view import (
     LABELS,
-    NOBODY,
-    SEVERAL,
     STANDING,
     Wrong,
     as_typed,
@@ -22,7 +20,8 @@ from services.console.admin.people.edit.view import (
     refused,
     stale,
 )
-from services.console.admin.people.resources import PeoplePage, Person, Values
+from services.console.admin.people.finding import find_person
+from services.console.admin.people.resources import Person, Values
 from services.console.admin.people.view import LIST
 from services.console.admin.routes import AdminRoute
 from services.console.admin.visit import CurrentVisit, Visit
@@ -33,7 +32,6 @@ from shared.errors import Invalid, NotFound, PreconditionFailed
 
 router = APIRouter(route_class=AdminRoute, include_in_schema=False)
 NEW = FormData({"standing": "here", "level": "1"})
-FEW = 10
 
 
 @router.api_route(f"{LIST}/new", methods=["GET", "HEAD"])
@@ -47,7 +45,7 @@ async def add_person(sent: SentForm) -> Response:
     visit = sent.visit
 
     async def save() -> str:
-        edit = edit_of(sent.typed, await _manager(visit, sent.typed))
+        edit = edit_of(sent.typed, await find_person(visit.api, "manager", str(sent.typed.get("manager", ""))))
         try:
             made = await visit.api.post(Service.INTAKE, "/people", Person, edit, sent.once)
         except Invalid as error:
@@ -68,7 +66,7 @@ async def save_person(person_id: UUID, sent: SentForm) -> Response:
     visit = sent.visit
 
     async def save() -> str:
-        edit = edit_of(sent.typed, await _manager(visit, sent.typed))
+        edit = edit_of(sent.typed, await find_person(visit.api, "manager", str(sent.typed.get("manager", ""))))
         await _put(visit, person_id, edit, str(sent.typed.get("etag", "")))
         return f"{LIST}/{person_id}?done=saved"
 
@@ -124,17 +122,3 @@ async def _email_of(visit: Visit, person_id: UUID | None) -> str:
         return (await visit.api.get(Service.INTAKE, f"/people/{person_id}", Person)).email
     except NotFound:
         return ""
-
-
-async def _manager(visit: Visit, typed: FormData) -> UUID | None:
-    """The person whose name or address was typed. Raises Refused if it is nobody, or not clear."""
-    text = str(typed.get("manager", "")).strip()
-    if not text or "\x00" in text:
-        return None
-    asked = {"q": text[:100], "limit": FEW}
-    found = (await visit.api.get(Service.INTAKE, "/people", PeoplePage, asked)).items
-    exact = [person for person in found if person.email == text.casefold()]
-    fitting = exact or [person for person in found if person.active]
-    if len(fitting) != 1:
-        raise Refused([FieldError("manager", SEVERAL if fitting else NOBODY)])
-    return fitting[0].id
