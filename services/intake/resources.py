@@ -153,9 +153,21 @@ class ImportReport(Contract):
 
 
 class AbsenceEdit(BaseModel):
-    """Who stands in for somebody, and on which days."""
+    """Who stands in for somebody, and on which days. An unknown field is refused."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {
+                    "deputy_id": "5e0c83b1-2f4d-4c8a-9d1e-7b6a3f2c1d0e",
+                    "first_day": "2026-12-21",
+                    "last_day": "2027-01-08",
+                }
+            ]
+        },
+    )
 
     deputy_id: UUID
     """Another active person of the organization."""

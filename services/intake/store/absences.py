@@ -39,7 +39,7 @@ async def set_absence(session: AsyncSession, organization_id: UUID, person_id: U
         raise PersonNotFound("There is no such person who works here.")
     problems = _problems(person_id, edit, active, datetime.now(UTC).date())
     if problems:
-        raise Invalid(MESSAGE, errors=[{"field": f"body.{name}", "detail": said} for name, said in problems.items()])
+        raise Invalid(MESSAGE, errors=[{"field": f"body.{field}", "detail": said} for field, said in problems.items()])
     values = edit.model_dump()
     await session.execute(
         insert(Absence)

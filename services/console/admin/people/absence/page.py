@@ -9,7 +9,7 @@ from starlette.datastructures import FormData
 from services.console.admin.forms import Filled, SentForm
 from services.console.admin.layout import admin_page
 from services.console.admin.people.absence.view import LABELS, Absence, AbsenceEdit, as_typed, refused
-from services.console.admin.people.finding import find_person
+from services.console.admin.people.reading import find_person
 from services.console.admin.people.resources import Person
 from services.console.admin.people.view import LIST
 from services.console.admin.routes import AdminRoute

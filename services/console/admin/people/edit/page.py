@@ -20,7 +20,7 @@ from services.console.admin.people.edit.view import (
     refused,
     stale,
 )
-from services.console.admin.people.finding import find_person
+from services.console.admin.people.reading import find_person
 from services.console.admin.people.resources import Person, Values
 from services.console.admin.people.view import LIST
 from services.console.admin.routes import AdminRoute
