@@ -36,6 +36,7 @@ ENDINGS = [
     '"code":"invalid"',
     "[]",
     "upward",
+    "None",
 ]
 
 
