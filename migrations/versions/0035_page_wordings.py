@@ -1,18 +1,18 @@
-"""Organizations write the words of messages themselves, for each template, language and, if they want, program."""
+"""Organizations write texts of participants' pages themselves, as they write those of messages."""
 
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "0030"
-down_revision = "0027"
+revision = "0035"
+down_revision = "0034"
 branch_labels = None
 depends_on = None
 
 
 def upgrade() -> None:
     op.create_table(
-        "wording",
+        "page_wording",
         sa.Column("organization_id", sa.Uuid(), nullable=False),
         sa.Column("scope_id", sa.Uuid(), nullable=False),
         sa.Column("template", sa.String(), nullable=False),
@@ -28,4 +28,4 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    op.drop_table("wording", schema="notifications")
+    op.drop_table("page_wording", schema="notifications")

@@ -1,18 +1,18 @@
-"""Organizations write texts of participants' pages themselves, as they write those of messages."""
+"""Organizations write the words of messages themselves, for each template, language and, if they want, program."""
 
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "0038"
-down_revision = "0040"
+revision = "0028"
+down_revision = "0027"
 branch_labels = None
 depends_on = None
 
 
 def upgrade() -> None:
     op.create_table(
-        "page_wording",
+        "wording",
         sa.Column("organization_id", sa.Uuid(), nullable=False),
         sa.Column("scope_id", sa.Uuid(), nullable=False),
         sa.Column("template", sa.String(), nullable=False),
@@ -28,4 +28,4 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    op.drop_table("page_wording", schema="notifications")
+    op.drop_table("wording", schema="notifications")

@@ -7,8 +7,8 @@ transaction can do: what is finished stays if this is interrupted, and is not bu
 from alembic import op
 from sqlalchemy import text
 
-revision = "0040"
-down_revision = "0037"
+revision = "0034"
+down_revision = "0033"
 branch_labels = None
 depends_on = None
 
