@@ -4,14 +4,12 @@ All services share one database, in which each has a schema of its own. Function
 an edge (`api`, `activities`) opens a transaction, calls them, and commits before it answers.
 """
 
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import DateTime, MetaData, event
-from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase
 
@@ -29,11 +27,6 @@ LIMITS = {
 }
 """How long a statement may take, how long it may wait for a lock, and how long a transaction may do nothing. Whoever
 takes longer is ended by Postgres, so that nobody else waits for them."""
-IDLE_SECONDS = 1.0
-"""A connection that nobody used for so long is tried out before it is used again: Postgres may have restarted, or
-something between here and there forgotten the connection. To try it each time would cost as much as a short query."""
-USED_AT = "upward.used_at"
-"""Where the pool keeps for each connection when it was used last."""
 SCHEMAS = ("accounts", "events", "feedback", "intake", "matching", "notifications", "programs", "rounds", "shared")
 
 
@@ -57,11 +50,9 @@ class Database:
 
     def __init__(self, url: str, *, pool_size: int = 10) -> None:
         self.engine: AsyncEngine = create_async_engine(
-            psycopg_url(url), pool_size=pool_size, max_overflow=pool_size, pool_timeout=30
+            psycopg_url(url), pool_size=pool_size, max_overflow=pool_size, pool_timeout=30, pool_pre_ping=True
         )
         event.listen(self.engine.sync_engine, "connect", _limit)
-        event.listen(self.engine.sync_engine, "checkin", _note_use)
-        event.listen(self.engine.sync_engine, "checkout", self._try_out)
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
         alone = self.engine.execution_options(isolation_level="AUTOCOMMIT")
         self._single = async_sessionmaker(alone, expire_on_commit=False)
@@ -81,23 +72,6 @@ class Database:
 
     async def close(self) -> None:
         await self.engine.dispose()
-
-    def _try_out(self, connection: Any, record: Any, _: object) -> None:
-        """Replaces all connections of the pool if one that was idle has been closed meanwhile."""
-        used_at = record.info.get(USED_AT)
-        if used_at is None or time.monotonic() - used_at < IDLE_SECONDS:
-            return
-        dialect = self.engine.dialect
-        try:
-            dialect.do_ping(connection)
-        except dialect.loaded_dbapi.Error as error:
-            if dialect.is_disconnect(error, connection, None):
-                raise InvalidatePoolError from error
-            raise
-
-
-def _note_use(_: object, record: Any) -> None:
-    record.info[USED_AT] = time.monotonic()
 
 
 def _limit(connection: Any, _: object) -> None:

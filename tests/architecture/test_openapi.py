@@ -114,6 +114,11 @@ def test_operation_ids_are_short_and_unique_and_stay(document: dict[str, Any]) -
     assert sorted(found) == sorted(known), "name the new ones above"
 
 
+def test_no_two_schemas_share_a_name(document: dict[str, Any]) -> None:
+    """Both would be called by their modules, and generated clients would lose the one that they knew."""
+    assert [name for name in document["components"]["schemas"] if "__" in name] == []
+
+
 def test_each_refusal_that_can_happen_is_named_and_a_problem_document(document: dict[str, Any]) -> None:
     for row, operation in operations(document):
         statuses = {status for status in operation["responses"] if status[0] in "45"}

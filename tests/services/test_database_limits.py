@@ -1,9 +1,6 @@
 """Postgres ends what takes too long, so that nobody else waits for it; and what it has ended is not used again."""
 
-from typing import Any
-
-import pytest
-from sqlalchemy import event, text
+from sqlalchemy import text
 
 from shared.config import Settings
 from shared.database import LIMITS, Database
@@ -25,33 +22,7 @@ def test_statements_locks_and_idle_transactions_are_limited() -> None:
     assert set(LIMITS) == {"statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"}
 
 
-@pytest.mark.parametrize("idle_seconds", [0.0, 60.0])
-async def test_a_connection_that_was_idle_is_tried_out_and_one_in_use_is_taken_as_it_is(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch, idle_seconds: float
-) -> None:
-    monkeypatch.setattr("shared.database.IDLE_SECONDS", idle_seconds)
-    database = Database(settings.database_url, pool_size=2)
-    sent: list[str] = []
-    event.listen(database.engine.sync_engine, "checkout", lambda *_: sent.append("used"))
-    ping = database.engine.dialect.do_ping
-
-    def noted(connection: Any) -> bool:
-        sent.append("tried")
-        return ping(connection)
-
-    monkeypatch.setattr(database.engine.dialect, "do_ping", noted)
-    async with database.transaction() as one:
-        ours = await one.scalar(text("select pg_backend_pid()"))
-    async with database.transaction() as one:
-        assert await one.scalar(text("select pg_backend_pid()")) == ours
-    assert sent == (["used", "tried", "used"] if idle_seconds == 0 else ["used", "used"])
-    await database.close()
-
-
-async def test_a_connection_that_postgres_ended_while_it_was_idle_is_replaced(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("shared.database.IDLE_SECONDS", 0)
+async def test_a_connection_that_postgres_ended_is_replaced(settings: Settings) -> None:
     database, other = Database(settings.database_url, pool_size=2), Database(settings.database_url, pool_size=1)
     async with database.transaction() as one:
         ended = await one.scalar(text("select pg_backend_pid()"))

@@ -62,6 +62,8 @@ async def links(client: httpx.AsyncClient, internal_headers: dict[str, str], ask
 
 RESOLVE, BRIEF, FORM, ANSWER = "intake links", "programs cycles", "intake rounds", "intake rounds"
 TOPICS = "programs cycles"
+OWN = ["accounts brand", "notifications page-words"]
+"""How the organization shows itself, and its own words."""
 MENTOR = {"role": "mentor", "topics_taught": "ai"}
 
 
@@ -77,11 +79,11 @@ async def test_a_page_and_an_answer_need_no_more_than_these_requests(
         assert response.status_code == status, response.text
         return sorted(requests)
 
-    assert await made(200, "GET", ann) == sorted([RESOLVE, BRIEF, FORM, TOPICS])
-    assert await made(200, "GET", bob) == sorted([RESOLVE, BRIEF, FORM])
+    assert await made(200, "GET", ann) == sorted([RESOLVE, BRIEF, FORM, *OWN, TOPICS])
+    assert await made(200, "GET", bob) == sorted([RESOLVE, BRIEF, FORM, *OWN])
     assert await made(303, "POST", bob, data=MENTOR) == sorted([RESOLVE, ANSWER])
     assert await made(422, "POST", bob, data=MENTOR | {"topics_taught": "x"}) == sorted([RESOLVE, ANSWER, BRIEF, FORM])
-    assert await made(200, "GET", f"{bob}/done") == sorted([RESOLVE, BRIEF, FORM])
+    assert await made(200, "GET", f"{bob}/done") == sorted([RESOLVE, BRIEF, FORM, *OWN])
 
 
 async def test_the_page_shows_times_in_the_reader_s_own_zone(client: httpx.AsyncClient, links: list[str]) -> None:

@@ -187,6 +187,7 @@ async def test_contacts_are_those_of_the_organization(
             "job_title": "Job",
             "department": "IT",
             "active": True,
+            "away": None,
         }
     ]
 

@@ -23,6 +23,8 @@ router = APIRouter(route_class=Route, prefix="/v1/brand", tags=["accounts"])
 internal = APIRouter(route_class=Route, prefix="/internal/accounts", include_in_schema=False)
 IfMatch = Annotated[str | None, Header()]
 TYPES = ("image/png", "image/jpeg")
+SENT = (*TYPES, "application/octet-stream")
+"""How a logo may be sent. Generated clients know a file only by the last of these."""
 PICTURE: dict[str, Any] = {"schema": {"type": "string", "format": "binary"}}
 ANSWER: dict[int | str, dict[str, Any]] = {
     200: {"description": "The logo.", "content": dict.fromkeys(TYPES, PICTURE)},
@@ -30,7 +32,7 @@ ANSWER: dict[int | str, dict[str, Any]] = {
 }
 BODY = {
     "required": True,
-    "content": dict.fromkeys(TYPES, PICTURE | {"example": "the bytes of the file"}),
+    "content": dict.fromkeys(SENT, PICTURE | {"example": "the bytes of the file"}),
 }
 SAYS = {
     Wrong.NO_PICTURE: "It is neither a PNG nor a JPEG.",
@@ -93,8 +95,8 @@ async def replace_logo(
     says. What is no picture in it, such as a comment, is not kept."""
     expected = check_present(if_match)
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind not in TYPES:
-        raise LogoTypeUnknown("Send the picture alone, as image/png or image/jpeg.")
+    if kind not in SENT:
+        raise LogoTypeUnknown(f"Send the picture alone, as {SENT[0]}, {SENT[1]} or {SENT[2]}.")
     logo = _logo(await request.body())  # before a transaction begins
     async with database.transaction() as session:
         await store.save_logo(session, caller.organization_id, logo, expected)

@@ -31,7 +31,7 @@ class Change(Contract):
     after: str
 
 
-class Difference(Contract):
+class PersonDifference(Contract):
     """One person who would be added, changed, leave or come back."""
 
     person_id: UUID | None
@@ -73,11 +73,11 @@ class ImportPreview(Contract):
     """It is another one as soon as the import would do something else. Send it when the import is applied."""
     must_confirm: bool
     """Whether so many would leave that their number has to be named when the import is applied."""
-    new_people: tuple[Difference, ...]
+    new_people: tuple[PersonDifference, ...]
     """The first 200 of each."""
-    changed_people: tuple[Difference, ...]
-    leaving_people: tuple[Difference, ...]
-    returning_people: tuple[Difference, ...]
+    changed_people: tuple[PersonDifference, ...]
+    leaving_people: tuple[PersonDifference, ...]
+    returning_people: tuple[PersonDifference, ...]
     refused_rows: tuple[RefusedRow, ...]
     noted_rows: tuple[Problem, ...]
 
@@ -88,7 +88,7 @@ def preview_of(plan: ImportPlan, directory: Sequence[PersonRecord]) -> ImportPre
     changed = [person for person in plan.changed if person.id not in left | back]
     names = {person.id: person.name for person in (*directory, *plan.created, *plan.changed)}
 
-    def listed(people: Iterable[PersonRecord], *, new: bool = False) -> tuple[Difference, ...]:
+    def listed(people: Iterable[PersonRecord], *, new: bool = False) -> tuple[PersonDifference, ...]:
         shown = islice(people, LISTED)
         return tuple(_difference(person, None if new else before.get(person.id), names) for person in shown)
 
@@ -165,13 +165,13 @@ def _refused(problem: Problem, plan: ImportPlan, before: Mapping[UUID, PersonRec
     return RefusedRow(**dict(problem), name=name, email=email, people=people)
 
 
-def _difference(person: PersonRecord, before: PersonRecord | None, names: Mapping[UUID, str]) -> Difference:
+def _difference(person: PersonRecord, before: PersonRecord | None, names: Mapping[UUID, str]) -> PersonDifference:
     changes = []
     for name in COMPARED if before is not None else ():
         old, new = getattr(before, name), getattr(person, name)
         if old != new and name != "language_known":
             changes.append(Change(field=name, before=_text(name, old, names), after=_text(name, new, names)))
-    return Difference(
+    return PersonDifference(
         person_id=None if before is None else person.id, name=person.name, email=person.email, changes=tuple(changes)
     )
 
