@@ -216,7 +216,7 @@ async def read_routes(client: httpx.AsyncClient, key: str, cycle: dict[str, Any]
     # It has no logo, and nobody is away.
     empty = {f"GET /v1/{rest}" for rest in ("brand/logo", "people/{person_id}/absence")}
     wrong = {name: answer.text for name, answer in found.items() if answer.status_code != 200 and name not in empty}
-    assert wrong == {}
+    assert wrong == {}, wrong
     return {name: answer.text for name, answer in found.items()}
 
 
