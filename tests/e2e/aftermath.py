@@ -204,7 +204,8 @@ async def read_routes(client: httpx.AsyncClient, key: str, cycle: dict[str, Any]
     ids |= {"template": "kickoff", "language": "en"}
     ids["round_id"] = next(one["id"] for one in rounds if one["kind"] == "enrolment")
     pair = (await client.get(f"/v1/pairs/{ids['pair_id']}", headers=headers)).json()
-    ids |= {"mentor_id": pair["mentor_id"], "mentee_id": pair["mentee_id"]}
+    # Only who was in the pool of a run has candidates in it.
+    ids |= {name: pair[name] for name in ("mentor_id", "mentee_id", "match_run_id")} | {"person_id": pair["mentor_id"]}
     deliveries = await client.get(f"/v1/endpoints/{ids['endpoint_id']}/deliveries", headers=headers)
     ids["sequence"] = deliveries.json()["items"][0]["sequence"]
     found = {"page": await client.get(f"/console/cycles/{cycle['id']}", headers=headers)}
