@@ -7,6 +7,8 @@ Two admins may edit the same thing. The second is told which fields have changed
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Protocol
 
 from shared.errors import PreconditionFailed, PreconditionRequired
 
@@ -17,6 +19,14 @@ class IfMatchRequired(PreconditionRequired):
 
 class StaleVersion(PreconditionFailed):
     code = "stale_version"
+
+
+class Versioned(Protocol):
+    """A row that can be edited."""
+
+    version: int
+    field_versions: dict[str, int]
+    updated_at: datetime
 
 
 def etag(version: int | str) -> str:
@@ -50,6 +60,19 @@ def check_match(if_match: str, version: int | str, changes: Mapping[str, int] | 
 def with_versions(field_versions: Mapping[str, int], changed: Iterable[str], version: int) -> dict[str, int]:
     """What a row keeps after these fields were changed by this version."""
     return {**field_versions, **dict.fromkeys(changed, version)}
+
+
+def change(row: Versioned, wanted: Mapping[str, object]) -> bool:
+    """Writes into the row what is not the same as before, as its next version, and says whether there was anything."""
+    changes = {name: value for name, value in wanted.items() if getattr(row, name) != value}
+    if not changes:
+        return False
+    for name, value in changes.items():
+        setattr(row, name, value)
+    row.version += 1
+    row.field_versions = with_versions(row.field_versions, changes, row.version)
+    row.updated_at = datetime.now(UTC)
+    return True
 
 
 def changed_since(tags: Iterable[str], field_versions: Mapping[str, int]) -> list[str]:

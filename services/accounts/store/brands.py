@@ -1,7 +1,6 @@
 """SQL of how organizations show themselves. Functions never commit."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -15,7 +14,7 @@ from services.accounts.rules.colours import palette_of
 from shared.auth import OrganizationRow
 from shared.contracts.accounts import Brand, Logo, LogoFile
 from shared.errors import NotFound
-from shared.http.etags import check_match, with_versions
+from shared.http.etags import change, check_match
 
 
 class NoLogo(NotFound):
@@ -112,12 +111,5 @@ async def _locked(session: AsyncSession, organization_id: UUID, if_match: str) -
 
 async def _change(session: AsyncSession, row: BrandRow, wanted: Mapping[str, object]) -> None:
     """What is the same as before keeps its version."""
-    changes = {name: value for name, value in wanted.items() if getattr(row, name) != value}
-    if not changes:
-        return
-    for name, value in changes.items():
-        setattr(row, name, value)
-    row.version += 1
-    row.field_versions = with_versions(row.field_versions, changes, row.version)
-    row.updated_at = datetime.now(UTC)
-    await session.flush()
+    if change(row, wanted):
+        await session.flush()

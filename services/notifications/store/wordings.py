@@ -5,7 +5,7 @@ organization itself: then it is for all of its programs that have no wording of 
 """
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.notifications.models import OwnWords, PageWordingRow, WordingRow
 from services.notifications.rules.wording import Worded, Wording
 from shared.contracts.notifications import OwnPageWords, PageText, PageWords, Template
-from shared.http.etags import check_match, with_versions
+from shared.http.etags import change, check_match
 
 FIELDS = ("subject", "body")
 ROWS: dict[type, type[OwnWords]] = {Template: WordingRow, PageText: PageWordingRow}
@@ -100,15 +100,8 @@ async def save_wording(session: AsyncSession, place: Place, wording: Wording | N
     ).one()
     check_match(if_match, row.version, row.field_versions)
     wanted = dict(zip(FIELDS, wording or (None, None), strict=True))
-    changes = {name: value for name, value in wanted.items() if getattr(row, name) != value}
-    if not changes:
-        return
-    for name, value in changes.items():
-        setattr(row, name, value)
-    row.version += 1
-    row.field_versions = with_versions(row.field_versions, changes, row.version)
-    row.updated_at = datetime.now(UTC)
-    await session.flush()
+    if change(row, wanted):
+        await session.flush()
 
 
 def _key(place: Place) -> dict[str, object]:

@@ -17,7 +17,7 @@ from shared.contracts.events import ProgramScheduleChanged
 from shared.contracts.programs import ProgramRef
 from shared.errors import NotFound
 from shared.events import emit
-from shared.http.etags import check_match, with_versions
+from shared.http.etags import change, check_match
 
 log = structlog.get_logger(__name__)
 
@@ -51,15 +51,9 @@ async def replace_program(
     `program.schedule_changed` when the Temporal Schedule has to change. Raises ProgramNotFound, StaleVersion."""
     row = await lock_program(session, organization_id, program_id)
     check_match(if_match, row.version, row.field_versions)
-    changes = {name: value for name, value in _columns(definition).items() if getattr(row, name) != value}
-    if not changes:
-        return program_of(row)
     before = _recurrence(row)
-    for name, value in changes.items():
-        setattr(row, name, value)
-    row.version += 1
-    row.field_versions = with_versions(row.field_versions, changes, row.version)
-    row.updated_at = datetime.now(UTC)
+    if not change(row, _columns(definition)):
+        return program_of(row)
     await session.flush()
     after = _recurrence(row)
     if before != after and (before.recurs or after.recurs):
@@ -81,12 +75,8 @@ async def restore_program(session: AsyncSession, organization_id: UUID, program_
 
 async def _archive(session: AsyncSession, row: ProgramRow, archived_at: datetime | None) -> Program:
     """Emits `program.schedule_changed` when the Temporal Schedule has to change."""
-    if row.archived_at == archived_at:
+    if not change(row, {"archived_at": archived_at}):
         return program_of(row)
-    row.archived_at = archived_at
-    row.version += 1
-    row.field_versions = with_versions(row.field_versions, ["archived_at"], row.version)
-    row.updated_at = datetime.now(UTC)
     await session.flush()
     if row.recurs:
         await emit(session, row.organization_id, ProgramScheduleChanged(program_id=row.id))
