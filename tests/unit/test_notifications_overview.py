@@ -76,6 +76,15 @@ def test_each_coordinator_reads_of_their_own_programs() -> None:
     assert coordinators_of(found.running) == (ANA, BEN), "nobody whose programs do not run"
 
 
+def test_each_cycle_with_concerns_is_told_however_many_another_one_has() -> None:
+    """The home page shows eight concerns one by one. The mail has a line for each cycle."""
+    other = cycle(TWO, Stage.ACTIVE, period="2027-Q2")
+    for one, many in ((ACTIVE, other), (other, ACTIVE)):
+        found = overview(ACTIVE, other, concerns=(*(concern(many) for _ in range(20)), concern(one)))
+        told = {(entry.text, entry.address.partition("cycle_id=")[2]) for entry in facts(found, BEN).entries}
+        assert told == {("1 concern is open", str(one.id)), ("20 concerns are open", str(many.id))}
+
+
 def test_what_happens_soon_is_told_in_the_reader_s_time() -> None:
     told = facts(overview(ACTIVE, concerns=(concern(ACTIVE),)), BEN).ahead
     assert ("9 Mar 2027, 08:00", "The next cycle starts by itself", "Look Down") in told

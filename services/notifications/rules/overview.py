@@ -90,12 +90,13 @@ def overview_facts(overview: Overview, contact: Contact, words: Words, public_ur
 def _entries(overview: Overview, home: Home, words: Words, zone: str, public_url: str) -> Iterator[Entry]:
     """The most urgent first. Concerns are told as one number for each cycle, because the mail is about nobody."""
     counted = Counter(one.cycle_id for one in overview.found.concerns.items)
-    concerned: set[UUID] = set()
+    concerned = [line.cycle for line in home.lines if counted[line.cycle.id]]
     for task in home.tasks:
-        if task.kind is Kind.CONCERN and task.cycle is not None and task.cycle.id not in concerned:
-            concerned.add(task.cycle.id)
-            text = words.ngettext("%(num)s concern is open", "%(num)s concerns are open", counted[task.cycle.id])
-            yield Entry(text, _named(task.cycle), "", f"{public_url}/console/concerns?cycle_id={task.cycle.id}")
+        if task.kind is Kind.CONCERN:
+            for cycle in concerned:
+                text = words.ngettext("%(num)s concern is open", "%(num)s concerns are open", counted[cycle.id])
+                yield Entry(text, _named(cycle), "", f"{public_url}/console/concerns?cycle_id={cycle.id}")
+            concerned = []
         elif (entry := _entry(task, words, zone, public_url)) is not None:
             yield entry
 
