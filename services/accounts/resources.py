@@ -1,6 +1,5 @@
 """The documents about access keys and about how an organization shows itself. Pure."""
 
-import re
 from enum import StrEnum
 from typing import Annotated
 
@@ -9,14 +8,11 @@ from pydantic import AfterValidator, AwareDatetime, ConfigDict, StringConstraint
 from services.accounts.rules.colours import COLOUR
 from shared.contracts.accounts import Brand, Role
 from shared.contracts.base import Contract
-from shared.contracts.text import Name, clean_text
-
-SPECIALS = re.compile(r'[()<>\[\]:;@\\,"]|=\?|\?=')
-"""What could make a name in a header look like another address."""
+from shared.contracts.text import NAME_SPECIALS, Name, clean_text
 
 
 def _no_specials(value: str) -> str:
-    if SPECIALS.search(value):
+    if NAME_SPECIALS.search(value):
         raise ValueError('must not hold any of ( ) < > [ ] : ; @ \\ , "')
     return value
 

@@ -34,6 +34,10 @@ HIDDEN = re.compile(rf"[{_CONTROLS}{_HALVES}{_IGNORABLE}]|{_MISPLACED}")
 SUSPECT = re.compile(rf"[{_IGNORABLE}{_JOINERS}{_VARIANTS}]|\\u")
 """Finds every JSON document that may hold such a text, also as an escape."""
 
+NAME_SPECIALS = re.compile(r'[()<>\[\]:;@\\,"]|=\?|\?=')
+"""What could make a name in the header of a mail look like another address. Python's generator loses the quotes of long
+names (CVE-2025-1795) and decodes encoded words inside them, so no name there has any of it."""
+
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 """How a cell begins that a spreadsheet program takes for a formula. The last four are the wide forms of the first four,
 which some programs read alike."""

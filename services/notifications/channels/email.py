@@ -1,6 +1,5 @@
 """The channel e-mail: a composed message becomes an e-mail, which is sent over one connection to the mail server."""
 
-import re
 from email import policy
 from email.errors import MessageError
 from email.headerregistry import Address
@@ -16,10 +15,7 @@ from services.notifications.rules.meeting import calendar_file
 from services.notifications.rules.rendering import one_line
 from shared.config import Settings
 from shared.contracts.intake import Contact
-
-# Python's generator loses the quotes of long names (CVE-2025-1795) and decodes encoded words inside them. Therefore
-# characters that could make a name look like another address are left out of the name in the header.
-SPECIALS = re.compile(r'[()<>\[\]:;@\\,"]|=\?|\?=')
+from shared.contracts.text import NAME_SPECIALS
 
 
 class Email(Transport):
@@ -87,6 +83,6 @@ def _usable(contact: Contact) -> Address | None:
 
 def _address(contact: Contact) -> Address:
     try:
-        return Address(display_name=one_line(SPECIALS.sub(" ", contact.name)), addr_spec=contact.email)
+        return Address(display_name=one_line(NAME_SPECIALS.sub(" ", contact.name)), addr_spec=contact.email)
     except (ValueError, IndexError, MessageError):
         raise RefusedForGood("invalid_address") from None
