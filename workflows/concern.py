@@ -1,7 +1,7 @@
 """A concern needs a human: the coordinators are told, reminded, and then the sponsor is told, until it is resolved.
 
-What a check-in round raises about people who are silent is one matter, a digest: one message tells a coordinator of all
-of it. A concern that somebody raised ("not a fit") is one by itself, and is told at once.
+What a check-in round raises about people who are silent is one matter, a digest, of which the coordinators read in the
+Monday overview. A concern that somebody raised ("not a fit") is one by itself, and is told at once.
 """
 
 import asyncio
