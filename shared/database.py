@@ -50,7 +50,7 @@ class Database:
 
     def __init__(self, url: str, *, pool_size: int = 10) -> None:
         self.engine: AsyncEngine = create_async_engine(
-            psycopg_url(url), pool_size=pool_size, max_overflow=pool_size, pool_timeout=30, pool_pre_ping=True
+            psycopg_url(url), pool_size=pool_size, max_overflow=pool_size, pool_pre_ping=True, pool_timeout=30
         )
         event.listen(self.engine.sync_engine, "connect", _limit)
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
