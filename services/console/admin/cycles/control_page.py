@@ -10,12 +10,13 @@ from fastapi import APIRouter, Response
 from services.console.admin.cycles.controls import ROLES, Action, Counts, consequences, seen_of
 from services.console.admin.cycles.page import CYCLE, cycle_page
 from services.console.admin.cycles.reading import CycleOfProgram, count_pairs, count_pending, read_cycle
-from services.console.admin.cycles.resources import Counted, Cycle
+from services.console.admin.cycles.resources import Cycle
 from services.console.admin.cycles.view import open_round
 from services.console.admin.forms import Filled, Sent, SentForm
 from services.console.admin.routes import AdminRoute
 from services.console.admin.visit import CurrentVisit, Visit
 from services.console.forms.errors import FieldError, Refused
+from shared.attention.resources import Counted
 from shared.contracts.accounts import Role
 from shared.contracts.base import Service
 from shared.contracts.programs import Stage

@@ -7,7 +7,6 @@ from uuid import UUID
 import httpx
 
 from services.console.admin.cycles.resources import (
-    Counted,
     Cycle,
     Events,
     MatchRuns,
@@ -20,6 +19,7 @@ from services.console.admin.cycles.resources import (
 )
 from services.console.admin.cycles.view import COUNTED_PAIRS
 from services.console.admin.visit import Visit
+from shared.attention.resources import Counted
 from shared.contracts.base import Service
 from shared.contracts.matching import PairState
 from shared.contracts.programs import Stage

@@ -159,9 +159,3 @@ class CloudEvent(Contract):
 class Events(Contract):
     items: tuple[CloudEvent, ...] = ()
     next: int | None = None
-
-
-class Counted(Contract):
-    """How many there are in a list of which nothing else is read."""
-
-    total: int | None = None
