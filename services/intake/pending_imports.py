@@ -25,6 +25,7 @@ from services.intake.rules.differences import (
 )
 from services.intake.rules.looking import FileLook, first_map, look_at
 from services.intake.store import uploads
+from services.intake.store.uploads import Kept
 from shared.contracts.base import Contract
 from shared.database import Database
 
@@ -59,8 +60,10 @@ async def keep(database: Database, organization_id: UUID, upload: Upload) -> Pen
 
 async def read(database: Database, organization_id: UUID, upload_id: UUID) -> PendingImport:
     """Raises UploadNotFound, ImportInvalid."""
-    async with database.transaction() as session:
-        kept = await uploads.read_upload(session, organization_id, upload_id)
+    return await _shown(upload_id, await _kept(database, organization_id, upload_id))
+
+
+async def _shown(upload_id: UUID, kept: Kept) -> PendingImport:
     column_map = ColumnMap.model_validate(kept.column_map)
     look = None if kept.file is None else await in_thread(partial(look_at, kept.file, column_map))
     report = None if kept.report is None else ImportReport.model_validate(kept.report)
@@ -69,11 +72,13 @@ async def read(database: Database, organization_id: UUID, upload_id: UUID) -> Pe
 
 async def choose(database: Database, organization_id: UUID, upload_id: UUID, column_map: ColumnMap) -> PendingImport:
     """Keeps the mapping, and says what the file holds with it. Raises UploadNotFound, ImportInvalid."""
-    upload = await _upload(database, organization_id, upload_id, column_map)
-    await in_thread(partial(look_at, upload.file, column_map))
+    kept = await _kept(database, organization_id, upload_id)
+    _upload(kept)
+    chosen = _json(column_map)
+    pending = await _shown(upload_id, kept._replace(column_map=chosen))
     async with database.transaction() as session:
-        await uploads.note_preview(session, organization_id, upload_id, _json(column_map), None)
-    return await read(database, organization_id, upload_id)
+        await uploads.note_preview(session, organization_id, upload_id, chosen, None)
+    return pending
 
 
 async def preview(
@@ -81,7 +86,7 @@ async def preview(
 ) -> ImportPreview:
     """What the import would do with this mapping, which is kept, or with the kept one. Raises UploadNotFound,
     ImportInvalid."""
-    upload = await _upload(database, organization_id, upload_id, column_map)
+    upload = _upload(await _kept(database, organization_id, upload_id), column_map)
     if column_map is not None:  # also one that leads to a refusal, so that it can be mended
         async with database.transaction() as session:
             await uploads.note_preview(session, organization_id, upload_id, _json(column_map), None)
@@ -105,15 +110,14 @@ async def apply(
     same request again gets the same report.
 
     Raises UploadNotFound, PreviewOutdated, TooManyLeaving, ImportInvalid, DirectoryKeepsChanging."""
-    async with database.transaction() as session:
-        kept = await uploads.read_upload(session, organization_id, upload_id)
+    kept = await _kept(database, organization_id, upload_id)
     if kept.report is not None:
         return ImportReport.model_validate(kept.report)
-    upload = await _upload(database, organization_id, upload_id, None)
+    upload = _upload(kept)
 
     def check(planned: Planned, directory: list[PersonRecord]) -> None:
-        seen = kept.fingerprint if shown is None or shown == kept.fingerprint else None
-        if seen is None or seen != fingerprint_of(planned.plan):
+        found = fingerprint_of(planned.plan)
+        if found != kept.fingerprint or shown not in (None, found):
             raise PreviewOutdated("The import would do something else than the preview showed; look at it again.")
         check_leaving(planned.plan, directory, confirm_leaving)
 
@@ -147,9 +151,14 @@ async def keep_purging(database: Database, stop: asyncio.Event) -> None:
             await asyncio.wait_for(stop.wait(), PURGE_SECONDS)
 
 
-async def _upload(database: Database, organization_id: UUID, upload_id: UUID, column_map: ColumnMap | None) -> Upload:
+async def _kept(database: Database, organization_id: UUID, upload_id: UUID) -> Kept:
+    """Raises UploadNotFound."""
     async with database.transaction() as session:
-        kept = await uploads.read_upload(session, organization_id, upload_id)
+        return await uploads.read_upload(session, organization_id, upload_id)
+
+
+def _upload(kept: Kept, column_map: ColumnMap | None = None) -> Upload:
+    """The file with this mapping, or else with its own. Raises UploadNotFound if it was imported already."""
     if kept.file is None:
         raise uploads.UploadNotFound("This file was imported already.")
     return Upload(kept.file, column_map or ColumnMap.model_validate(kept.column_map))
