@@ -1,4 +1,5 @@
-"""Runs the migrations in one transaction.
+"""Runs the migrations in one transaction. A migration that cannot run in one, as it builds an index while others write,
+ends it, and the next ones begin another.
 
 Only one process migrates at a time, and a migration gives up rather than block the services that are running.
 """

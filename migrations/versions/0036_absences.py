@@ -1,4 +1,4 @@
-"""Absences of people, and who stands in for them. It may run twice, as what is before it may."""
+"""Absences of people, and who stands in for them."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -19,7 +19,6 @@ def upgrade() -> None:
         sa.Column("last_day", sa.Date(), nullable=False),
         sa.PrimaryKeyConstraint("organization_id", "person_id"),
         schema="intake",
-        if_not_exists=True,
     )
 
 
