@@ -1,4 +1,5 @@
-"""The Temporal Schedule of a recurring program, which is created, changed and deleted to agree with the program."""
+"""The Temporal Schedules: that of a recurring program, which is created, changed and deleted to agree with the program,
+and that of an organization's Monday overview, which stays."""
 
 from contextlib import suppress
 from datetime import timedelta

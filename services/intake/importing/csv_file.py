@@ -12,6 +12,7 @@ import csv
 import io
 import re
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -102,10 +103,8 @@ def read_table(
 def _top(lines: list[str], first: int, delimiter: str) -> list[Row]:
     """The first rows, as far as they can be read."""
     found: list[Row] = []
-    try:
+    with suppress(ImportInvalid):  # then `found` has the rows above
         found.extend(islice(_rows(lines, first, delimiter), SEARCHED))
-    except ImportInvalid:  # `found` has the rows above
-        return found
     return found
 
 
@@ -115,7 +114,7 @@ def _position(rows: Iterable[Row], is_header: IsHeader | None) -> int | None:
         return None
     try:
         return next((position for position, row in enumerate(islice(rows, SEARCHED)) if is_header(row.cells)), None)
-    except ImportInvalid:  # with this delimiter the quotation marks do not pair up
+    except ImportInvalid:  # with this delimiter the quotation marks do not pair up, or a row has too many cells
         return None
 
 

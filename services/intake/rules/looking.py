@@ -41,7 +41,7 @@ class FileColumn(Contract):
 class FirstLine(Contract):
     line: int
     cells: tuple[str, ...]
-    """The first six cells, as far as they are not empty."""
+    """The first six cells that are not empty."""
 
 
 class StatusWord(Contract):
