@@ -51,15 +51,11 @@ class Sheet(NamedTuple):
     names: list[str]
     """Those of all sheets of the workbook."""
     rows: list[list[str]]
+    """All rows of this sheet from its first one."""
 
 
-def read_sheet(data: bytes, sheet: str | None = None) -> list[list[str]]:
-    """All rows from the first row of the sheet, which is the first one or the named one. Raises WorkbookRefused."""
-    return open_sheet(data, sheet).rows
-
-
-def open_sheet(data: bytes, sheet: str | None = None) -> Sheet:
-    """The rows of the sheet, and the names of all. Raises WorkbookRefused."""
+def read_sheet(data: bytes, sheet: str | None = None) -> Sheet:
+    """The sheet, which is the first one or the named one. Raises WorkbookRefused."""
     try:
         plain = _unpacked(data)
         book = CalamineWorkbook.from_filelike(io.BytesIO(plain))

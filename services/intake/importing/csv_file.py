@@ -16,7 +16,7 @@ from contextlib import suppress
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
-from services.intake.formats.workbook import OLD_SIGNATURE, SIGNATURE, open_sheet
+from services.intake.formats.workbook import OLD_SIGNATURE, SIGNATURE, read_sheet
 from services.intake.formats.workbook_claims import WorkbookRefused
 from services.intake.importing.problems import ImportInvalid, unusable
 from shared.contracts.imports import ProblemCode
@@ -136,7 +136,7 @@ def _table(rows: Iterable[Row], position: int, header_line: int | None) -> Table
 
 def _sheet_rows(data: bytes, sheet: str | None) -> tuple[list[str], list[Row]]:
     try:
-        found = open_sheet(data, sheet)
+        found = read_sheet(data, sheet)
     except WorkbookRefused as error:
         raise unusable(1, "", error.code, **error.arguments) from None
     return found.names, [_row(line, cells) for line, cells in enumerate(found.rows, 1) if any(c.strip() for c in cells)]
