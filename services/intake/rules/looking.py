@@ -92,7 +92,8 @@ def first_map(data: bytes, column_map: ColumnMap, remembered: ColumnMap | None) 
 def _with_a_table(data: bytes, column_map: ColumnMap) -> tuple[ColumnMap, FileLook]:
     look, refusal = _try(data, column_map)
     if column_map.table.sheet is None and (look is None or not _names_people(look)):
-        for name in _names(data)[1:MOST_SHEETS_TRIED]:
+        names = _names(data) if look is None else look.sheets
+        for name in names[1:MOST_SHEETS_TRIED]:
             other, _ = _try(data, _of_sheet(column_map, name))
             if other is not None and (look is None or _names_people(other)):
                 look, column_map = other, _of_sheet(column_map, name)
