@@ -29,7 +29,7 @@ MAX_LINES = 1_000_000
 """The most physical lines, also empty ones and those within quoted cells."""
 MAX_LINE = 500_000
 """The most characters of a physical line. The parser takes a line as a whole, and nothing else in the process runs
-meanwhile: a line of 19 MB that is all commas takes a second."""
+meanwhile, so a line that is as long as a file would hold up everybody."""
 MAX_COLUMNS = 1_000
 """The most cells of a row."""
 SEARCHED = 20
