@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
+from urllib.parse import unquote
 from uuid import UUID
 
 import httpx
@@ -195,6 +196,17 @@ async def test_a_file_from_elsewhere_is_not_taken(admin: httpx.AsyncClient) -> N
     elsewhere = {"sec-fetch-site": "cross-site", "origin": "https://evil.example"}
     assert (await admin.post(LOGO, data=sent, files=files, headers=elsewhere)).status_code == 403
     assert "/console/logos/" not in (await admin.get(PAGE)).text
+
+
+async def test_signing_in_after_a_lost_upload_leads_back_to_the_page(
+    browser: httpx.AsyncClient, access_key: Key
+) -> None:
+    lost = await browser.post(LOGO, data={"do": "save"}, files={"file": ("logo.png", png(40, 20), "image/png")})
+    back = unquote(lost.headers["location"].partition("next=")[2])
+    await sign_in(browser, key_of(await access_key(Role.ADMIN)))
+    page = await browser.get(back)
+    assert page.status_code == 200
+    assert 'enctype="multipart/form-data"' in page.text
 
 
 @pytest.mark.parametrize("charset", ["punycode", "undefined", "idna", "utf-7"])

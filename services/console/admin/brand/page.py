@@ -28,7 +28,9 @@ WITH_FILE = BodyLimits(most_bytes=10 * view.MOST_BYTES)
 
 
 @router.api_route(PAGE, methods=["GET", "HEAD"])
+@router.api_route(LOGO, methods=["GET", "HEAD"])
 async def show_brand(visit: CurrentVisit) -> Response:
+    """Also where a file was sent: signing in leads back there."""
     return await _form(visit, Filled())
 
 
