@@ -1,7 +1,7 @@
 """The four steps of an import in the console."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import httpx
 import pytest
@@ -9,6 +9,7 @@ from fastapi import FastAPI
 
 from services.accounts import main as accounts
 from services.console import main as console
+from services.console.admin.people.imports.view import PendingImport, answers_of
 from services.intake import main as intake
 from services.programs import main as programs
 from shared.auth import Role
@@ -129,6 +130,12 @@ async def test_who_a_doubtful_row_is_about_is_said_below_the_differences(
     assert (await post(browser, changes)).headers["location"] == f"{columns}/done"
     found = (await browser.get("/v1/people?q=nina")).json()["items"]
     assert [(one["name"], one["external_id"]) for one in found] == [("Nina New", "17")]
+
+
+def test_answers_about_rows_stand_in_the_order_of_their_lines() -> None:
+    said = {"new": ("line 10", "line 2"), "same": ("line 9", "ann@x.example")}
+    pending = PendingImport(id=uuid4(), column_map={"identity": said})
+    assert list(answers_of(pending).items()) == [(2, "new"), (9, "same"), (10, "new")]
 
 
 async def test_what_the_words_of_a_status_mean_is_said_with_the_columns(browser: httpx.AsyncClient) -> None:

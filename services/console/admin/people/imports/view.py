@@ -292,7 +292,7 @@ def answers_of(pending: PendingImport) -> dict[int, str]:
     said = pending.column_map.get("identity", {})
     lines = {entry: answer for answer in ("new", "same") for entry in said.get(answer, ())}
     found = {entry.removeprefix(LINE): answer for entry, answer in lines.items() if entry.startswith(LINE)}
-    return {int(line): answer for line, answer in sorted(found.items()) if line.isdecimal()}
+    return dict(sorted((int(line), answer) for line, answer in found.items() if line.isdecimal()))
 
 
 def answered(pending: PendingImport, typed: Mapping[str, Any]) -> ColumnMap:
