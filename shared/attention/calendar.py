@@ -97,7 +97,8 @@ def next_of_concern(concern: Concern, cycle: Cycle | None, now: datetime) -> Nex
 
 
 def next_of_matter(concern: Matter, calendar: Calendar, time_zone: str, paused: bool, now: datetime) -> NextStep | None:
-    """The same by the calendar of its cycle. A pause moves what lies ahead, so that a date is the earliest one."""
+    """The same by the calendar of its cycle; None if nobody else is told. A pause moves what lies ahead, so that a date
+    is the earliest one."""
     if concern.rung is ConcernRung.SPONSOR:
         return NextStep(Step.SPONSOR_TOLD, concern.escalated_at)
     if paused:

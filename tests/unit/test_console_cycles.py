@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from services.console.admin.concerns.view import Concern, history_of, next_step, told_of
+from services.console.admin.concerns.view import Concern, history_of, told_of
 from services.console.admin.cycles.controls import ROLES, Action, Counts, actions_of, consequences, seen_of
 from services.console.admin.cycles.history import NAMES, SAYINGS, lines_of
 from services.console.admin.cycles.resources import (
@@ -29,7 +29,7 @@ from services.console.admin.cycles.view import (
     message_figures,
     steps_of,
 )
-from shared.attention.calendar import Step
+from shared.attention.calendar import Step, next_of_matter
 from shared.contracts.accounts import Role
 from shared.contracts.events import CATALOGUE
 from shared.contracts.matching import EndReason, MatchRunState, PairState
@@ -280,26 +280,26 @@ def test_a_concern_says_what_comes_next_on_its_ladder() -> None:
     calendar = Calendar(concern=LadderPlan(remind_every=DAY, escalate_after=3 * DAY))
     raised = NOW - timedelta(hours=30)
     told = a_concern(rung="coordinator", escalated_at=raised)
-    assert next_step(told, calendar, "UTC", False, NOW) == (Step.REMINDER, raised + 2 * DAY)
-    later = next_step(told, calendar, "UTC", False, NOW + DAY)
+    assert next_of_matter(told, calendar, "UTC", False, NOW) == (Step.REMINDER, raised + 2 * DAY)
+    later = next_of_matter(told, calendar, "UTC", False, NOW + DAY)
     assert later == (Step.SPONSOR, raised + 3 * DAY)
-    assert next_step(told, calendar, "UTC", True, NOW) == (Step.STANDS_STILL, None)
+    assert next_of_matter(told, calendar, "UTC", True, NOW) == (Step.STANDS_STILL, None)
     sponsor = a_concern(rung="sponsor", escalated_at=NOW)
-    assert next_step(sponsor, calendar, "UTC", False, NOW) == (Step.SPONSOR_TOLD, NOW)
+    assert next_of_matter(sponsor, calendar, "UTC", False, NOW) == (Step.SPONSOR_TOLD, NOW)
 
 
 def test_silence_is_told_on_monday_and_then_to_the_sponsor_and_not_a_fit_at_once() -> None:
     calendar = Calendar(concern=LadderPlan(remind_every=DAY, escalate_after=3 * DAY))
     silence = a_concern(reason="missed_check_ins")
     monday = overview_after(silence.raised_at)
-    assert next_step(silence, calendar, "UTC", False, silence.raised_at) == (Step.OVERVIEW, monday)
+    assert next_of_matter(silence, calendar, "UTC", False, silence.raised_at) == (Step.OVERVIEW, monday)
     late = monday + timedelta(hours=1)
-    assert next_step(silence, calendar, "UTC", False, late) == (Step.OVERVIEW, monday + 7 * DAY), "after a pause"
+    assert next_of_matter(silence, calendar, "UTC", False, late) == (Step.OVERVIEW, monday + 7 * DAY), "after a pause"
     told = a_concern(reason="missed_check_ins", rung="coordinator", escalated_at=monday)
-    assert next_step(told, calendar, "UTC", False, monday + DAY) == (Step.SPONSOR, monday + 3 * DAY)
+    assert next_of_matter(told, calendar, "UTC", False, monday + DAY) == (Step.SPONSOR, monday + 3 * DAY)
     not_a_fit, any_hour = a_concern(reason="not_a_fit"), calendar.model_copy(update={"sending_hours": None})
     for concern, of in ((not_a_fit, calendar), (silence, any_hour)):
-        found = next_step(concern, of, "UTC", False, concern.raised_at)
+        found = next_of_matter(concern, of, "UTC", False, concern.raised_at)
         assert found == (Step.REMINDER, concern.raised_at + DAY)
 
 

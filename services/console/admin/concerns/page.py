@@ -12,7 +12,6 @@ from services.console.admin.concerns.view import (
     CycleLine,
     CycleLines,
     history_of,
-    next_step,
     told_of,
 )
 from services.console.admin.cycles.page import table_file
@@ -24,7 +23,7 @@ from services.console.admin.routes import AdminRoute
 from services.console.admin.visit import CurrentVisit, Visit
 from services.console.forms.errors import FieldError, Refused
 from services.console.words import cycles as cycle_words
-from shared.attention.calendar import NextStep
+from shared.attention.calendar import NextStep, next_of_matter
 from shared.contracts.accounts import Role
 from shared.contracts.base import Contract, Service
 from shared.errors import NotFound
@@ -75,7 +74,7 @@ async def show_concerns(visit: CurrentVisit) -> Response:
 
     def step_of(one: Concern) -> NextStep | None:
         cycle = cycles[one.cycle_id]
-        return next_step(one, cycle.calendar, zone_of(cycle), cycle.paused, now)
+        return next_of_matter(one, cycle.calendar, zone_of(cycle), cycle.paused, now)
 
     named = [id for one in concerns.items for id in (one.person_id, one.assignee_id) if id is not None]
     return admin_page(
@@ -135,7 +134,7 @@ async def _shown(visit: Visit, concern_id: UUID, filled: Filled) -> Response:
         names=names,
         staff=[(str(one), names[one].name) for one in staff if one in names and names[one].active],
         told=told_of(concern, events.items, words),
-        next=next_step(concern, found.cycle.calendar, found.program.time_zone, found.cycle.paused, now),
+        next=next_of_matter(concern, found.cycle.calendar, found.program.time_zone, found.cycle.paused, now),
         history=history_of(pair, others.items, words),
         others=[one for one in others.items if one.id != concern.id],
         cycle_words=cycle_words,

@@ -9,7 +9,6 @@ from pydantic import AwareDatetime
 
 from services.console.admin.cycles.resources import CloudEvent, Pair
 from services.console.words.cycles import END_REASONS
-from shared.attention.calendar import NextStep, next_of_matter
 from shared.contracts.base import Contract
 from shared.contracts.feedback import ConcernReason, ConcernRung, Resolution
 from shared.contracts.programs import Calendar
@@ -57,11 +56,6 @@ class CycleLine(Contract):
 
 class CycleLines(Contract):
     items: tuple[CycleLine, ...] = ()
-
-
-def next_step(concern: Concern, calendar: Calendar, time_zone: str, paused: bool, now: datetime) -> NextStep | None:
-    """What comes next if nobody resolves the concern. None if nobody else is told."""
-    return next_of_matter(concern, calendar, time_zone, paused, now)
 
 
 class Moment(NamedTuple):
