@@ -83,11 +83,11 @@ class NoFormToken(Forbidden):
 
 
 class Interrupted(NotSignedIn):
-    """Nobody is signed in. It holds what was typed, if a form was sent, and why a key that was sent was not taken."""
+    """A form was sent without a session. It holds what was typed, and why a key that was sent with it was not taken."""
 
     code = "form_interrupted"
 
-    def __init__(self, typed: FormData | None, why: str = "") -> None:
+    def __init__(self, typed: FormData, why: str = "") -> None:
         super().__init__()
         self.typed = typed
         self.why = why

@@ -71,10 +71,9 @@ def _sign_in_first(request: Request, error: Unauthorized) -> Response:
         return problem(error.status, error.code, error.detail)
     query = f"?{request.url.query}" if request.url.query else ""
     address = f"{request.url.path}{query}"
-    interrupted = error if isinstance(error, Interrupted) else Interrupted(request.scope.get(TYPED))
-    if interrupted.typed is not None:
-        kept, why = interrupted.typed.multi_items(), interrupted.why
-        fields = sign_in_fields(request)
+    typed, why = (error.typed, error.why) if isinstance(error, Interrupted) else (request.scope.get(TYPED), "")
+    if typed is not None:
+        kept, fields = typed.multi_items(), sign_in_fields(request)
         response = open_page(request, "sign_in_again.html", 401, action=address, kept=kept, why=why, **fields)
         response.headers["www-authenticate"] = "Bearer"
         return response

@@ -59,7 +59,7 @@ async def take_absence(person_id: UUID, sent: SentForm) -> Response:
 
 async def _form(visit: Visit, person_id: UUID, filled: Filled) -> Response:
     person = await visit.api.get(Service.INTAKE, f"/people/{person_id}", Person)
-    absence = await read_absence(visit, person_id)
+    absence = await _read_absence(visit, person_id)
     typed = filled.typed
     if not typed and absence is not None:
         deputy = await visit.api.get(Service.INTAKE, f"/people/{absence.deputy_id}", Person)
@@ -70,7 +70,7 @@ async def _form(visit: Visit, person_id: UUID, filled: Filled) -> Response:
     )
 
 
-async def read_absence(visit: Visit, person_id: UUID) -> Absence | None:
+async def _read_absence(visit: Visit, person_id: UUID) -> Absence | None:
     try:
         return await visit.api.get(Service.INTAKE, f"/people/{person_id}/absence", Absence)
     except NotFound:
