@@ -209,6 +209,18 @@ async def test_signing_in_after_a_lost_upload_leads_back_to_the_page(
     assert 'enctype="multipart/form-data"' in page.text
 
 
+async def test_a_file_from_a_form_of_an_earlier_session_is_asked_for_once_more(
+    admin: httpx.AsyncClient, access_key: Key
+) -> None:
+    page = await admin.get(PAGE)
+    sent = {"form_token": token_in(page), "etag": mark_in(page)}
+    admin.cookies.clear()
+    await sign_in(admin, key_of(await access_key(Role.ADMIN)))
+    answer = await admin.post(LOGO, data=sent, files={"file": ("logo.png", png(40, 20), "image/png")})
+    assert (answer.status_code, "Choose the file once more." in answer.text) == (403, True)
+    assert "/console/logos/" not in answer.text
+
+
 @pytest.mark.parametrize("charset", ["punycode", "undefined", "idna", "utf-7"])
 async def test_the_encoding_that_a_browser_names_is_not_used(admin: httpx.AsyncClient, charset: str) -> None:
     page = await admin.get(PAGE)

@@ -32,13 +32,13 @@ import httpx
 import structlog
 from fastapi import Depends, Request, Response
 from fastapi.responses import RedirectResponse
-from starlette.datastructures import FormData
+from starlette.datastructures import FormData, UploadFile
 
 from services.console.admin.form_tokens import FIELD, is_form_token
 from services.console.admin.signing_in import KEY_FIELD, SignInProblem, WrongKey, came_from_our_form, sign_in
 from services.console.admin.visit import SESSION_ENDED, NotSignedIn, Visit, current_visit
 from services.console.forms.errors import FieldError, Refused
-from services.console.submission import check_is_form, read_typed, refuse_cross_site
+from services.console.submission import check_is_form, read_typed, read_with_file, refuse_cross_site
 from services.console.words.admin_failures import AWAY, words_for
 from shared.contracts.accounts import Role
 from shared.errors import DomainError, Forbidden, Gone, NotFound, Unauthorized
@@ -159,6 +159,28 @@ async def read_sent(request: Request, public_api: PublicApiClient, settings: App
 
 
 SentForm = Annotated[Sent, Depends(read_sent)]
+
+
+class SentFile(NamedTuple):
+    typed: FormData
+    data: bytes
+    """Empty if no file was chosen."""
+
+
+async def read_sent_file(request: Request, visit: Visit, most_bytes: int) -> SentFile | None:
+    """A form with a file; None if it was made for another session.
+
+    Raises NoFormToken, NotAForm, FormTooLarge, BadRequest."""
+    form = await read_with_file(request, most_bytes)
+    try:
+        if not (token := str(form.get(FIELD, ""))):
+            raise NoFormToken("The form has no token.")
+        if not is_form_token(token, visit.credential):
+            return None
+        file = form.get("file")
+        return SentFile(form, await file.read() if isinstance(file, UploadFile) else b"")
+    finally:
+        await form.close()
 
 
 async def _sent_without_session(request: Request, public_api: PublicApiClient) -> Sent:

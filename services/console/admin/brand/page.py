@@ -2,18 +2,17 @@
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
-from starlette.datastructures import FormData, UploadFile
+from starlette.datastructures import FormData
 
 from services.console.admin.brand import view
 from services.console.admin.brand.view import DONE, LOGO, PAGE, RESET, Chosen, Details
-from services.console.admin.form_tokens import FIELD, is_form_token
-from services.console.admin.forms import FILE_ONCE_MORE, Filled, NoFormToken, SentForm
+from services.console.admin.forms import FILE_ONCE_MORE, Filled, SentForm, read_sent_file
 from services.console.admin.layout import admin_page
 from services.console.admin.routes import AdminRoute
 from services.console.admin.visit import CurrentVisit, Visit, current_visit
 from services.console.forms.errors import FieldError, Refused
 from services.console.forms.questionnaire import text
-from services.console.submission import read_with_file, refuse_cross_site
+from services.console.submission import refuse_cross_site
 from shared.contracts.accounts import Brand, Palette, Role
 from shared.contracts.base import Service
 from shared.errors import Invalid, NotFound, PreconditionFailed
@@ -67,22 +66,15 @@ async def take_logo(request: Request, public_api: PublicApiClient, settings: App
     refuse_cross_site(request, settings.public_url)
     visit = await current_visit(request, public_api, settings)
     visit.need(Role.ADMIN)
-    form = await read_with_file(request, WITH_FILE.most_bytes)
+    sent = await read_sent_file(request, visit, WITH_FILE.most_bytes)
+    if sent is None:
+        return await _form(visit, Filled(errors=(FieldError("file", FILE_ONCE_MORE),), status=403))
+    mark = str(sent.typed.get(MARK, "")) or NEVER
     try:
-        if not (token := str(form.get(FIELD, ""))):
-            raise NoFormToken("The form has no token.")
-        if not is_form_token(token, visit.credential):
-            return await _form(visit, Filled(errors=(FieldError("file", FILE_ONCE_MORE),), status=403))
-        mark, file = str(form.get(MARK, "")) or NEVER, form.get("file")
-        data = await file.read() if isinstance(file, UploadFile) else b""
-        remove = form.get("do") == "remove"
-    finally:
-        await form.close()
-    try:
-        if remove:
+        if sent.typed.get("do") == "remove":
             await visit.api.delete(Service.ACCOUNTS, "/brand/logo", mark)
             return RedirectResponse(f"{PAGE}?done=removed", status_code=303)
-        if (errors := await _store(visit, data, mark)) is not None:
+        if (errors := await _store(visit, sent.data, mark)) is not None:
             return await _form(visit, Filled(errors=errors, status=422))
     except PreconditionFailed:
         return await _form(visit, Filled(errors=(FieldError("", view.NOT_STORED),), status=412))

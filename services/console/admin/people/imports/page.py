@@ -5,17 +5,16 @@ from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
-from starlette.datastructures import FormData, UploadFile
+from starlette.datastructures import FormData
 
-from services.console.admin.form_tokens import FIELD, is_form_token
-from services.console.admin.forms import FILE_ONCE_MORE, Filled, NoFormToken, SentForm
+from services.console.admin.forms import FILE_ONCE_MORE, Filled, SentForm, read_sent_file
 from services.console.admin.layout import admin_page
 from services.console.admin.people.imports import view
 from services.console.admin.people.imports.view import IMPORT, Apply, PendingImport, Preview, Problem, Report
 from services.console.admin.routes import AdminRoute
 from services.console.admin.visit import CurrentVisit, Visit, current_visit
 from services.console.forms.errors import FieldError, Refused
-from services.console.submission import read_with_file, refuse_cross_site
+from services.console.submission import refuse_cross_site
 from shared.contracts.accounts import Role
 from shared.contracts.base import Service
 from shared.errors import Conflict, DomainError, Invalid
@@ -49,14 +48,14 @@ async def take_file(request: Request, public_api: PublicApiClient, settings: App
     visit = await current_visit(request, public_api, settings)
     visit.need(Role.ADMIN)
     with slot(request, visit.who.organization.id, WITH_FILE, IMPORT):
-        data = await _read_file(request, visit)
-    if data is None:
+        sent = await read_sent_file(request, visit, WITH_FILE.most_bytes)
+    if sent is None:
         return _file(visit, [FieldError("file", FILE_ONCE_MORE)], 403)
-    if not data:
+    if not sent.data:
         return _file(visit, [FieldError("file", view.NO_FILE)], 422)
-    kind = WORKBOOK if data.startswith(SIGNATURE) else "text/csv"
+    kind = WORKBOOK if sent.data.startswith(SIGNATURE) else "text/csv"
     try:
-        pending = await visit.api.send_file(Service.INTAKE, UPLOADS, PendingImport, data, kind)
+        pending = await visit.api.send_file(Service.INTAKE, UPLOADS, PendingImport, sent.data, kind)
     except DomainError as error:
         if error.status not in BY_STATUS:
             raise
@@ -147,22 +146,6 @@ async def _decide(visit: Visit, upload_id: UUID, typed: FormData) -> str:
     except Invalid as error:
         raise Refused(_wrong_columns(error, visit.words)) from None
     return f"{IMPORT}/{upload_id}/changes"
-
-
-async def _read_file(request: Request, visit: Visit) -> bytes | None:
-    """The file of the form; empty if there is none, and None if the form was made for another session.
-
-    Raises NoFormToken, NotAForm, FormTooLarge, BadRequest."""
-    form = await read_with_file(request, WITH_FILE.most_bytes)
-    try:
-        if not (token := str(form.get(FIELD, ""))):
-            raise NoFormToken("The form has no token.")
-        if not is_form_token(token, visit.credential):
-            return None
-        file = form.get("file")
-        return await file.read() if isinstance(file, UploadFile) else b""
-    finally:
-        await form.close()
 
 
 def _file(visit: Visit, errors: Iterable[FieldError] = (), status: int = 200) -> Response:
