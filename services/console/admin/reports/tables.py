@@ -6,7 +6,15 @@ from services.console.admin.reports.charts import Chart, Figure, Row, difference
 from shared.http.tables import MARK, table_line
 from shared.language.words import Words, translatable
 
-WHY = translatable("A figure about fewer than five people is hidden.")
+WHY = (
+    translatable("A figure about fewer than five people is hidden."),
+    translatable("If it could be computed from other figures, the smallest of these are hidden too."),
+    translatable(
+        "A share is shown only if at least five people said yes and at least five said no. Otherwise it would tell "
+        "what each one said."
+    ),
+)
+"""The rules by which a figure is hidden, as the page of the report says them (`charts.html`)."""
 PLACES = 4
 
 
@@ -14,6 +22,10 @@ def table_of(words: Words, charts: Sequence[Chart]) -> str:
     """One chart as a table with a header, or several, each below its title."""
     parts = ["".join(_lines(words, chart, titled=len(charts) > 1)) for chart in charts]
     return MARK + table_line([]).join(parts)
+
+
+def why_hidden(words: Words) -> str:
+    return " ".join(map(words.gettext, WHY))
 
 
 def _lines(words: Words, chart: Chart, *, titled: bool) -> Iterator[str]:
@@ -30,7 +42,7 @@ def _cells(words: Words, row: Row, *, compared: bool) -> Iterable[object]:
     yield row.label
     for figure in row.figures:
         yield _value(figure)
-        yield words.gettext(WHY) if figure.hidden else figure.aside
+        yield why_hidden(words) if figure.hidden else figure.aside
     if compared:
         yield difference(row.figures)
 
