@@ -9,7 +9,7 @@ from services.notifications.activities import Activities
 from shared.contracts.accounts import Brand, Logo
 from shared.database import Database
 from tests.services.notifications.conftest import deliver, prepare
-from tests.services.notifications.world import Post, World
+from tests.services.notifications.world import Post, World, text_of
 from tests.services.pictures import jpeg
 
 LOGO = logo_of(jpeg(480, 120)).model_copy(update={"alt": 'Acme "& Söhne"'})
@@ -58,7 +58,6 @@ async def test_without_a_brand_or_with_a_logo_that_is_gone_a_mail_goes_in_our_lo
     [mail] = post.received
     assert str(mail["From"]) == "Upward <programs@upward.example>"
     assert [part.get_content_type() for part in mail.walk()] == ["multipart/alternative", "text/plain", "text/html"]
-    html = mail.get_body(("html",))
-    assert html is not None
-    assert "background:#1b655f" in html.get_content()
-    assert "<img" not in html.get_content()
+    html = text_of(mail, "html")
+    assert "background:#1b655f" in html
+    assert "<img" not in html

@@ -15,7 +15,7 @@ from shared.database import Database
 from shared.events import StagedEvent
 from shared.logging import configure_logging
 from tests.services.notifications.conftest import deliver, make_due, messages, prepare
-from tests.services.notifications.world import Post, World
+from tests.services.notifications.world import Post, World, text_of
 
 SINCE = datetime(2026, 3, 2, 9, tzinfo=UTC)
 SAID = {
@@ -36,9 +36,7 @@ async def test_the_owner_reads_what_fails_since_when_and_what_comes_next(
     assert await prepare(activities, notice) == 1
     assert await deliver(activities, notice) == Delivery(sent=1, failed=0, waiting=0)
     [email] = post.received
-    body = email.get_body(("plain",))
-    assert body is not None
-    text = body.get_content()
+    text = text_of(email)
     assert text.startswith("Hello Ann,")
     for said in (SAID[template], "Address: https://hooks.acme.example/upward", "Description: Payroll"):
         assert said in text

@@ -24,7 +24,7 @@ from shared.database import Database
 from shared.logging import configure_logging
 from shared.rounds.store import close_round
 from tests.services.notifications.conftest import deliver, messages, prepare
-from tests.services.notifications.world import Post, World
+from tests.services.notifications.world import Post, World, text_of
 
 
 async def test_everyone_asked_gets_one_message_with_a_link_of_their_own(
@@ -39,9 +39,7 @@ async def test_everyone_asked_gets_one_message_with_a_link_of_their_own(
     assert post.recipients() == sorted(contact.email for contact in world.contacts.values())
     assert post.connections == 2  # one a batch
     for email in post.received:
-        body = email.get_body(("plain",))
-        assert body is not None
-        [link] = [line for line in body.get_content().splitlines() if line.startswith("https://up.example/p/")]
+        [link] = [line for line in text_of(email).splitlines() if line.startswith("https://up.example/p/")]
         person = world.tokens[link.rpartition("/")[2]]
         assert world.contacts[person].email == email["To"].addresses[0].addr_spec
         assert "(check-in 2)" in email["Subject"]
@@ -211,9 +209,7 @@ async def test_no_name_adds_a_header_or_another_address(
     [address] = email["To"].addresses
     assert address.addr_spec == "ann@acme.example"
     assert shown is None or address.display_name == shown
-    html = email.get_body(("html",))
-    assert html is not None
-    assert "<b>" not in html.get_content()
+    assert "<b>" not in text_of(email, "html")
 
 
 async def test_the_kickoff_introduces_the_pair_and_proposes_both_the_same_first_meeting(
@@ -227,9 +223,7 @@ async def test_the_kickoff_introduces_the_pair_and_proposes_both_the_same_first_
     assert (await deliver(activities, announcement)).sent == 2
     starts = set()
     for email in post.received:
-        body = email.get_body(("plain",))
-        assert body is not None
-        text = body.get_content().replace("\r\n", "\n")
+        text = text_of(email).replace("\r\n", "\n")
         to = email["To"].addresses[0].addr_spec
         partner = "Your mentee: Leo\n  Board\n  leo@acme.example" if to.startswith("mia") else "Your mentor: Mia\n"
         assert partner in text
@@ -282,9 +276,7 @@ async def test_a_kickoff_proposes_no_time_where_the_two_share_none_and_says_so(
     await prepare(activities, announcement)
     await deliver(activities, announcement)
     for email in post.received:
-        body = email.get_body(("plain",))
-        assert body is not None
-        text = body.get_content()
+        text = text_of(email)
         to = email["To"].addresses[0].addr_spec
         assert ("do not overlap" in text) == (to != "cem@acme.example")
         files = list(email.iter_attachments())
@@ -325,13 +317,6 @@ async def test_that_a_pair_has_ended_moves_no_meeting_of_the_others(
     assert later == {to: starts for to, starts in told.items() if to != gone}
 
 
-def _text(email: EmailMessage) -> str:
-    body = email.get_body(("plain",))
-    assert body is not None
-    text: str = body.get_content()
-    return text
-
-
 def _starts(email: EmailMessage) -> set[datetime]:
     [file] = email.iter_attachments()
     return {event.decoded("DTSTART") for event in CalendarFile.from_ical(file.get_content()).walk("VEVENT")}
@@ -346,7 +331,7 @@ async def test_the_end_of_a_pair_is_told_to_both_sides_by_name(
     announcement = world.announcement(Template.PAIR_ENDED, Audience.PAIR, scope_id=pair.id)
     await prepare(activities, announcement)
     await deliver(activities, announcement)
-    told = {email["To"].addresses[0].addr_spec: _text(email) for email in post.received}
+    told = {email["To"].addresses[0].addr_spec: text_of(email) for email in post.received}
     assert sorted(told) == ["leo@acme.example", "mia@acme.example"]
     assert "Your pair with Leo in Look Up" in told["mia@acme.example"]
     assert "Your pair with Mia in Look Up" in told["leo@acme.example"]
@@ -362,7 +347,7 @@ async def test_who_stays_is_told_that_the_partner_has_left_and_the_leaver_is_not
     await deliver(activities, announcement)
     [email] = post.received
     assert email["To"].addresses[0].addr_spec == "mia@acme.example"
-    assert "Your pair with Leo in Look Up" in _text(email)
+    assert "Your pair with Leo in Look Up" in text_of(email)
 
 
 async def test_a_kickoff_of_a_pair_that_has_ended_is_not_sent(

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes, policy
 from email.message import EmailMessage
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
@@ -278,6 +278,14 @@ def page(people: list[UUID], after: UUID | None, limit: int) -> PersonPage:
     return PersonPage(person_ids=shown, after=shown[-1] if len(rest) > limit else None)
 
 
+def text_of(email: EmailMessage, form: Literal["plain", "html"] = "plain") -> str:
+    """What an e-mail says in one of its two forms."""
+    body = email.get_body((form,))
+    assert body is not None
+    text: str = body.get_content()
+    return text
+
+
 class Post:
     """An SMTP server on loopback that keeps the messages that it takes. `answers` gives its reply to an address: a
     reply that refuses, `drop` to close the connection, or None to accept."""
@@ -302,6 +310,10 @@ class Post:
 
     def recipients(self) -> list[str]:
         return sorted(email["To"].addresses[0].addr_spec for email in self.received)
+
+    def texts(self) -> dict[str, str]:
+        """What each of them reads, by what stands before the @ of their addresses."""
+        return {email["To"].addresses[0].username: text_of(email) for email in self.received}
 
     async def handle_EHLO(  # noqa: N802 (the server's name)
         self, server: Any, session: Any, envelope: Any, hostname: str, responses: list[str]
