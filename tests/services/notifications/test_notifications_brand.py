@@ -17,14 +17,13 @@ NAME = BrandDefinition(sender_name="Acme Förderung").sender_name
 SHOWN = Logo.model_validate(LOGO.model_dump(exclude={"content"}))
 
 
-async def sent_with(brand: Brand, activities: Activities, database: Database, world: World, post: Post) -> list[object]:
+async def send_with(brand: Brand, activities: Activities, database: Database, world: World) -> None:
     world.brand = brand
     world.ask("ana@acme.example")
     await world.open_round(database)
     announcement = world.announcement()
     await prepare(activities, announcement)
     await deliver(activities, announcement)
-    return list(post.received)
 
 
 async def test_a_mail_has_the_name_the_colour_and_the_logo_of_its_organization(
@@ -32,7 +31,7 @@ async def test_a_mail_has_the_name_the_colour_and_the_logo_of_its_organization(
 ) -> None:
     world.logo = LOGO
     brand = Brand(sender_name=NAME, palette=palette_of("#7a2048", None), logo=SHOWN)
-    await sent_with(brand, activities, database, world, post)
+    await send_with(brand, activities, database, world)
     [mail] = post.received
     [sender] = mail["From"].addresses
     assert (sender.display_name, sender.addr_spec) == ("Acme Förderung", "programs@upward.example")
@@ -54,7 +53,7 @@ async def test_a_mail_has_the_name_the_colour_and_the_logo_of_its_organization(
 async def test_without_a_brand_or_with_a_logo_that_is_gone_a_mail_goes_in_our_look(
     brand: Brand, activities: Activities, database: Database, world: World, post: Post
 ) -> None:
-    await sent_with(brand, activities, database, world, post)
+    await send_with(brand, activities, database, world)
     [mail] = post.received
     assert str(mail["From"]) == "Upward <programs@upward.example>"
     assert [part.get_content_type() for part in mail.walk()] == ["multipart/alternative", "text/plain", "text/html"]

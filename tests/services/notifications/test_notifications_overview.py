@@ -1,6 +1,6 @@
 """The Monday overview: one mail a coordinator and week, composed of what is true when it is sent, or none."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from uuid import uuid4
 
 import pytest
@@ -14,7 +14,7 @@ from shared.database import Database
 from tests.services.notifications.conftest import deliver, messages, prepare
 from tests.services.notifications.world import Post, World
 
-SOME_SUNDAY = 739_951
+SUNDAY = date(2027, 3, 7)
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def overview(world: World) -> Announcement:
         scope_id=world.organization_id,
         template=Template.WEEKLY_OVERVIEW,
         audience=Audience.EVERY_COORDINATOR,
-        occurrence=SOME_SUNDAY,
+        occurrence=SUNDAY.toordinal(),
     )
 
 
