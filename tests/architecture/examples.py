@@ -3,7 +3,7 @@
 import types
 import typing
 from collections.abc import Callable
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from enum import Enum
 from typing import Annotated, Any, Union, get_args, get_origin
 from uuid import UUID
@@ -23,10 +23,11 @@ from shared.contracts.programs import (
     SendingHours,
     Weights,
 )
+from tests.unit.properties import moments
 
 Strategy = st.SearchStrategy[Any]
 SMALL = timedelta(microseconds=1)
-MOMENTS = st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
+MOMENTS = moments(date(2000, 1, 1), date(2100, 1, 1))
 LENGTHS = st.timedeltas(SMALL, timedelta(days=3650))
 
 

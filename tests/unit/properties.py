@@ -2,10 +2,12 @@
 
 import os
 from collections.abc import Callable
+from datetime import UTC, date, datetime, time
 from typing import Any
 
 import pytest
 from hypothesis import settings
+from hypothesis import strategies as st
 
 FACTOR = int(os.environ.get("UPWARD_TESTS_EXAMPLES", "1"))
 """`make long` sets the variable and runs every test that is marked as a property."""
@@ -18,3 +20,8 @@ def examples(count: int) -> Callable[[Any], Any]:
         return pytest.mark.property(settings(max_examples=count * FACTOR, deadline=None)(test))
 
     return mark
+
+
+def moments(first: date, last: date) -> st.SearchStrategy[datetime]:
+    """Moments in UTC between the beginnings of two days. Hypothesis takes these without a time zone."""
+    return st.datetimes(datetime.combine(first, time()), datetime.combine(last, time()), timezones=st.just(UTC))

@@ -1,11 +1,10 @@
 """The Monday overview of a coordinator tells of their programs alone, and names nobody."""
 
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 from hypothesis import given
-from hypothesis import strategies as st
 
 from services.notifications.rules.overview import Overview, coordinators_of, home_for, hours_of, overview_facts
 from services.notifications.rules.rendering import OverviewFacts
@@ -18,7 +17,7 @@ from shared.contracts.notifications import Template
 from shared.contracts.overview import overview_after
 from shared.contracts.programs import Calendar, SendingHours, Stage
 from shared.language.words import words_of
-from tests.unit.properties import examples
+from tests.unit.properties import examples, moments
 
 NOW = datetime(2027, 3, 8, 7, tzinfo=UTC)  # a Monday
 DAY = timedelta(days=1)
@@ -123,7 +122,7 @@ def test_a_coordinator_is_written_to_in_the_hours_of_their_programs_also_if_one_
 
 
 @examples(50)
-@given(st.datetimes(datetime(2025, 1, 1), datetime(2028, 1, 1), timezones=st.just(UTC)))  # noqa: DTZ001
+@given(moments(date(2025, 1, 1), date(2028, 1, 1)))
 def test_the_overview_that_tells_of_something_is_read_on_a_monday_after_it_in_every_time_zone(moment: datetime) -> None:
     monday = overview_after(moment)
     assert (monday.weekday(), monday.hour) == (0, 8)

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.programs.rules.calendar import first_monday, free_period, next_recurrence, next_recurrences, period_of
+from tests.unit.properties import moments
 
 
 @pytest.mark.parametrize(
@@ -70,7 +71,7 @@ def test_after_the_last_start_of_a_year_the_next_one_is_in_the_new_year() -> Non
 
 
 @given(
-    st.datetimes(min_value=datetime(1990, 1, 1), max_value=datetime(2090, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001
+    moments(date(1990, 1, 1), date(2090, 1, 1)),
     st.sampled_from(["UTC", "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu", "Pacific/Kiritimati"]),
 )
 def test_the_next_recurrence_is_later_and_less_than_a_hundred_days_away(moment: datetime, zone: str) -> None:

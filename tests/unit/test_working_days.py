@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 
 from shared.contracts.programs import LadderPlan, Pause
 from shared.contracts.working_days import WorkingDays, ladder_dates
-from tests.unit.properties import examples
+from tests.unit.properties import examples, moments
 
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 BERLIN = "Europe/Berlin"
 EASTER = (date(2026, 4, 3), date(2026, 4, 6))
 ZONES = ("UTC", BERLIN, "America/New_York", "Asia/Kolkata", "Africa/Cairo", "America/Havana", "Pacific/Apia")
-MOMENTS = st.datetimes(datetime(2025, 1, 1), datetime(2027, 12, 31), timezones=st.just(UTC))  # noqa: DTZ001
+MOMENTS = moments(date(2025, 1, 1), date(2027, 12, 31))
 LENGTHS = st.timedeltas(timedelta(0), 40 * DAY)
 HOLIDAYS = st.lists(st.dates(date(2025, 1, 1), date(2027, 12, 31)), max_size=8)
 
