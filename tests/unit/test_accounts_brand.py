@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from services.accounts.resources import BrandDefinition
-from services.accounts.rules.colours import DARK, LIGHT, NEEDED, Ground, contrast, fault_of, palette_of, readable
+from services.accounts.rules.colours import DARK, LIGHT, NEEDED, Ground, Theme, contrast, fault_of, palette_of, readable
 from services.accounts.rules.pictures import MOST_BYTES, MOST_PIXELS, NotALogo, Wrong, logo_of
 from services.console.admin.brand.view import OURS, THEMES
 from services.console.look import look_of, sheet_of
@@ -55,9 +55,8 @@ def test_a_faint_colour_is_told_with_its_contrast_and_with_one_that_passes() -> 
 
 @examples(30)
 @given(COLOURS, st.sampled_from([LIGHT, DARK]))
-def test_every_colour_has_a_shade_that_can_be_read_everywhere(colour: str, theme: object) -> None:
-    shade = readable(colour, theme)  # type: ignore[arg-type]
-    assert fault_of(shade, theme) is None  # type: ignore[arg-type]
+def test_every_colour_has_a_shade_that_can_be_read_everywhere(colour: str, theme: Theme) -> None:
+    assert fault_of(readable(colour, theme), theme) is None
     palette = palette_of(readable(colour, LIGHT), None)
     assert palette is not None
     for tone, page, card in ((palette.light, LIGHT.page, LIGHT.card), (palette.dark, DARK.page, DARK.card)):
