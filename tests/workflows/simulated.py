@@ -1,8 +1,11 @@
 """A cycle in the simulator, with services in memory, and those who act in it: they see what is written."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
+
+import pytest
 
 from shared.contracts.programs import Stage
 from shared.contracts.rounds import CloseReason, RoundKind
@@ -127,3 +130,14 @@ class SimulatedCycle:
     async def _approve_at_once(self) -> None:
         # The proposal is written, so that a coordinator can see it.
         self.approve()
+
+
+RAISES: list[Callable[[SimulatedCycle], str]] = [SimulatedCycle.raise_concern, SimulatedCycle.miss_check_ins]
+
+
+def in_a_check_in(cycle: SimulatedCycle) -> None:
+    """Lets the cycle come to its first check-in, which has just opened."""
+    for moment in cycle.simulation.moments():
+        if moment.what == "open_round" and moment.written and cycle.asked()[-1][0] is RoundKind.CHECK_IN:
+            return
+    pytest.fail("the cycle never asked for a check-in")

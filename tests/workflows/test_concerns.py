@@ -7,22 +7,12 @@ import pytest
 
 from shared.contracts.notifications import Audience, Template
 from shared.contracts.programs import Outcome, Stage
-from shared.contracts.rounds import RoundKind
 from tests.fakes import DAY
 from tests.unit.properties import FACTOR
-from tests.workflows.simulated import SimulatedCycle
+from tests.workflows.simulated import RAISES, SimulatedCycle, in_a_check_in
 from workflows.cycle_state import ConcernHeard
 
-RAISES: list[Callable[[SimulatedCycle], str]] = [SimulatedCycle.raise_concern, SimulatedCycle.miss_check_ins]
 ABOUT_CONCERNS = (Template.CONCERN_RAISED, Template.CONCERN_REMINDER, Template.CONCERN_ESCALATED)
-
-
-def in_a_check_in(cycle: SimulatedCycle) -> None:
-    """Lets the cycle come to its first check-in, which has just opened."""
-    for moment in cycle.simulation.moments():
-        if moment.what == "open_round" and moment.written and cycle.asked()[-1][0] is RoundKind.CHECK_IN:
-            return
-    pytest.fail("the cycle never asked for a check-in")
 
 
 def said(cycle: SimulatedCycle) -> list[tuple[Template, Audience]]:

@@ -10,9 +10,8 @@ from shared.contracts.matching import ReleasedPair
 from shared.contracts.notifications import Audience, Template
 from shared.contracts.overview import overview_after
 from shared.contracts.programs import LadderPlan, OrganizationRef, SendingHours
-from shared.contracts.rounds import RoundKind
 from tests.fakes import DAY, START
-from tests.workflows.simulated import SimulatedCycle
+from tests.workflows.simulated import SimulatedCycle, in_a_check_in
 
 TOLD = (Template.CONCERN_RAISED, Template.CONCERN_REMINDER, Template.CONCERN_ESCALATED)
 LADDER = LadderPlan(remind_every=DAY, escalate_after=3 * DAY)
@@ -22,9 +21,7 @@ def silent(*, unpatched: bool = False, hours: SendingHours | None = SendingHours
     """A cycle in its first check-in, whose people are silent. It is Tuesday."""
     cycle = SimulatedCycle(unpatched=unpatched)
     cycle.ledger.calendar = cycle.ledger.calendar.model_copy(update={"sending_hours": hours, "concern": LADDER})
-    for moment in cycle.simulation.moments():
-        if moment.what == "open_round" and moment.written and cycle.asked()[-1][0] is RoundKind.CHECK_IN:
-            break
+    in_a_check_in(cycle)
     cycle.simulation.run(longest=(1 - cycle.simulation.now.weekday()) % 7 * DAY)
     cycle.miss_check_ins()
     return cycle
@@ -64,9 +61,11 @@ def test_a_pause_over_monday_leaves_it_to_the_monday_after_the_pause() -> None:
     assert told(cycle, 14 * DAY) == [(Template.CONCERN_ESCALATED, monday + 7 * DAY + 3 * DAY)]
 
 
-@pytest.mark.parametrize("changes", [{"hours": None}, {"unpatched": True}])
-def test_programs_that_send_at_any_hour_and_older_runs_tell_of_silence_at_once(changes: dict[str, None]) -> None:
-    cycle = silent(**changes)  # type: ignore[arg-type]
+@pytest.mark.parametrize(("unpatched", "hours"), [(False, None), (True, SendingHours())])
+def test_programs_that_send_at_any_hour_and_older_runs_tell_of_silence_at_once(
+    unpatched: bool, hours: SendingHours | None
+) -> None:
+    cycle = silent(unpatched=unpatched, hours=hours)
     templates = [template for template, _ in told(cycle, 14 * DAY)]
     assert templates == [TOLD[0], TOLD[1], TOLD[1], TOLD[2]]
 

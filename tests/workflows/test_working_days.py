@@ -1,14 +1,14 @@
 """Ladders that count working days stand still on weekends and holidays, and go on where they stood after a pause."""
 
+from collections.abc import Callable
 from datetime import date, datetime, timedelta
 
 import pytest
 
 from shared.contracts.notifications import Template
 from shared.contracts.programs import Calendar, LadderPlan
-from shared.contracts.rounds import RoundKind
 from tests.fakes import DAY
-from tests.workflows.simulated import SimulatedCycle
+from tests.workflows.simulated import RAISES, SimulatedCycle, in_a_check_in
 
 HOUR = timedelta(hours=1)
 FRIDAY, SATURDAY = 4, 5
@@ -22,9 +22,7 @@ def on_a_friday(*, unpatched: bool = False, **changes: object) -> SimulatedCycle
     cycle = SimulatedCycle(unpatched=unpatched)
     defaults = {"concern": ONE_TWO_THREE, "working_days": True}
     cycle.ledger.calendar = cycle.ledger.calendar.model_copy(update=defaults | changes)
-    for moment in cycle.simulation.moments():
-        if moment.what == "open_round" and moment.written and cycle.asked()[-1][0] is RoundKind.CHECK_IN:
-            break
+    in_a_check_in(cycle)
     now = cycle.simulation.now
     friday = (now + (FRIDAY - now.weekday()) % 7 * DAY).replace(hour=16, minute=0, second=0, microsecond=0)
     cycle.simulation.run(longest=friday - now)
@@ -45,10 +43,10 @@ def monday_after(moment: datetime) -> date:
     return (moment + (7 - moment.weekday()) * DAY).date()
 
 
-@pytest.mark.parametrize("raises", [SimulatedCycle.raise_concern, SimulatedCycle.miss_check_ins])
-def test_a_concern_of_a_friday_is_reminded_of_on_monday(raises: object) -> None:
+@pytest.mark.parametrize("raises", RAISES)
+def test_a_concern_of_a_friday_is_reminded_of_on_monday(raises: Callable[[SimulatedCycle], str]) -> None:
     cycle = on_a_friday()
-    getattr(cycle, raises.__name__)()  # type: ignore[attr-defined]
+    raises(cycle)
     assert told(cycle, 6 * DAY) == ["Fri 16", "Mon 16", "Tue 16", "Wed 16"]
     assert len(cycle.ledger.ladders) == 1, "programs is asked once for all rungs"
 
