@@ -72,7 +72,7 @@ async def test_however_many_cannot_be_called_the_others_are_and_these_are_called
     now = 1000.0
     monkeypatch.setattr(fan_out, "monotonic", lambda: now)
     *bad, good = await many_endpoints(db, 2 * CALLS_AT_ONCE + 1)
-    temporal, calls = FaultyTemporal(), FanOut(db, FaultyTemporal().as_client)
+    temporal = FaultyTemporal()
     calls = FanOut(db, temporal.as_client)
     for endpoint_id in bad:
         temporal.faults[endpoint_workflow_id(endpoint_id)] = lambda: answer(RPCStatusCode.INTERNAL)
