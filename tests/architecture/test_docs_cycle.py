@@ -1,5 +1,6 @@
 """docs/cycle.md says what the code says: stages, events, rounds, messages, calendar, concerns."""
 
+import json
 import re
 from typing import Any
 
@@ -59,7 +60,7 @@ def test_the_calendar_table_has_every_field_with_its_default() -> None:
         values = list(default.values()) if isinstance(default, dict) else [default]
         flat = [one for value in values for one in (value if isinstance(value, list) else [value])]
         written = [one for one in names_in(rows[name]) if one not in ("remind_every", "escalate_after")]
-        shown = [str({None: "null", False: "false"}.get(one, one)) for one in flat]
+        shown = [one if isinstance(one, str) else json.dumps(one) for one in flat]
         assert written == [one.removesuffix(":00") if ":" in one else one for one in shown], name
 
 

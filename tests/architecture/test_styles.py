@@ -34,7 +34,5 @@ def test_each_selector_has_one_rule() -> None:
     """Two rules for one selector, in two places, contradict each other sooner or later."""
     for name, text in SHEETS.items():
         outside = re.sub(r"@[^{;]*\{(?:[^{}]*\{[^{}]*\})*[^{}]*\}", "", text)
-        rules = Counter(
-            " ".join(one.split()) for selectors in re.findall(r"([^{}]+)\{", outside) for one in [selectors]
-        )
+        rules = Counter(" ".join(selectors.split()) for selectors in re.findall(r"([^{}]+)\{", outside))
         assert [selector for selector, times in rules.items() if times > 1] == [], name
