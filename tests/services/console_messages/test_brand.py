@@ -1,48 +1,20 @@
 """The page about sender, colour and logo: tried, saved and reset by admins, and seen on pages and in previews."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 from urllib.parse import unquote
 from uuid import UUID
 
 import httpx
 import pytest
-from fastapi import FastAPI
 
-from services.accounts import main as accounts
-from services.console import main as console
-from services.notifications import main as notifications
-from services.programs import main as programs
 from shared.auth import Role
-from shared.database import Database
-from tests.services.conftest import client_of
+from tests.services.console_messages.conftest import Key, mark_in
 from tests.services.pictures import png
-from tests.services.programs_examples import add_organization
 from tests.services.test_console_sign_in import key_of, sign_in, token_in
 
-Key = Callable[..., Awaitable[dict[str, str]]]
 PAGE = "/console/messages/brand"
 LOGO, RESET = f"{PAGE}/logo", f"{PAGE}/reset"
 TYPED = {"sender_name": "Acme Learning", "accent": "#7a2048", "accent_dark": ""}
-
-
-@pytest.fixture
-async def browser(
-    db: Database, organization_id: UUID, application: Callable[..., FastAPI]
-) -> AsyncIterator[httpx.AsyncClient]:
-    await add_organization(db, organization_id)
-    async with client_of(application(accounts, programs, notifications, console)) as client:
-        yield client
-
-
-@pytest.fixture
-async def admin(browser: httpx.AsyncClient, access_key: Key) -> httpx.AsyncClient:
-    await sign_in(browser, key_of(await access_key(Role.ADMIN)))
-    return browser
-
-
-def mark_in(page: httpx.Response) -> str:
-    return page.text.partition('name="etag" value="')[2].partition('">')[0].replace("&#34;", '"')
 
 
 async def send(browser: httpx.AsyncClient, path: str = PAGE, **fields: Any) -> httpx.Response:

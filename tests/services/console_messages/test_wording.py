@@ -1,48 +1,25 @@
 """The pages on which the words of messages are changed: tried before they are stored, reset, and only by admins."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import httpx
 import pytest
-from fastapi import FastAPI
 
-from services.accounts import main as accounts
-from services.console import main as console
-from services.notifications import main as notifications
-from services.programs import main as programs
 from shared.auth import Role
 from shared.database import Database
-from tests.services.conftest import client_of
+from tests.services.console_messages.conftest import Key, mark_in
 from tests.services.programs_examples import PROGRAM, add_organization, once
 from tests.services.test_console_sign_in import key_of, sign_in, token_in
 
-Key = Callable[..., Awaitable[dict[str, str]]]
 LIST = "/console/messages/wording"
 PAGE, API = f"{LIST}/check_in_invitation/de", "/v1/wordings/check_in_invitation/de"
 TYPED = {"subject": "Wie läuft {program}?", "body": "Liebe {given_name},\r\n\r\n<script>alert(1)</script>"}
 
 
-@pytest.fixture
-async def browser(
-    db: Database, organization_id: UUID, application: Callable[..., FastAPI]
-) -> AsyncIterator[httpx.AsyncClient]:
-    await add_organization(db, organization_id)
-    async with client_of(application(accounts, programs, notifications, console)) as client:
-        yield client
-
-
-@pytest.fixture
-async def admin(browser: httpx.AsyncClient, access_key: Key) -> httpx.AsyncClient:
-    await sign_in(browser, key_of(await access_key(Role.ADMIN)))
-    return browser
-
-
 async def send(browser: httpx.AsyncClient, path: str = PAGE, **fields: Any) -> httpx.Response:
     page = await browser.get(path)
-    etag = page.text.partition('name="etag" value="')[2].partition('">')[0].replace("&#34;", '"')
-    return await browser.post(path, data={"form_token": token_in(page), "etag": etag} | TYPED | fields)
+    return await browser.post(path, data={"form_token": token_in(page), "etag": mark_in(page)} | TYPED | fields)
 
 
 async def test_words_are_tried_saved_marked_in_the_list_and_reset(admin: httpx.AsyncClient) -> None:
