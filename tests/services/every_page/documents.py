@@ -6,8 +6,9 @@ from html.parser import HTMLParser
 from typing import NamedTuple
 from urllib.parse import urldefrag, urljoin
 
+from services.console.admin.form_tokens import FIELD
+
 Pairs = list[tuple[str, str]]
-TOKEN = "form_token"
 VOID = {"input", "meta", "link", "br", "img", "hr", "wbr", "col", "source"}
 TICKED = ("checkbox", "radio")
 BESIDE = {"quiet", "hidden", "textual"}
@@ -61,11 +62,11 @@ class Form(NamedTuple):
     @property
     def sent(self) -> Pairs:
         """What a browser sends of it, without the token and the button."""
-        return [(one.name, one.value) for one in self.controls if one.on and one.name != TOKEN]
+        return [(one.name, one.value) for one in self.controls if one.on and one.name != FIELD]
 
     @property
     def token(self) -> str:
-        return next((one.value for one in self.controls if one.name == TOKEN), "")
+        return next((one.value for one in self.controls if one.name == FIELD), "")
 
     def typed(self) -> Pairs:
         """What it sends after somebody has changed everything that can be changed."""
@@ -73,7 +74,7 @@ class Form(NamedTuple):
         return [
             (one.name, value)
             for number, one in enumerate(self.controls)
-            if one.name != TOKEN
+            if one.name != FIELD
             for value in _typed(one, number, chosen)
         ]
 

@@ -27,7 +27,7 @@ from tests.architecture.documents import names_in, table_rows
 from tests.architecture.sources import ROOT
 from tests.architecture.test_routes import walk
 from tests.services.every_page.console import TABLE, Console, Routes, is_page, post, routes
-from tests.services.every_page.documents import TOKEN, Form, Page, Pairs
+from tests.services.every_page.documents import Form, Page, Pairs
 from tests.services.every_page.planting import ATTACK, CODES, PAGE_TEXT, faults_of_markup, name_of, plant, text_columns
 from tests.services.wrong_input.public_routes import ROWS, Row
 
@@ -161,11 +161,8 @@ async def test_a_form_that_did_not_come_from_its_page_does_nothing(
         form = Form(action.address(console.ids), (), ())
         answers = [await console.send(form, [("x", "1")], headers=headers) for headers in OTHER_SITES]
         answers.append(await console.send(form, [("x", "1")], token=""))
-        wrong += (
-            [f"{action}: {[one.status_code for one in answers]}"]
-            if {one.status_code for one in answers} != {403}
-            else []
-        )
+        statuses = [one.status_code for one in answers]
+        wrong += [f"{action}: {statuses}"] if set(statuses) != {403} else []
     assert wrong == []
     assert writes == []
 
@@ -342,7 +339,7 @@ async def test_what_an_address_says_is_text_on_every_page(console: Console, comp
 async def test_what_a_form_sends_is_text_when_it_is_shown_again(console: Console, forms: Forms) -> None:
     wrong = []
     for form in forms.values():
-        names = dict.fromkeys(one.name for one in form.controls if one.name != TOKEN)
+        names = dict.fromkeys(one.name for one in form.controls if one.name != FIELD)
         for token in (None, "x." + "0" * 64):
             async with console.kept():
                 answer = await console.send(form, [*((name, ATTACK) for name in names), *form.pressed], token=token)
