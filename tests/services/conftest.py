@@ -1,14 +1,16 @@
 """Real Postgres: one server a test process, one transaction a test, rolled back at its end."""
 
 import asyncio
+import inspect
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from functools import cache
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
@@ -122,6 +124,16 @@ class OneAtATime(Database):
             yield session
 
     single_statements = transaction
+
+
+async def one_by_one(*reads: Awaitable[Any]) -> list[Any]:
+    """Stands for `asyncio.gather` where reads within reads share one connection, which takes one at a time."""
+    try:
+        return [await read for read in reads]
+    finally:
+        for read in reads:  # those that came after one that failed
+            if inspect.iscoroutine(read):
+                read.close()
 
 
 @pytest.fixture

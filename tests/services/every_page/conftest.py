@@ -1,7 +1,6 @@
 """All services in one application, and an organization of which the pages are opened once for all tests of a file."""
 
-import inspect
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID
 
@@ -16,7 +15,7 @@ from shared.contracts.base import Service
 from shared.database import Database
 from shared.http.application import create_application
 from shared.http.public import PublicApi
-from tests.services.conftest import RolledBack, client_of
+from tests.services.conftest import RolledBack, client_of, one_by_one
 from tests.services.every_page.console import Console, fits
 from tests.services.wrong_input.public_routes import ROWS, Row, add_world
 from upward.composition import routers, webhooks
@@ -50,15 +49,6 @@ async def console(composed: FastAPI, database: Database) -> AsyncIterator[Consol
 @pytest.fixture(autouse=True)
 async def as_it_was(console: Console, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[None]:
     """Nothing that a test stores is there for the next one. All reads share one connection, one after the other."""
-
-    async def one_by_one(*reads: Awaitable[Any]) -> list[Any]:
-        try:
-            return [await read for read in reads]
-        finally:
-            for read in reads:  # those that came after one that failed
-                if inspect.iscoroutine(read):
-                    read.close()
-
     monkeypatch.setattr("asyncio.gather", one_by_one)
     async with console.kept():
         yield

@@ -29,6 +29,7 @@ from shared.database import Database
 from shared.events import emit
 from tests.architecture.documents import names_in, table_rows
 from tests.architecture.sources import ROOT
+from tests.services.conftest import one_by_one
 from tests.services.wrong_input.attempts import Attempts, Headers
 from tests.services.wrong_input.public_routes import ROWS, Row, named_in, routes_of
 
@@ -174,11 +175,6 @@ async def told(
     file share it."""
     if remembered:
         return remembered
-
-    async def one_by_one(*reads: Awaitable[Any]) -> list[Any]:
-        """All reads of a test share one connection, which takes one transaction at a time."""
-        return [await read for read in reads]
-
     monkeypatch.setattr("asyncio.gather", one_by_one)
     found: dict[Role, dict[str, str]] = {}
     for role in Role:
