@@ -70,7 +70,8 @@ async def test_when_nobody_enrols_the_cycle_ends_with_a_report_and_tells_the_coo
     assert state.outcome is Outcome.NOBODY_ENROLLED
     assert world.ledger.stages == [Stage.INTAKE, Stage.MATCHING, Stage.CLOSING, Stage.COMPLETED]
     assert [report.outcome for report in world.ledger.reports] == [Outcome.NOBODY_ENROLLED]
-    assert Audience.COORDINATORS in [one.audience for one in world.ledger.announced]
+    told = [(one.audience, one.template) for one in world.ledger.announced]
+    assert (Audience.COORDINATORS, Template.NOBODY_ENROLLED) in told
 
 
 async def test_when_nobody_can_be_matched_the_enrolled_are_told_and_the_cycle_ends(world: World) -> None:
