@@ -133,6 +133,7 @@ STATES = (
 """In every state."""
 
 
+@pytest.mark.long
 async def test_nothing_keeps_a_participant_out(page: Page, site: Site) -> None:
     found = []
     for state in STATES:

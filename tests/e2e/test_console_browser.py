@@ -20,7 +20,7 @@ from tests.pseudo import PSEUDO, pseudo_is_spoken
 
 PATIENCE_MS = PATIENCE_SECONDS * 1000
 expect.set_options(timeout=PATIENCE_MS)
-with_sizes = pytest.mark.parametrize("size", ["desk", "phone"])
+with_sizes = pytest.mark.parametrize("size", [pytest.param("desk", marks=pytest.mark.long), "phone"])
 SCHEME: Literal["dark", "light"] = "dark" if os.environ.get("UPWARD_SCHEME") == "dark" else "light"
 SIZES = {"desk": (1280, 900), "phone": (390, 844)}
 

@@ -272,7 +272,7 @@ def program_of(made: Made, stage: Stage) -> str:
     return next(name for name, cycles in made.cycles.items() if cycle in cycles)
 
 
-@pytest.mark.parametrize("language", ["de", "es", "fr"])
+@pytest.mark.parametrize("language", ["de", *(pytest.param(one, marks=pytest.mark.long) for one in ("es", "fr"))])
 async def test_every_page_speaks_the_language_of_its_visitor(made: Made, language: str) -> None:
     headers = {"authorization": f"Bearer {made.maker.key}", "accept-language": language}
     async with httpx.AsyncClient(base_url=made.maker.stack.url, headers=headers) as client:

@@ -77,6 +77,7 @@ async def departed(stack: Stack) -> AsyncIterator[Departed]:
         yield Departed(acme, asked, final[dropped["id"]], final[declined["id"]], final[ended["id"]], pairs, refusals)
 
 
+@pytest.mark.long
 async def test_nobody_waits_for_somebody_who_left_and_their_partners_are_matched_again(departed: Departed) -> None:
     assert (departed.asked["recipients"], departed.asked["close_reason"]) == (9, "answered")
     fates = [(pair["state"], pair["end_reason"]) for pair in (departed.dropped, departed.declined, departed.ended)]
@@ -92,6 +93,7 @@ async def test_nobody_waits_for_somebody_who_left_and_their_partners_are_matched
     }  # fmt: skip
 
 
+@pytest.mark.long
 async def test_the_partner_of_somebody_who_left_is_told_once(departed: Departed) -> None:
     acme = departed.company
     letters = await acme.until_letters("partner_left", 2)
@@ -229,6 +231,7 @@ async def test_the_feed_counts_an_organizations_events_from_one_without_a_gap(en
     assert (kinds.count("pair.activated"), kinds.count("pair.ended"), kinds.count("pair.completed")) == (3, 1, 2)
 
 
+@pytest.mark.long
 async def test_the_coordinators_are_told_that_people_left(departed: Departed) -> None:
     """At the end of the module, as this message gathers all who leave within 20 seconds."""
     acme = departed.company

@@ -95,6 +95,7 @@ def shape(line: str) -> str:
     return re.sub(r"\((?:advanced|answered|deadline)\)", "(…)", re.sub(r"\d+", "#", " ".join(line.split())))
 
 
+@pytest.mark.long
 def test_an_export_with_rows_that_cannot_be_used_is_refused_with_line_column_and_reason(
     folder: Path, export_with_bad_rows: Path
 ) -> None:

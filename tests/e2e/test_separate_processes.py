@@ -29,6 +29,7 @@ from upward.composition import ROUTERS
 from upward.embedded import EmbeddedPostgres, EmbeddedTemporal, MailCatcher, free_port
 from upward.process import listen, serve_http
 
+pytestmark = pytest.mark.long
 TOKEN = "a-service-token-of-the-tests-only-0123456789"
 
 

@@ -13,6 +13,7 @@ from upward.demo.mailbox import Letter, Mailbox
 from upward.embedded import EmbeddedPostgres
 from upward.stack import Stack
 
+pytestmark = pytest.mark.long
 AWAY_SECONDS = 3
 AWAY = {"scheduled": "mail", "intake": "postgres", "review": "mail", "active": "postgres"}
 """Which server goes away when a stage is first seen: mail before invitations and offers, Postgres while people answer
