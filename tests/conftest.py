@@ -95,8 +95,8 @@ def pytest_collection() -> Iterator[None]:
 
 
 def pytest_collection_finish() -> None:
-    """From here on garbage is looked for, but only among what the tests make. What the collection has left is not looked
-    through even once: that takes each worker two seconds."""
+    """From here on garbage is looked for, but only among what the tests make. What the collection has left is never
+    looked through: once takes each worker two seconds."""
     gc.freeze()
     gc.enable()
 

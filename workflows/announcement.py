@@ -17,9 +17,9 @@ with workflow.unsafe.imports_passed_through():
         NotificationsActivities,
         PrepareMessages,
     )
+    from workflows.ids import announcement_workflow_id
+    from workflows.options import NOTIFICATIONS
 
-from workflows.ids import announcement_workflow_id
-from workflows.options import NOTIFICATIONS
 from workflows.pausing import PausableClock
 
 DELIVERY = ActivityConfig(**NOTIFICATIONS, cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED)

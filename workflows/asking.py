@@ -22,13 +22,14 @@ with workflow.unsafe.imports_passed_through():
         Stage,
     )
     from shared.contracts.rounds import CloseReason, RoundClosed, RoundKind, round_id_for
+    from workflows.ids import round_workflow_id
+    from workflows.options import FEEDBACK, PROGRAMS
+    from workflows.states.cycle_state import CycleState
+    from workflows.states.round_state import Closing, RoundOver, RoundRequest, Watcher
 
 from workflows.announcement import announce
-from workflows.cycle_state import CycleState
-from workflows.ids import round_workflow_id
-from workflows.options import FEEDBACK, PROGRAMS
 from workflows.pausing import Followers, PausableClock, tell
-from workflows.round import Closing, RoundOver, RoundRequest, RoundWorkflow, Watcher
+from workflows.round import RoundWorkflow
 
 LOOK_AGAIN = timedelta(days=1)
 """After so long a cycle looks again after a round that it follows without being its parent."""

@@ -13,11 +13,12 @@ with workflow.unsafe.imports_passed_through():
     from shared.contracts.feedback import ConcernRung, EscalateConcern, EscalateRound, FeedbackActivities
     from shared.contracts.notifications import Announcement, Audience, Template
     from shared.contracts.overview import overview_after
-    from shared.contracts.programs import Calendar, CycleRef, LadderPlan, OrganizationRef, ProgramsActivities
+    from shared.contracts.programs import Calendar, CycleRef, OrganizationRef, ProgramsActivities
+    from workflows.options import FEEDBACK, PROGRAMS
+    from workflows.states.concern_state import Concern, Digest
 
 from workflows.announcement import Telling, announce
 from workflows.ladder import Rung, climb
-from workflows.options import FEEDBACK, PROGRAMS
 from workflows.pausing import Followers, PausableClock
 
 TEMPLATES = {
@@ -25,20 +26,6 @@ TEMPLATES = {
     Rung.REMINDER: Template.CONCERN_REMINDER,
     Rung.ESCALATED: Template.CONCERN_ESCALATED,
 }
-
-
-class Concern(CycleRef):
-    """A concern of a cycle, and when it is escalated."""
-
-    concern_id: UUID
-    ladder: LadderPlan | None = None
-    """None if the workflow reads it by itself. Otherwise a cycle is its parent, as it was before."""
-
-
-class Digest(CycleRef):
-    """The concerns about missed check-ins that one round raised."""
-
-    round_id: UUID
 
 
 class Escalating:

@@ -7,11 +7,12 @@ from temporalio.workflow import ParentClosePolicy
 
 with workflow.unsafe.imports_passed_through():
     from shared.contracts.rounds import CloseReason
+    from workflows.ids import concern_workflow_id
+    from workflows.states.concern_state import Concern
+    from workflows.states.cycle_state import REMEMBERED, Advance, ConcernHeard, CycleState, Heard, RunApproved
 
 from workflows.asking import AskingCycle
-from workflows.concern import Concern, ConcernWorkflow
-from workflows.cycle_state import REMEMBERED, Advance, ConcernHeard, CycleState, Heard, RunApproved
-from workflows.ids import concern_workflow_id
+from workflows.concern import ConcernWorkflow
 
 
 class ControlledCycle(AskingCycle):

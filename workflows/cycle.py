@@ -20,11 +20,11 @@ with workflow.unsafe.imports_passed_through():
     from shared.contracts.notifications import Audience, Template
     from shared.contracts.programs import CycleRef, Outcome, Stage
     from shared.contracts.rounds import CloseReason, RoundKind
+    from workflows.options import FEEDBACK, MATCHING
+    from workflows.states.cycle_state import CycleState
 
 from workflows.control import ControlledCycle
-from workflows.cycle_state import CycleState
 from workflows.ladder import Rung, climb
-from workflows.options import FEEDBACK, MATCHING
 
 APPROVAL = {
     Rung.FIRST: (Template.APPROVAL_NEEDED, Audience.COORDINATORS),

@@ -7,8 +7,7 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from shared.contracts.endpoints import EndpointRef, EventsActivities
-
-from workflows.options import EVENTS
+    from workflows.options import EVENTS
 
 
 @workflow.defn

@@ -7,8 +7,8 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from shared.contracts.programs import CycleRef, LadderDates, LadderPlan, Pause, PlanLadder, ProgramsActivities
+    from workflows.options import PROGRAMS
 
-from workflows.options import PROGRAMS
 from workflows.pausing import PausableClock
 
 

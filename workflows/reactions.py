@@ -34,8 +34,6 @@ from shared.contracts.intake import Leaver
 from shared.contracts.matching import EndReason
 from shared.contracts.notifications import Announcement, Audience, Template
 from shared.contracts.programs import OrganizationRef, ProgramRef
-from workflows.concern import Concern, Digest
-from workflows.cycle_state import Advance, CycleState, Heard, RunApproved
 from workflows.ids import (
     announcement_workflow_id,
     concern_workflow_id,
@@ -46,7 +44,9 @@ from workflows.ids import (
     round_workflow_id,
     schedule_workflow_id,
 )
-from workflows.round import Reminding
+from workflows.states.concern_state import Concern, Digest
+from workflows.states.cycle_state import Advance, CycleState, Heard, RunApproved
+from workflows.states.round_state import Reminding
 
 
 @dataclass(frozen=True)

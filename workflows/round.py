@@ -6,11 +6,7 @@ from uuid import UUID
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from pydantic import AwareDatetime
-
-    from shared.contracts.base import Contract
     from shared.contracts.notifications import Announcement
-    from shared.contracts.programs import CycleRef, RoundPlan
     from shared.contracts.round_kinds import declaration_of
     from shared.contracts.rounds import (
         REMINDERS_APART,
@@ -20,50 +16,13 @@ with workflow.unsafe.imports_passed_through():
         OpenRound,
         RoundActivities,
         RoundClosed,
-        RoundKind,
         round_id_for,
     )
+    from workflows.options import OPTIONS
+    from workflows.states.round_state import Closing, Reminding, RoundOver, RoundRequest, Watcher
 
 from workflows.announcement import announce
-from workflows.options import OPTIONS
 from workflows.pausing import Followers, PausableClock, tell
-
-
-class RoundRequest(CycleRef):
-    """One round that is to be asked."""
-
-    kind: RoundKind
-    number: int
-    plan: RoundPlan
-    closes_at: AwareDatetime | None = None
-    """When the round closes, if it must end together with another one. Otherwise it lasts as long as the plan says."""
-
-
-class Closing(Contract):
-    """The signal to close a round before its deadline."""
-
-    reason: CloseReason
-
-
-class Reminding(Contract):
-    """The signal to remind those who have not answered, because an admin asks for it."""
-
-    occurrence: int
-    """Which reminder it is, derived from the event's id, so that a repeated event reminds nobody twice."""
-
-
-class Watcher(Contract):
-    """The signal to tell another workflow when the round is over, as its parent is told."""
-
-    workflow_id: str
-
-
-class RoundOver(Contract):
-    """What a round tells who watches it."""
-
-    round_id: UUID
-    recipients: int
-    answered: int
 
 
 @workflow.defn

@@ -13,6 +13,7 @@ from tests.e2e.aftermath import Aftermath, live_through
 from tests.e2e.canaries import WORDS
 
 OF_ENDPOINT = {kind for kind in WORDS if kind.startswith("endpoint")}
+pytestmark = pytest.mark.long
 PERSONAL = {kind for kind in WORDS if kind not in ("note", "comment", "refused input")} - OF_ENDPOINT
 ALLOWED = {
     # What people wrote and who they are stays with the service that owns it.

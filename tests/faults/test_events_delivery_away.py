@@ -11,6 +11,8 @@ from tests.faults.events_stand import Stand, standing
 from tests.faults.kill_points import kill_postgres
 from tests.webhook_receiver import Received, Reply
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 async def stand() -> AsyncIterator[Stand]:
@@ -44,7 +46,6 @@ async def in_the_middle(stand: Stand) -> None:
     await stand.until(lambda: len(stand.receiver.sequences) >= came + 20)
 
 
-@pytest.mark.long
 async def test_of_two_relays_and_workers_each_event_comes_once(stand: Stand) -> None:
     assert sorted(stand.receiver.sequences) == list(range(1, await stand.last_sequence() + 1))
     assert stand.out_of_order() == {}

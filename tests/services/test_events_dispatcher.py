@@ -32,9 +32,9 @@ from tests.services.dispatch_stand import (
     refusals,
 )
 from tests.temporal_server import Server, temporal_server
-from workflows.cycle_state import CycleState, Heard
 from workflows.ids import cycle_workflow_id
 from workflows.reactions import Reaction, Signal, Start, reaction_to
+from workflows.states.cycle_state import CycleState, Heard
 
 
 @pytest.fixture(scope="module")

@@ -23,8 +23,8 @@ from shared.temporal import WORKFLOWS_QUEUE, activity_methods, create_worker
 from tests.fakes import FakeEvents, FakeFeedback, FakeIntake, FakeMatching, FakeNotifications, FakePrograms, Ledger
 from tests.restarts import run_again_after
 from workflows.cycle import CycleWorkflow
-from workflows.cycle_state import LONGEST_HISTORY, Advance, ConcernHeard, CycleState, Heard, RunApproved
 from workflows.registry import WORKFLOWS
+from workflows.states.cycle_state import LONGEST_HISTORY, Advance, ConcernHeard, CycleState, Heard, RunApproved
 
 LOOK_SECONDS, STUCK_LOOKS = 5, 3
 """A server where nothing has happened in so many looks, so far apart, has lost a task."""

@@ -29,13 +29,14 @@ from shared.temporal import WORKFLOWS_QUEUE
 from tests.fakes import Script
 from tests.temporal_server import temporal_server
 from tests.workflows.conftest import World, world_in
-from workflows.concern import Concern, ConcernWorkflow, Digest, DigestWorkflow
-from workflows.cycle_state import Advance, Heard
+from workflows.concern import ConcernWorkflow, DigestWorkflow
 from workflows.endpoint import EndpointWorkflow
 from workflows.ids import concern_workflow_id, digest_workflow_id, endpoint_workflow_id, leaver_workflow_id
 from workflows.people.leaver import LeaverWorkflow
 from workflows.scheduled.overview import MondayWorkflow, OverviewWorkflow
 from workflows.scheduled.recurrence import RecurrenceWorkflow, ScheduleWorkflow
+from workflows.states.concern_state import Concern, Digest
+from workflows.states.cycle_state import Advance, Heard
 
 FOLDER = Path(__file__).parent / "histories"
 IDENTITY = "worker@test"

@@ -22,9 +22,9 @@ from tests.fakes import (
     Ledger,
 )
 from tests.workflows.simulator import Execution, Simulation
-from workflows.concern import Concern, Digest
-from workflows.cycle_state import LONGEST_HISTORY, Advance, CycleState, Heard, RunApproved
 from workflows.registry import WORKFLOWS
+from workflows.states.concern_state import Concern, Digest
+from workflows.states.cycle_state import LONGEST_HISTORY, Advance, CycleState, Heard, RunApproved
 
 FAKES = (FakePrograms, FakeIntake, FakeMatching, FakeFeedback, FakeNotifications, FakeEvents)
 

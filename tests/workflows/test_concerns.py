@@ -10,7 +10,7 @@ from shared.contracts.programs import Outcome, Stage
 from tests.fakes import DAY
 from tests.unit.properties import FACTOR
 from tests.workflows.simulated import RAISES, SimulatedCycle, in_a_check_in
-from workflows.cycle_state import ConcernHeard
+from workflows.states.cycle_state import ConcernHeard
 
 ABOUT_CONCERNS = (Template.CONCERN_RAISED, Template.CONCERN_REMINDER, Template.CONCERN_ESCALATED)
 

@@ -12,8 +12,8 @@ from shared.contracts.rounds import RoundKind
 from shared.temporal import WORKFLOWS_QUEUE
 from tests.fakes import START
 from tests.workflows.conftest import World
-from workflows.cycle_state import RunApproved
 from workflows.people.leaver import LeaverWorkflow
+from workflows.states.cycle_state import RunApproved
 
 
 def leaver(world: World, *pairs: UUID) -> Leaver:

@@ -7,7 +7,7 @@ from temporalio.client import WorkflowHistory
 from shared.contracts.programs import Outcome, Stage
 from shared.contracts.rounds import RoundKind, round_id_for
 from tests.workflows.conftest import World
-from workflows.cycle_state import LONGEST_HISTORY, CycleState, Heard
+from workflows.states.cycle_state import LONGEST_HISTORY, CycleState, Heard
 
 LIMIT = 110
 """Events after which the cycle goes on in a new run. A real one has fewer runs."""

@@ -10,8 +10,8 @@ from shared.temporal import activity_methods
 from tests.fakes import DAY, START, FakeNotifications, Ledger
 from tests.workflows.simulated import SimulatedCycle
 from tests.workflows.simulator import Simulation
-from workflows.cycle_state import CycleState
 from workflows.registry import WORKFLOWS
+from workflows.states.cycle_state import CycleState
 
 
 def test_hundreds_of_followers_are_told_in_a_few_tasks() -> None:

@@ -39,12 +39,14 @@ from shared.contracts.matching import EndReason
 from shared.contracts.notifications import Announcement, Audience, Template
 from shared.contracts.programs import OrganizationRef, ProgramRef, Stage
 from shared.contracts.rounds import RoundKind
-from workflows.concern import Concern, ConcernWorkflow, Digest
+from workflows.concern import ConcernWorkflow
 from workflows.cycle import CycleWorkflow
-from workflows.cycle_state import Advance, CycleState, Heard, RunApproved
 from workflows.reactions import LARGEST_OCCURRENCE, REACTIONS, Reaction, Signal, Start, reaction_to
 from workflows.registry import WORKFLOWS
-from workflows.round import Reminding, RoundWorkflow
+from workflows.round import RoundWorkflow
+from workflows.states.concern_state import Concern, Digest
+from workflows.states.cycle_state import Advance, CycleState, Heard, RunApproved
+from workflows.states.round_state import Reminding
 
 ORGANIZATION, CYCLE, OTHER, OWNER = uuid4(), uuid4(), uuid4(), uuid4()
 TIME = datetime(2026, 1, 5, tzinfo=UTC)

@@ -17,9 +17,9 @@ from shared.contracts.programs import CycleRef, ProgramsActivities
 from shared.temporal import sandbox_runner
 from tests.workflows.record_histories import FOLDER, IDENTITY, SCENARIOS, WORKFLOW_ID, read
 from workflows.cycle import CycleWorkflow
-from workflows.cycle_state import CycleState
 from workflows.options import PROGRAMS
 from workflows.registry import WORKFLOWS
+from workflows.states.cycle_state import CycleState
 
 COMPLETED = EventType.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED
 CONTINUED = EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW

@@ -13,8 +13,8 @@ from shared.contracts.programs import Outcome, Stage
 from shared.contracts.rounds import CloseReason, RoundKind
 from tests.workflows.simulated import SimulatedCycle
 from tests.workflows.test_signals import ALL_ROUNDS, ALL_STAGES
-from workflows.cycle_state import Heard, RunApproved
 from workflows.reactions import Signal, Start, reaction_to
+from workflows.states.cycle_state import Heard, RunApproved
 
 
 def restore(cycle: SimulatedCycle, *surviving: tuple[str, Heard]) -> None:

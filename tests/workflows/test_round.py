@@ -10,8 +10,9 @@ from shared.temporal import WORKFLOWS_QUEUE
 from tests.fakes import DAY
 from tests.workflows.conftest import World
 from workflows.announcement import AnnouncementWorkflow
-from workflows.round import Reminding, RoundRequest, RoundWorkflow
+from workflows.round import RoundWorkflow
 from workflows.scheduled.recurrence import RecurrenceWorkflow, ScheduleWorkflow
+from workflows.states.round_state import Reminding, RoundRequest
 
 
 def asking(world: World, **changes: object) -> RoundRequest:

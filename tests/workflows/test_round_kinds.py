@@ -11,7 +11,8 @@ from shared.contracts.rounds import CloseReason, RoundKind
 from tests.fakes import DAY
 from tests.trial_round import DECLARATION, declared_trial
 from tests.workflows.conftest import World
-from workflows.round import RoundRequest, RoundWorkflow
+from workflows.round import RoundWorkflow
+from workflows.states.round_state import RoundRequest
 
 
 @pytest.fixture

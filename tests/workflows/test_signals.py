@@ -20,7 +20,7 @@ from tests.fakes import DAY
 from tests.unit.properties import FACTOR
 from tests.workflows.simulated import SimulatedCycle
 from tests.workflows.simulator import Moment
-from workflows.cycle_state import LONGEST_HISTORY, RunApproved
+from workflows.states.cycle_state import LONGEST_HISTORY, RunApproved
 
 ALL_STAGES = [stage for stage in Stage if stage not in (Stage.SCHEDULED, Stage.CANCELLED)]
 ALL_ROUNDS = [

@@ -10,10 +10,10 @@ from tests.fakes import DAY
 from tests.workflows.simulated import SimulatedCycle
 from tests.workflows.simulator import Moment
 from tests.workflows.test_signals import ALL_ROUNDS, ALL_STAGES
-from workflows.concern import Concern
-from workflows.cycle_state import ConcernHeard
 from workflows.ids import announcement_workflow_id
-from workflows.round import RoundRequest
+from workflows.states.concern_state import Concern
+from workflows.states.cycle_state import ConcernHeard
+from workflows.states.round_state import RoundRequest
 
 
 def begin_round(cycle: SimulatedCycle, kind: RoundKind, number: int) -> str:

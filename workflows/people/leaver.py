@@ -11,9 +11,9 @@ with workflow.unsafe.imports_passed_through():
     from shared.contracts.matching import MatchingActivities, ReleasedPair
     from shared.contracts.notifications import Announcement, Audience, Template
     from shared.contracts.programs import CycleRef, OrganizationRef, ProgramsActivities
+    from workflows.options import FEEDBACK, INTAKE, MATCHING, PROGRAMS
 
 from workflows.announcement import announce
-from workflows.options import FEEDBACK, INTAKE, MATCHING, PROGRAMS
 
 SECOND_LOOK = timedelta(minutes=1)
 """After that time, what was on its way when the person left has arrived, such as a round that was being opened."""

@@ -8,9 +8,9 @@ from temporalio import workflow
 with workflow.unsafe.imports_passed_through():
     from shared.contracts.notifications import Announcement, Audience, Template
     from shared.contracts.programs import OrganizationRef, ProgramsActivities, ScheduleApplied
+    from workflows.options import PROGRAMS
 
 from workflows.announcement import Telling
-from workflows.options import PROGRAMS
 from workflows.pausing import PausableClock
 from workflows.scheduled.recurrence import SCHEDULED_AT
 

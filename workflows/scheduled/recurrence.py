@@ -13,8 +13,8 @@ with workflow.unsafe.imports_passed_through():
         ProgramsActivities,
         ScheduleApplied,
     )
+    from workflows.options import PROGRAMS
 
-from workflows.options import PROGRAMS
 
 SCHEDULED_AT = SearchAttributeKey.for_datetime("TemporalScheduledStartTime")
 

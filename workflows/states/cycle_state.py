@@ -9,14 +9,10 @@ from datetime import timedelta
 from typing import Annotated
 from uuid import UUID
 
-from temporalio import workflow
+from pydantic import Field
 
-with workflow.unsafe.imports_passed_through():
-    from pydantic import Field
-
-    from shared.contracts.base import Contract
-    from shared.contracts.programs import CycleRef, Outcome, Stage
-
+from shared.contracts.base import Contract
+from shared.contracts.programs import CycleRef, Outcome, Stage
 
 LONGEST_HISTORY = 1000
 """Events of a run's history after which a cycle goes on in a new run, when it next enters a stage. Temporal warns at

@@ -1,0 +1,46 @@
+"""What the workflow of a round is started with, what its signals carry, and what it tells others."""
+
+from uuid import UUID
+
+from pydantic import AwareDatetime
+
+from shared.contracts.base import Contract
+from shared.contracts.programs import CycleRef, RoundPlan
+from shared.contracts.rounds import CloseReason, RoundKind
+
+
+class RoundRequest(CycleRef):
+    """One round that is to be asked."""
+
+    kind: RoundKind
+    number: int
+    plan: RoundPlan
+    closes_at: AwareDatetime | None = None
+    """When the round closes, if it must end together with another one. Otherwise it lasts as long as the plan says."""
+
+
+class Closing(Contract):
+    """The signal to close a round before its deadline."""
+
+    reason: CloseReason
+
+
+class Reminding(Contract):
+    """The signal to remind those who have not answered, because an admin asks for it."""
+
+    occurrence: int
+    """Which reminder it is, derived from the event's id, so that a repeated event reminds nobody twice."""
+
+
+class Watcher(Contract):
+    """The signal to tell another workflow when the round is over, as its parent is told."""
+
+    workflow_id: str
+
+
+class RoundOver(Contract):
+    """What a round tells who watches it."""
+
+    round_id: UUID
+    recipients: int
+    answered: int
