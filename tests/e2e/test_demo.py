@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -73,10 +72,10 @@ def folder() -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def export_with_bad_rows(folder: Path) -> Path:
+    """The upper half of the sample company. All of it takes as long, and makes a machine work twice as much."""
     path = folder / "export.csv"
-    shutil.copy(SAMPLE / "hris-export.csv", path)
-    with path.open("a", encoding="utf-8") as rows:
-        rows.write(BAD_ROWS)
+    rows = (SAMPLE / "hris-export.csv").read_text("utf-8").splitlines(keepends=True)
+    path.write_text("".join(rows[:23]) + BAD_ROWS, "utf-8")
     return path
 
 
@@ -138,7 +137,7 @@ def test_the_demo_runs_a_whole_cycle_on_an_export_of_ones_own_and_says_which_row
     first, second = bad_lines(export_with_bad_rows)
     assert f"Left out line {first}, DateofHire: " in demo.output
     assert f"Left out line {second}, ManagerName: " in demo.output
-    assert "Imported 35 people; 5 leavers skipped." in demo.output
+    assert "Imported 20 people; 2 leavers skipped." in demo.output
     check_cycle(demo)
 
 
