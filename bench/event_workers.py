@@ -75,7 +75,7 @@ def _lose_patience() -> None:
     composition.ACTIVITIES[Service.EVENTS] = lambda resources: events.create_activities(
         database=resources.database, sender=resources.sender, schedule=Schedule(pace=PACE)
     )
-    setattr(composition, "WORKFLOWS", (EndpointWorkflow,))  # noqa: B010 (mypy knows a name that is imported there)
+    composition.workflows = lambda: (EndpointWorkflow,)
     options.EVENTS["heartbeat_timeout"] = NOTICED_AFTER
     options.EVENTS["retry_policy"] = AT_ONCE_AGAIN
     # Workflows must see the options of this process, not a fresh copy of the module.

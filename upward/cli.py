@@ -6,7 +6,7 @@ import gc
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from functools import partial
 from pathlib import Path
@@ -18,13 +18,11 @@ from pydantic_settings import SettingsError
 from rich.console import Console
 from sqlalchemy.exc import OperationalError
 
-from services.intake.enrolment_file.problems import FilesInvalid
-from shared.auth import Role
 from shared.config import Settings
+from shared.contracts.accounts import Role
 from shared.contracts.base import Service
 from shared.contracts.programs import Direction
 from shared.errors import DomainError
-from shared.http.problems import field_errors
 from shared.logging import configure_logging
 from upward.failures import CannotRun
 
@@ -39,6 +37,7 @@ KeyFolder = Annotated[
     Path | None, typer.Option("--folder", help="Use the embedded stack of this folder instead of UPWARD_DATABASE_URL.")
 ]
 DEFAULT_FOLDER = Path(".upward")
+ALL = "all"
 WORKERS = ("workflows", "programs", "intake", "matching", "feedback", "notifications", "events", "relay")
 
 
@@ -75,10 +74,11 @@ def demo(
     log_level: Annotated[str, typer.Option(help="DEBUG, INFO, WARNING or ERROR.")] = "ERROR",
 ) -> None:
     """Run one whole cycle in about a minute: real servers, real e-mails, compressed weeks."""
+    from services.intake.enrolment_file.problems import FilesInvalid
     from upward.demo.story import run_demo
 
     configure_logging(log_level, "console")
-    with _command():
+    with _command(FilesInvalid):
         raise typer.Exit(asyncio.run(run_demo(folder, people, columns, skip_invalid)))
 
 
@@ -102,32 +102,37 @@ def match(
     force: Annotated[bool, typer.Option("--force", help="Write into a folder that is not empty.")] = False,
 ) -> None:
     """Match people from files: no server, no database."""
+    from services.intake.enrolment_file.problems import FilesInvalid
     from upward.matching.command import Request, run_match
 
     day = starts_on.date() if starts_on else date.today()  # noqa: DTZ011 - the day of the user
     request = Request(people, enrolments, out, day, policy, columns, direction, skip_invalid, force, seed)
-    with _command():
+    with _command(FilesInvalid):
         run_match(request, Console(highlight=False))
 
 
 @app.command()
-def serve(services: Annotated[list[Service], typer.Argument(help="Services to serve over HTTP.")]) -> None:
+def serve(
+    services: Annotated[list[str], typer.Argument(help=f"`{ALL}`, or one or more of: {', '.join(Service)}.")],
+) -> None:
     """Serve the HTTP side of one or more services (production)."""
     from upward.process import serve as serve_services
 
+    chosen = [Service(name) for name in _chosen(services, tuple(Service))]
     with _command():
-        asyncio.run(serve_services(_production(), services))
+        asyncio.run(serve_services(_production(), chosen))
 
 
 @app.command()
-def worker(queues: Annotated[list[str], typer.Argument(help=f"One or more of: {', '.join(WORKERS)}.")]) -> None:
+def worker(
+    queues: Annotated[list[str], typer.Argument(help=f"`{ALL}`, or one or more of: {', '.join(WORKERS)}.")],
+) -> None:
     """Run the Temporal workers of one or more services, of `workflows`, or the `relay` of events."""
     from upward.process import work
 
-    if unknown := [queue for queue in queues if queue not in WORKERS]:
-        raise typer.BadParameter(f"{', '.join(unknown)}: choose of {', '.join(WORKERS)}.")
+    chosen = _chosen(queues, WORKERS)
     with _command():
-        asyncio.run(work(_production(), queues))
+        asyncio.run(work(_production(), chosen))
 
 
 @app.command()
@@ -259,11 +264,12 @@ def translations(
 
 
 @contextlib.contextmanager
-def _command() -> Iterator[None]:
+def _command(*expected: type[Exception]) -> Iterator[None]:
     """What every command runs in, once it has imported what it needs.
 
     The collection of garbage, which `upward/__main__.py` has put off, begins here, without the objects of modules.
-    Failures that the user can correct are printed in one line, without a traceback, and end with exit code 1.
+    Failures that the user can correct, and those of `expected`, are printed without a traceback, and end with exit
+    code 1.
     """
     if not gc.isenabled():
         gc.freeze()
@@ -271,16 +277,27 @@ def _command() -> Iterator[None]:
     try:
         yield
         return
-    except (CannotRun, DomainError, FilesInvalid, SettingsError) as failure:
+    except (CannotRun, DomainError, SettingsError) as failure:
         message = str(failure)
     except ValidationError as failure:
+        from shared.http.problems import field_errors
+
         message = "; ".join(f"{found['field']}: {found['detail']}" for found in field_errors(failure))
     except OperationalError as failure:
         if getattr(failure.orig, "sqlstate", None):
             raise  # the server answered, so the address is right
         message = "The database cannot be reached, or refuses the sign-in: look at UPWARD_DATABASE_URL."
+    except expected as failure:
+        message = str(failure)
     Console(stderr=True, highlight=False, soft_wrap=True).print(message, markup=False)
     raise typer.Exit(1)
+
+
+def _chosen(names: list[str], known: Sequence[str]) -> list[str]:
+    """What was named, each once. Raises BadParameter."""
+    if unknown := [name for name in names if name not in (ALL, *known)]:
+        raise typer.BadParameter(f"{', '.join(unknown)}: choose of {', '.join(known)}, or {ALL}.")
+    return list(known if ALL in names else dict.fromkeys(names))
 
 
 def _production() -> Settings:

@@ -1,42 +1,58 @@
-"""The one place that knows all services: the HTTP routes and the Temporal activities of each."""
+"""The one place that knows all services: the HTTP routes and the Temporal activities of each.
 
-from collections.abc import Callable, Collection, Iterable
+A room is imported when a process first asks for it, so that a process holds what it runs and nothing else.
+"""
+
+import gc
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from fastapi import APIRouter
 from temporalio.client import Client
 from temporalio.worker import Worker
 
-import services.accounts.main as accounts
-import services.console.main as console
-import services.events.main as events
-import services.feedback.main as feedback
-import services.intake.main as intake
-import services.matching.main as matching
-import services.notifications.main as notifications
-import services.programs.main as programs
-from services.events.webhooks.sender import Sender
 from shared.config import Settings
 from shared.contracts.base import Service
 from shared.contracts.rounds import RoundKind
 from shared.database import Database
 from shared.http.internal import Internal
 from shared.temporal import WORKFLOWS_QUEUE, activity_methods, create_worker
-from workflows.registry import WORKFLOWS
 
-ROUTERS: dict[Service, APIRouter] = {
-    Service.ACCOUNTS: accounts.router,
-    Service.PROGRAMS: programs.router,
-    Service.INTAKE: intake.router,
-    Service.MATCHING: matching.router,
-    Service.FEEDBACK: feedback.router,
-    Service.NOTIFICATIONS: notifications.router,
-    Service.EVENTS: events.router,
-    Service.CONSOLE: console.router,
-}
+if TYPE_CHECKING:
+    from services.events.webhooks.sender import Sender
 
-WEBHOOKS: dict[Service, APIRouter] = {Service.EVENTS: events.webhooks}
+Part = TypeVar("Part")
+
+
+class Rooms(Mapping[Service, Part]):
+    """A part that each of these services has. Its room is imported when the part is asked for."""
+
+    def __init__(self, services: Iterable[Service], module: str, name: str) -> None:
+        """The part is called `name` in this module of the service."""
+        self._services, self._module, self._name = tuple(services), module, name
+
+    def __getitem__(self, service: Service) -> Part:
+        if service not in self._services:
+            raise KeyError(service)
+        part: Part = getattr(import_module(f"services.{service.value}.{self._module}"), self._name)
+        return part
+
+    def __contains__(self, service: object) -> bool:
+        return service in self._services
+
+    def __iter__(self) -> Iterator[Service]:
+        return iter(self._services)
+
+    def __len__(self) -> int:
+        return len(self._services)
+
+
+ROUTERS: Mapping[Service, APIRouter] = Rooms(Service, "main", "router")
+
+WEBHOOKS: Mapping[Service, APIRouter] = Rooms((Service.EVENTS,), "main", "webhooks")
 """The requests that services send to others, which the OpenAPI document describes as webhooks."""
 
 
@@ -49,27 +65,71 @@ class Resources:
     internal: Internal
     temporal: Client
     """The client connects when it is first used."""
-    sender: Sender
     temporal_address: str | None = None
     """Overrides `TEMPORAL_ADDRESS`, for the embedded stack."""
 
+    @cached_property
+    def sender(self) -> "Sender":
+        """Sends to endpoints. It is made when it is first used."""
+        from services.events.worker import create_sender
+
+        return create_sender(self.settings)
+
+    async def close(self) -> None:
+        await self.internal.close()
+        if "sender" in vars(self):
+            await self.sender.close()
+        await self.database.close()
+
+
+def _programs(resources: Resources) -> object:
+    from services.programs.worker import create_activities
+
+    return create_activities(database=resources.database, temporal=resources.temporal)
+
+
+def _intake(resources: Resources) -> object:
+    from services.intake.worker import create_activities
+
+    return create_activities(database=resources.database)
+
+
+def _matching(resources: Resources) -> object:
+    from services.matching.worker import create_activities
+
+    return create_activities(database=resources.database, internal=resources.internal)
+
+
+def _feedback(resources: Resources) -> object:
+    from services.feedback.worker import create_activities
+
+    return create_activities(database=resources.database, internal=resources.internal)
+
+
+def _notifications(resources: Resources) -> object:
+    from services.notifications.worker import create_activities
+
+    return create_activities(database=resources.database, internal=resources.internal, settings=resources.settings)
+
+
+def _events(resources: Resources) -> object:
+    from services.events.worker import create_activities
+
+    return create_activities(database=resources.database, sender=resources.sender)
+
 
 ACTIVITIES: dict[Service, Callable[[Resources], object]] = {
-    Service.PROGRAMS: lambda r: programs.create_activities(database=r.database, temporal=r.temporal),
-    Service.INTAKE: lambda r: intake.create_activities(database=r.database),
-    Service.MATCHING: lambda r: matching.create_activities(database=r.database, internal=r.internal),
-    Service.FEEDBACK: lambda r: feedback.create_activities(database=r.database, internal=r.internal),
-    Service.NOTIFICATIONS: lambda r: notifications.create_activities(
-        database=r.database, internal=r.internal, settings=r.settings
-    ),
-    Service.EVENTS: lambda r: events.create_activities(database=r.database, sender=r.sender),
+    Service.PROGRAMS: _programs,
+    Service.INTAKE: _intake,
+    Service.MATCHING: _matching,
+    Service.FEEDBACK: _feedback,
+    Service.NOTIFICATIONS: _notifications,
+    Service.EVENTS: _events,
 }
 
-ROUND_KINDS: dict[Service, Collection[RoundKind]] = {
-    Service.INTAKE: intake.ROUND_KINDS,
-    Service.MATCHING: matching.ROUND_KINDS,
-    Service.FEEDBACK: feedback.ROUND_KINDS,
-}
+ROUND_KINDS: Mapping[Service, Collection[RoundKind]] = Rooms(
+    (Service.INTAKE, Service.MATCHING, Service.FEEDBACK), "worker", "ROUND_KINDS"
+)
 """The kinds of rounds that each service opens and closes, and whose answers it keeps."""
 
 MOST_ACTIVITIES = 20
@@ -81,22 +141,44 @@ QUEUES: tuple[str, ...] = (WORKFLOWS_QUEUE, *(service.value for service in ACTIV
 """The task queues that have a worker."""
 
 
+RELAY = "relay"
+"""The worker of events that has no queue."""
+WORKER_MODULES = {WORKFLOWS_QUEUE: "workflows.registry", RELAY: "services.events.worker"}
+"""Where a worker's code is that is not in the `worker` of a service."""
+
+
+def load(services: Iterable[Service], workers: Iterable[str]) -> None:
+    """Imports what a process runs. Garbage is not looked for meanwhile, as modules stay (`upward/__main__.py`)."""
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        routers(services)
+        for name in workers:
+            import_module(WORKER_MODULES.get(name, f"services.{name}.worker"))
+    finally:
+        if collects:
+            gc.enable()
+
+
 def routers(services: Iterable[Service]) -> list[APIRouter]:
     return [ROUTERS[service] for service in services]
 
 
-def webhooks(services: Iterable[Service]) -> APIRouter:
+def webhooks(services: Iterable[Service]) -> list[APIRouter]:
     """The webhooks of these services for the OpenAPI document. They are described and not served."""
-    described = APIRouter()
-    for service in services:
-        if service in WEBHOOKS:
-            described.include_router(WEBHOOKS[service])
-    return described
+    return [WEBHOOKS[service] for service in services if service in WEBHOOKS]
+
+
+def workflows() -> Sequence[type]:
+    """What the worker of `WORKFLOWS_QUEUE` runs."""
+    from workflows.registry import WORKFLOWS
+
+    return WORKFLOWS
 
 
 def queue_worker(queue: str, client: Client, resources: Resources) -> Worker:
     """The worker of one queue, which runs the workflows or the activities of a service."""
     if queue == WORKFLOWS_QUEUE:
-        return create_worker(client, queue, workflows=WORKFLOWS)
+        return create_worker(client, queue, workflows=workflows())
     methods: list[Callable[..., Any]] = activity_methods(ACTIVITIES[Service(queue)](resources))
     return create_worker(client, queue, activities=methods, at_once=ACTIVITIES_AT_ONCE.get(queue, MOST_ACTIVITIES))

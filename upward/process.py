@@ -13,14 +13,12 @@ import uvicorn
 from fastapi import FastAPI
 from temporalio.service import RPCError
 
-import services.events.main as events
-import services.intake.main as intake
 from shared.config import Settings
 from shared.contracts.base import Service
 from shared.database import Database
 from shared.http.application import create_application
 from shared.temporal import connect, is_away
-from upward.composition import Resources, queue_worker, routers, webhooks
+from upward.composition import RELAY, ROUTERS, WEBHOOKS, Resources, load, queue_worker, routers
 from upward.connections import Connection
 from upward.failures import CannotRun
 from upward.round_kinds import check_round_kinds
@@ -30,7 +28,6 @@ RETRY_SECONDS = 1.0
 SWITCH_SECONDS = 0.0002
 """How soon a thread that computes, such as that of an import, gives way to a request. Python's 5 ms are waited for at
 each of the dozen steps of a request."""
-RELAY = "relay"
 
 
 class CannotListen(CannotRun):
@@ -47,28 +44,30 @@ class Server(uvicorn.Server):
 
 @contextlib.asynccontextmanager
 async def assemble(
-    settings: Settings, service_names: Iterable[Service], temporal_address: str | None = None
+    settings: Settings,
+    service_names: Iterable[Service],
+    temporal_address: str | None = None,
+    *,
+    queues: Iterable[str] = (),
 ) -> AsyncIterator[tuple[FastAPI, Resources]]:
-    """The application of these services and the resources that their workers share with it.
+    """The application of these services and the resources that the workers of `queues` share with it.
 
     Raises RoundKindsIncomplete before anything is opened.
     """
-    check_round_kinds()
+    services, queues = tuple(service_names), tuple(queues)
+    load(services, queues)
+    check_round_kinds({*services, *queues})
     database = Database(settings.database_url, pool_size=settings.database_pool_size)
-    services = tuple(service_names)
-    everything = list(Service)
+    # The document of the API describes all services. Their rooms are imported when somebody asks for it.
     app = create_application(
-        routers(services), database, settings, webhooks=webhooks(everything), described=routers(everything)
+        routers(services), database, settings, webhooks=WEBHOOKS.values(), described=ROUTERS.values()
     )
     client = await connect(temporal_address)
-    sender = events.create_sender(settings)
-    resources = Resources(settings, database, app.state.internal, client, sender, temporal_address)
+    resources = Resources(settings, database, app.state.internal, client, temporal_address)
     try:
         yield app, resources
     finally:
-        await resources.internal.close()
-        await resources.sender.close()
-        await database.close()
+        await resources.close()
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -127,14 +126,17 @@ async def run_worker(queue: str, resources: Resources, stop: asyncio.Event) -> N
 async def run_relay(resources: Resources, stop: asyncio.Event) -> None:
     """The sequencer, the dispatcher, the fan-out and the retention of events; and the purging of files that waited too
     long to be imported."""
-    relay = events.create_relay(
+    from services.events.worker import create_relay
+    from services.intake.retention import keep_purging
+
+    relay = create_relay(
         database=resources.database,
         client=resources.temporal,
         retention_days=resources.settings.events_retention_days,
     )
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(relay.run(stop))
-        tasks.create_task(intake.keep_purging(resources.database, stop))
+        tasks.create_task(keep_purging(resources.database, stop))
 
 
 def stop_on_signals(stop: asyncio.Event) -> None:
@@ -169,7 +171,7 @@ async def work(settings: Settings, queues: Sequence[str]) -> None:
     """`upward worker`: the Temporal side of these services, and the relay of events."""
     stop = asyncio.Event()
     stop_on_signals(stop)
-    async with assemble(settings, ()) as (_, resources), asyncio.TaskGroup() as tasks:
+    async with assemble(settings, (), queues=queues) as (_, resources), asyncio.TaskGroup() as tasks:
         freeze_started_objects()
         for queue in queues:
             if queue == RELAY:

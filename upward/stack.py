@@ -81,7 +81,9 @@ async def running_stack(
             smtp_port=mail.port,
         )
         await asyncio.to_thread(migrate, settings.database_url)
-        app, resources = await cleanup.enter_async_context(assemble(settings, list(Service), temporal.address))
+        app, resources = await cleanup.enter_async_context(
+            assemble(settings, list(Service), temporal.address, queues=QUEUES)
+        )
         app.state.stopping = stop
         tasks = [asyncio.create_task(serve_http(app, address, stop))]
         tasks += [asyncio.create_task(run_worker(queue, resources, stop)) for queue in QUEUES]

@@ -1,31 +1,10 @@
-"""Wiring of the events service: the feed, the catalogue, the endpoints, and the relay that runs beside them."""
+"""Wiring of the events service: the feed, the catalogue and the endpoints."""
 
-from temporalio.client import Client
-
-from services.events.activities import Activities
 from services.events.api import catalogue, deliveries, endpoints, feed
-from services.events.log.dispatcher import Dispatcher
-from services.events.relay import Relay
-from services.events.webhooks.fan_out import FanOut
-from services.events.webhooks.rules.delivery import Schedule
-from services.events.webhooks.sender import Sender
-from shared.config import Settings
-from shared.database import Database
+from services.events.worker import create_activities, create_relay, create_sender
 from shared.http.routing import joined
+
+__all__ = ["create_activities", "create_relay", "create_sender", "router", "webhooks"]
 
 router = joined(feed.router, feed.history_router, catalogue.router, endpoints.router, deliveries.router)
 webhooks = catalogue.describe_webhooks()
-
-
-def create_relay(*, database: Database, client: Client, retention_days: int = 90) -> Relay:
-    """The sequencer, dispatcher, fan-out and retention of this process. Run it with `await relay.run(stop)`."""
-    return Relay(database, Dispatcher(client), FanOut(database, client), retention_days)
-
-
-def create_sender(settings: Settings) -> Sender:
-    """Sends to endpoints. A process needs one, and closes it at its end with `await sender.close()`."""
-    return Sender(settings.webhook_development_networks)
-
-
-def create_activities(*, database: Database, sender: Sender, schedule: Schedule = Schedule()) -> Activities:
-    return Activities(database, sender, schedule)

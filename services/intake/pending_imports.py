@@ -1,13 +1,10 @@
 """An import in steps: a file is kept for an hour, looked at, tried with a mapping, and applied as it was shown."""
 
-import asyncio
 import json
-from contextlib import suppress
 from functools import partial
 from typing import Any
 from uuid import UUID
 
-import structlog
 from pydantic import AwareDatetime
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -28,10 +25,6 @@ from services.intake.store import uploads
 from services.intake.store.uploads import Kept
 from shared.contracts.base import Contract
 from shared.database import Database
-
-log = structlog.get_logger(__name__)
-PURGE_SECONDS = 60.0
-"""A file is gone at most so long after its hour."""
 
 
 class PendingImport(Contract):
@@ -128,27 +121,6 @@ async def apply(
         await uploads.keep_mapping(session, organization_id, _json(upload.column_map))
 
     return await import_export(database, organization_id, upload, skip_invalid=skip_invalid, check=check, finish=finish)
-
-
-async def purge(database: Database) -> int:
-    """Deletes what is kept of files whose hour is over, and says of how many."""
-    async with database.transaction() as session:
-        dropped = await uploads.drop_expired(session)
-    if dropped:
-        log.info("uploads.purged", count=dropped)
-    return dropped
-
-
-async def keep_purging(database: Database, stop: asyncio.Event) -> None:
-    """Purges again and again until `stop` is set. Any number of processes may do so. If the database is away, the next
-    time makes up for it."""
-    while not stop.is_set():
-        try:
-            await purge(database)
-        except Exception as error:
-            log.warning("uploads.not_purged", error=type(error).__name__)
-        with suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), PURGE_SECONDS)
 
 
 async def _kept(database: Database, organization_id: UUID, upload_id: UUID) -> Kept:

@@ -1,13 +1,12 @@
-"""Wires the service: the one module that knows both of its edges, HTTP and Temporal."""
+"""Wires the service for HTTP. `worker.py` wires it for Temporal; no other module knows an edge."""
 
-from services.matching.activities import Activities
 from services.matching.api import internal, lists, policies, public, steering
+from services.matching.worker import ROUND_KINDS, create_activities
 from shared.contracts.base import Service
-from shared.contracts.rounds import RoundKind
-from shared.database import Database
-from shared.http.internal import Internal
 from shared.http.routing import joined
 from shared.rounds.api import recipients_router
+
+__all__ = ["ROUND_KINDS", "create_activities", "router"]
 
 router = joined(
     public.router,
@@ -17,10 +16,3 @@ router = joined(
     internal.router,
     recipients_router(Service.MATCHING),
 )
-
-ROUND_KINDS = frozenset({RoundKind.ACCEPTANCE})
-"""The kinds of rounds that matching owns."""
-
-
-def create_activities(*, database: Database, internal: Internal) -> Activities:
-    return Activities(database=database, internal=internal)

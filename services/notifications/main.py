@@ -1,14 +1,9 @@
 """Wiring of notifications."""
 
-from services.notifications.activities import Activities
 from services.notifications.api import messages, wordings
-from shared.config import Settings
-from shared.database import Database
-from shared.http.internal import Internal
+from services.notifications.worker import create_activities
 from shared.http.routing import joined
 
+__all__ = ["create_activities", "router"]
+
 router = joined(messages.router, wordings.router, wordings.internal)
-
-
-def create_activities(*, database: Database, internal: Internal, settings: Settings) -> Activities:
-    return Activities(database=database, internal=internal, settings=settings)

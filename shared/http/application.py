@@ -30,7 +30,7 @@ def create_application(
     database: Database,
     settings: Settings,
     lifespan: Lifespan | None = None,
-    webhooks: APIRouter | None = None,
+    webhooks: Iterable[APIRouter] = (),
     described: Iterable[APIRouter] | None = None,
 ) -> FastAPI:
     """Makes one ASGI application of these routers. Its `app.state` holds the database, the settings, the clients of the
@@ -38,7 +38,8 @@ def create_application(
     which counts the uploads that each organization has under way.
 
     `webhooks` are only described in the OpenAPI document: others serve them, and Upward calls them. The document
-    describes the routes of `described`, where other processes serve some of them; by default, those of `routers`.
+    describes the routes of `described`, where other processes serve some of them; by default, those of `routers`. Both
+    are iterated only when somebody asks for the document.
     """
     served = joined(*routers)
     app = Described(
@@ -49,7 +50,7 @@ def create_application(
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
-        webhooks=webhooks,
+        called=webhooks,
     )
     app.state.database = database
     app.state.settings = settings

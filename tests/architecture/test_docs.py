@@ -15,7 +15,7 @@ from shared.config import Settings
 from tests.architecture.documents import CODE, TEXTS, code, names_in, section, table_rows
 from tests.architecture.sources import CODE as CODE_ROOMS
 from tests.architecture.sources import ROOMS, ROOT, place, python_files
-from upward.cli import WORKERS, app
+from upward.cli import ALL, WORKERS, app
 from upward.composition import ROUTERS
 
 README = TEXTS["README.md"]
@@ -90,7 +90,7 @@ def test_every_call_of_the_command_line_is_one_that_it_takes(document: str, word
     assert [part for part in parts if part.startswith("--") and part not in known] == [], document
     if parts and not any(PLACEHOLDER.search(part) for part in parts):
         context = command.make_context(name, parts)
-        assert set(context.params.get("queues") or ()) <= set(WORKERS)
+        assert set(context.params.get("queues") or ()) <= {ALL, *WORKERS}
 
 
 def test_every_subcommand_is_in_the_table_of_commands_with_its_options() -> None:

@@ -21,7 +21,8 @@ LONGEST_FILE = 400
 MOST_MODULES = 15
 WRITTEN = {".py", ".html", ".css", ".js", ".txt", ".jinja", ".j2"}
 
-EDGES = "Only main imports the edges of a service"
+KINDS = {"main", "worker", "api", "activities", "store", "models"}
+EDGES = "Only main and worker import the edges of a service"
 TABLES = "Edges never import tables"
 PURE = "Rules are pure"
 ALSO_PURE = "Rules do not know Temporal"
@@ -105,9 +106,9 @@ def service_modules() -> list[str]:
 
 
 def kind(module: str) -> str:
-    """Returns `main`, `api`, `activities`, `store` or `models`, and `other` for modules with names of the domain."""
+    """Returns the kind of a module, such as `main` or `store`, and `other` for one with a name of the domain."""
     parts = [part for part in module.split(".")[2:] if part not in STOREYS]
-    return parts[0] if parts and parts[0] in {"main", "api", "activities", "store", "models"} else "other"
+    return parts[0] if parts and parts[0] in KINDS else "other"
 
 
 def named(module: str, patterns: list[str] | set[str]) -> bool:

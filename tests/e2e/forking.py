@@ -13,8 +13,10 @@ import signal
 import sys
 from collections.abc import Mapping, Sequence
 
-import upward.cli
 import upward.process  # noqa: F401
+from shared.contracts.base import Service
+from upward.cli import WORKERS
+from upward.composition import load
 
 
 def live(arguments: Sequence[str], environment: Mapping[str, str], log: str) -> None:
@@ -32,6 +34,7 @@ def live(arguments: Sequence[str], environment: Mapping[str, str], log: str) -> 
 
 
 def main() -> None:
+    load(Service, WORKERS)
     gc.freeze()
     for line in sys.stdin:
         order = json.loads(line)

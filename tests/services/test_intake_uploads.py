@@ -16,7 +16,7 @@ from sqlalchemy import select, update
 from services.intake import main
 from services.intake.api.imports import READING
 from services.intake.models import ImportUpload
-from services.intake.pending_imports import keep_purging, purge
+from services.intake.retention import keep_purging, purge
 from shared.auth import Role
 from shared.database import Database
 from tests.services.conftest import client_of

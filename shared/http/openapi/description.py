@@ -40,10 +40,11 @@ problem document of a missing one can say what to do."""
 class Described(FastAPI):
     """An application whose OpenAPI document tells how each request can fail and shows an example of each body."""
 
-    def __init__(self, *, described: Iterable[APIRouter], **settings: Any) -> None:
-        """`described` has the routes that the document describes, of which the application may serve a part."""
+    def __init__(self, *, described: Iterable[APIRouter], called: Iterable[APIRouter], **settings: Any) -> None:
+        """`described` has the routes that the document describes, of which the application may serve a part; `called`
+        has the webhooks. Neither is iterated before the document is made."""
         super().__init__(**settings)
-        self._described = tuple(described)
+        self._described, self._called = described, called
 
     def openapi(self) -> dict[str, Any]:
         """The document, which is made when it is asked for first."""
@@ -56,7 +57,7 @@ class Described(FastAPI):
                 version=self.version,
                 description=self.description,
                 routes=whole.routes,
-                webhooks=self.webhooks.routes,
+                webhooks=[route for router in self._called for route in router.routes],
             )
             complete(self.openapi_schema)
         return self.openapi_schema
