@@ -3,10 +3,13 @@
 Starts the whole embedded stack as `upward up` does, in a process of its own, lets it settle, and then measures the CPU
 time of all its processes for a while: Upward itself with every service and worker, Temporal's development server, and
 Postgres with all its children, those that come and go included. `share` is that time over the measured time, so 0.05 is
-5 % of one core, whatever the number of cores. It ends with 1 when the stack uses more than 5 %.
+5 % of one core, whatever the number of cores. `upward_to_temporal` is Upward's own time by that of Temporal's server in
+the same run, which does not depend on the machine. `wakeups_per_s` is how often a thread of Upward's process began to
+run again after it had waited (its voluntary context switches).
 
-The time is what the system accounts to these processes: other programs on the machine do not enter, but for what they
-do to its caches.
+It ends with 1 when the stack uses more than 5 %, when Upward uses more than Temporal, or wakes up more than ten times a
+second. The time is what the system accounts to these processes: other programs on the machine do not enter, but for
+what they do to its caches.
 """
 
 import argparse
@@ -20,6 +23,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import httpx
 import psutil
@@ -33,6 +37,10 @@ from upward.embedded import free_port
 ROOT = Path(__file__).resolve().parent.parent
 MOST = 0.05
 """The share of one core that an idle stack may use."""
+MOST_OF_TEMPORAL = 1.0
+MOST_WAKEUPS = 10.0
+UPWARD, TEMPORAL = "upward", "temporal"
+"""What the two are called among the parts."""
 START_SECONDS = 120
 
 
@@ -65,7 +73,7 @@ def _wait_until_ready(url: str, process: "subprocess.Popen[bytes]") -> None:
 def cpu_seconds(upward: psutil.Process, folder: Path) -> dict[str, float]:
     """The CPU time that each part of the stack has used since it started."""
     used: defaultdict[str, float] = defaultdict(float)
-    used["upward"] = _own(upward)
+    used[UPWARD] = _own(upward)
     for child in upward.children(recursive=True):
         used[child.name()] += _own(child)
     postmaster = psutil.Process(int((folder / "postgres" / "postmaster.pid").read_text().split()[0]))
@@ -91,25 +99,66 @@ def _role(process: psutil.Process) -> str:
     return "postgres: connections" if "[local]" in title or "127.0.0.1" in title else title.strip()
 
 
-def measure(settle: float, seconds: float) -> tuple[dict[str, float], float]:
-    """The share of one core of each part, and how long it was measured."""
+def wakeups(process: psutil.Process) -> int:
+    """How often the threads of this process have given up the processor because they waited."""
+    found = 0
+    for status in Path(f"/proc/{process.pid}/task").glob("*/status"):
+        try:
+            found += int(status.read_text().split("\nvoluntary_ctxt_switches:")[1].split()[0])
+        except FileNotFoundError:  # the thread ended meanwhile
+            continue
+    return found
+
+
+class Idle(NamedTuple):
+    shares: dict[str, float]
+    """The share of one core of each part."""
+    wakeups_per_s: float
+    seconds: float
+
+    @property
+    def share(self) -> float:
+        return sum(self.shares.values())
+
+    @property
+    def upward_to_temporal(self) -> float:
+        return self.shares[UPWARD] / self.shares[TEMPORAL]
+
+    def problems(self) -> list[str]:
+        found = []
+        if self.share > MOST:
+            found.append(f"the stack uses more than {MOST:.0%} of a core")
+        if self.upward_to_temporal > MOST_OF_TEMPORAL:
+            found.append("Upward uses more than Temporal")
+        if self.wakeups_per_s > MOST_WAKEUPS:
+            found.append(f"Upward wakes up more than {MOST_WAKEUPS:g} times a second")
+        return found
+
+
+def measure(settle: float, seconds: float) -> Idle:
     with tempfile.TemporaryDirectory(prefix="upward-idle-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         folder.chmod(0o755)
         with idle_stack(folder) as upward:
             time.sleep(settle)
-            before, begun = cpu_seconds(upward, folder), time.monotonic()
+            before, woken, begun = cpu_seconds(upward, folder), wakeups(upward), time.monotonic()
             time.sleep(seconds)
-            after, lasted = cpu_seconds(upward, folder), time.monotonic() - begun
-    return {part: (used - before[part]) / lasted for part, used in after.items()}, lasted
+            after, woken = cpu_seconds(upward, folder), wakeups(upward) - woken
+            lasted = time.monotonic() - begun
+    shares = {part: (used - before[part]) / lasted for part, used in after.items()}
+    return Idle(shares, woken / lasted, lasted)
 
 
-def show(shares: dict[str, float], lasted: float) -> None:
-    table = Table("", "% of one core", title=f"The embedded stack without traffic, {lasted:.0f} s")
-    for part, share in sorted(shares.items(), key=lambda one: -one[1]):
+def show(idle: Idle) -> None:
+    table = Table("", "% of one core", title=f"The embedded stack without traffic, {idle.seconds:.0f} s")
+    for part, share in sorted(idle.shares.items(), key=lambda one: -one[1]):
         table.add_row(part, f"{share:.2%}")
-    table.add_row("[bold]all", f"[bold]{sum(shares.values()):.2%}")
+    table.add_row("[bold]all", f"[bold]{idle.share:.2%}")
     Console().print(table)
+    Console().print(
+        f"Upward uses {idle.upward_to_temporal:.2f} of what Temporal uses, and wakes up {idle.wakeups_per_s:.1f} times "
+        "a second."
+    )
 
 
 def main() -> None:
@@ -118,14 +167,21 @@ def main() -> None:
     parser.add_argument("--settle", type=float, default=30, help="how long to wait before")
     parser.add_argument("--json", action="store_true", help="print one JSON line")
     given = parser.parse_args()
-    shares, lasted = measure(given.settle, given.seconds)
-    total = sum(shares.values())
+    idle = measure(given.settle, given.seconds)
     if given.json:
-        parts = {part: round(share, 5) for part, share in shares.items()}
-        print(json.dumps({"share": round(total, 5), "required": MOST, "seconds": round(lasted, 1), "parts": parts}))
+        found = {
+            "share": round(idle.share, 5),
+            "required": MOST,
+            "upward_to_temporal": round(idle.upward_to_temporal, 3),
+            "wakeups_per_s": round(idle.wakeups_per_s, 2),
+            "seconds": round(idle.seconds, 1),
+            "problems": idle.problems(),
+            "parts": {part: round(share, 5) for part, share in idle.shares.items()},
+        }
+        print(json.dumps(found))
     else:
-        show(shares, lasted)
-    raise SystemExit(total > MOST)
+        show(idle)
+    raise SystemExit("; ".join(idle.problems()) or 0)
 
 
 if __name__ == "__main__":

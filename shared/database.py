@@ -13,6 +13,8 @@ from sqlalchemy import DateTime, MetaData, event
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase
 
+from shared.notices import Teller
+
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
     "uq": "uq_%(table_name)s_%(column_0_N_name)s",
@@ -56,12 +58,15 @@ class Database:
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
         alone = self.engine.execution_options(isolation_level="AUTOCOMMIT")
         self._single = async_sessionmaker(alone, expire_on_commit=False)
+        self._teller = Teller(alone)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncSession]:
-        """A session whose transaction commits at the end of the block, or rolls back if it raises."""
+        """A session whose transaction commits at the end of the block, or rolls back if it raises. After the commit
+        those are told who wait for it (`shared/notices.py`)."""
         async with self._sessions.begin() as session:
             yield session
+        self._teller.tell(session)
 
     @asynccontextmanager
     async def single_statements(self) -> AsyncIterator[AsyncSession]:
@@ -70,7 +75,12 @@ class Database:
         async with self._single() as session:
             yield session
 
+    async def tell_all(self) -> None:
+        """Waits until those are told who wait for what has been committed."""
+        await self._teller.finish()
+
     async def close(self) -> None:
+        await self.tell_all()
         await self.engine.dispose()
 
 

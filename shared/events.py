@@ -1,8 +1,8 @@
 """`emit` writes an event in the same transaction as the fact that the event tells.
 
-Events are inserted into a staging table. After the commit `services/events` moves them into the log, where they get
-their positions. Call `emit` when the row of the aggregate is locked, so that the events of one aggregate are staged in
-the order in which they happened.
+Events are inserted into a staging table. After the commit the process tells `services/events`, which moves them into
+the log, where they get their positions. Call `emit` when the row of the aggregate is locked, so that the events of one
+aggregate are staged in the order in which they happened.
 """
 
 from datetime import datetime
@@ -16,6 +16,10 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.contracts.events import EventData
 from shared.database import Base
+from shared.notices import tell_once_committed
+
+STAGED = "upward_staged"
+"""The channel on which the sequencer is told that events were committed."""
 
 
 class StagedEvent(Base):
@@ -50,3 +54,4 @@ async def emit(session: AsyncSession, organization_id: UUID, *events: EventData)
         for event in events
     ]
     await session.execute(insert(StagedEvent), rows)
+    tell_once_committed(session, STAGED)

@@ -25,6 +25,7 @@ from upward.round_kinds import check_round_kinds
 
 log = structlog.get_logger(__name__)
 RETRY_SECONDS = 1.0
+TICK_SECONDS = 1.0
 SWITCH_SECONDS = 0.0002
 """How soon a thread that computes, such as that of an import, gives way to a request. Python's 5 ms are waited for at
 each of the dozen steps of a request."""
@@ -35,7 +36,22 @@ class CannotListen(CannotRun):
 
 
 class Server(uvicorn.Server):
-    """A uvicorn server without signal handlers, because this module handles the signals of the process."""
+    """A uvicorn server without signal handlers, because this module handles the signals of the process. It is told when
+    it should end, by `stop`, where uvicorn looks ten times a second."""
+
+    def __init__(self, config: uvicorn.Config, stop: asyncio.Event | None = None) -> None:
+        super().__init__(config)
+        self._stop = stop
+
+    async def main_loop(self) -> None:
+        if self._stop is None:
+            await super().main_loop()
+            return
+        while not await self.on_tick(0):  # which renews the date in the headers of answers
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(TICK_SECONDS):
+                    await self._stop.wait()
+                    self.should_exit = True
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -95,7 +111,7 @@ async def serve_http(app: FastAPI, address: socket.socket, stop: asyncio.Event) 
         ws="none",
         timeout_graceful_shutdown=10,
     )
-    server = Server(config)
+    server = Server(config, stop)
     serving = asyncio.create_task(server.serve(sockets=[address]))
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait([serving, stopping], return_when=asyncio.FIRST_COMPLETED)

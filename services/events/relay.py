@@ -1,8 +1,8 @@
 """The relay runs the sequencer, the dispatcher, the fan-out and retention for as long as the process lives.
 
-While there is work, the first three go on without a pause. While there is none, the sequencer polls, which is cheap,
-and notifies the dispatcher and the fan-out of what it finds. Retention runs every hour. When the database or Temporal
-is away, that is logged and tried again, with growing pauses.
+While there is work, the first three go on without a pause. While there is none, the sequencer sleeps until it is told
+of events, and notifies the dispatcher and the fan-out of what it finds. Retention runs every hour. When the database or
+Temporal is away, that is logged and tried again, with growing pauses.
 """
 
 import asyncio
@@ -19,9 +19,9 @@ from services.events.webhooks.fan_out import FanOut
 from shared.database import Database
 
 log = structlog.get_logger(__name__)
-DISPATCHER_IDLE_SECONDS = 0.5
+DISPATCHER_IDLE_SECONDS = 1.0
 """The notifier wakes the dispatcher at once. This poll finds events of which the process missed the notice."""
-FAN_OUT_IDLE_SECONDS = 0.5
+FAN_OUT_IDLE_SECONDS = 1.0
 """The poll also finds what an admin asked to be sent again: nobody gives notice of that."""
 STANDBY_SECONDS = 1.0
 RETENTION_SECONDS = 3600.0

@@ -2,7 +2,8 @@
 
 Any number of processes may run one; one at a time moves a batch. While events come, a batch holds what was committed in
 the last few hundredths of a second, as small batches cost more per event than large ones. After a full batch the next
-one follows at once. When the database is away, that is logged and tried again.
+one follows at once. When there is nothing, it sleeps until a process tells that it has committed events, and looks once
+a second in case nobody could tell. When the database is away, that is logged and tried again.
 """
 
 import asyncio
@@ -18,7 +19,10 @@ from shared.database import Database
 log = structlog.get_logger(__name__)
 BATCH = 500
 GATHER_SECONDS = 0.02
-IDLE_SECONDS = 0.05
+TURN_SECONDS = 0.05
+"""For how long it leaves another sequencer alone that is at work."""
+IDLE_SECONDS = 1.0
+"""How long it sleeps at most: a process that was killed after its commit has told nobody."""
 
 
 class Sequencer:
@@ -50,10 +54,13 @@ class Sequencer:
 
     async def _sequence(self, poller: StagingPoller, backoff: Backoff, stop: asyncio.Event) -> None:
         while not stop.is_set():
-            moved = await self._move() if await poller.has_staged() else 0
+            is_staged = await poller.has_staged()
+            moved = await self._move() if is_staged else 0
             backoff.reset()
-            if moved < BATCH:
-                await pause(stop, GATHER_SECONDS if moved else IDLE_SECONDS)
+            if not is_staged:
+                await poller.wait(stop, IDLE_SECONDS)
+            elif moved < BATCH:
+                await pause(stop, GATHER_SECONDS if moved else TURN_SECONDS)
 
     async def _rehearse(self) -> None:
         async with self._database.transaction() as session:
