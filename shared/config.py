@@ -41,6 +41,9 @@ class Settings(BaseSettings):
     `["127.0.0.0/8"]`. Leave it empty in production."""
     events_retention_days: int = Field(default=90, ge=35)
     """How many days events are kept, at least. This is longer than the 30 days for which a failed delivery is kept."""
+    history_days: int = Field(default=1095, ge=800)
+    """How many days messages, the recipients of closed rounds and the inputs of match runs are kept, at least. This is
+    longer than the longest cycle, of two years."""
     log_format: str = "json"
     """`json` or `console`."""
     log_level: str = "INFO"

@@ -143,7 +143,7 @@ QUEUES: tuple[str, ...] = (WORKFLOWS_QUEUE, *(service.value for service in ACTIV
 
 RELAY = "relay"
 """The worker of events that has no queue."""
-WORKER_MODULES = {WORKFLOWS_QUEUE: "workflows.registry", RELAY: "services.events.worker"}
+WORKER_MODULES = {WORKFLOWS_QUEUE: ("workflows.registry",), RELAY: ("services.events.worker", "upward.purging")}
 """Where a worker's code is that is not in the `worker` of a service."""
 
 
@@ -154,7 +154,8 @@ def load(services: Iterable[Service], workers: Iterable[str]) -> None:
     try:
         routers(services)
         for name in workers:
-            import_module(WORKER_MODULES.get(name, f"services.{name}.worker"))
+            for module in WORKER_MODULES.get(name, (f"services.{name}.worker",)):
+                import_module(module)
     finally:
         if collects:
             gc.enable()

@@ -140,10 +140,9 @@ async def run_worker(queue: str, resources: Resources, stop: asyncio.Event) -> N
 
 
 async def run_relay(resources: Resources, stop: asyncio.Event) -> None:
-    """The sequencer, the dispatcher, the fan-out and the retention of events; and the purging of files that waited too
-    long to be imported."""
+    """The sequencer, the dispatcher, the fan-out and the retention of events; and the purging of what is over."""
     from services.events.worker import create_relay
-    from services.intake.retention import keep_purging
+    from upward.purging import keep_purging
 
     relay = create_relay(
         database=resources.database,
@@ -152,7 +151,7 @@ async def run_relay(resources: Resources, stop: asyncio.Event) -> None:
     )
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(relay.run(stop))
-        tasks.create_task(keep_purging(resources.database, stop))
+        tasks.create_task(keep_purging(resources.database, resources.settings, stop))
 
 
 def stop_on_signals(stop: asyncio.Event) -> None:

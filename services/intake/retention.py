@@ -1,19 +1,16 @@
 """What intake deletes when its time is over."""
 
-import asyncio
-from contextlib import suppress
-
 import structlog
 
 from services.intake.store import uploads
+from services.intake.store.retention import delete_links
 from shared.database import Database
+from shared.retention import Ages, delete_all
 
 log = structlog.get_logger(__name__)
-PURGE_SECONDS = 60.0
-"""A file is gone at most so long after its hour."""
 
 
-async def purge(database: Database) -> int:
+async def purge_soon(database: Database) -> int:
     """Deletes what is kept of files whose hour is over, and says of how many."""
     async with database.transaction() as session:
         dropped = await uploads.drop_expired(session)
@@ -22,13 +19,6 @@ async def purge(database: Database) -> int:
     return dropped
 
 
-async def keep_purging(database: Database, stop: asyncio.Event) -> None:
-    """Purges again and again until `stop` is set. Any number of processes may do so. If the database is away, the next
-    time makes up for it."""
-    while not stop.is_set():
-        try:
-            await purge(database)
-        except Exception as error:
-            log.warning("uploads.not_purged", error=type(error).__name__)
-        with suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), PURGE_SECONDS)
+async def purge(database: Database, ages: Ages) -> dict[str, int]:
+    """Deletes links that expired long ago."""
+    return {"links": await delete_all(database, delete_links)}

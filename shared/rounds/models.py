@@ -27,6 +27,9 @@ class Round(Base):
     """When its last invitation or reminder was announced."""
     reminder_requested_at: Mapped[datetime | None]
     """When an admin asked last that those who have not answered are reminded."""
+    asked: Mapped[int | None]
+    """How many answers it asked for, once its recipients are deleted; None before that, as is `answered`."""
+    answered: Mapped[int | None]
 
 
 class RoundRecipient(Base):

@@ -304,8 +304,10 @@ async def read_last_rounds(
 async def _counts(session: AsyncSession, organization_id: UUID, condition: object) -> list[RoundCounts]:
     asked = func.count(RoundRecipient.person_id).filter(RoundRecipient.excused_at.is_(None))
     answered = func.count(RoundRecipient.answered_at).filter(RoundRecipient.excused_at.is_(None))
+    # Of an old round the recipients are deleted (`shared/rounds/retention.py`), and their counts are noted.
+    total, given = func.coalesce(Round.asked, asked), func.coalesce(Round.answered, answered)
     found = await session.execute(
-        select(Round, asked, answered)
+        select(Round, total, given)
         .outerjoin(RoundRecipient, RoundRecipient.round_id == Round.id)
         .where(Round.organization_id == organization_id, condition)  # type: ignore[arg-type]
         .group_by(Round.id)
@@ -322,12 +324,12 @@ async def _counts(session: AsyncSession, organization_id: UUID, condition: objec
             closes_at=row.closes_at,
             closed_at=row.closed_at,
             close_reason=CloseReason(row.close_reason) if row.close_reason else None,
-            recipients=total,
-            answered=given,
-            pending=total - given,
+            recipients=recipients,
+            answered=answers,
+            pending=recipients - answers,
             told_at=row.told_at,
         )
-        for row, total, given in found
+        for row, recipients, answers in found
     ]
 
 

@@ -88,4 +88,5 @@ def test_a_process_imports_its_own_rooms_alone_and_a_worker_no_route(part: str, 
 
 
 def is_of_retention(module: str) -> bool:
-    return module.split(".")[2:3] in ([], ["retention"], ["store"], ["models"], ["rules"], ["resources"])
+    parts = module.split(".")[2:]
+    return not parts or parts == ["runs"] or bool({"retention", "store", "models", "rules", "resources"} & set(parts))

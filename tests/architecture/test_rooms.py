@@ -11,7 +11,7 @@ from tests.architecture.sources import CODE, ROOMS, ROOT, imported_names, module
 
 SHARED = {
     *("attention", "auth", "config", "contracts", "database", "errors", "events", "http", "language", "logging"),
-    *("notices", "rounds", "sessions", "suppression", "temporal"),
+    *("notices", "retention", "rounds", "sessions", "suppression", "temporal"),
 }
 SERVICES = {"accounts", "console", "events", "feedback", "intake", "matching", "notifications", "programs"}
 STOREYS = {"log", "webhooks", "broker", "pairs", "runs"}
@@ -29,6 +29,7 @@ ALSO_PURE = "Rules do not know Temporal"
 
 HANDS_ON = {
     # These modules are neither edge nor store nor tables, and work with a framework, because that is their task.
+    "services.*.retention",
     "services.console.admin.*.page",
     "services.console.admin.*.*_page",
     "services.console.admin.*.reading",
@@ -67,7 +68,6 @@ HANDS_ON = {
     "services.events.log.waiting",
     "services.events.log.watching",
     "services.events.relay",
-    "services.events.retention",
     "services.events.webhooks.connection",
     "services.events.webhooks.drain",
     "services.events.webhooks.exchange",
@@ -86,6 +86,7 @@ HANDS_ON = {
     "services.matching.pairs.answers",
     "services.matching.runs.places",
     "services.matching.runs.proposing",
+    "services.matching.runs.retention",
     "services.matching.runs.revising",
     "services.matching.runs.solving",
     "services.matching.runs.trying",

@@ -16,13 +16,15 @@ from sqlalchemy import select, update
 from services.intake import main
 from services.intake.api.imports import READING
 from services.intake.models import ImportUpload
-from services.intake.retention import keep_purging, purge
+from services.intake.retention import purge_soon
 from shared.auth import Role
+from shared.config import Settings
 from shared.database import Database
 from tests.services.conftest import client_of
 from tests.services.intake_examples import add_people, person
 from tests.workbooks import workbook
 from upward.process import run_relay
+from upward.purging import keep_purging
 
 Key = Callable[..., Awaitable[dict[str, str]]]
 UPLOADS = "/v1/people/import/uploads"
@@ -183,11 +185,15 @@ async def test_the_relay_deletes_what_nobody_applied_within_the_hour(
 
     async def purge_once(database: Database) -> int:
         stop.set()
-        return await purge(database)
+        return await purge_soon(database)
 
-    monkeypatch.setattr("services.intake.pending_imports.purge", purge_once)
-    monkeypatch.setattr("upward.process.events.create_relay", lambda **_: SimpleNamespace(run=asyncio.Event.wait))
-    resources: Any = SimpleNamespace(database=db, temporal=None, settings=SimpleNamespace(events_retention_days=1))
+    async def nothing_else(*_: Any) -> dict[str, int]:
+        return {}
+
+    monkeypatch.setattr("services.intake.retention.purge_soon", purge_once)
+    monkeypatch.setattr("upward.purging.purge_all", nothing_else)
+    monkeypatch.setattr("services.events.worker.create_relay", lambda **_: SimpleNamespace(run=asyncio.Event.wait))
+    resources: Any = SimpleNamespace(database=db, temporal=None, settings=Settings())
     await run_relay(resources, stop)
     async with db.transaction() as session:
         assert (await session.scalars(select(ImportUpload.id))).all() == [UUID(fresh)]
@@ -203,10 +209,14 @@ async def test_purging_outlives_a_database_that_is_away(monkeypatch: pytest.Monk
             stop.set()
         raise OSError
 
-    monkeypatch.setattr("services.intake.pending_imports.purge", fail)
-    monkeypatch.setattr("services.intake.pending_imports.PURGE_SECONDS", 0)
+    async def nothing_else(*_: Any) -> dict[str, int]:
+        return {}
+
+    monkeypatch.setattr("services.intake.retention.purge_soon", fail)
+    monkeypatch.setattr("upward.purging.purge_all", nothing_else)
+    monkeypatch.setattr("upward.purging.SOON_SECONDS", 0)
     nothing: Any = None
-    await keep_purging(nothing, stop)
+    await keep_purging(nothing, Settings(), stop)
     assert tries == 2
 
 

@@ -31,7 +31,7 @@ STEERING = BodyLimits(most_bytes=4 * 1024 * 1024, most_values=100_000)
 """5,000 entries in each of the lists of a steering document."""
 
 
-@router.put("/steering", status_code=201, responses=refusals(404, 409))
+@router.put("/steering", status_code=201, responses=refusals(404, 409, 410))
 @takes(STEERING)
 async def steer_match_run(
     match_run_id: UUID,
@@ -52,7 +52,7 @@ async def steer_match_run(
     return run
 
 
-@router.post("/preview", responses=refusals(404, 409))
+@router.post("/preview", responses=refusals(404, 409, 410))
 @takes(STEERING)
 async def preview_steering(
     match_run_id: UUID, body: SteeringRequest, caller: Coordinator, session: Session, database: AppDatabase
@@ -62,7 +62,7 @@ async def preview_steering(
     return await revising.show(database, caller, match_run_id, body.steering())
 
 
-@router.get("/counterfactual", responses=refusals(404, 409))
+@router.get("/counterfactual", responses=refusals(404, 409, 410))
 async def read_counterfactual(
     match_run_id: UUID,
     caller: Viewer,
@@ -77,14 +77,14 @@ async def read_counterfactual(
     return await revising.force(database, caller, match_run_id, (mentor_id, mentee_id))
 
 
-@router.post("/replay", responses=refusals(404))
+@router.post("/replay", responses=refusals(404, 410))
 async def replay_match_run(match_run_id: UUID, caller: Viewer, session: Session, database: AppDatabase) -> Replay:
     """Computes the run again from its stored inputs and says what differs. Nothing is stored."""
     await session.commit()
     return await revising.repeat(database, caller, match_run_id)
 
 
-@router.get("/inputs", responses=refusals(404))
+@router.get("/inputs", responses=refusals(404, 410))
 async def read_match_run_inputs(
     match_run_id: UUID,
     caller: Viewer,

@@ -19,10 +19,15 @@ from services.matching.runs.rules.stored_inputs import StoredInputs
 from services.matching.runs.store.runs import not_found
 from services.matching.runs.store.standing import Standing, read_standing
 from shared.contracts.intake import TopicSupply
+from shared.errors import Gone
 from shared.suppression import told_topics, untold_topics
 
 MIDDLE = 0.5
 """The middle pair of a run, by its points."""
+
+
+class InputsPurged(Gone):
+    code = "inputs_purged"
 
 
 class StoredRun(NamedTuple):
@@ -174,7 +179,7 @@ async def _read_fit(session: AsyncSession, organization_id: UUID, run_id: UUID) 
 
 
 async def read_stored_run(session: AsyncSession, organization_id: UUID, run_id: UUID) -> StoredRun:
-    """Raises MatchRunNotFound."""
+    """Raises MatchRunNotFound, InputsPurged."""
     run = await _find(session, organization_id, run_id, whole=True)
     rows = await session.execute(
         select(Pair.mentor_id, Pair.mentee_id, Pair.score, Pair.contributions, Pair.origin)
@@ -201,4 +206,6 @@ async def _find(session: AsyncSession, organization_id: UUID, run_id: UUID, *, w
     run = await session.scalar(query.options(undefer(MatchRun.inputs)) if whole else query)
     if run is None:
         raise not_found()
+    if whole and not run.inputs:
+        raise InputsPurged("What this run was computed from is no longer kept. Its pairs and their reasons are.")
     return run
