@@ -146,6 +146,23 @@ def migrate() -> None:
         run(settings.database_url)
 
 
+@app.command()
+def doctor(
+    as_json: Annotated[bool, typer.Option("--json", help="Print a line of JSON for each finding.")] = False,
+) -> None:
+    """Examine the configuration before anything starts with it, and say what to change. Nothing is changed."""
+    from upward.doctor.examining import examine
+    from upward.doctor.findings import Verdict
+
+    configure_logging("ERROR", "console")
+    with _command():
+        findings = asyncio.run(examine(Settings()))
+        for finding in findings:
+            print(json.dumps(finding._asdict()) if as_json else finding)
+        if any(finding.verdict is Verdict.WRONG for finding in findings):
+            raise typer.Exit(1)
+
+
 @keys.command("create")
 def create_key(
     organization: Annotated[str, typer.Option(help="The organization; created if it does not exist.")],
