@@ -154,6 +154,14 @@ async def run_relay(resources: Resources, stop: asyncio.Event) -> None:
         tasks.create_task(keep_purging(resources.database, resources.settings, stop))
 
 
+async def run_watch(resources: Resources, stop: asyncio.Event) -> None:
+    """Watches whether cycles move, in each process that runs the worker of programs."""
+    from services.programs.worker import create_watch, keep_watching
+
+    watch = create_watch(database=resources.database, internal=resources.internal, temporal=resources.temporal)
+    await keep_watching(watch, stop)
+
+
 def stop_on_signals(stop: asyncio.Event) -> None:
     """Makes Ctrl-C and SIGTERM set `stop`, so that the process ends cleanly."""
     loop = asyncio.get_running_loop()
@@ -193,3 +201,5 @@ async def work(settings: Settings, queues: Sequence[str]) -> None:
                 tasks.create_task(run_relay(resources, stop))
             else:
                 tasks.create_task(run_worker(queue, resources, stop))
+            if queue == Service.PROGRAMS:
+                tasks.create_task(run_watch(resources, stop))

@@ -25,6 +25,7 @@ from upward.process import (
     freeze_started_objects,
     listen,
     run_relay,
+    run_watch,
     run_worker,
     serve_http,
     stop_on_signals,
@@ -88,6 +89,7 @@ async def running_stack(
         tasks = [asyncio.create_task(serve_http(app, address, stop))]
         tasks += [asyncio.create_task(run_worker(queue, resources, stop)) for queue in QUEUES]
         tasks.append(asyncio.create_task(run_relay(resources, stop)))
+        tasks.append(asyncio.create_task(run_watch(resources, stop)))
         tasks.append(asyncio.create_task(_keep_alive(temporal, stop)))
         for task in tasks:
             task.add_done_callback(lambda _: stop.set())

@@ -8,6 +8,7 @@ from sqlalchemy import ForeignKey, Index, UniqueConstraint, Uuid, func
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
+from shared.contracts.overview import Stall, StallReason
 from shared.database import Base
 
 
@@ -56,6 +57,8 @@ class CycleRow(Base):
     period: Mapped[str]
     stage: Mapped[str]
     paused: Mapped[bool] = mapped_column(server_default="false")
+    paused_at: Mapped[datetime | None]
+    """Since when it is paused; null also for a pause that an earlier version began."""
     outcome: Mapped[str | None]
     direction: Mapped[str]
     topics: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
@@ -68,3 +71,12 @@ class CycleRow(Base):
     ended_at: Mapped[datetime | None]
     advanced: Mapped[str | None]
     """What an admin ended early last: the id of a round, or `scheduled` for the wait before the cycle began."""
+    stall_reason: Mapped[str | None]
+    """A `StallReason`, as long as the cycle does not move though it should."""
+    stalled_at: Mapped[datetime | None]
+
+    @property
+    def stalled(self) -> Stall | None:
+        if self.stall_reason is None or self.stalled_at is None:
+            return None
+        return Stall(reason=StallReason(self.stall_reason), since=self.stalled_at)

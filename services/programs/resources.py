@@ -5,7 +5,9 @@ from uuid import UUID
 
 from pydantic import AwareDatetime
 
+from shared.attention.waiting import Wait
 from shared.contracts.base import Contract
+from shared.contracts.overview import Stall
 from shared.contracts.programs import Calendar, Direction, MatchingPolicy, Outcome, Stage, Topic
 from shared.contracts.rounds import RoundCounts, RoundKind
 
@@ -91,6 +93,9 @@ class CycleSummary(Contract):
     cancellation_requested_at: AwareDatetime | None
     ended_at: AwareDatetime | None
     calendar: Calendar
+    stalled: Stall | None = None
+    """Why the cycle does not move though it should, since when; null if nothing is wrong. It is noticed within five
+    minutes."""
 
 
 class Cycle(CycleSummary):
@@ -99,6 +104,8 @@ class Cycle(CycleSummary):
     enrolled: int | None = None
     """How many people have enrolled so far, in any role, and have not left. Only `GET /v1/cycles/{cycle_id}` tells it;
     it is null in other answers, and while the service that counts them is away."""
+    waits_for: Wait | None = None
+    """What the cycle waits for now, since when, until when, and who can do something; null once it has ended."""
     notes: tuple[str, ...] = ()
     """How the request was filled in, such as which of the program's reminders a shorter round keeps. Only the answer to
     the request has them."""

@@ -1,6 +1,6 @@
 """What the home page and the Monday overview tell: what needs a human, which cycles run, what happens soon. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import IntEnum
 from typing import NamedTuple
@@ -28,8 +28,10 @@ from shared.attention.resources import (
     Messages,
     Programs,
 )
+from shared.attention.waiting import stall_of
 from shared.contracts.endpoints import DisableReason, EndpointState
 from shared.contracts.matching import MatchRunState
+from shared.contracts.overview import StallReason
 from shared.contracts.programs import Stage
 from shared.contracts.rounds import RoundCounts, RoundState
 
@@ -44,6 +46,8 @@ AWAY = "mail_server"
 class Kind(IntEnum):
     """What needs a human, the most urgent first."""
 
+    STALLED = 0
+    """A cycle does not move though it should."""
     APPROVAL = 1
     """Matches wait for the approval; the cycle stands still until then."""
     REPLACEMENT = 2
@@ -66,6 +70,7 @@ class Task(NamedTuple):
     step: NextStep | None = None
     concern: Concern | None = None
     endpoint: Endpoint | None = None
+    stalled: StallReason | None = None
     name: str = ""
     """Whom a concern is about, if the visitor may know; what an endpoint is called: its description, or its host."""
     number: int = 0
@@ -153,6 +158,7 @@ def home_of(found: Found, now: datetime) -> Home:
 
 def _tasks(found: Found, now: datetime) -> list[Task]:
     return [
+        *_stalled(found, now),
         *_approvals(found, now),
         *_mail(found.waiting),
         *_concerns(found, now),
@@ -160,6 +166,12 @@ def _tasks(found: Found, now: datetime) -> list[Task]:
         *_endpoints(found.endpoints),
         *_left(found),
     ]
+
+
+def _stalled(found: Found, now: datetime) -> Iterator[Task]:
+    for cycle in found.cycles.items:
+        if (stall := stall_of(cycle, now)) is not None:
+            yield Task(Kind.STALLED, cycle, since=stall.since, stalled=stall.reason)
 
 
 def _approvals(found: Found, now: datetime) -> Sequence[Task]:

@@ -8,6 +8,7 @@ from shared.contracts.base import Contract
 from shared.contracts.endpoints import DisableReason, EndpointState
 from shared.contracts.feedback import ConcernReason, ConcernRung
 from shared.contracts.matching import MatchRunState
+from shared.contracts.overview import Stall
 from shared.contracts.programs import Calendar, Stage
 from shared.contracts.rounds import RoundCounts
 
@@ -38,6 +39,8 @@ class Cycle(Contract):
     cancellation_requested_at: AwareDatetime | None = None
     calendar: Calendar
     last_round: RoundCounts | None = None
+    paused_at: AwareDatetime | None = None
+    stalled: Stall | None = None
 
 
 class Cycles(Contract):

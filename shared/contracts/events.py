@@ -14,6 +14,7 @@ from shared.contracts.endpoints import DisableReason, FailureStage
 from shared.contracts.feedback import ConcernReason, ConcernRung
 from shared.contracts.matching import EndReason
 from shared.contracts.notifications import Template
+from shared.contracts.overview import StallReason
 from shared.contracts.programs import Outcome, Stage
 from shared.contracts.rounds import CloseReason, RoundKind
 
@@ -125,6 +126,14 @@ class CycleAdvanceRequested(EventData):
     stage: Annotated[Stage, Field(examples=["kickoff"])]
     round_id: UUID | None = None
     """The round to close early; null in the scheduled stage, which then starts at once."""
+
+
+class CycleStalled(EventData):
+    """A running cycle has not moved for minutes though it should; the reason says what is wrong."""
+
+    type = "cycle.stalled"
+    cycle_id: UUID
+    reason: StallReason
 
 
 class PeopleImported(EventData):

@@ -1,6 +1,12 @@
-"""The Monday overview: one message to each coordinator. When it is made, and what waits for it. Pure."""
+"""What needs a human: why a cycle does not move, and when the Monday overview tells the coordinators of what waits."""
 
 from datetime import UTC, datetime, time, timedelta
+from uuid import UUID
+
+from pydantic import AwareDatetime
+
+from shared.contracts.base import Contract, Vocabulary
+from shared.contracts.programs import CycleRef
 
 SUNDAY = 6
 MADE_AT = time(10)
@@ -17,3 +23,41 @@ def overview_after(moment: datetime) -> datetime:
     if made_at < utc:
         made_at += timedelta(days=7)
     return made_at + UNTIL_READ
+
+
+class StallReason(Vocabulary):
+    """Why a running cycle does not move though it should."""
+
+    WORKFLOW_MISSING = "workflow_missing"
+    """Nothing moves it: its workflow is gone, though the cycle runs."""
+    WORKFLOW_FAILING = "workflow_failing"
+    """Its workflow, or that of its open round, fails at the same place again and again."""
+    EVENT_SET_ASIDE = "event_set_aside"
+    """An event could not be handled, and what the cycle should hear next waits behind it."""
+    EVENTS_WAITING = "events_waiting"
+    """What happened was not told to its workflow for minutes: the relay stands still, or Temporal is away."""
+    ROUND_OVERDUE = "round_overdue"
+    """Its round is open though the deadline is over."""
+
+
+class Stall(Contract):
+    """That a cycle does not move."""
+
+    reason: StallReason
+    since: AwareDatetime
+    """When that was noticed first."""
+
+
+class HeldWorkflow(Contract):
+    """A workflow that waits for an event which was set aside."""
+
+    organization_id: UUID
+    workflow_id: str
+
+
+class WaitingEvents(Contract):
+    """What the log has not told for so long that something must be wrong."""
+
+    cycles: tuple[CycleRef, ...] = ()
+    """The cycles of which such events tell."""
+    held: tuple[HeldWorkflow, ...] = ()

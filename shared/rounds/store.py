@@ -55,6 +55,12 @@ class RoundBrief(NamedTuple):
     closes_at: datetime
 
 
+class OpenRoundOf(NamedTuple):
+    id: UUID
+    cycle_id: UUID
+    closes_at: datetime
+
+
 async def open_round(session: AsyncSession, request: OpenRound, recipients: Iterable[Recipient]) -> RoundOpened:
     """Creates the round and its recipients, once, and emits `round.opened`. A repeated call returns what is stored."""
     created = await session.scalar(
@@ -299,6 +305,13 @@ async def read_last_rounds(
     if not cycles:
         return {}
     return {cycles[one.id]: one for one in await _counts(session, organization_id, Round.id.in_(list(cycles)))}
+
+
+async def read_open_rounds(session: AsyncSession) -> list[OpenRoundOf]:
+    """The open rounds of all organizations, for whoever watches whether cycles move."""
+    columns = (Round.id, Round.cycle_id, Round.closes_at)
+    found = await session.execute(select(*columns).where(Round.state == RoundState.OPEN))
+    return [OpenRoundOf._make(row) for row in found]
 
 
 async def _counts(session: AsyncSession, organization_id: UUID, condition: object) -> list[RoundCounts]:

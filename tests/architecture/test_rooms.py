@@ -98,6 +98,7 @@ HANDS_ON = {
     "services.notifications.overviews",
     "services.notifications.preparing",
     "services.programs.schedules",
+    "services.programs.watching",
 }
 
 

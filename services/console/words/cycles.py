@@ -2,6 +2,7 @@
 
 from shared.contracts.feedback import ConcernReason, Resolution
 from shared.contracts.matching import EndReason
+from shared.contracts.overview import StallReason
 from shared.contracts.rounds import RoundKind
 from shared.language.words import Words, translatable
 
@@ -46,6 +47,15 @@ ADVICE = {
     "undeliverable": translatable("The mail server put this message off too often. The next one may get through."),
 }
 OTHER_ADVICE = translatable("Look at the address of this person.")
+
+STALLS = {
+    StallReason.WORKFLOW_MISSING: translatable("Nothing moves it any more: its workflow is gone."),
+    StallReason.WORKFLOW_FAILING: translatable("Its workflow fails at the same place again and again."),
+    StallReason.EVENT_SET_ASIDE: translatable("Something that happened could not be handled, and the rest waits."),
+    StallReason.EVENTS_WAITING: translatable("What happens in it is not handed on any more."),
+    StallReason.ROUND_OVERDUE: translatable("Its round is still open though the deadline is over."),
+}
+"""Why a cycle does not move though it should."""
 
 
 def round_name(kind: str, number: object, words: Words) -> str:

@@ -104,6 +104,9 @@ def _entries(overview: Overview, home: Home, words: Words, zone: str, public_url
 def _entry(task: Task, words: Words, zone: str, public_url: str) -> Entry | None:
     about = _named(task.cycle) if task.cycle is not None else ""
     page = f"{public_url}/console/cycles/{task.cycle.id}" if task.cycle is not None else ""
+    if task.kind is Kind.STALLED:
+        tell = words.gettext("Tell whoever runs Upward for you.")
+        return Entry(words.gettext("A cycle does not move"), about, tell, page)
     if task.kind is Kind.APPROVAL:
         more = _step(words, task.step, zone)
         return Entry(words.gettext("Matches wait for approval"), about, more, f"{page}/review")

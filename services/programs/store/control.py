@@ -52,7 +52,7 @@ async def pause_cycle(session: AsyncSession, organization_id: UUID, cycle_id: UU
     """Emits `cycle.paused` unless the cycle is paused. Raises CycleNotFound, CycleEnded, CycleIsBeingCancelled."""
     row = await _lock_running(session, organization_id, cycle_id)
     if not row.paused:
-        row.paused = True
+        row.paused, row.paused_at = True, datetime.now(UTC)
         await _record(session, row, CyclePaused(cycle_id=row.id))
     return await read_cycle(session, organization_id, cycle_id)
 
@@ -61,7 +61,7 @@ async def resume_cycle(session: AsyncSession, organization_id: UUID, cycle_id: U
     """Emits `cycle.resumed` if the cycle is paused. Raises CycleNotFound, CycleEnded, CycleIsBeingCancelled."""
     row = await _lock_running(session, organization_id, cycle_id)
     if row.paused:
-        row.paused = False
+        row.paused, row.paused_at = False, None
         await _record(session, row, CycleResumed(cycle_id=row.id))
     return await read_cycle(session, organization_id, cycle_id)
 

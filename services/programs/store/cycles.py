@@ -13,6 +13,8 @@ from services.programs.rules.calendar import free_period, period_of
 from services.programs.rules.definition import CycleRequest, changed_calendar, check_start, without_endless_reminding
 from services.programs.rules.reminders import notes_on_request
 from services.programs.store.programs import lock_program
+from shared.attention.resources import Cycle as Seen
+from shared.attention.waiting import stall_of, wait_of
 from shared.auth import OrganizationRow
 from shared.contracts.events import CycleCancelled, CycleCompleted, CycleRequested, CycleStageChanged, EventData
 from shared.contracts.programs import (
@@ -112,7 +114,9 @@ async def read_cycle(session: AsyncSession, organization_id: UUID, cycle_id: UUI
     """The cycle with its rounds and their counts at this moment. Raises CycleNotFound."""
     row = await _find(session, organization_id, cycle_id)
     rounds = await read_rounds(session, organization_id, cycle_id)
-    return Cycle(**dict(summary_of(row)), rounds=tuple(rounds))
+    summary, now = summary_of(row), datetime.now(UTC)
+    seen = Seen(**dict(summary), program_name="", paused_at=row.paused_at, last_round=rounds[-1] if rounds else None)
+    return Cycle(**dict(summary) | {"stalled": stall_of(seen, now)}, rounds=tuple(rounds), waits_for=wait_of(seen, now))
 
 
 async def read_plan(session: AsyncSession, ref: CycleRef) -> CyclePlan:
@@ -220,7 +224,8 @@ async def lock_cycle(session: AsyncSession, organization_id: UUID, cycle_id: UUI
 
 def _end(row: CycleRow, request: RecordStage, now: datetime) -> EventData:
     row.ended_at = now
-    row.paused = False
+    row.paused, row.paused_at = False, None
+    row.stall_reason, row.stalled_at = None, None
     if request.stage is Stage.CANCELLED:
         row.outcome = Outcome.CANCELLED.value
         return CycleCancelled(cycle_id=row.id)

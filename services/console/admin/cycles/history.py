@@ -7,7 +7,7 @@ from uuid import UUID
 
 from services.console.admin.cycles.resources import CloudEvent, Person
 from services.console.words.codes import CLOSINGS, STAGES
-from services.console.words.cycles import END_REASONS, round_name
+from services.console.words.cycles import END_REASONS, STALLS, round_name
 from shared.contracts.matching import EndReason
 from shared.contracts.programs import Outcome, Stage
 from shared.contracts.rounds import CloseReason
@@ -15,7 +15,7 @@ from shared.language.words import Words
 
 MILESTONES = (
     *("cycle.requested", "cycle.stage_changed", "cycle.paused", "cycle.resumed", "cycle.advance_requested"),
-    *("cycle.cancellation_requested", "cycle.cancelled", "cycle.completed"),
+    *("cycle.cancellation_requested", "cycle.cancelled", "cycle.completed", "cycle.stalled"),
     *("round.opened", "round.closed", "round.reminder_requested", "match_run.proposed", "match_run.approved"),
     *("pair.ended", "concern.raised", "concern.escalated", "concern.resolved", "report.compiled"),
 )
@@ -79,6 +79,12 @@ def _completed(words: Words, data: Mapping[str, Any], _: object) -> str:
             return words.gettext("The cycle ended early, because no offer was accepted by both sides.")
         case _:
             return words.gettext("The cycle was completed.")
+
+
+def _stalled(words: Words, data: Mapping[str, Any], _: object) -> str:
+    """A reason of a later version has no words here."""
+    told = STALLS.get(data["reason"])
+    return " ".join((words.gettext("The cycle stood still."), *([words.gettext(told)] if told else ())))
 
 
 def _opened(words: Words, data: Mapping[str, Any], _: object) -> str:
@@ -178,6 +184,7 @@ SAYINGS: dict[str, Say] = {
     "cycle.cancellation_requested": lambda words, *_: words.gettext("The cancellation was asked for."),
     "cycle.cancelled": lambda words, *_: words.gettext("The cycle was cancelled, and everything in it was closed."),
     "cycle.completed": _completed,
+    "cycle.stalled": _stalled,
     "round.opened": _opened,
     "round.answered": lambda words, data, _: words.gettext(
         "%(round)s: everybody has answered.", round=_round(words, data)

@@ -5,8 +5,10 @@ from uuid import UUID
 
 from pydantic import AwareDatetime
 
+from shared.attention.waiting import Wait
 from shared.contracts.base import Contract
 from shared.contracts.matching import EndReason, MatchRunState, PairReason, PairState
+from shared.contracts.overview import Stall
 from shared.contracts.programs import Calendar, Direction, Outcome, Stage, Topic
 from shared.contracts.rounds import RoundCounts
 
@@ -27,6 +29,8 @@ class Cycle(Contract):
     calendar: Calendar
     rounds: tuple[RoundCounts, ...] = ()
     enrolled: int | None = None
+    waits_for: Wait | None = None
+    stalled: Stall | None = None
 
 
 class Program(Contract):

@@ -1,0 +1,228 @@
+"""Whether cycles move is watched: what is wrong is written to the cycle, told once, and forgotten when it is mended."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any, cast
+from uuid import UUID, uuid4
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from sqlalchemy import update
+from temporalio.client import Client, WorkflowExecutionStatus
+from temporalio.service import RPCStatusCode
+
+from services.events import main as events
+from services.events.log.models import Event, Undispatchable
+from services.events.log.positions import sequence_batch
+from services.programs import main as programs
+from services.programs import watching
+from services.programs.models import CycleRow
+from services.programs.watching import FAILING, RUNNING, Watch, keep_watching
+from shared.auth import Role
+from shared.contracts.overview import StallReason
+from shared.database import Database
+from shared.events import StagedEvent
+from shared.rounds.models import Round
+from tests.services.conftest import client_of
+from tests.services.faulty_temporal import answer
+from tests.services.programs_examples import PROGRAM, add_organization, once, staged
+
+Headers = dict[str, str]
+LONG_AGO = datetime.now(UTC) - timedelta(minutes=10)
+
+
+class Workflows:
+    """What the watch asks of Temporal."""
+
+    def __init__(self) -> None:
+        self.running: set[str] = set()
+        self.unlisted: set[str] = set()
+        """Workflows that run, though the list lacks them."""
+        self.failing: set[str] = set()
+        self.away = False
+
+    async def list_workflows(self, query: str) -> AsyncIterator[Any]:
+        if self.away:
+            raise answer(RPCStatusCode.UNAVAILABLE)
+        for id in {RUNNING: self.running, FAILING: self.failing}[query]:
+            yield SimpleNamespace(id=id)
+
+    def get_workflow_handle(self, id: str) -> Any:
+        async def describe() -> Any:
+            if id not in self.unlisted:
+                raise answer(RPCStatusCode.NOT_FOUND)
+            return SimpleNamespace(status=WorkflowExecutionStatus.RUNNING)
+
+        return SimpleNamespace(describe=describe)
+
+
+@pytest.fixture
+async def app(db: Database, application: Callable[..., FastAPI], organization_id: UUID) -> FastAPI:
+    await add_organization(db, organization_id)
+    return application(programs, events)
+
+
+@pytest.fixture
+async def http(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+    async with client_of(app) as client:
+        yield client
+
+
+@pytest.fixture
+def temporal() -> Workflows:
+    return Workflows()
+
+
+@pytest.fixture
+def watch(db: Database, app: FastAPI, temporal: Workflows) -> Watch:
+    return Watch(db, app.state.internal, cast(Client, temporal))
+
+
+@pytest.fixture
+async def key(access_key: Callable[..., Any]) -> Headers:
+    found: Headers = await access_key(Role.ADMIN)
+    return found
+
+
+@pytest.fixture
+async def cycle_id(http: httpx.AsyncClient, db: Database, temporal: Workflows, key: Headers) -> UUID:
+    """A cycle that was requested ten minutes ago, whose workflow runs and has heard everything."""
+    program = (await http.post("/v1/programs", json=dict(PROGRAM), headers=once(key))).json()
+    made = (await http.post(f"/v1/programs/{program['id']}/cycles", headers=once(key))).json()
+    async with db.transaction() as session:
+        await session.execute(update(CycleRow).where(CycleRow.id == UUID(made["id"])).values(requested_at=LONG_AGO))
+    temporal.running.add(f"cycle-{made['id']}")
+    return UUID(made["id"])
+
+
+async def stalled(http: httpx.AsyncClient, key: Headers, cycle_id: UUID) -> Any:
+    cycle = (await http.get(f"/v1/cycles/{cycle_id}", headers=key)).json()
+    assert (cycle["waits_for"]["who"] == ["operator"]) == (cycle["stalled"] is not None)
+    return cycle["stalled"] and cycle["stalled"]["reason"]
+
+
+async def told(db: Database, organization_id: UUID) -> list[str]:
+    return [data["reason"] for type, data in await staged(db, organization_id) if type == "cycle.stalled"]
+
+
+async def test_a_cycle_whose_workflow_is_gone_is_stalled_once_and_moves_again_when_it_is_back(
+    http: httpx.AsyncClient,
+    db: Database,
+    watch: Watch,
+    temporal: Workflows,
+    key: Headers,
+    organization_id: UUID,
+    cycle_id: UUID,
+) -> None:
+    await watch.look()
+    assert await stalled(http, key, cycle_id) is None
+    temporal.running.clear()
+    await watch.look()
+    await watch.look()
+    assert await stalled(http, key, cycle_id) == StallReason.WORKFLOW_MISSING
+    assert await told(db, organization_id) == [StallReason.WORKFLOW_MISSING]
+    temporal.unlisted.add(f"cycle-{cycle_id}")
+    await watch.look()
+    assert await stalled(http, key, cycle_id) is None
+    assert await told(db, organization_id) == [StallReason.WORKFLOW_MISSING]
+
+
+async def test_a_failing_workflow_of_a_cycle_or_of_its_open_round_stalls_the_cycle(
+    http: httpx.AsyncClient, db: Database, watch: Watch, temporal: Workflows, key: Headers, cycle_id: UUID
+) -> None:
+    round_id = await add_round(db, cycle_id, datetime.now(UTC) + timedelta(days=1))
+    for workflow_id in (f"round-{round_id}", f"cycle-{cycle_id}"):
+        temporal.failing = {workflow_id, "cycle-none", f"announcement-{uuid4()}"}
+        await watch.look()
+        assert await stalled(http, key, cycle_id) == StallReason.WORKFLOW_FAILING
+        temporal.failing.clear()
+        await watch.look()
+        assert await stalled(http, key, cycle_id) is None
+
+
+async def test_while_temporal_is_away_what_was_known_of_workflows_stays(
+    http: httpx.AsyncClient, watch: Watch, temporal: Workflows, key: Headers, cycle_id: UUID
+) -> None:
+    temporal.failing.add(f"cycle-{cycle_id}")
+    await watch.look()
+    temporal.failing.clear()
+    temporal.away = True
+    await watch.look()
+    assert await stalled(http, key, cycle_id) == StallReason.WORKFLOW_FAILING
+    temporal.away = False
+    await watch.look()
+    assert await stalled(http, key, cycle_id) is None
+
+
+async def test_an_overdue_round_stalls_its_cycle(
+    http: httpx.AsyncClient, db: Database, watch: Watch, key: Headers, organization_id: UUID, cycle_id: UUID
+) -> None:
+    await add_round(db, cycle_id, LONG_AGO)
+    assert await stalled(http, key, cycle_id) == StallReason.ROUND_OVERDUE, "whoever reads the cycle sees it at once"
+    await watch.look()
+    assert await told(db, organization_id) == [StallReason.ROUND_OVERDUE]
+
+
+async def test_events_that_the_relay_does_not_hand_on_stall_the_cycle_they_tell_of(
+    http: httpx.AsyncClient, db: Database, watch: Watch, key: Headers, organization_id: UUID, cycle_id: UUID
+) -> None:
+    async with db.transaction() as session:
+        await session.execute(
+            update(StagedEvent).where(StagedEvent.organization_id == organization_id).values(time=LONG_AGO)
+        )
+    await watch.look()
+    assert await stalled(http, key, cycle_id) == StallReason.EVENTS_WAITING
+
+
+async def test_events_that_the_dispatcher_does_not_read_stall_the_cycle_they_tell_of(
+    http: httpx.AsyncClient, db: Database, watch: Watch, key: Headers, organization_id: UUID, cycle_id: UUID
+) -> None:
+    async with db.transaction() as session:
+        await sequence_batch(session)
+    await watch.look()
+    assert await stalled(http, key, cycle_id) is None
+    async with db.transaction() as session:
+        late = update(Event).where(Event.organization_id == organization_id).values(recorded_at=LONG_AGO)
+        await session.execute(late)
+    await watch.look()
+    assert await stalled(http, key, cycle_id) == StallReason.EVENTS_WAITING
+
+
+async def test_an_event_that_was_set_aside_stalls_the_cycle_whose_workflow_waits_for_it(
+    http: httpx.AsyncClient, db: Database, watch: Watch, key: Headers, organization_id: UUID, cycle_id: UUID
+) -> None:
+    async with db.transaction() as session:
+        held = {"holds": f"cycle-{cycle_id}", "retry_at": LONG_AGO, "reason": "reaction_failed", "position": 1}
+        session.add(Undispatchable(event_id=uuid4(), organization_id=organization_id, **held))
+    await watch.look()
+    assert await stalled(http, key, cycle_id) == StallReason.EVENT_SET_ASIDE
+
+
+async def test_the_watch_ends_at_once_when_it_is_told_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Endless:
+        looks = 0
+
+        async def look(self) -> None:
+            self.looks += 1
+            if self.looks == 1:
+                raise ValueError("the next look goes on")
+            stop.set()
+            await asyncio.Event().wait()
+
+    stop, endless = asyncio.Event(), Endless()
+    monkeypatch.setattr(watching, "LOOK_SECONDS", 0.01)
+    await keep_watching(cast(Watch, endless), stop)
+    assert endless.looks == 2
+
+
+async def add_round(db: Database, cycle_id: UUID, closes_at: datetime) -> UUID:
+    async with db.transaction() as session:
+        cycle = await session.get_one(CycleRow, cycle_id)
+        cycle.stage = "intake"
+        round_id = uuid4()
+        of = {"organization_id": cycle.organization_id, "cycle_id": cycle_id}
+        session.add(Round(**of, id=round_id, kind="enrolment", number=1, state="open", closes_at=closes_at))
+    return round_id
