@@ -31,6 +31,7 @@ from shared.errors import Forbidden, Unauthorized
 from shared.http.inside import IDENTIFIED, Identified
 from shared.http.routing import WITHOUT_BODY, BeforeBody
 from shared.sessions import NOTED_EVERY, SessionRow, hash_token, is_alive, is_session_token
+from shared.tracing import ids_in
 
 ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
 ACCESS_KEY = HTTPBearer(
@@ -200,7 +201,8 @@ async def current_caller(request: Request) -> Caller:
     if found is None:
         request.scope[CALLER] = found = await _identify(request)
     of_session = {"session_id": str(found.session_id)} if found.session_id is not None else {}
-    bind_contextvars(organization_id=str(found.organization_id), key_id=found.key_id, **of_session)
+    of_cycle = {name: id for name, id in ids_in(request.path_params).items() if name == "cycle_id"}
+    bind_contextvars(organization_id=str(found.organization_id), key_id=found.key_id, **of_session, **of_cycle)
     return found
 
 

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from shared.contracts.events import EventData
 from shared.database import Base
 from shared.notices import tell_once_committed
+from shared.tracing import current_origin
 
 STAGED = "upward_staged"
 """The channel on which the sequencer is told that events were committed."""
@@ -36,12 +37,16 @@ class StagedEvent(Base):
     subject: Mapped[str]
     time: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
     data: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    origin: Mapped[dict[str, str] | None] = mapped_column(JSONB(none_as_null=True))
+    """An `Origin`: the request that the fact follows from. Null if none is known."""
 
 
 async def emit(session: AsyncSession, organization_id: UUID, *events: EventData) -> None:
     """Stages the events in the caller's transaction, in the order given."""
     if not events:
         return
+    origin = current_origin()
+    told = origin.model_dump(mode="json", exclude_none=True) if origin is not None else None
     rows = [
         {
             "event_id": uuid4(),
@@ -50,6 +55,7 @@ async def emit(session: AsyncSession, organization_id: UUID, *events: EventData)
             "version": event.version,
             "subject": event.subject,
             "data": event.model_dump(mode="json"),
+            "origin": told,
         }
         for event in events
     ]

@@ -7,11 +7,53 @@ addresses, tokens or free text.
 
 import logging
 import sys
-from typing import TextIO
+from typing import Any, TextIO
 
 import structlog
+from structlog.typing import EventDict
+from temporalio import activity, workflow
 
 PLACES = 6
+SDK = "temporalio"
+SDK_EVENT = "temporal.reported"
+"""The name of each entry of Temporal's SDK; what it says is a field."""
+TOLD_ALREADY = ("Completing activity as failed",)
+"""How the SDK tells of an activity that failed, which `shared.temporal` has told by then, with its place."""
+SDK_FIELDS = {
+    "temporal_activity": ("activity_type", "workflow_id", "attempt", "task_queue"),
+    "temporal_workflow": ("workflow_type", "workflow_id", "attempt", "task_queue"),
+}
+"""What is kept of the dictionaries that the SDK attaches to its records."""
+
+
+def fields_of_the_sdk(logger: Any, method: str, entry: EventDict) -> EventDict:
+    """Makes fields of what Temporal's SDK attaches to a record."""
+    record: logging.LogRecord | None = entry.get("_record")
+    if record is None or not record.name.startswith(SDK):
+        return entry
+    told: dict[str, Any] = {}
+    for source, names in SDK_FIELDS.items():
+        attached = getattr(record, source, {})
+        told |= {name: attached[name] for name in names if name in attached}
+    if (core := getattr(record, "temporal_log", None)) is not None:
+        plain = {name: value for name, value in core.fields.items() if isinstance(value, str | int | float | bool)}
+        told |= plain | {"target": core.target}
+    return entry | told | {"event": SDK_EVENT, "message": entry["event"]}
+
+
+def without_messages_of_errors(logger: Any, method: str, entry: EventDict) -> EventDict:
+    """Tells of an error its class and its place. Its message can quote what is personal."""
+    told = entry.pop("exc_info", None)
+    error = sys.exc_info()[1] if told is True else told[1] if isinstance(told, tuple) else told
+    if isinstance(error, BaseException):
+        entry |= {"error": type(error).__name__, "where": where(error)}
+    return entry
+
+
+def _is_told_once(record: logging.LogRecord) -> bool:
+    return not (record.name.startswith(SDK) and str(record.msg).startswith(TOLD_ALREADY))
+
+
 SHARED: list[structlog.typing.Processor] = [
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_logger_name,
@@ -19,6 +61,8 @@ SHARED: list[structlog.typing.Processor] = [
     structlog.processors.TimeStamper(fmt="iso", utc=True),
     structlog.processors.format_exc_info,
 ]
+FOREIGN: list[structlog.typing.Processor] = [fields_of_the_sdk, without_messages_of_errors, *SHARED]
+"""What is done with the log records of libraries."""
 PROCESSORS: list[structlog.typing.Processor] = [
     structlog.stdlib.filter_by_level,
     *SHARED,
@@ -43,10 +87,12 @@ def configure_logging(level: str = "INFO", format: str = "json", stream: TextIO 
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=SHARED,
+            foreign_pre_chain=FOREIGN,
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
         )
     )
+    handler.addFilter(_is_told_once)
+    activity.logger.activity_info_on_message = workflow.logger.workflow_info_on_message = False
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level.upper())

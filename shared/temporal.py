@@ -24,11 +24,14 @@ from temporalio.worker import (
     ExecuteActivityInput,
     Interceptor,
     Worker,
+    WorkflowInboundInterceptor,
+    WorkflowInterceptorClassInput,
 )
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from shared.errors import DomainError, Unauthorized
 from shared.logging import where
+from shared.tracing import CarryingClient, CarryingWorkflow, following, ids_of, read_origin
 
 log = structlog.get_logger(__name__)
 WORKFLOWS_QUEUE = "workflows"
@@ -50,7 +53,12 @@ FOR_ALL = frozenset(
 @lru_cache
 def _runtime() -> Runtime:
     """The SDK's core. Its log records go through Upward's logging instead of to stdout."""
-    forwarding = LogForwardingConfig(logger=logging.getLogger("temporalio.core"))
+    forwarding = LogForwardingConfig(
+        logger=logging.getLogger("temporalio.core"),
+        append_target_to_name=False,
+        prepend_target_on_message=False,
+        append_log_fields_to_message=False,
+    )
     levels = TelemetryFilter(core_level="WARN", other_level="ERROR")
     return Runtime(telemetry=TelemetryConfig(logging=LoggingConfig(filter=levels, forwarding=forwarding)))
 
@@ -62,7 +70,13 @@ async def connect(address: str | None = None, *, lazy: bool = True) -> Client:
     config.setdefault("target_host", "127.0.0.1:7233")
     if address is not None:
         config["target_host"] = address
-    return await Client.connect(**config, data_converter=pydantic_data_converter, runtime=_runtime(), lazy=lazy)
+    return await Client.connect(
+        **config,
+        data_converter=pydantic_data_converter,
+        interceptors=[CarryingClient()],
+        runtime=_runtime(),
+        lazy=lazy,
+    )
 
 
 def is_away(error: BaseException | None) -> bool:
@@ -119,7 +133,7 @@ def create_worker(
         task_queue=task_queue,
         workflows=workflows,
         activities=activities,
-        interceptors=[ExpectedFailures()],
+        interceptors=[ExpectedFailures(), Carrying()],
         workflow_runner=sandbox_runner(),
         max_concurrent_activities=at_once,
         # An activity learns of its cancellation by a heartbeat, which by default may be held back for most of a minute.
@@ -151,10 +165,18 @@ class ExpectedFailures(Interceptor):
         return _ActivityEdge(next)
 
 
+class Carrying(Interceptor):
+    """Hands on which request a workflow follows from."""
+
+    def workflow_interceptor_class(self, input: WorkflowInterceptorClassInput) -> type[WorkflowInboundInterceptor]:
+        return CarryingWorkflow
+
+
 class _ActivityEdge(ActivityInboundInterceptor):
     async def execute_activity(self, input: ExecuteActivityInput) -> Any:
         info = activity.info()
-        with bound_contextvars(activity=info.activity_type, workflow_id=info.workflow_id, attempt=info.attempt):
+        of_activity = {"activity": info.activity_type, "workflow_id": info.workflow_id, "attempt": info.attempt}
+        with following(read_origin(input.headers)), bound_contextvars(**of_activity, **ids_of(*input.args)):
             try:
                 return await super().execute_activity(input)
             except Unauthorized as error:
@@ -163,6 +185,7 @@ class _ActivityEdge(ActivityInboundInterceptor):
                 log.error("credential.refused")
                 raise ApplicationError(error.detail, type=error.code) from None
             except DomainError as error:
+                log.info("activity.refused", code=error.code)
                 raise ApplicationError(error.detail, type=error.code, non_retryable=True) from None
             except ApplicationError:
                 raise

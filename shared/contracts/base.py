@@ -88,6 +88,12 @@ Moment = Annotated[AwareDatetime, BeforeValidator(_iso_moment)]
 """A point in time that a caller writes: ISO 8601, with an offset."""
 
 
+class Origin(Contract):
+    """What something follows from."""
+
+    request_id: str | None = None
+
+
 class PersonPage(Contract):
     """One page of a list of people, ordered by id."""
 

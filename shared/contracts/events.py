@@ -9,7 +9,7 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, Field
 
-from shared.contracts.base import Contract
+from shared.contracts.base import Contract, Origin
 from shared.contracts.endpoints import DisableReason, FailureStage
 from shared.contracts.feedback import ConcernReason, ConcernRung
 from shared.contracts.matching import EndReason
@@ -50,6 +50,8 @@ class EventRecord(Contract):
     subject: str
     time: AwareDatetime
     data: dict[str, Any]
+    origin: Origin | None = None
+    """The request that the event follows from, if one is known."""
     epoch: UUID | None = None
     """The log's epoch when the event was read. None if the reader did not ask for it."""
 

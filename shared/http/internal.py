@@ -13,6 +13,7 @@ from shared.config import Settings
 from shared.contracts.base import Contract, PersonPage, Service
 from shared.errors import BadRequest, Conflict, DomainError, Forbidden, Gone, Invalid, NotFound, Unauthorized
 from shared.http.inside import Inside
+from shared.tracing import current_headers
 
 Answer = TypeVar("Answer", bound=Contract)
 log = structlog.get_logger(__name__)
@@ -92,6 +93,7 @@ class Internal:
         """Sends a request as it is, and returns the whole answer. The arguments are those of httpx's `build_request`.
 
         Raises httpx.HTTPError if the service is away."""
+        request = {**request, "headers": current_headers() | dict(request["headers"])}
         if service not in self._clients:
             return await self._inside.exchange(request)
         try:

@@ -8,20 +8,23 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
-from uuid import uuid4
 
 import structlog
-from starlette.datastructures import MutableHeaders
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.contextvars import bind_contextvars, clear_contextvars, get_contextvars
 
 from shared.http.problems import problem
 from shared.logging import where
+from shared.tracing import REQUEST_ID, ids_in, request_id_of
 
 log = structlog.get_logger(__name__)
 PRIVATE = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
 """Every answer has these headers, unless its handler gave it others: answers are for their caller, and no browser
 guesses what they are."""
+READING = {"GET", "HEAD", "OPTIONS"}
+PUBLIC = "/v1/"
+"""Whoever changes something here is an admin or an integration, and each change has a log entry with its ids."""
 
 
 class Observed:
@@ -34,7 +37,8 @@ class Observed:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        with _context_of_its_own():
+        request_id = request_id_of(Headers(scope=scope).get(REQUEST_ID))
+        with _context_of_its_own(request_id):
             await self._answer(scope, receive, send)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -47,6 +51,7 @@ class Observed:
                 headers = MutableHeaders(scope=message)
                 for name, value in PRIVATE.items():
                     headers.setdefault(name, value)
+                headers[REQUEST_ID] = get_contextvars()["request_id"]
             await send(message)
 
         try:
@@ -58,21 +63,25 @@ class Observed:
                 raise  # half an answer cannot be mended; the server closes the connection
             await problem(500, "internal_error")(scope, receive, send_privately)
             return
+        ids = ids_in(scope.get("path_params") or {})
+        if scope["method"] not in READING and status < 400 and _route(scope).startswith(PUBLIC):
+            log.info("action.taken", action=getattr(scope["route"], "name", ""), **ids)
         log.info(
             "request.answered",
             method=scope["method"],
             route=_route(scope),
             status=status,
             ms=round((time.perf_counter() - started) * 1000, 1),
+            **({"cycle_id": ids["cycle_id"]} if "cycle_id" in ids else {}),
         )
 
 
 @contextmanager
-def _context_of_its_own() -> Iterator[None]:
+def _context_of_its_own(request_id: str) -> Iterator[None]:
     """What the request binds for its log entries is forgotten with it, as a service may call another one inside the
     same process, and task."""
     before = get_contextvars()
-    bind_contextvars(request_id=str(uuid4()))
+    bind_contextvars(request_id=request_id)
     try:
         yield
     finally:

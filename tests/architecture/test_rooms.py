@@ -11,7 +11,7 @@ from tests.architecture.sources import CODE, ROOMS, ROOT, imported_names, module
 
 SHARED = {
     *("attention", "auth", "config", "contracts", "database", "errors", "events", "http", "language", "logging"),
-    *("notices", "retention", "rounds", "sessions", "suppression", "temporal"),
+    *("notices", "retention", "rounds", "sessions", "suppression", "temporal", "tracing"),
 }
 SERVICES = {"accounts", "console", "events", "feedback", "intake", "matching", "notifications", "programs"}
 STOREYS = {"log", "webhooks", "broker", "pairs", "runs"}

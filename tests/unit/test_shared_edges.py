@@ -115,12 +115,12 @@ async def test_a_call_inside_the_process_leaves_the_callers_log_context_alone() 
         return PersonPage(person_ids=())
 
     app = create_application([router], Database("postgresql://nobody@127.0.0.1:1/none"), settings)
-    with bound_contextvars(activity="propose_matches", request_id="the caller's"):
+    with bound_contextvars(activity="propose_matches", request_id="request-1", cycle_id="c"):
         before = get_contextvars()
         await app.state.internal.get(Service.MATCHING, "/page", PersonPage, uuid4())
         assert get_contextvars() == before
     await app.state.internal.close()
-    assert seen[0]["request_id"] != "the caller's"
+    assert seen[0]["request_id"] == "request-1", "it is one request, also for the service that is asked"
 
 
 async def entries_of(request: Callable[[httpx.AsyncClient], Awaitable[httpx.Response]], router: APIRouter) -> list[Any]:

@@ -31,6 +31,7 @@ from services.events.log.store import reading, set_aside
 from services.events.log.store.reading import EventBrief
 from shared.contracts.events import CATALOGUE, EventData, EventRecord
 from shared.temporal import WORKFLOWS_QUEUE, is_for_all, is_missing
+from shared.tracing import following
 from workflows.reactions import SILENT, Reaction, Signal, Start, reaction_to
 
 log = structlog.get_logger(__name__)
@@ -191,7 +192,8 @@ class Dispatcher:
             raise CannotDispatch(BEHIND, workflow_id)
         try:
             async with asyncio.timeout(CALL_SECONDS):
-                outcome = await self._execute(reaction)
+                with following(event.origin):
+                    outcome = await self._execute(reaction)
         except RPCError as error:
             if error.status is RPCStatusCode.INVALID_ARGUMENT:
                 raise CannotDispatch("refused_by_temporal", workflow_id) from error
@@ -211,6 +213,7 @@ class Dispatcher:
             type=event.type,
             workflow_id=workflow_id,
             outcome=outcome,
+            request_id=event.origin.request_id if event.origin is not None else None,
         )
 
     def _reaction_to(self, event: EventRecord) -> Reaction:

@@ -65,6 +65,8 @@ class Event(Base):
     """When the event got its position."""
     digest: Mapped[bytes]
     """SHA-256 over the organization's events up to this one (`services.events.log.rules.digest`)."""
+    origin: Mapped[dict[str, str] | None] = mapped_column(JSONB(none_as_null=True))
+    """The request that the event follows from. It is no part of the event, and not of its digest."""
 
 
 class Log(Base):

@@ -30,8 +30,10 @@ from services.events.webhooks.rules.signing import signed_headers
 from services.events.webhooks.sender import Sender
 from services.events.webhooks.store import deliveries
 from services.events.webhooks.store.backfill import fill_page
+from shared.contracts.base import Origin
 from shared.contracts.endpoints import Drained, EndpointRef
 from shared.database import Database
+from shared.tracing import headers_of
 
 log = structlog.get_logger(__name__)
 CONTENT_TYPE = "application/cloudevents+json; charset=utf-8"
@@ -186,7 +188,7 @@ class Drain:
         headers = signed_headers(endpoint.secrets, str(due.event.id), started_at, body)
         outcome = Outcome(due, started_at, 0)
         try:
-            headers["content-type"] = CONTENT_TYPE
+            headers |= {"content-type": CONTENT_TYPE} | headers_of(due.event.origin or Origin())
             answer = await self._sender.post(endpoint.url, headers, body, endpoint=endpoint.endpoint_id)
             outcome = outcome._replace(status=answer.status, answer=answer.text, retry_after=answer.retry_after)
         except AttemptFailed as failure:
@@ -201,6 +203,7 @@ class Drain:
             status=outcome.status,
             failure=outcome.failure,
             ms=outcome.latency_ms,
+            request_id=due.event.origin.request_id if due.event.origin is not None else None,
         )
         return outcome
 

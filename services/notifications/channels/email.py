@@ -16,6 +16,7 @@ from services.notifications.rules.rendering import one_line
 from shared.config import Settings
 from shared.contracts.intake import Contact
 from shared.contracts.text import NAME_SPECIALS
+from shared.tracing import current_origin
 
 
 class Email(Transport):
@@ -49,6 +50,8 @@ def email_of(message: Composed, settings: Settings) -> EmailMessage:
     email["Upward-Scope"] = str(announcement.scope_id)
     repeat = f"-{announcement.occurrence}" if announcement.occurrence > 1 else ""
     email["Upward-Template"] = f"{announcement.template.value}{repeat}"
+    if (origin := current_origin()) is not None:
+        email["Upward-Request-ID"] = origin.request_id
     email.set_content(rendered.text)
     email.add_alternative(rendered.html, subtype="html")
     if message.logo is not None:

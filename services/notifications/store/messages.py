@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 from uuid import UUID
 
+import structlog
 from sqlalchemy import func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -32,6 +33,7 @@ from shared.errors import NotFound
 from shared.events import emit
 from shared.http.lists import Column, Page, equal, read_page
 
+log = structlog.get_logger(__name__)
 COLUMNS: dict[str, Column] = {"due_at": MessageRow.due_at}
 """Those by which messages are sorted."""
 _LISTED = (
@@ -159,6 +161,10 @@ async def claim(session: AsyncSession, organization_id: UUID, id: UUID, now: dat
 
 async def mark_sent(session: AsyncSession, message: ClaimedMessage, now: datetime) -> None:
     await _set(session, message, state=MessageState.SENT, sent_at=now, attempts=MessageRow.attempts + 1)
+    # The id of a message follows from the round, the template and the person, so that of a reminder would tell who has
+    # not answered.
+    told = {} if message.template in untold_reminders() else {"message_id": str(message.id)}
+    log.info("message.sent", template=message.template.value, channel=message.channel.value, **told)
 
 
 async def mark_failed(session: AsyncSession, message: ClaimedMessage, code: str) -> None:

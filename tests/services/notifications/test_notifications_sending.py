@@ -8,9 +8,11 @@ from zoneinfo import ZoneInfo
 import pytest
 from icalendar import Calendar as CalendarFile
 from sqlalchemy import event
+from structlog.testing import capture_logs
 
 from services.notifications import delivery
 from services.notifications.activities import Activities
+from shared.contracts.base import Origin
 from shared.contracts.intake import MeetingWindow
 from shared.contracts.matching import PairState
 from shared.contracts.notifications import (
@@ -23,6 +25,7 @@ from shared.contracts.rounds import CloseReason, CloseRound
 from shared.database import Database
 from shared.logging import configure_logging
 from shared.rounds.store import close_round
+from shared.tracing import following
 from tests.services.notifications.conftest import deliver, messages, prepare
 from tests.services.notifications.world import Post, World, text_of
 
@@ -45,6 +48,22 @@ async def test_everyone_asked_gets_one_message_with_a_link_of_their_own(
         assert "(check-in 2)" in email["Subject"]
     assert {row.state for row in (await messages(database, world)).values()} == {"sent"}
     assert len(people) == len({email["Message-ID"] for email in post.received})
+
+
+async def test_each_message_that_was_sent_has_one_log_entry_and_says_which_request_it_follows_from(
+    activities: Activities, database: Database, world: World, post: Post
+) -> None:
+    world.ask("ann@acme.example")
+    await world.open_round(database)
+    for template, named in ((Template.CHECK_IN_INVITATION, True), (Template.CHECK_IN_REMINDER, False)):
+        announcement = world.announcement(template)
+        await prepare(activities, announcement)
+        with following(Origin(request_id="request-1")), capture_logs() as entries:
+            await deliver(activities, announcement)
+        [sent] = [entry for entry in entries if entry["event"] == "message.sent"]
+        assert ("message_id" in sent) == named, "the id of a reminder would tell who has not answered"
+        assert (sent["template"], sent["channel"]) == (template.value, "email")
+        assert post.received[-1]["Upward-Request-ID"] == "request-1"
 
 
 async def test_an_email_carries_the_headers_that_name_its_scope_and_template(

@@ -100,7 +100,18 @@ def _moving() -> Insert:
     begin = ["organization_id", "first_sequence", "digest_before"]
     days = insert(OrganizationDay).from_select([*begin, "day"], select(*(reached.c[name] for name in begin), day))
     begun = days.on_conflict_do_nothing().cte("begun")
-    copied = ["organization_id", "sequence", "event_id", "type", "version", "subject", "time", "data", "digest"]
+    copied = [
+        "organization_id",
+        "sequence",
+        "event_id",
+        "type",
+        "version",
+        "subject",
+        "time",
+        "data",
+        "digest",
+        "origin",
+    ]
     ordered = select(*(moved.c[name] for name in copied)).order_by(moved.c.id).subquery("ordered")
     # Positions are drawn above the sort: they follow the staged ids.
     told = select(*ordered.c, day, POSITIONS.next_value())

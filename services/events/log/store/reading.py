@@ -338,4 +338,5 @@ def _fields(row: Event) -> dict[str, Any]:
         "subject": row.subject,
         "time": row.time,
         "data": row.data,
+        "origin": row.origin,
     }
