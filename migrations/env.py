@@ -23,7 +23,7 @@ LOCK = 7_303_014_001
 
 def import_models() -> None:
     """Makes every table known to `Base.metadata`."""
-    for name in ("shared.auth", "shared.events", "shared.http.idempotency", "shared.rounds.models"):
+    for name in ("shared.auth", "shared.events", "shared.health", "shared.http.idempotency", "shared.rounds.models"):
         importlib.import_module(name)
     for module in pkgutil.walk_packages(services.__path__, "services."):
         if module.name.rpartition(".")[2].startswith("models"):
@@ -73,7 +73,7 @@ def run(connection: Connection) -> None:
 
 
 import_models()
-engine = create_engine(database_url())
+engine = create_engine(database_url(), connect_args={"application_name": "upward migrate"})
 with engine.connect() as connection:
     run(connection)
 engine.dispose()

@@ -36,6 +36,8 @@ class Settings(BaseSettings):
     """The part of every Message-ID after the @."""
     host: str = "127.0.0.1"
     port: int = 8080
+    worker_port: int = 0
+    """The port of `host` on which a worker serves `/livez` and `/readyz`; 0 for none."""
     webhook_development_networks: tuple[IPvAnyNetwork, ...] = ()
     """For development only: internal networks in which endpoints are allowed, also without TLS, as JSON, such as
     `["127.0.0.0/8"]`. Leave it empty in production."""

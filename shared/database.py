@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import DateTime, MetaData, event
+from sqlalchemy import DateTime, MetaData, event, make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase
 
@@ -29,6 +29,8 @@ LIMITS = {
 }
 """How long a statement may take, how long it may wait for a lock, and how long a transaction may do nothing. Whoever
 takes longer is ended by Postgres, so that nobody else waits for them."""
+LONGEST_NAME = 63
+"""Postgres cuts longer names off."""
 SCHEMAS = ("accounts", "events", "feedback", "intake", "matching", "notifications", "programs", "rounds", "shared")
 
 
@@ -50,9 +52,17 @@ def psycopg_url(url: str) -> str:
 class Database:
     """An engine and the sessions that use it."""
 
-    def __init__(self, url: str, *, pool_size: int = 10) -> None:
+    def __init__(self, url: str, *, pool_size: int = 10, name: str = "upward") -> None:
+        """Postgres knows the connections by this name (`pg_stat_activity.application_name`), unless the URL has one."""
+        address = make_url(psycopg_url(url))
+        named = {} if "application_name" in address.query else {"application_name": name[:LONGEST_NAME]}
         self.engine: AsyncEngine = create_async_engine(
-            psycopg_url(url), pool_size=pool_size, max_overflow=pool_size, pool_pre_ping=True, pool_timeout=30
+            address,
+            connect_args=named,
+            pool_size=pool_size,
+            max_overflow=pool_size,
+            pool_pre_ping=True,
+            pool_timeout=30,
         )
         event.listen(self.engine.sync_engine, "connect", _limit)
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)

@@ -63,13 +63,16 @@ def _runtime() -> Runtime:
     return Runtime(telemetry=TelemetryConfig(logging=LoggingConfig(filter=levels, forwarding=forwarding)))
 
 
+def temporal_address(given: str | None = None) -> str:
+    """Where Temporal is: at this address, or else where `TEMPORAL_*` variables and profiles say."""
+    return given or ClientConfig.load_client_connect_config().get("target_host") or "127.0.0.1:7233"
+
+
 async def connect(address: str | None = None, *, lazy: bool = True) -> Client:
     """Makes a client. A lazy client connects when it is first used, so that an API can start while Temporal is away; a
     worker needs one that is not lazy. `TEMPORAL_*` variables and profiles count (temporalio.envconfig)."""
     config: dict[str, Any] = dict(ClientConfig.load_client_connect_config())
-    config.setdefault("target_host", "127.0.0.1:7233")
-    if address is not None:
-        config["target_host"] = address
+    config["target_host"] = temporal_address(address)
     return await Client.connect(
         **config,
         data_converter=pydantic_data_converter,
@@ -102,7 +105,12 @@ def is_for_all(error: RPCError) -> bool:
 def is_missing(error: RPCError) -> bool:
     """Whether there is no such workflow or schedule, or it has ended. While a server starts, the whole namespace may be
     missing, and only the details of the error say which it is."""
-    return error.status is RPCStatusCode.NOT_FOUND and not _detail(error, NamespaceNotFoundFailure())
+    return error.status is RPCStatusCode.NOT_FOUND and not names_no_namespace(error)
+
+
+def names_no_namespace(error: RPCError) -> bool:
+    """Whether the server has no such namespace."""
+    return error.status is RPCStatusCode.NOT_FOUND and _detail(error, NamespaceNotFoundFailure())
 
 
 def _detail(error: RPCError, wanted: Message) -> bool:

@@ -16,8 +16,9 @@ from temporalio.service import RPCError
 from shared.config import Settings
 from shared.contracts.base import Service
 from shared.database import Database
+from shared.health import seldom, temporal_check
 from shared.http.application import create_application
-from shared.temporal import connect, is_away
+from shared.temporal import connect, is_away, temporal_address
 from upward.composition import RELAY, ROUTERS, WEBHOOKS, Resources, load, queue_worker, routers
 from upward.connections import Connection
 from upward.failures import CannotRun
@@ -62,24 +63,26 @@ class Server(uvicorn.Server):
 async def assemble(
     settings: Settings,
     service_names: Iterable[Service],
-    temporal_address: str | None = None,
+    address: str | None = None,
     *,
     queues: Iterable[str] = (),
+    name: str = "upward",
 ) -> AsyncIterator[tuple[FastAPI, Resources]]:
-    """The application of these services and the resources that the workers of `queues` share with it.
+    """The application of these services and the resources that the workers of `queues` share with it. `address` is that
+    of Temporal, and `name` is what Postgres calls the process.
 
     Raises RoundKindsIncomplete before anything is opened.
     """
     services, queues = tuple(service_names), tuple(queues)
     load(services, queues)
     check_round_kinds({*services, *queues})
-    database = Database(settings.database_url, pool_size=settings.database_pool_size)
+    database = Database(settings.database_url, pool_size=settings.database_pool_size, name=name)
     # The document of the API describes all services. Their rooms are imported when somebody asks for it.
     app = create_application(
         routers(services), database, settings, webhooks=WEBHOOKS.values(), described=ROUTERS.values()
     )
-    client = await connect(temporal_address)
-    resources = Resources(settings, database, app.state.internal, client, temporal_address)
+    client = await connect(address)
+    resources = Resources(settings, database, app.state.internal, client, address)
     try:
         yield app, resources
     finally:
@@ -134,7 +137,10 @@ async def run_worker(queue: str, resources: Resources, stop: asyncio.Event) -> N
             if not is_away(error):
                 raise
             code = error.status.name.lower() if isinstance(error, RPCError) else None
-            log.warning("worker.waited_for_temporal", queue=queue, error=type(error).__name__, code=code)
+            address = temporal_address(resources.temporal_address)
+            log.warning(
+                "worker.waited_for_temporal", queue=queue, error=type(error).__name__, code=code, address=address
+            )
             with contextlib.suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(stop.wait(), RETRY_SECONDS)
 
@@ -184,18 +190,28 @@ async def serve(settings: Settings, services: Sequence[Service]) -> None:
     stop = asyncio.Event()
     stop_on_signals(stop)
     with listen(settings.host, settings.port) as address:
-        async with assemble(settings, services) as (app, _):
+        async with assemble(settings, services, name=f"upward serve {' '.join(services)}") as (app, _):
             app.state.stopping = stop
             freeze_started_objects()
             await serve_http(app, address, stop)
 
 
 async def work(settings: Settings, queues: Sequence[str]) -> None:
-    """`upward worker`: the Temporal side of these services, and the relay of events."""
+    """`upward worker`: the Temporal side of these services, and the relay of events. Its probes are served on a port of
+    their own, if the settings name one."""
     stop = asyncio.Event()
     stop_on_signals(stop)
-    async with assemble(settings, (), queues=queues) as (_, resources), asyncio.TaskGroup() as tasks:
+    async with contextlib.AsyncExitStack() as stack:
+        address = None
+        if settings.worker_port:
+            address = stack.enter_context(listen(settings.host, settings.worker_port))
+        assembled = assemble(settings, (), queues=queues, name=f"upward worker {' '.join(queues)}")
+        app, resources = await stack.enter_async_context(assembled)
+        app.state.checks.append(seldom(temporal_check(resources.temporal)))
+        tasks = await stack.enter_async_context(asyncio.TaskGroup())
         freeze_started_objects()
+        if address is not None:
+            tasks.create_task(serve_http(app, address, stop))
         for queue in queues:
             if queue == RELAY:
                 tasks.create_task(run_relay(resources, stop))

@@ -9,10 +9,10 @@ from contextlib import AbstractAsyncContextManager
 import structlog
 from fastapi import APIRouter, FastAPI
 from fastapi.responses import JSONResponse
-from sqlalchemy import text
 
 from shared.config import Settings
 from shared.database import Database
+from shared.health import Check, database_check, seldom
 from shared.http.internal import Internal
 from shared.http.observing import Observed
 from shared.http.openapi.description import Described
@@ -34,8 +34,8 @@ def create_application(
     described: Iterable[APIRouter] | None = None,
 ) -> FastAPI:
     """Makes one ASGI application of these routers. Its `app.state` holds the database, the settings, the clients of the
-    internal and of the public API, the event `stopping`, which is set when the process is about to end, and `uploads`,
-    which counts the uploads that each organization has under way.
+    internal and of the public API, the event `stopping`, which is set when the process is about to end, `uploads`,
+    which counts the uploads that each organization has under way, and `checks`, which say what `/readyz` misses.
 
     `webhooks` are only described in the OpenAPI document: others serve them, and Upward calls them. The document
     describes the routes of `described`, where other processes serve some of them; by default, those of `routers`. Both
@@ -61,23 +61,25 @@ def create_application(
     install_problem_handlers(app)
     app.router.routes.extend(served.routes)
     install_docs(app)
-    _add_health(app, database)
+    app.state.checks = [seldom(database_check(database))]
+    _add_health(app)
     app.add_middleware(Observed)
     return app
 
 
-def _add_health(app: FastAPI, database: Database) -> None:
+def _add_health(app: FastAPI) -> None:
     @app.get("/livez", include_in_schema=False)
     async def livez() -> dict[str, str]:
         return {"status": "alive"}
 
     @app.get("/readyz", include_in_schema=False, response_model=None)
     async def readyz() -> dict[str, str] | JSONResponse:
-        """Ready means that requests can be served. This needs Postgres, but not Temporal."""
-        try:
-            async with database.engine.connect() as connection:
-                await connection.execute(text("select 1"))
-        except Exception as error:
-            log.warning("readiness.failed", error=type(error).__name__)
-            return problem(503, "not_ready", "The database cannot be reached.")
-        return {"status": "ready"}
+        """Ready means that the process can do its work. An API needs Postgres, but not Temporal; a worker needs
+        both."""
+        checks: list[Check] = app.state.checks
+        missing = [found for found in await asyncio.gather(*(check() for check in checks)) if found is not None]
+        if not missing:
+            return {"status": "ready"}
+        codes = [one.code for one in missing]
+        log.warning("readiness.failed", missing=codes)
+        return problem(503, "not_ready", " ".join(one.detail for one in missing), missing=codes)

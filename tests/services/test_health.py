@@ -1,0 +1,133 @@
+"""Readiness says what is missing: the database, its writes, Temporal, or its namespace."""
+
+import asyncio
+from types import SimpleNamespace
+from typing import Any, cast
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from sqlalchemy import func, make_url, select, text
+from temporalio.client import Client
+from temporalio.service import RPCStatusCode
+
+from services.programs import main
+from shared import health
+from shared.config import Settings
+from shared.database import Database
+from shared.health import Missing, Probe, database_check, seldom, temporal_check
+from shared.http.application import create_application
+from shared.temporal import connect
+from tests.services.conftest import client_of
+from tests.services.faulty_temporal import answer, no_namespace
+from upward import process
+from upward.embedded import free_port
+
+NOWHERE = "postgresql://nobody@127.0.0.1:1/none"
+
+
+def taking_no_writes(url: str) -> Database:
+    options = {"options": "-c default_transaction_read_only=on"}
+    return Database(make_url(url).update_query_dict(options).render_as_string(hide_password=False))
+
+
+async def test_what_is_written_to_see_whether_writes_work_leaves_nothing(database: Database) -> None:
+    assert await database_check(database)() is None
+    async with database.transaction() as session:
+        assert await session.scalar(select(func.count()).select_from(Probe)) == 0
+
+
+async def test_a_database_that_takes_no_writes_is_missing_its_writes(postgres_url: str) -> None:
+    database = taking_no_writes(postgres_url)
+    try:
+        assert await database_check(database)() == Missing("database_writes", "The database takes no writes (25006).")
+    finally:
+        await database.close()
+
+
+async def test_the_probe_of_an_api_names_what_is_missing(postgres_url: str, settings: Settings) -> None:
+    for database, missing in ((taking_no_writes(postgres_url), "database_writes"), (Database(NOWHERE), "database")):
+        app: FastAPI = create_application([main.router], database, settings)
+        async with client_of(app) as client:
+            found = await client.get("/readyz")
+            assert (found.status_code, found.json()["code"], found.json()["missing"]) == (503, "not_ready", [missing])
+            assert (await client.get("/livez")).status_code == 200
+        await database.close()
+
+
+async def test_a_wrong_address_of_temporal_is_named() -> None:
+    found = await temporal_check(await connect("127.0.0.1:1"))()
+    assert found == Missing("temporal", "Temporal does not answer at 127.0.0.1:1 (TEMPORAL_ADDRESS).")
+
+
+@pytest.mark.parametrize(
+    ("failure", "missing"),
+    [
+        (no_namespace(), Missing("temporal_namespace", "Temporal at t:7233 has no namespace acme.")),
+        (answer(RPCStatusCode.PERMISSION_DENIED), Missing("temporal", "Temporal at t:7233 answers PERMISSION_DENIED.")),
+        (None, None),
+    ],
+)
+async def test_a_namespace_that_does_not_exist_and_a_refusal_are_named(
+    failure: Exception | None, missing: Missing | None
+) -> None:
+    async def describe_namespace(request: Any) -> None:
+        assert request.namespace == "acme"
+        if failure is not None:
+            raise failure
+
+    client = SimpleNamespace(
+        namespace="acme",
+        service_client=SimpleNamespace(config=SimpleNamespace(target_host="t:7233")),
+        workflow_service=SimpleNamespace(describe_namespace=describe_namespace),
+    )
+    assert await temporal_check(cast(Client, client))() == missing
+
+
+async def test_a_check_is_made_once_for_probes_that_come_close_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = 0
+
+    async def check() -> Missing | None:
+        nonlocal made
+        made += 1
+        return None
+
+    now = 0.0
+    monkeypatch.setattr(health, "monotonic", lambda: now)
+    often = seldom(check)
+    await often()
+    await often()
+    assert made == 1
+    now = health.LOOK_SECONDS
+    await often()
+    assert made == 2
+
+
+async def test_a_worker_serves_its_probes_and_says_where_it_looked_for_temporal(
+    postgres_url: str, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TEMPORAL_ADDRESS", "127.0.0.1:1")
+    monkeypatch.setattr(process, "freeze_started_objects", lambda: None)
+    stops: list[asyncio.Event] = []
+    monkeypatch.setattr(process, "stop_on_signals", stops.append)
+    port = free_port()
+    working = asyncio.create_task(process.work(settings.model_copy(update={"worker_port": port}), []))
+    async with httpx.AsyncClient(
+        base_url=f"http://127.0.0.1:{port}", transport=httpx.AsyncHTTPTransport(retries=5)
+    ) as http:
+        alive, ready = await http.get("/livez"), await http.get("/readyz", timeout=30)
+    stops[0].set()
+    await working
+    assert (alive.status_code, ready.status_code, ready.json()["missing"]) == (200, 503, ["temporal"])
+    assert "127.0.0.1:1" in ready.json()["detail"]
+
+
+@pytest.mark.parametrize(("query", "named"), [("", "upward worker relay"), ("mine", "mine")])
+async def test_connections_carry_the_name_of_their_process_unless_the_url_has_one(
+    postgres_url: str, query: str, named: str
+) -> None:
+    url = make_url(postgres_url).update_query_dict({"application_name": query} if query else {})
+    database = Database(url.render_as_string(hide_password=False), name="upward worker relay")
+    async with database.transaction() as session:
+        assert await session.scalar(text("select current_setting('application_name')")) == named
+    await database.close()
