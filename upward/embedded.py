@@ -24,6 +24,7 @@ import psutil
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
+from shared.contracts.base import SEARCHED_CYCLE, SEARCHED_ORGANIZATION, SEARCHED_STAGE
 from upward.failures import CannotRun
 
 if "XDG_RUNTIME_DIR" not in os.environ:
@@ -33,6 +34,7 @@ if "XDG_RUNTIME_DIR" not in os.environ:
     os.environ["XDG_RUNTIME_DIR"] = str(runtime)
 
 START_SECONDS = 300
+SEARCHED = (SEARCHED_ORGANIZATION, SEARCHED_CYCLE, SEARCHED_STAGE)
 GONE_SECONDS = 60
 TRIES = 3
 
@@ -194,6 +196,7 @@ class EmbeddedTemporal:
             "--headless",
             *("--ip", "127.0.0.1", "--port", str(self.port), "--http-port", str(free_port())),
             *("--db-filename", str(self._folder / "temporal.db")),
+            *(f"--search-attribute={name}=Keyword" for name in SEARCHED),
             *("--log-level", "error"),
         ]
         with (self._folder / "server.log").open("ab") as log:

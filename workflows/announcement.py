@@ -19,6 +19,7 @@ with workflow.unsafe.imports_passed_through():
     )
     from workflows.ids import announcement_workflow_id
     from workflows.options import NOTIFICATIONS
+    from workflows.searching import attributes_of_child, summary_of
 
 from workflows.pausing import PausableClock
 
@@ -138,7 +139,12 @@ async def announce(announcement: Announcement) -> str:
     workflow_id = announcement_workflow_id(announcement.id)
     try:
         await workflow.start_child_workflow(
-            AnnouncementWorkflow.run, announcement, id=workflow_id, parent_close_policy=ParentClosePolicy.ABANDON
+            AnnouncementWorkflow.run,
+            announcement,
+            id=workflow_id,
+            parent_close_policy=ParentClosePolicy.ABANDON,
+            search_attributes=attributes_of_child(announcement.cycle_id),
+            static_summary=summary_of(announcement),
         )
     except WorkflowAlreadyStartedError:
         workflow.logger.info("announcement.repeated")

@@ -24,6 +24,7 @@ with workflow.unsafe.imports_passed_through():
     from shared.contracts.rounds import CloseReason, RoundClosed, RoundKind, round_id_for
     from workflows.ids import round_workflow_id
     from workflows.options import FEEDBACK, PROGRAMS
+    from workflows.searching import attributes_of_child, show_stage, summary_of
     from workflows.states.cycle_state import CycleState
     from workflows.states.round_state import Closing, RoundOver, RoundRequest, Watcher
 
@@ -90,6 +91,7 @@ class AskingCycle:
         self.plan = await workflow.execute_activity_method(
             ProgramsActivities.read_plan, CycleRef(**self.cycle), **PROGRAMS
         )
+        show_stage(self.state.stage)
 
     async def enter(self, stage: Stage) -> None:
         """Records the stage. A paused cycle stands still before and after. If the history of this run is long, the
@@ -102,6 +104,7 @@ class AskingCycle:
             request = RecordStage(**self.cycle, stage=stage, outcome=self.state.outcome)
             await workflow.execute_activity_method(ProgramsActivities.record_stage, request, **PROGRAMS)
             self.note(stage=stage)
+            show_stage(stage)
             await self.clock.run(unless=self.called_off)
         await workflow.wait_condition(workflow.all_handlers_finished)
         info = workflow.info()
@@ -148,7 +151,13 @@ class AskingCycle:
     async def _begin_round(self, round_id: UUID, request: RoundRequest) -> asyncio.Task[RoundClosed] | None:
         """Starts the round as a child; None if one of its id runs already."""
         try:
-            return await workflow.start_child_workflow(RoundWorkflow.run, request, id=round_workflow_id(round_id))
+            return await workflow.start_child_workflow(
+                RoundWorkflow.run,
+                request,
+                id=round_workflow_id(round_id),
+                search_attributes=attributes_of_child(request.cycle_id),
+                static_summary=summary_of(request),
+            )
         except WorkflowAlreadyStartedError:
             return None
 

@@ -8,8 +8,17 @@ from temporalio.workflow import ParentClosePolicy
 with workflow.unsafe.imports_passed_through():
     from shared.contracts.rounds import CloseReason
     from workflows.ids import concern_workflow_id
+    from workflows.searching import attributes_of_child, summary_of
     from workflows.states.concern_state import Concern
-    from workflows.states.cycle_state import REMEMBERED, Advance, ConcernHeard, CycleState, Heard, RunApproved
+    from workflows.states.cycle_state import (
+        REMEMBERED,
+        Advance,
+        ConcernHeard,
+        CycleState,
+        CycleStatus,
+        Heard,
+        RunApproved,
+    )
 
 from workflows.asking import AskingCycle
 from workflows.concern import ConcernWorkflow
@@ -83,12 +92,31 @@ class ControlledCycle(AskingCycle):
         concern = Concern(**self.cycle, concern_id=heard.concern_id, ladder=self.plan.calendar.concern)
         try:
             await workflow.start_child_workflow(
-                ConcernWorkflow.run, concern, id=workflow_id, parent_close_policy=ParentClosePolicy.ABANDON
+                ConcernWorkflow.run,
+                concern,
+                id=workflow_id,
+                parent_close_policy=ParentClosePolicy.ABANDON,
+                search_attributes=attributes_of_child(concern.cycle_id),
+                static_summary=summary_of(concern),
             )
         except WorkflowAlreadyStartedError:
             workflow.logger.info("concern.repeated")
         self.note(concerns=(*self.state.concerns, workflow_id))
         await self.followers.add(workflow_id)
+
+    @workflow.query
+    def status(self) -> CycleStatus:
+        """How far the cycle is, for whoever looks at it in Temporal."""
+        return CycleStatus(
+            stage=self.state.stage,
+            paused=self.clock.paused,
+            being_cancelled=self.cancelled,
+            outcome=self.state.outcome,
+            rounds=tuple(id for id, round_ in self.rounds.items() if not round_.done()),
+            approved=self.state.approved,
+            check_ins=self.state.check_ins,
+            heard=self.state.heard,
+        )
 
     def _lose_a_partner(self) -> None:
         self.declines += 1

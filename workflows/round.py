@@ -19,7 +19,7 @@ with workflow.unsafe.imports_passed_through():
         round_id_for,
     )
     from workflows.options import OPTIONS
-    from workflows.states.round_state import Closing, Reminding, RoundOver, RoundRequest, Watcher
+    from workflows.states.round_state import Closing, Reminding, RoundOver, RoundRequest, RoundStatus, Watcher
 
 from workflows.announcement import announce
 from workflows.pausing import Followers, PausableClock, tell
@@ -64,6 +64,12 @@ class RoundWorkflow:
         while self._watchers:
             await tell([self._watchers.pop(0)], "round_over", over)
         return closed
+
+    @workflow.query
+    def status(self) -> RoundStatus:
+        """How far the round is, for whoever looks at it in Temporal."""
+        closes_at = self._clock.on_the_wall(self._closes_at) if self._closes_at is not None else None
+        return RoundStatus(open=self._is_open, closes_at=closes_at, closing=self._closing, paused=self._clock.paused)
 
     @workflow.signal
     def watch(self, watcher: Watcher) -> None:

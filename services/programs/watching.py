@@ -18,12 +18,13 @@ from uuid import UUID
 import httpx
 import structlog
 from temporalio.client import Client, WorkflowExecutionStatus
+from temporalio.common import SearchAttributeKey
 from temporalio.service import RPCError
 
 from services.programs.store import stalls
 from services.programs.store.stalls import RunningCycle
 from shared.attention.waiting import OVERDUE
-from shared.contracts.base import Service
+from shared.contracts.base import SEARCHED_CYCLE, Service
 from shared.contracts.overview import StallReason, WaitingEvents
 from shared.database import Database
 from shared.errors import DomainError
@@ -47,6 +48,7 @@ FAILING = (
     "('category=WorkflowTaskFailed', 'category=WorkflowTaskTimedOut')"
 )
 RUNNING = "ExecutionStatus = 'Running' AND WorkflowType = 'CycleWorkflow'"
+SEARCHED = SearchAttributeKey.for_keyword(SEARCHED_CYCLE)
 OF_WORKFLOWS = (StallReason.WORKFLOW_MISSING, StallReason.WORKFLOW_FAILING)
 OF_EVENTS = (StallReason.EVENT_SET_ASIDE, StallReason.EVENTS_WAITING)
 URGENCY = tuple(StallReason)
@@ -99,8 +101,9 @@ class Watch:
                 add(one.cycle_id, StallReason.ROUND_OVERDUE)
         of_round = {f"{ROUND}{one.id}": one.cycle_id for one in rounds}
         try:
-            for workflow_id in await self._read_ids(FAILING):
-                add(of_round.get(workflow_id) or _cycle_of(workflow_id), StallReason.WORKFLOW_FAILING)
+            async for failing in self._client.list_workflows(FAILING):
+                told = failing.typed_search_attributes.get(SEARCHED)
+                add(of_round.get(failing.id) or _cycle_of(told or failing.id), StallReason.WORKFLOW_FAILING)
             for cycle in await self._without_workflow(running, now):
                 add(cycle.id, StallReason.WORKFLOW_MISSING)
         except (RPCError, RuntimeError, OSError) as error:
@@ -124,12 +127,9 @@ class Watch:
         params = {"seconds": LATE_SECONDS}
         return await self._internal.get(Service.EVENTS, "/waiting", WaitingEvents, NOBODY, params)
 
-    async def _read_ids(self, query: str) -> set[str]:
-        return {found.id async for found in self._client.list_workflows(query)}
-
     async def _without_workflow(self, running: list[RunningCycle], now: datetime) -> list[RunningCycle]:
         """The list of workflows lags behind, so that each cycle that it lacks is looked up by itself."""
-        listed = await self._read_ids(RUNNING)
+        listed = {found.id async for found in self._client.list_workflows(RUNNING)}
         lacking = [one for one in running if f"{CYCLE}{one.id}" not in listed and now - one.requested_at >= YOUNG]
         return [one for one in lacking if not await self._runs(f"{CYCLE}{one.id}")]
 
@@ -159,11 +159,9 @@ async def keep_watching(watch: Watch, stop: asyncio.Event) -> None:
         stopping.cancel()
 
 
-def _cycle_of(workflow_id: str) -> UUID | None:
-    """The cycle of a cycle's workflow."""
-    if not workflow_id.startswith(CYCLE):
-        return None
+def _cycle_of(name: str) -> UUID | None:
+    """The cycle that a search attribute names, or whose workflow has this id."""
     try:
-        return UUID(workflow_id.removeprefix(CYCLE))
+        return UUID(name.removeprefix(CYCLE))
     except ValueError:
         return None

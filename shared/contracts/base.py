@@ -88,6 +88,10 @@ Moment = Annotated[AwareDatetime, BeforeValidator(_iso_moment)]
 """A point in time that a caller writes: ISO 8601, with an offset."""
 
 
+SEARCHED_ORGANIZATION, SEARCHED_CYCLE, SEARCHED_STAGE = "UpwardOrganization", "UpwardCycle", "UpwardStage"
+"""The search attributes of workflows in Temporal: two ids and a code."""
+
+
 class Origin(Contract):
     """What something follows from."""
 

@@ -63,6 +63,7 @@ HANDS_ON = {
     "services.events.log.epoch",
     "services.events.log.feed",
     "services.events.log.positions",
+    "services.events.log.searchable",
     "services.events.log.sequencer",
     "services.events.log.sweeping",
     "services.events.log.waiting",

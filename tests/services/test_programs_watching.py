@@ -12,6 +12,7 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy import update
 from temporalio.client import Client, WorkflowExecutionStatus
+from temporalio.common import SearchAttributePair, TypedSearchAttributes
 from temporalio.service import RPCStatusCode
 
 from services.events import main as events
@@ -20,7 +21,7 @@ from services.events.log.positions import sequence_batch
 from services.programs import main as programs
 from services.programs import watching
 from services.programs.models import CycleRow
-from services.programs.watching import FAILING, RUNNING, Watch, keep_watching
+from services.programs.watching import FAILING, RUNNING, SEARCHED, Watch, keep_watching
 from shared.auth import Role
 from shared.contracts.overview import StallReason
 from shared.database import Database
@@ -42,13 +43,16 @@ class Workflows:
         self.unlisted: set[str] = set()
         """Workflows that run, though the list lacks them."""
         self.failing: set[str] = set()
+        self.attributes: dict[str, str] = {}
+        """The cycle that each workflow can be found by."""
         self.away = False
 
     async def list_workflows(self, query: str) -> AsyncIterator[Any]:
         if self.away:
             raise answer(RPCStatusCode.UNAVAILABLE)
         for id in {RUNNING: self.running, FAILING: self.failing}[query]:
-            yield SimpleNamespace(id=id)
+            pairs = [SearchAttributePair(SEARCHED, self.attributes[id])] if id in self.attributes else []
+            yield SimpleNamespace(id=id, typed_search_attributes=TypedSearchAttributes(pairs))
 
     def get_workflow_handle(self, id: str) -> Any:
         async def describe() -> Any:
@@ -134,7 +138,8 @@ async def test_a_failing_workflow_of_a_cycle_or_of_its_open_round_stalls_the_cyc
     http: httpx.AsyncClient, db: Database, watch: Watch, temporal: Workflows, key: Headers, cycle_id: UUID
 ) -> None:
     round_id = await add_round(db, cycle_id, datetime.now(UTC) + timedelta(days=1))
-    for workflow_id in (f"round-{round_id}", f"cycle-{cycle_id}"):
+    temporal.attributes["announcement-1"] = str(cycle_id)
+    for workflow_id in (f"round-{round_id}", f"cycle-{cycle_id}", "announcement-1"):
         temporal.failing = {workflow_id, "cycle-none", f"announcement-{uuid4()}"}
         await watch.look()
         assert await stalled(http, key, cycle_id) == StallReason.WORKFLOW_FAILING

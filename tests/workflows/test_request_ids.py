@@ -15,7 +15,8 @@ async def test_activities_know_the_request_that_started_their_workflow_and_then_
     world: World,
 ) -> None:
     seen: dict[str, Origin | None] = {}
-    world.client = Client(**{**world.client.config(), "interceptors": [CarryingClient()]})
+    config = world.client.config()
+    world.client = Client(**{**config, "interceptors": [*config["interceptors"], CarryingClient()]})
 
     async def in_the_cycle() -> None:
         seen["cycle"] = current_origin()

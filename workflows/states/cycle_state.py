@@ -57,6 +57,23 @@ class CycleState(CycleRef):
     reaches the real one; a real state does not hold it."""
 
 
+class CycleStatus(Contract):
+    """What a cycle's workflow answers when it is asked for its `status`."""
+
+    stage: Stage
+    paused: bool
+    being_cancelled: bool
+    outcome: Outcome | None
+    rounds: tuple[UUID, ...]
+    """The rounds that it waits for."""
+    approved: tuple[UUID, ...]
+    """The match runs that it has heard were approved."""
+    check_ins: int
+    """How many check-in rounds are over."""
+    heard: int
+    """The sequence of the last event that it has heard."""
+
+
 class Heard(Contract):
     """A signal that came from an event."""
 

@@ -19,6 +19,18 @@ class RoundRequest(CycleRef):
     """When the round closes, if it must end together with another one. Otherwise it lasts as long as the plan says."""
 
 
+class RoundStatus(Contract):
+    """What a round's workflow answers when it is asked for its `status`."""
+
+    open: bool
+    """Whether it was opened. It stays true."""
+    closes_at: AwareDatetime | None
+    """By the wall clock, if nobody pauses again."""
+    closing: CloseReason | None
+    """Why it closes, once that is decided."""
+    paused: bool
+
+
 class Closing(Contract):
     """The signal to close a round before its deadline."""
 

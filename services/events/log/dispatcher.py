@@ -23,16 +23,18 @@ from uuid import UUID
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio.client import Client
-from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.common import TypedSearchAttributes, WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
+from services.events.log.searchable import Searchable
 from services.events.log.store import reading, set_aside
 from services.events.log.store.reading import EventBrief
 from shared.contracts.events import CATALOGUE, EventData, EventRecord
 from shared.temporal import WORKFLOWS_QUEUE, is_for_all, is_missing
 from shared.tracing import following
 from workflows.reactions import SILENT, Reaction, Signal, Start, reaction_to
+from workflows.searching import attributes_of, summary_of
 
 log = structlog.get_logger(__name__)
 CONSUMER = "dispatcher"
@@ -82,6 +84,7 @@ class Dispatcher:
         patience: float = PATIENCE_SECONDS,
     ) -> None:
         self._client = client
+        self._searchable = Searchable(client)
         self._react = react
         self._silent = silent
         self._limit = limit
@@ -193,7 +196,7 @@ class Dispatcher:
         try:
             async with asyncio.timeout(CALL_SECONDS):
                 with following(event.origin):
-                    outcome = await self._execute(reaction)
+                    outcome = await self._execute(event.organization_id, reaction)
         except RPCError as error:
             if error.status is RPCStatusCode.INVALID_ARGUMENT:
                 raise CannotDispatch("refused_by_temporal", workflow_id) from error
@@ -229,25 +232,37 @@ class Dispatcher:
         except Exception as error:  # a bug in one reaction must not hold up every other event
             raise CannotDispatch("reaction_failed", _about(event)) from error
 
-    async def _execute(self, reaction: Start | Signal) -> str:
+    async def _execute(self, organization_id: UUID, reaction: Start | Signal) -> str:
         """Starts or signals the workflow, and returns the result as a code."""
         if isinstance(reaction, Start):
-            return await self._start(reaction)
+            return await self._start(organization_id, reaction)
         return await self._signal(reaction)
 
-    async def _start(self, start: Start) -> str:
+    async def _start(self, organization_id: UUID, start: Start) -> str:
+        attributes = attributes_of(organization_id, start.argument) if await self._searchable.is_known() else None
         try:
-            await self._client.start_workflow(
-                start.workflow,
-                start.argument,
-                id=start.id,
-                task_queue=WORKFLOWS_QUEUE,
-                id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
-                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-            )
+            try:
+                await self._start_with(start, attributes)
+            except RPCError as error:
+                if attributes is None or error.status is not RPCStatusCode.INVALID_ARGUMENT:
+                    raise
+                self._searchable.doubt()
+                await self._start_with(start, None)
         except WorkflowAlreadyStartedError:
             return "over_already"
         return "started"
+
+    async def _start_with(self, start: Start, attributes: TypedSearchAttributes | None) -> None:
+        await self._client.start_workflow(
+            start.workflow,
+            start.argument,
+            id=start.id,
+            task_queue=WORKFLOWS_QUEUE,
+            id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+            search_attributes=attributes,
+            static_summary=summary_of(start.argument),
+        )
 
     async def _signal(self, signal: Signal) -> str:
         handle = self._client.get_workflow_handle(signal.workflow_id)
