@@ -41,6 +41,10 @@ class Settings(BaseSettings):
     webhook_development_networks: tuple[IPvAnyNetwork, ...] = ()
     """For development only: internal networks in which endpoints are allowed, also without TLS, as JSON, such as
     `["127.0.0.0/8"]`. Leave it empty in production."""
+    metrics: bool = False
+    """Whether `/metrics` is served, for Prometheus."""
+    otlp_url: str = ""
+    """The base URL of a collector that takes OTLP over HTTP, such as `http://collector:4318`. Empty for none."""
     events_retention_days: int = Field(default=90, ge=35)
     """How many days events are kept, at least. This is longer than the 30 days for which a failed delivery is kept."""
     history_days: int = Field(default=1095, ge=800)

@@ -38,7 +38,8 @@ def fields_of_the_sdk(logger: Any, method: str, entry: EventDict) -> EventDict:
     if (core := getattr(record, "temporal_log", None)) is not None:
         plain = {name: value for name, value in core.fields.items() if isinstance(value, str | int | float | bool)}
         told |= plain | {"target": core.target}
-    return entry | told | {"event": SDK_EVENT, "message": entry["event"]}
+    entry.update(told, event=SDK_EVENT, message=entry["event"])
+    return entry
 
 
 def without_messages_of_errors(logger: Any, method: str, entry: EventDict) -> EventDict:
@@ -46,7 +47,7 @@ def without_messages_of_errors(logger: Any, method: str, entry: EventDict) -> Ev
     told = entry.pop("exc_info", None)
     error = sys.exc_info()[1] if told is True else told[1] if isinstance(told, tuple) else told
     if isinstance(error, BaseException):
-        entry |= {"error": type(error).__name__, "where": where(error)}
+        entry.update(error=type(error).__name__, where=where(error))
     return entry
 
 

@@ -17,7 +17,15 @@ from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.envconfig import ClientConfig
 from temporalio.exceptions import ApplicationError
-from temporalio.runtime import LogForwardingConfig, LoggingConfig, Runtime, TelemetryConfig, TelemetryFilter
+from temporalio.runtime import (
+    LogForwardingConfig,
+    LoggingConfig,
+    OpenTelemetryConfig,
+    PrometheusConfig,
+    Runtime,
+    TelemetryConfig,
+    TelemetryFilter,
+)
 from temporalio.service import RPCError, RPCStatusCode
 from temporalio.worker import (
     ActivityInboundInterceptor,
@@ -31,6 +39,7 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 
 from shared.errors import DomainError, Unauthorized
 from shared.logging import where
+from shared.telemetry.starting import Telemetry
 from shared.tracing import CarryingClient, CarryingWorkflow, following, ids_of, read_origin
 
 log = structlog.get_logger(__name__)
@@ -51,8 +60,9 @@ FOR_ALL = frozenset(
 
 
 @lru_cache
-def _runtime() -> Runtime:
-    """The SDK's core. Its log records go through Upward's logging instead of to stdout."""
+def _runtime(metrics: OpenTelemetryConfig | PrometheusConfig | None) -> Runtime:
+    """The SDK's core. Its log records go through Upward's logging instead of to stdout, and its metrics to where
+    `metrics` says."""
     forwarding = LogForwardingConfig(
         logger=logging.getLogger("temporalio.core"),
         append_target_to_name=False,
@@ -60,7 +70,8 @@ def _runtime() -> Runtime:
         append_log_fields_to_message=False,
     )
     levels = TelemetryFilter(core_level="WARN", other_level="ERROR")
-    return Runtime(telemetry=TelemetryConfig(logging=LoggingConfig(filter=levels, forwarding=forwarding)))
+    logging_config = LoggingConfig(filter=levels, forwarding=forwarding)
+    return Runtime(telemetry=TelemetryConfig(logging=logging_config, metrics=metrics))
 
 
 def temporal_address(given: str | None = None) -> str:
@@ -68,7 +79,7 @@ def temporal_address(given: str | None = None) -> str:
     return given or ClientConfig.load_client_connect_config().get("target_host") or "127.0.0.1:7233"
 
 
-async def connect(address: str | None = None, *, lazy: bool = True) -> Client:
+async def connect(address: str | None = None, *, lazy: bool = True, telemetry: Telemetry | None = None) -> Client:
     """Makes a client. A lazy client connects when it is first used, so that an API can start while Temporal is away; a
     worker needs one that is not lazy. `TEMPORAL_*` variables and profiles count (temporalio.envconfig)."""
     config: dict[str, Any] = dict(ClientConfig.load_client_connect_config())
@@ -76,8 +87,8 @@ async def connect(address: str | None = None, *, lazy: bool = True) -> Client:
     return await Client.connect(
         **config,
         data_converter=pydantic_data_converter,
-        interceptors=[CarryingClient()],
-        runtime=_runtime(),
+        interceptors=[CarryingClient(), *(telemetry.interceptors if telemetry is not None else ())],
+        runtime=_runtime(telemetry.sdk if telemetry is not None else None),
         lazy=lazy,
     )
 

@@ -36,6 +36,7 @@ from temporalio.worker import (
 from temporalio.workflow import ActivityHandle, ChildWorkflowHandle
 
 from shared.contracts.base import Origin
+from shared.telemetry.spans import TRACEPARENT, current_traceparent
 
 REQUEST_ID = "x-request-id"
 """The header of requests, answers and webhooks."""
@@ -54,8 +55,8 @@ def request_id_of(given: str | None) -> str:
 
 def current_origin() -> Origin | None:
     """The request that is being answered, or that this activity follows from; None if nobody asked for it."""
-    request_id = get_contextvars().get("request_id")
-    return Origin(request_id=request_id) if request_id else None
+    request_id, traceparent = get_contextvars().get("request_id"), current_traceparent()
+    return Origin(request_id=request_id, traceparent=traceparent) if request_id or traceparent else None
 
 
 def current_headers() -> dict[str, str]:
@@ -65,7 +66,8 @@ def current_headers() -> dict[str, str]:
 
 
 def headers_of(origin: Origin) -> dict[str, str]:
-    return {REQUEST_ID: origin.request_id} if origin.request_id else {}
+    told = {REQUEST_ID: origin.request_id, TRACEPARENT: origin.traceparent}
+    return {name: value for name, value in told.items() if value}
 
 
 @contextmanager
@@ -123,10 +125,9 @@ class _Carried(OutboundInterceptor):
 
 
 def _told() -> dict[str, Payload]:
-    origin = current_origin()
-    if origin is None:
-        return {}
-    return {ORIGIN: _converter.to_payload(origin.model_dump(mode="json", exclude_none=True))}
+    """The place in the trace travels in a header of OpenTelemetry's own."""
+    request_id = get_contextvars().get("request_id")
+    return {ORIGIN: _converter.to_payload({"request_id": request_id})} if request_id else {}
 
 
 class CarryingWorkflow(WorkflowInboundInterceptor):

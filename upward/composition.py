@@ -3,6 +3,7 @@
 A room is imported when a process first asks for it, so that a process holds what it runs and nothing else.
 """
 
+import asyncio
 import gc
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from shared.contracts.base import Service
 from shared.contracts.rounds import RoundKind
 from shared.database import Database
 from shared.http.internal import Internal
+from shared.telemetry.starting import Telemetry
 from shared.temporal import WORKFLOWS_QUEUE, activity_methods, create_worker
 
 if TYPE_CHECKING:
@@ -67,6 +69,7 @@ class Resources:
     """The client connects when it is first used."""
     temporal_address: str | None = None
     """Overrides `TEMPORAL_ADDRESS`, for the embedded stack."""
+    telemetry: Telemetry | None = None
 
     @cached_property
     def sender(self) -> "Sender":
@@ -76,6 +79,8 @@ class Resources:
         return create_sender(self.settings)
 
     async def close(self) -> None:
+        if self.telemetry is not None:
+            await asyncio.to_thread(self.telemetry.close)  # it sends what is left
         await self.internal.close()
         if "sender" in vars(self):
             await self.sender.close()

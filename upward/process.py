@@ -17,7 +17,8 @@ from shared.config import Settings
 from shared.contracts.base import Service
 from shared.database import Database
 from shared.health import seldom, temporal_check
-from shared.http.application import create_application
+from shared.http.application import add_metrics, create_application
+from shared.telemetry.starting import Telemetry, TelemetryMissing
 from shared.temporal import connect, is_away, temporal_address
 from upward.composition import RELAY, ROUTERS, WEBHOOKS, Resources, load, queue_worker, routers
 from upward.connections import Connection
@@ -71,18 +72,24 @@ async def assemble(
     """The application of these services and the resources that the workers of `queues` share with it. `address` is that
     of Temporal, and `name` is what Postgres calls the process.
 
-    Raises RoundKindsIncomplete before anything is opened.
+    Raises RoundKindsIncomplete and CannotRun before anything is opened.
     """
     services, queues = tuple(service_names), tuple(queues)
     load(services, queues)
     check_round_kinds({*services, *queues})
+    try:
+        telemetry = Telemetry(settings, name)
+    except TelemetryMissing as missing:
+        raise CannotRun(str(missing)) from None
     database = Database(settings.database_url, pool_size=settings.database_pool_size, name=name)
     # The document of the API describes all services. Their rooms are imported when somebody asks for it.
     app = create_application(
         routers(services), database, settings, webhooks=WEBHOOKS.values(), described=ROUTERS.values()
     )
-    client = await connect(address)
-    resources = Resources(settings, database, app.state.internal, client, address)
+    if telemetry.serves_metrics:
+        add_metrics(app, telemetry.exposition)
+    client = await connect(address, telemetry=telemetry)
+    resources = Resources(settings, database, app.state.internal, client, address, telemetry)
     try:
         yield app, resources
     finally:
@@ -129,7 +136,7 @@ async def run_worker(queue: str, resources: Resources, stop: asyncio.Event) -> N
     """Runs the worker of a queue until `stop` is set. While Temporal is away, it waits. Any other failure is raised."""
     while not stop.is_set():
         try:
-            client = await connect(resources.temporal_address, lazy=False)
+            client = await connect(resources.temporal_address, lazy=False, telemetry=resources.telemetry)
             async with queue_worker(queue, client, resources):
                 log.info("worker.started", queue=queue)
                 await stop.wait()
@@ -158,6 +165,19 @@ async def run_relay(resources: Resources, stop: asyncio.Event) -> None:
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(relay.run(stop))
         tasks.create_task(keep_purging(resources.database, resources.settings, stop))
+
+
+async def run_measuring(app: FastAPI, resources: Resources, stop: asyncio.Event, *, relay: bool) -> None:
+    """Measures for `/metrics` when it is read, and again and again for a collector. With `relay` also what is the same
+    for all processes."""
+    if resources.telemetry is None or not resources.telemetry.on:
+        return
+    from upward.metrics.measuring import Measuring, keep_measuring
+
+    measuring = Measuring(resources.database, resources.temporal if relay else None)
+    app.state.measure = measuring.look
+    if resources.settings.otlp_url:
+        await keep_measuring(measuring, stop)
 
 
 async def run_watch(resources: Resources, stop: asyncio.Event) -> None:
@@ -190,10 +210,12 @@ async def serve(settings: Settings, services: Sequence[Service]) -> None:
     stop = asyncio.Event()
     stop_on_signals(stop)
     with listen(settings.host, settings.port) as address:
-        async with assemble(settings, services, name=f"upward serve {' '.join(services)}") as (app, _):
+        async with assemble(settings, services, name=f"upward serve {' '.join(services)}") as (app, resources):
             app.state.stopping = stop
             freeze_started_objects()
-            await serve_http(app, address, stop)
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(run_measuring(app, resources, stop, relay=False))
+                tasks.create_task(serve_http(app, address, stop))
 
 
 async def work(settings: Settings, queues: Sequence[str]) -> None:
@@ -210,6 +232,7 @@ async def work(settings: Settings, queues: Sequence[str]) -> None:
         app.state.checks.append(seldom(temporal_check(resources.temporal)))
         tasks = await stack.enter_async_context(asyncio.TaskGroup())
         freeze_started_objects()
+        tasks.create_task(run_measuring(app, resources, stop, relay=RELAY in queues))
         if address is not None:
             tasks.create_task(serve_http(app, address, stop))
         for queue in queues:

@@ -24,6 +24,7 @@ from upward.process import (
     assemble,
     freeze_started_objects,
     listen,
+    run_measuring,
     run_relay,
     run_watch,
     run_worker,
@@ -90,6 +91,8 @@ async def running_stack(
         tasks += [asyncio.create_task(run_worker(queue, resources, stop)) for queue in QUEUES]
         tasks.append(asyncio.create_task(run_relay(resources, stop)))
         tasks.append(asyncio.create_task(run_watch(resources, stop)))
+        measuring = asyncio.create_task(run_measuring(app, resources, stop, relay=True))
+        cleanup.callback(measuring.cancel)
         tasks.append(asyncio.create_task(_keep_alive(temporal, stop)))
         for task in tasks:
             task.add_done_callback(lambda _: stop.set())

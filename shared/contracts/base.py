@@ -96,6 +96,8 @@ class Origin(Contract):
     """What something follows from."""
 
     request_id: str | None = None
+    traceparent: str | None = None
+    """The place in a trace, if traces are made (https://www.w3.org/TR/trace-context/)."""
 
 
 class PersonPage(Contract):

@@ -3,12 +3,12 @@ request."""
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AbstractAsyncContextManager
 
 import structlog
 from fastapi import APIRouter, FastAPI
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, PlainTextResponse
 
 from shared.config import Settings
 from shared.database import Database
@@ -65,6 +65,17 @@ def create_application(
     _add_health(app)
     app.add_middleware(Observed)
     return app
+
+
+def add_metrics(app: FastAPI, exposition: Callable[[], Awaitable[str]]) -> None:
+    """Serves `/metrics` in the text format of Prometheus. `app.state.measure` is called before, if it is set."""
+    app.state.measure = None
+
+    @app.get("/metrics", include_in_schema=False)
+    async def metrics() -> PlainTextResponse:
+        if app.state.measure is not None:
+            await app.state.measure()
+        return PlainTextResponse(await exposition(), media_type="text/plain; version=0.0.4")
 
 
 def _add_health(app: FastAPI) -> None:

@@ -16,6 +16,8 @@ from structlog.contextvars import bind_contextvars, clear_contextvars, get_conte
 
 from shared.http.problems import problem
 from shared.logging import where
+from shared.telemetry.metrics import REGISTRY, REQUESTS
+from shared.telemetry.spans import TRACEPARENT, span
 from shared.tracing import REQUEST_ID, ids_in, request_id_of
 
 log = structlog.get_logger(__name__)
@@ -54,8 +56,12 @@ class Observed:
                 headers[REQUEST_ID] = get_contextvars()["request_id"]
             await send(message)
 
+        parent = Headers(scope=scope).get(TRACEPARENT)
         try:
-            await self._app(scope, receive, send_privately)
+            with span(scope["method"], kind="server", parent=parent) as made:
+                await self._app(scope, receive, send_privately)
+                made.rename(f"{scope['method']} {_route(scope)}")
+                made.note(status=status)
         except Exception as error:
             # The class of the error alone is logged, as the message of a database error can quote a row.
             log.error("request.failed", route=_route(scope), error=type(error).__name__, where=where(error))
@@ -63,6 +69,8 @@ class Observed:
                 raise  # half an answer cannot be mended; the server closes the connection
             await problem(500, "internal_error")(scope, receive, send_privately)
             return
+        seconds = time.perf_counter() - started
+        REGISTRY.observe(REQUESTS, seconds, scope["method"], _route(scope), f"{status // 100}xx")
         ids = ids_in(scope.get("path_params") or {})
         if scope["method"] not in READING and status < 400 and _route(scope).startswith(PUBLIC):
             log.info("action.taken", action=getattr(scope["route"], "name", ""), **ids)
@@ -71,7 +79,7 @@ class Observed:
             method=scope["method"],
             route=_route(scope),
             status=status,
-            ms=round((time.perf_counter() - started) * 1000, 1),
+            ms=round(seconds * 1000, 1),
             **({"cycle_id": ids["cycle_id"]} if "cycle_id" in ids else {}),
         )
 

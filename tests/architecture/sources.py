@@ -2,6 +2,7 @@
 
 import ast
 import importlib
+import importlib.util
 import pkgutil
 import tomllib
 from collections.abc import Iterator
@@ -41,12 +42,17 @@ def imported_names(path: Path) -> set[str]:
     return names
 
 
+OF_AN_EXTRA = "shared.telemetry.otlp"
+HAS_TELEMETRY = importlib.util.find_spec("opentelemetry.exporter") is not None
+
+
 def import_all(package: str) -> Iterator[ModuleType]:
-    """Imports a package and all modules in it, except `__main__`, which would run."""
+    """Imports a package and all modules in it, except `__main__`, which would run, and what needs packages that are an
+    extra where these are not installed."""
     root = importlib.import_module(package)
     yield root
     for found in pkgutil.walk_packages(root.__path__, f"{package}."):
-        if not found.name.endswith("__main__"):
+        if not found.name.endswith("__main__") and (found.name != OF_AN_EXTRA or HAS_TELEMETRY):
             yield importlib.import_module(found.name)
 
 

@@ -17,7 +17,7 @@ from shared.config import Settings
 from shared.contracts.base import Service
 from shared.temporal import WORKFLOWS_QUEUE
 from upward.cli import WORKERS, app
-from upward.process import RELAY
+from upward.composition import RELAY
 
 ROOT = Path(__file__).parents[2]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())

@@ -11,7 +11,7 @@ from tests.architecture.sources import CODE, ROOMS, ROOT, imported_names, module
 
 SHARED = {
     *("attention", "auth", "config", "contracts", "database", "errors", "events", "health", "http", "language"),
-    *("logging", "notices", "retention", "rounds", "sessions", "suppression", "temporal", "tracing"),
+    *("logging", "notices", "retention", "rounds", "sessions", "suppression", "telemetry", "temporal", "tracing"),
 }
 SERVICES = {"accounts", "console", "events", "feedback", "intake", "matching", "notifications", "programs"}
 STOREYS = {"log", "webhooks", "broker", "pairs", "runs"}

@@ -54,7 +54,7 @@ async def test_an_id_that_is_well_formed_is_answered_as_it_came(http: httpx.Asyn
 
 @pytest.mark.parametrize("given", ["", "7" * 65, "two words", "-a", "a\\nb", "ä", 'x"y', "a/b"])
 async def test_any_other_id_is_replaced_by_a_new_one(http: httpx.AsyncClient, given: str) -> None:
-    answer = await http.get("/v1/programs", headers={"X-Request-ID": given.encode()})
+    answer = await http.get("/v1/programs", headers={b"X-Request-ID": given.encode()})
     assert UUID(answer.headers["x-request-id"])
 
 

@@ -15,6 +15,7 @@ from upward.composition import Resources
 
 class NothingShared:
     temporal_address = None
+    telemetry = None
 
 
 async def refused() -> RuntimeError:

@@ -16,7 +16,8 @@ async def test_activities_know_the_request_that_started_their_workflow_and_then_
 ) -> None:
     seen: dict[str, Origin | None] = {}
     config = world.client.config()
-    world.client = Client(**{**config, "interceptors": [*config["interceptors"], CarryingClient()]})
+    config["interceptors"] = [*config["interceptors"], CarryingClient()]
+    world.client = Client(**config)
 
     async def in_the_cycle() -> None:
         seen["cycle"] = current_origin()

@@ -42,7 +42,8 @@ async def test_a_cycle_is_found_by_its_stage_and_its_rounds_by_their_cycle(world
     wanted = AddSearchAttributesRequest(namespace="default", search_attributes={key.name: KEYWORD for key in KEYS})
     await world.client.operator_service.add_search_attributes(wanted)
     config = world.client.config()
-    world.client = Client(**{**config, "interceptors": [*config["interceptors"], Attributed()]})
+    config["interceptors"] = [*config["interceptors"], Attributed()]
+    world.client = Client(**config)
     seen: dict[str, TypedSearchAttributes] = {}
     round_id = round_id_for(ledger.cycle_id, RoundKind.ENROLMENT, 1)
 

@@ -13,6 +13,7 @@ from shared.contracts.overview import HeldWorkflow, WaitingEvents
 from shared.contracts.programs import CycleRef
 from shared.http.dependencies import Session
 from shared.http.routing import Route
+from shared.tracing import ids_in
 
 router = APIRouter(route_class=Route, include_in_schema=False)
 Seconds = Annotated[int, Query(ge=1, le=86_400)]
@@ -24,6 +25,10 @@ async def read_waiting(caller: ServiceCaller, session: Session, seconds: Seconds
     late = await read_late(session, CONSUMER, seconds)
     held = await set_aside.read_held(session)
     return WaitingEvents(
-        cycles=tuple(CycleRef(organization_id=one.organization_id, cycle_id=UUID(one.cycle_id)) for one in late),
+        cycles=tuple(
+            CycleRef(organization_id=one.organization_id, cycle_id=UUID(id["cycle_id"]))
+            for one in late
+            if (id := ids_in({"cycle_id": one.cycle_id}))  # a broken writer may have written anything
+        ),
         held=tuple(HeldWorkflow(organization_id=one, workflow_id=workflow_id) for one, workflow_id in held),
     )

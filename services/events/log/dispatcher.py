@@ -30,7 +30,10 @@ from temporalio.service import RPCError, RPCStatusCode
 from services.events.log.searchable import Searchable
 from services.events.log.store import reading, set_aside
 from services.events.log.store.reading import EventBrief
+from shared.contracts.base import Origin
 from shared.contracts.events import CATALOGUE, EventData, EventRecord
+from shared.telemetry.metrics import DISPATCHED, REGISTRY
+from shared.telemetry.spans import span
 from shared.temporal import WORKFLOWS_QUEUE, is_for_all, is_missing
 from shared.tracing import following
 from workflows.reactions import SILENT, Reaction, Signal, Start, reaction_to
@@ -195,8 +198,7 @@ class Dispatcher:
             raise CannotDispatch(BEHIND, workflow_id)
         try:
             async with asyncio.timeout(CALL_SECONDS):
-                with following(event.origin):
-                    outcome = await self._execute(event.organization_id, reaction)
+                outcome = await self._follow(event, reaction)
         except RPCError as error:
             if error.status is RPCStatusCode.INVALID_ARGUMENT:
                 raise CannotDispatch("refused_by_temporal", workflow_id) from error
@@ -208,6 +210,7 @@ class Dispatcher:
             if isinstance(error, RuntimeError) and not await temporal_is_well(self._client):
                 raise TemporalAway(type(error).__name__, for_all=True) from error
             raise CannotDispatch("not_sendable", workflow_id) from error
+        REGISTRY.count(DISPATCHED, outcome)
         log.info(
             "event.dispatched",
             event_id=str(event.id),
@@ -231,6 +234,12 @@ class Dispatcher:
             return self._react(event, data)
         except Exception as error:  # a bug in one reaction must not hold up every other event
             raise CannotDispatch("reaction_failed", _about(event)) from error
+
+    async def _follow(self, event: EventRecord, reaction: Start | Signal) -> str:
+        """Executes the reaction as something that follows from what the event follows from."""
+        origin = event.origin or Origin()
+        with following(origin), span(event.type, kind="consumer", parent=origin.traceparent, event_id=str(event.id)):
+            return await self._execute(event.organization_id, reaction)
 
     async def _execute(self, organization_id: UUID, reaction: Start | Signal) -> str:
         """Starts or signals the workflow, and returns the result as a code."""

@@ -33,6 +33,8 @@ from services.events.webhooks.store.backfill import fill_page
 from shared.contracts.base import Origin
 from shared.contracts.endpoints import Drained, EndpointRef
 from shared.database import Database
+from shared.telemetry.metrics import ATTEMPTS, REGISTRY
+from shared.telemetry.spans import current_traceparent, span
 from shared.tracing import headers_of
 
 log = structlog.get_logger(__name__)
@@ -187,12 +189,16 @@ class Drain:
         started = clock()
         headers = signed_headers(endpoint.secrets, str(due.event.id), started_at, body)
         outcome = Outcome(due, started_at, 0)
+        origin = due.event.origin or Origin()
         try:
-            headers |= {"content-type": CONTENT_TYPE} | headers_of(due.event.origin or Origin())
-            answer = await self._sender.post(endpoint.url, headers, body, endpoint=endpoint.endpoint_id)
+            with span("webhook.attempt", kind="client", parent=origin.traceparent, linked=True):
+                told = origin.model_copy(update={"traceparent": current_traceparent() or origin.traceparent})
+                headers |= {"content-type": CONTENT_TYPE} | headers_of(told)
+                answer = await self._sender.post(endpoint.url, headers, body, endpoint=endpoint.endpoint_id)
             outcome = outcome._replace(status=answer.status, answer=answer.text, retry_after=answer.retry_after)
         except AttemptFailed as failure:
             outcome = outcome._replace(failure=failure.code)
+        REGISTRY.count(ATTEMPTS, "taken" if outcome.taken else "refused" if outcome.status else "failed")
         outcome = outcome._replace(latency_ms=round((clock() - started) * 1000))
         log.info(
             "delivery.attempted",

@@ -7,6 +7,7 @@ only if the places and couples that it started from are still the same. Otherwis
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
+from time import perf_counter
 from uuid import UUID
 
 import structlog
@@ -21,6 +22,7 @@ from shared.contracts.matching import Proposal, ProposeMatches
 from shared.contracts.programs import CycleBrief
 from shared.database import Database
 from shared.http.internal import Internal
+from shared.telemetry.metrics import REGISTRY, SOLVED
 
 log = structlog.get_logger(__name__)
 TRIES = 3
@@ -49,7 +51,9 @@ async def propose(
         history = await read_history(session, organization_id, brief.program_id, cycle_id)
     for _ in range(TRIES):
         inputs = await in_thread(partial(_inputs, request, brief, people, standing, history), heartbeat)
+        begun = perf_counter()
         result = await solve(inputs, heartbeat, organization_id=organization_id)
+        REGISTRY.observe(SOLVED, perf_counter() - begun)
         async with database.transaction() as session:
             await runs.lock_runs(session, organization_id, cycle_id)
             now = await read_standing(session, organization_id, cycle_id)

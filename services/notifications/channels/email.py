@@ -16,6 +16,7 @@ from services.notifications.rules.rendering import one_line
 from shared.config import Settings
 from shared.contracts.intake import Contact
 from shared.contracts.text import NAME_SPECIALS
+from shared.telemetry.spans import span
 from shared.tracing import current_origin
 
 
@@ -32,7 +33,8 @@ class Email(Transport):
     async def send(self, message: Composed) -> None:
         """Returns once the mail server has taken the message. Raises RefusedForGood, PutOff, ConnectionLost,
         MailServerAway."""
-        await self._server.send(email_of(message, self._settings), message.contact.email)
+        with span("mail.send", kind="client", template=message.announcement.template.value):
+            await self._server.send(email_of(message, self._settings), message.contact.email)
 
 
 def email_of(message: Composed, settings: Settings) -> EmailMessage:
@@ -50,7 +52,7 @@ def email_of(message: Composed, settings: Settings) -> EmailMessage:
     email["Upward-Scope"] = str(announcement.scope_id)
     repeat = f"-{announcement.occurrence}" if announcement.occurrence > 1 else ""
     email["Upward-Template"] = f"{announcement.template.value}{repeat}"
-    if (origin := current_origin()) is not None:
+    if (origin := current_origin()) is not None and origin.request_id:
         email["Upward-Request-ID"] = origin.request_id
     email.set_content(rendered.text)
     email.add_alternative(rendered.html, subtype="html")

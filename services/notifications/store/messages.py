@@ -32,6 +32,7 @@ from shared.contracts.rounds import RoundKind
 from shared.errors import NotFound
 from shared.events import emit
 from shared.http.lists import Column, Page, equal, read_page
+from shared.telemetry.metrics import MESSAGES, REGISTRY
 
 log = structlog.get_logger(__name__)
 COLUMNS: dict[str, Column] = {"due_at": MessageRow.due_at}
@@ -164,6 +165,7 @@ async def mark_sent(session: AsyncSession, message: ClaimedMessage, now: datetim
     # The id of a message follows from the round, the template and the person, so that of a reminder would tell who has
     # not answered.
     told = {} if message.template in untold_reminders() else {"message_id": str(message.id)}
+    REGISTRY.count(MESSAGES, MessageState.SENT.value)
     log.info("message.sent", template=message.template.value, channel=message.channel.value, **told)
 
 
@@ -172,6 +174,7 @@ async def mark_failed(session: AsyncSession, message: ClaimedMessage, code: str)
     the cycle. The failure of another message stands in its row only, and so does that of a reminder which would tell
     who has not answered."""
     await _set(session, message, state=MessageState.FAILED, failure_code=code, attempts=MessageRow.attempts + 1)
+    REGISTRY.count(MESSAGES, MessageState.FAILED.value)
     if message.cycle_id is None or message.template in untold_reminders():
         return
     await emit(

@@ -1,5 +1,6 @@
 """SQL of cycles that do not move though they should. It reads the running cycles of all organizations."""
 
+from collections import Counter
 from datetime import UTC, datetime
 from typing import NamedTuple
 from uuid import UUID
@@ -10,9 +11,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.programs.models import CycleRow
 from services.programs.store.cycles import FINAL, lock_cycle
+from shared.attention.waiting import OVERDUE as OVERDUE_AFTER
 from shared.contracts.events import CycleStalled
 from shared.contracts.overview import StallReason
 from shared.events import emit
+from shared.rounds.store import read_open_rounds
+from shared.telemetry.metrics import CYCLES, OVERDUE, STALLED, Sample
 
 log = structlog.get_logger(__name__)
 
@@ -49,3 +53,21 @@ async def note_stall(session: AsyncSession, cycle: RunningCycle, reason: StallRe
         await session.flush()
         await emit(session, row.organization_id, CycleStalled(cycle_id=row.id, reason=reason))
         log.error("cycle.stalled", **ids, reason=reason.value)
+
+
+async def measure(session: AsyncSession) -> list[Sample]:
+    """How many cycles run, why some of them do not move, and how many rounds are overdue."""
+    running = await read_running(session)
+    now = datetime.now(UTC)
+    paused = {cycle.id for cycle in running if cycle.paused}
+    late = [
+        one
+        for one in await read_open_rounds(session)
+        if now - one.closes_at >= OVERDUE_AFTER and one.cycle_id not in paused
+    ]
+    stalled = Counter(cycle.stall_reason for cycle in running if cycle.stall_reason is not None)
+    return [
+        Sample(CYCLES, len(running)),
+        Sample(OVERDUE, len(late)),
+        *(Sample(STALLED, stalled[reason], (reason.value,)) for reason in StallReason),
+    ]

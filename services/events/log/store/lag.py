@@ -1,19 +1,23 @@
 """SQL of what the log has not told yet. It reads all organizations at once, as whoever asks watches all cycles."""
 
+from datetime import timedelta
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Integer, bindparam, func, select, text
+from sqlalchemy import Interval, bindparam, extract, func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.events.log.models import Event
 from services.events.log.store.reading import AFTER_CURSOR, find_unread
 from shared.events import StagedEvent
+from shared.telemetry.metrics import LAG, SET_ASIDE, STAGED, STAGED_AGE, Sample
 
 CYCLE = "cycle_id"
+DISPATCHER = "dispatcher"
+"""The consumer that moves workflows."""
 MOST = 10_000
 """So many late events are looked at. If there are more, every cycle that has something to tell is among the first."""
-OLDER = text("interval '1 second' * :seconds").bindparams(bindparam("seconds", type_=Integer))
+TOO_LATE = func.clock_timestamp() - bindparam("age", type_=Interval)
 
 
 class LateEvent(NamedTuple):
@@ -23,20 +27,39 @@ class LateEvent(NamedTuple):
 
 async def read_late(session: AsyncSession, consumer: str, seconds: int) -> set[LateEvent]:
     """The cycles of the events that have waited for so long: for the sequencer, or then for the consumer."""
-    moment = func.clock_timestamp() - OLDER
+    age = {"age": timedelta(seconds=seconds)}
     told = StagedEvent.data[CYCLE].astext
     staged = (
         select(StagedEvent.organization_id, told)
-        .where(StagedEvent.time < moment, told.is_not(None))
+        .where(StagedEvent.time < TOO_LATE, told.is_not(None))
         .order_by(StagedEvent.id)
         .limit(MOST)
     )
-    late = {LateEvent._make(row) for row in await session.execute(staged, {"seconds": seconds})}
+    late = {LateEvent._make(row) for row in await session.execute(staged, age)}
     if (unread := await find_unread(session, consumer)) is None:
         return late
     told = Event.data[CYCLE].astext
-    read = select(Event.organization_id, told).where(AFTER_CURSOR, Event.recorded_at < moment, told.is_not(None))
-    rows = await session.execute(
-        read.order_by(Event.day, Event.position).limit(MOST), {**unread._asdict(), "seconds": seconds}
-    )
+    read = select(Event.organization_id, told).where(AFTER_CURSOR, Event.recorded_at < TOO_LATE, told.is_not(None))
+    rows = await session.execute(read.order_by(Event.day, Event.position).limit(MOST), unread._asdict() | age)
     return late | {LateEvent._make(row) for row in rows}
+
+
+FIGURES = text(
+    """
+    select (select count(*) from (select from events.staged_event limit 10000) as counted),
+        (select coalesce(extract(epoch from clock_timestamp() - min(time)), 0)
+         from (select time from events.staged_event order by id limit 1) as first),
+        (select count(*) from events.undispatchable where retry_at is not null)
+    """
+)
+
+
+async def measure(session: AsyncSession, consumer: str = DISPATCHER) -> list[Sample]:
+    """How much waits in the log, and for how long."""
+    staged, age, set_aside = (await session.execute(FIGURES)).one()
+    lag = 0.0
+    if (unread := await find_unread(session, consumer)) is not None:
+        first = select(extract("epoch", func.clock_timestamp() - Event.recorded_at)).where(AFTER_CURSOR)
+        first = first.order_by(Event.day, Event.position).limit(1)
+        lag = float(await session.scalar(first, unread._asdict()) or 0)
+    return [Sample(STAGED, staged), Sample(STAGED_AGE, float(age)), Sample(LAG, lag), Sample(SET_ASIDE, set_aside)]
