@@ -230,6 +230,19 @@ async def test_rules_are_tried_in_the_form_and_nothing_is_saved(
     assert (await http.get("/v1/programs")).json()["items"] == []
 
 
+async def test_rules_are_tried_as_they_stand_once_another_admin_s_changes_are_taken_over(
+    http: httpx.AsyncClient, people: tuple[PersonRecord, PersonRecord]
+) -> None:
+    edit = f"{await made(http)}/edit"
+    second = await filled(http, edit, name="Second", do="rules")
+    assert "1 of 2" in (await http.post(edit, data=second)).text
+    first = await filled(http, edit, min_level_gap="9", do="save")
+    assert (await http.post(edit, data=first)).status_code == 303
+    answer = await http.post(edit, data=second)
+    assert fields_in(answer, edit)["min_level_gap"] == ["9"]
+    assert "0 of 2" in answer.text
+
+
 async def test_a_cycle_starts_only_after_the_page_has_shown_what_will_happen(
     http: httpx.AsyncClient, people: tuple[PersonRecord, PersonRecord]
 ) -> None:

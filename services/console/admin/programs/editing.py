@@ -139,7 +139,6 @@ async def _form(visit: Visit, program_id: UUID | None, filled: Filled) -> Respon
     typed = filled.typed or fields_of(definition)
     mark = str(typed.get(MARK, "")) or (write_mark(stored.etag, definition) if stored else "")
     tried = await _tried(visit, typed)
-    effect = await _effect(visit, program_id, tried) if typed.get("do") == "rules" else None
     how, before = None, tried.draft.definition if tried.draft else None
     if stored and before and read_mark(mark).etag != stored.etag:
         how = joined(read_mark(mark), before, definition)
@@ -148,6 +147,7 @@ async def _form(visit: Visit, program_id: UUID | None, filled: Filled) -> Respon
             [*fields_of(how.definition).multi_items(), *((name, str(typed.get(name, ""))) for name in OWN)]
         )
         tried = await _tried(visit, typed)
+    effect = await _effect(visit, program_id, tried) if typed.get("do") == "rules" else None
     found = [await find_people(visit.api, _text(typed, f"{field}_q")) for field in ("sponsor", "coordinators")]
     names = await read_names(visit.api, [*chosen_people(typed), *definition.named])
     now = how.definition if how else before
