@@ -15,6 +15,7 @@ from services.intake.importing.cells import (
     parse_language,
     parse_level,
     parse_time_zone,
+    parse_yes,
 )
 from services.intake.importing.names import exact_key, join_name, loose_key, parse_name
 
@@ -70,6 +71,18 @@ def test_what_is_no_date_is_refused_without_repeating_it(cell: str) -> None:
     with pytest.raises(BadCell) as caught:
         parse_date(cell, DateOrder.MONTH_FIRST, TODAY)
     assert cell not in str(caught.value)
+
+
+def test_why_a_cell_is_refused_is_a_whole_sentence() -> None:
+    parsers = (parse_level, parse_email, parse_time_zone, parse_language, parse_yes)
+    refused = []
+    for parse in parsers:
+        with pytest.raises(BadCell) as caught:
+            parse("?")
+        refused.append(str(caught.value))
+    with pytest.raises(BadCell, match=r"^This cell is not a day of the calendar; if days come before months, .+\.$"):
+        parse_date("2011-02-30", DateOrder.MONTH_FIRST, TODAY)
+    assert [text for text in refused if not (text.startswith("This cell is n") and text.endswith("."))] == []
 
 
 def test_two_digit_years_are_not_far_in_the_future() -> None:

@@ -1,7 +1,7 @@
 """What the cells of an enrolments file mean: roles, topics with levels, capacities, languages and meeting windows.
 
-A parser raises `BadCell` for a cell that it cannot read. Its text says what could be written and never repeats the
-cell.
+A parser raises `BadCell` for a cell that it cannot read. Its text is a sentence, which says what could be written and
+never repeats the cell.
 """
 
 import re
@@ -14,7 +14,7 @@ from shared.contracts.intake import EnrolmentRole, MeetingWindow, TeachingLevel
 
 MOST_PLACES = 50
 LONGEST_ENTRY = 200
-NO_WINDOW = "is not a meeting window; write mon-am, mon-pm, tue-am … fri-pm, with ; between them"
+NO_WINDOW = "This cell is not a meeting window; write mon-am, mon-pm, tue-am … fri-pm, with ; between them."
 WORK_WEEK = ("mon", "tue", "wed", "thu", "fri")
 
 
@@ -47,7 +47,7 @@ def parse_role(cell: str, named: Mapping[str, str]) -> EnrolmentRole | None:
         return EnrolmentRole.BOTH
     if mentor or mentee:
         return EnrolmentRole.MENTOR if mentor else EnrolmentRole.MENTEE
-    raise BadCell("is not a role; write mentor, mentee, both or none, or add it to [enrolments.roles]")
+    raise BadCell("This cell is not a role; write mentor, mentee, both or none, or add it to [enrolments.roles].")
 
 
 def parse_skill(entry: str, named: Mapping[str, str], is_topic: bool) -> Skill:
@@ -65,8 +65,8 @@ def parse_skill(entry: str, named: Mapping[str, str], is_topic: bool) -> Skill:
         level = _level(found[2], named)
         if level is None:
             raise BadCell(
-                "has a level that is not known; write basics, good or expert (or 1, 2, 3) behind the colon, "
-                "or add the word to [enrolments.levels]"
+                "A topic has a level that is not known; write basics, good or expert (or 1, 2, 3) behind the colon, "
+                "or add the word to [enrolments.levels]."
             )
         return Skill(found[1], level)
     return Skill(entry, None)
@@ -76,7 +76,7 @@ def parse_places(cell: str) -> int:
     """A whole number from 1 to MOST_PLACES, written as `2`, `2.0` or `up to 2`. Raises BadCell."""
     numbers = re.findall(r"\d+", re.sub(r"[.,]0+\b", "", cell))
     if len(numbers) != 1 or len(numbers[0]) > 4 or "-" in cell or not 1 <= int(numbers[0]) <= MOST_PLACES:
-        raise BadCell(f"is not a capacity; write a whole number from 1 to {MOST_PLACES}")
+        raise BadCell(f"This cell is not a capacity; write a whole number from 1 to {MOST_PLACES}.")
     return int(numbers[0])
 
 

@@ -103,7 +103,7 @@ class _Reader:
             try:
                 return parse(cell)
             except BadCell as error:
-                reject(name, f"This cell {error}.")
+                reject(name, str(error))
                 return nothing
 
         if any(cell.strip() for cell in row.cells[self._width :]):
@@ -174,7 +174,7 @@ class _Reader:
         try:
             return cells.parse_role(cell, self._roles)
         except BadCell as error:
-            reject("role", f"This cell {error}.")
+            reject("role", str(error))
             raise _UnusableRow from None
 
     def _teaching(
@@ -188,7 +188,7 @@ class _Reader:
                 try:
                     skill = cells.parse_skill(entry, self._levels, self._topics.is_known(entry))
                 except BadCell as error:
-                    reject(name, f"A topic {error}.")
+                    reject(name, str(error))
                     continue
                 self._topics.add(skill.label)
                 found.setdefault(self._topics.code(skill.label), skill.level)

@@ -48,7 +48,7 @@ ZERO_DATE = re.compile(r"^(?:[0\s./:TZ-]+|1900-01-00.*|0?[01]/0/1900.*|00?-jan-(
 
 
 class BadCell(ValueError):
-    """A cell that cannot be used. The text says why, and what could be written instead: `is not a date; …`."""
+    """A cell that cannot be used. The text is a sentence: why, and what could be written instead."""
 
     def __init__(self, text: str, code: ProblemCode = ProblemCode.CELL_UNREADABLE) -> None:
         super().__init__(text)
@@ -56,7 +56,7 @@ class BadCell(ValueError):
 
 
 def _bad(code: ProblemCode) -> BadCell:
-    return BadCell(in_english(code, {}).removeprefix("This cell ").removesuffix("."), code)
+    return BadCell(in_english(code, {}), code)
 
 
 class DateOrder(StrEnum):
@@ -223,7 +223,7 @@ def parse_yes(cell: str) -> bool:
     word = plain(cell)
     if word in YES | NO:
         return word in YES
-    raise BadCell("is neither yes nor no")
+    raise BadCell("This cell is neither yes nor no.")
 
 
 def parse_id(cell: str) -> str:
