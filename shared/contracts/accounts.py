@@ -21,6 +21,10 @@ class Role(StrEnum):
         return ranks.index(self) >= ranks.index(needed)
 
 
+ONE_TIME_LABEL = "one-time sign-in"
+"""The label of the key that one-time addresses stand for. No other key may have it, so that pages may translate it."""
+
+
 class Organization(Contract):
     id: UUID
     name: str

@@ -80,6 +80,7 @@ async def test_a_colour_that_not_everybody_can_read_is_refused_with_one_that_pas
     assert passing.status_code == 200
     alone = await save(client, accent=None, accent_dark="#ffffff")
     assert (alone.status_code, alone.json()["code"]) == (422, "accent_missing")
+    assert [(one["field"], one["code"]) for one in alone.json()["errors"]] == [("body.accent_dark", "accent_missing")]
 
 
 @pytest.mark.parametrize(

@@ -143,8 +143,9 @@ def _check_colours(brand: BrandDefinition) -> None:
     """Raises Invalid."""
     if brand.accent is None:
         if brand.accent_dark is not None:
-            error = {"field": "body.accent_dark", "detail": "needs accent, which is the colour of the light theme"}
-            raise Invalid("There is a colour for the dark theme alone.", code="accent_missing", errors=[error])
+            code, detail = "accent_missing", "needs accent, which is the colour of the light theme"
+            error = {"field": "body.accent_dark", "code": code, "detail": detail}
+            raise Invalid("There is a colour for the dark theme alone.", code=code, errors=[error])
         return
     faults = {"body.accent": fault_of(brand.accent, LIGHT)}
     if (palette := palette_of(brand.accent, brand.accent_dark)) is not None:

@@ -13,8 +13,9 @@ from sqlalchemy import delete, func, insert, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.accounts.models import SignInCode
-from services.accounts.store.keys import CODE_LABEL, create_key_of_codes
+from services.accounts.store.keys import create_key_of_codes
 from shared.auth import AccessKey, Caller, Role
+from shared.contracts.accounts import ONE_TIME_LABEL
 from shared.errors import Unauthorized
 from shared.sessions import hash_token
 
@@ -73,7 +74,7 @@ async def _key_of_codes(session: AsyncSession, organization_id: UUID) -> str:
         select(AccessKey.id)
         .where(
             AccessKey.organization_id == organization_id,
-            AccessKey.label == CODE_LABEL,
+            AccessKey.label == ONE_TIME_LABEL,
             AccessKey.role == Role.OWNER,
             AccessKey.revoked_at.is_(None),
         )

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.accounts.resources import Key, KeyPage, KeyState
 from shared.auth import AccessKey, NewKey, OrganizationRow, Role, key_id_of, new_key
-from shared.contracts.accounts import Organization
+from shared.contracts.accounts import ONE_TIME_LABEL, Organization
 from shared.contracts.text import Name
 from shared.errors import Conflict, Invalid, NotFound
 from shared.http.paging import unknown_cursor
@@ -20,8 +20,6 @@ log = structlog.get_logger(__name__)
 NAME: TypeAdapter[str] = TypeAdapter(Name)
 MOST_KEYS = 200
 """How many keys of an organization may be valid at the same time."""
-CODE_LABEL = "one-time sign-in"
-"""The label of the key that one-time codes stand for. Nobody has it."""
 
 
 class OrganizationNotFound(NotFound):
@@ -81,7 +79,7 @@ async def read_organization(session: AsyncSession, organization_id: UUID) -> Org
 async def create_access_key(session: AsyncSession, organization_id: UUID, role: Role, label: str) -> str:
     """Creates a key and returns it. It cannot be shown again later. Raises Invalid, OrganizationNotFound."""
     label = _clean(label, "label")
-    if label == CODE_LABEL:
+    if label == ONE_TIME_LABEL:
         told = {"field": "body.label", "detail": "is the label of the key that one-time addresses stand for"}
         raise Invalid("Give the key another label; see errors.", errors=[told])
     return (await _store_key(session, organization_id, role, label)).key
@@ -90,7 +88,7 @@ async def create_access_key(session: AsyncSession, organization_id: UUID, role: 
 async def create_key_of_codes(session: AsyncSession, organization_id: UUID) -> str:
     """Creates the key that one-time codes stand for, and returns its id. Nobody learns the key itself. Raises
     OrganizationNotFound."""
-    return (await _store_key(session, organization_id, Role.OWNER, CODE_LABEL)).id
+    return (await _store_key(session, organization_id, Role.OWNER, ONE_TIME_LABEL)).id
 
 
 async def revoke_access_key(session: AsyncSession, organization_id: UUID, key_id: str) -> None:
@@ -187,7 +185,7 @@ async def _usable_owner_keys(session: AsyncSession, organization_id: UUID, *, lo
         .where(
             AccessKey.organization_id == organization_id,
             AccessKey.role == Role.OWNER,
-            AccessKey.label != CODE_LABEL,
+            AccessKey.label != ONE_TIME_LABEL,
             AccessKey.revoked_at.is_(None),
         )
         .order_by(AccessKey.id)

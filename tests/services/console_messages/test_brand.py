@@ -7,7 +7,10 @@ from uuid import UUID
 import httpx
 import pytest
 
+from services.console.admin.brand.view import LIGHT_FIRST, errors_of
+from services.console.forms.errors import FieldError
 from shared.auth import Role
+from shared.language.words import words_of
 from tests.services.console_messages.conftest import Key, mark_in
 from tests.services.pictures import png
 from tests.services.test_console_sign_in import key_of, sign_in, token_in
@@ -83,6 +86,11 @@ async def test_what_cannot_be_is_told_beside_its_field(
     if do == "save":
         assert "So it looks now" in answer.text
         assert RESET not in (await admin.get(PAGE)).text
+
+
+def test_why_a_colour_is_refused_is_told_by_its_code_and_not_by_the_words_of_the_api() -> None:
+    refused = {"field": "body.accent_dark", "code": "accent_missing", "detail": "in whatever words"}
+    assert errors_of([refused], words_of("en")) == (FieldError("accent_dark", LIGHT_FIRST),)
 
 
 async def test_a_logo_is_uploaded_shown_with_its_name_and_removed(

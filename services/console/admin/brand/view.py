@@ -100,10 +100,12 @@ def _errors(named: Iterable[Mapping[str, Any]], words: Words) -> Iterator[FieldE
         field = str(one.get("field", "")).rpartition(".")[2]
         if one.get("code") == "contrast_too_low":
             yield FieldError(field, _too_faint(one, words))
+        elif one.get("code") == "accent_missing":
+            yield FieldError(field, LIGHT_FIRST)
         elif field == "sender_name":
             yield FieldError(field, NAME)
         elif field in FIELDS:
-            yield FieldError(field, LIGHT_FIRST if str(one.get("detail", "")).startswith("needs accent") else COLOUR)
+            yield FieldError(field, COLOUR)
         else:
             yield FieldError("", NOT_STORED)
 
