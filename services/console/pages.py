@@ -23,6 +23,7 @@ from services.console.look import OURS
 from services.console.submission import MOST_BYTES
 from services.console.words import codes
 from services.console.words.failures import NOT_AVAILABLE, Failure, failure_of
+from shared.contracts.accounts import ONE_TIME_LABEL
 from shared.errors import DomainError, NotFound
 from shared.http.problems import problem
 from shared.http.receiving import BodyLimits
@@ -65,7 +66,7 @@ def _environment() -> Environment:
     )
     version = hashlib.sha256(b"".join(content for content, _ in STATIC.values())).hexdigest()[:10]
     environment.globals.update(wording=codes, version=version)
-    environment.filters.update(spoken=_spoken, round_title=round_title)
+    environment.filters.update(spoken=_spoken, round_title=round_title, key_name=_key_name)
     speak(environment)
     return environment
 
@@ -75,6 +76,13 @@ def _spoken(context: Context, table: Mapping[Any, str]) -> list[tuple[Any, str]]
     """The codes of a table and their words in the language of the reader, as options of a field."""
     words: Words = context["words"]
     return [(code, words.gettext(message)) for code, message in table.items()]
+
+
+@pass_context
+def _key_name(context: Context, label: str) -> str:
+    """What a key is called: by whoever made it, or, the one behind one-time addresses, in the reader's language."""
+    words: Words = context["words"]
+    return words.gettext(codes.ONE_TIME) if label == ONE_TIME_LABEL else label
 
 
 ENVIRONMENT = _environment()

@@ -132,6 +132,31 @@ async def test_who_a_doubtful_row_is_about_is_said_below_the_differences(
     assert [(one["name"], one["external_id"]) for one in found] == [("Nina New", "17")]
 
 
+async def test_doubtful_rows_are_counted_and_decided_however_many_cannot_be_used(
+    browser: httpx.AsyncClient, db: Database, organization_id: UUID
+) -> None:
+    """More rows are refused than a page lists, and the doubtful one is below them in the file."""
+    olaf = person("olaf@x.example")._replace(external_id="17", name="Olaf Old", given_name="Olaf", family_name="Old")
+    await add_people(db, organization_id, olaf)
+    file = b"id,name,email\n" + b"".join(b"n%d,Nobody,nowhere\n" % n for n in range(205)) + b"17,Nina New,n@x.example\n"
+    columns = (await send(browser, file)).headers["location"]
+    await post(browser, columns, column_0="external_id", column_1="name", column_2="email")
+    page = (await browser.get(f"{columns}/changes")).text
+    for part in (
+        "<dt>Rows that cannot be used</dt><dd>205</dd>",
+        "<dt>Rows to decide about</dt><dd>1</dd>",
+        'Rows that cannot be used <span class="badge">205</span>',
+        "The first 200 are shown.",
+        "Line 207: Nina New",
+        "Leave out the 206 rows that cannot be used or are not decided",
+    ):
+        assert part in page, part
+    await post(browser, f"{columns}/changes", decide="yes", who_207="new")
+    page = (await browser.get(f"{columns}/changes")).text
+    assert "Rows to decide about" not in page
+    assert "Leave out the 205 rows that cannot be used, and" in page
+
+
 def test_answers_about_rows_stand_in_the_order_of_their_lines() -> None:
     said = {"new": ("line 10", "line 2"), "same": ("line 9", "ann@x.example")}
     pending = PendingImport(id=uuid4(), column_map={"identity": said})

@@ -15,6 +15,7 @@ from services.console import main as console
 from services.programs import main as programs
 from shared.auth import Role, key_id_of
 from shared.config import Settings
+from shared.contracts.accounts import ONE_TIME_LABEL
 from shared.database import Database
 from shared.errors import Unauthorized
 from shared.http.application import create_application
@@ -265,6 +266,9 @@ async def test_a_one_time_address_acts_only_when_its_button_is_pressed(
     assert (answer.status_code, answer.headers["location"]) == (303, "/console")
     home = await browser.get("/console")
     assert "Owner" in home.text
+    german = await browser.get("/console/settings/keys", headers={"accept-language": "de"})
+    assert "Einmalige Anmeldung" in german.text
+    assert ONE_TIME_LABEL not in german.text
     page = await browser.get(address)
     again = await browser.post(address, data={"form_token": token_in(page)})
     assert again.status_code == 410

@@ -64,6 +64,8 @@ ROLES = {
     Role.ADMIN: translatable("Admin"),
     Role.OWNER: translatable("Owner"),
 }
+ONE_TIME = translatable("One-time sign-in")
+"""The key that one-time addresses stand for."""
 DIRECTIONS = {
     Direction.REVERSE: translatable("Reverse: the mentor is junior to the mentee"),
     Direction.MUTUAL: translatable("Mutual: both teach and learn"),

@@ -10,6 +10,7 @@ from services.intake.importing.plan import ImportPlan
 from services.intake.importing.problems import LISTED, Problem
 from services.intake.person import PersonRecord
 from shared.contracts.base import Contract
+from shared.contracts.imports import DOUBTS
 from shared.errors import Conflict
 
 SHARE = 0.1
@@ -66,7 +67,9 @@ class ImportPreview(Contract):
     leaving: int
     returning: int
     refused: int
-    """Rows that cannot be used."""
+    """Rows that cannot be used. Those of which it is not clear who they are count too."""
+    doubtful: int
+    """Rows of which only that is not clear: they can be used once somebody says whether it is the same person."""
     notes: int
     active_before: int
     fingerprint: str
@@ -79,6 +82,7 @@ class ImportPreview(Contract):
     leaving_people: tuple[PersonDifference, ...]
     returning_people: tuple[PersonDifference, ...]
     refused_rows: tuple[RefusedRow, ...]
+    """The first 200 of which it is not clear who they are, and the first 200 others, in the order of their lines."""
     noted_rows: tuple[Problem, ...]
 
 
@@ -93,6 +97,9 @@ def preview_of(plan: ImportPlan, directory: Sequence[PersonRecord]) -> ImportPre
         return tuple(_difference(person, None if new else before.get(person.id), names) for person in shown)
 
     active = sum(person.active for person in directory)
+    doubts = [problem for problem in plan.left_out if problem.code in DOUBTS]
+    others = [problem for problem in plan.left_out if problem.code not in DOUBTS]
+    wrong = sorted((*doubts[:LISTED], *others[:LISTED]), key=lambda problem: problem.line)
     return ImportPreview(
         created=len(plan.created),
         changed=len(changed),
@@ -100,6 +107,7 @@ def preview_of(plan: ImportPlan, directory: Sequence[PersonRecord]) -> ImportPre
         leaving=len(left),
         returning=len(back),
         refused=len({problem.line for problem in plan.left_out}),
+        doubtful=len({problem.line for problem in doubts} - {problem.line for problem in others}),
         notes=len(plan.notes),
         active_before=active,
         fingerprint=fingerprint_of(plan),
@@ -108,7 +116,7 @@ def preview_of(plan: ImportPlan, directory: Sequence[PersonRecord]) -> ImportPre
         changed_people=listed(changed),
         leaving_people=listed(person for person in plan.changed if person.id in left),
         returning_people=listed(person for person in plan.changed if person.id in back),
-        refused_rows=tuple(_refused(problem, plan, before) for problem in plan.left_out[:LISTED]),
+        refused_rows=tuple(_refused(problem, plan, before) for problem in wrong),
         noted_rows=tuple(plan.notes[:LISTED]),
     )
 

@@ -184,6 +184,7 @@ class Preview(Contract):
     leaving: int
     returning: int
     refused: int
+    doubtful: int = 0
     notes: int
     active_before: int
     fingerprint: str | None = None
@@ -198,6 +199,15 @@ class Preview(Contract):
     @property
     def doubts(self) -> tuple[RefusedRow, ...]:
         return tuple(row for row in self.refused_rows if row.is_doubt)
+
+    @property
+    def unusable(self) -> int:
+        """How many rows cannot be used, whoever they are about."""
+        return self.refused - self.doubtful
+
+    @property
+    def unusable_rows(self) -> tuple[RefusedRow, ...]:
+        return tuple(row for row in self.refused_rows if not row.is_doubt)
 
     @property
     def does_nothing(self) -> bool:
