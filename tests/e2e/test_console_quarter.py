@@ -7,7 +7,8 @@ English, as in the code, and looked for in German: a sentence without a translat
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from datetime import timedelta
 from uuid import UUID
 
 import httpx
@@ -15,12 +16,15 @@ import pytest
 from playwright.async_api import Page, async_playwright, expect
 
 from services.accounts.store.codes import issue_code
+from shared.contracts.notifications import Template
 from shared.contracts.programs import Stage
+from shared.contracts.rounds import RoundKind, round_id_for
 from shared.language.words import words_of
 from tests.browser import ARGUMENTS, find_browser
 from tests.e2e.crawling import crawl
 from tests.e2e.sample import Made
 from tests.patience import PATIENCE_SECONDS
+from upward.demo.mailbox import Mailbox
 from upward.sample.making import Record
 
 PATIENCE_MS = PATIENCE_SECONDS * 1000
@@ -32,6 +36,13 @@ s0;Senior;senior0@sample.example;Leiterin;Senior unit 0;4
 n1;Neva Neu;neva.neu@sample.example;Trainee;Junior unit 0;1
 """
 """Somebody gets a job title, and somebody is new. Two of the headers are none that Upward knows."""
+
+
+KEPT_APART = (
+    *("shared.contracts.rounds", "shared.rounds.reminding"),
+    *("services.console.admin.cycles.controls", "services.console.admin.cycles.view"),
+)
+"""Where the 24 hours stand in which nobody is told twice. A workflow that starts reads them from the first."""
 
 
 def say(message: str, **values: object) -> str:
@@ -66,6 +77,16 @@ async def page(made: Made) -> AsyncIterator[Page]:
         await browser.close()
     wrong = [text for text in complaints if "status of 4" not in text]  # a form that asks for more is no failure
     assert wrong == [], "a script failed, or something was refused by the content security policy"
+
+
+@pytest.fixture(scope="module")
+def next_day() -> Iterator[None]:
+    """From here on the 24 hours in which nobody is told twice have passed at once. A test cannot wait for them, and no
+    clock is moved. That they are kept is clicked before, and tested in tests/services and tests/workflows."""
+    with pytest.MonkeyPatch.context() as patch:
+        for module in KEPT_APART:
+            patch.setattr(f"{module}.REMINDERS_APART", timedelta(0))
+        yield
 
 
 async def follow(page: Page, message: str) -> None:
@@ -241,8 +262,11 @@ async def test_a_concern_is_resolved_with_a_reason(page: Page) -> None:
     await expect(page.get_by_role("row")).to_have_count(before - 1)
 
 
-async def test_reports_are_read_and_two_cycles_compared(made: Made, page: Page) -> None:
-    """A second cycle of a program ends when it is cancelled, which the page says beforehand."""
+async def test_whoever_has_not_answered_gets_a_reminder_by_a_click(made: Made, page: Page, next_day: None) -> None:
+    """In a second cycle of a program."""
+    mailbox = Mailbox(made.maker.stack.mail.folder)
+    [first] = made.in_stage(Stage.CANCELLED)["rounds"]
+    asked = first["recipients"] + 1  # those of the first cycle, and Neva Neu
     await to(page, "Programs")
     await page.get_by_role("main").get_by_role("link", name=program_of(made, Stage.CANCELLED)).first.click()
     await follow(page, "Start a cycle")
@@ -250,6 +274,31 @@ async def test_reports_are_read_and_two_cycles_compared(made: Made, page: Page) 
     await page.get_by_label(say("Name of the period")).fill("second")
     await press(page, "Show what will happen")
     await press(page, "Start the cycle at once")
+    await page.wait_for_url("**/cycles/*?done=started")
+    cycle_id = UUID(httpx.URL(page.url).path.rpartition("/")[2])
+    round_id = round_id_for(cycle_id, RoundKind.ENROLMENT, 1)
+    invited = await told_by_mail(mailbox, Template.ENROLMENT_INVITATION, round_id, asked)
+    await follow(page, "Refresh")
+    await follow(page, "Remind now")
+    await press(page, "Send reminders")
+    await expect(page.get_by_role("status")).to_contain_text(
+        say("Reminders are on their way to everybody who has not answered.")
+    )
+    assert await told_by_mail(mailbox, Template.ENROLMENT_REMINDER, round_id, asked) == invited
+
+
+async def told_by_mail(mailbox: Mailbox, template: Template, round_id: UUID, people: int) -> set[str]:
+    """The addresses to which such mails of the round have come, once they are as many."""
+    wanted = (template, str(round_id))
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while len(found := {one.to for one in mailbox.letters if (one.template, one.scope) == wanted}) < people:
+            await asyncio.sleep(0.1)
+            mailbox.new_letters()
+    return found
+
+
+async def test_reports_are_read_and_two_cycles_compared(made: Made, page: Page) -> None:
+    """The second cycle ends when it is cancelled, which the page says beforehand."""
     await follow(page, "Cancel the cycle")
     await page.wait_for_url("**/cancel")
     async with asyncio.timeout(PATIENCE_SECONDS):
