@@ -4,6 +4,7 @@ A page that is new is found by the links to it.
 """
 
 import re
+from collections.abc import Iterable
 from html.parser import HTMLParser
 from urllib.parse import parse_qsl, urlsplit
 
@@ -17,6 +18,7 @@ NOT_IN_THE_SAMPLE = {
     "/console/cycles/{cycle_id}/resume",
     "/console/integrations/{endpoint_id}/deliveries/{sequence}",
     "/console/integrations/{endpoint_id}/enable",
+    "/console/messages/brand/logo",
     "/console/messages/brand/reset",
     "/console/messages/previews/{template}",
     "/console/messages/wording/{template}/{language}/reset",
@@ -26,15 +28,14 @@ NOT_IN_THE_SAMPLE = {
     "/console/programs/{program_id}/compare.csv",
 }
 """Pages of what the sample company does not have: a cycle that is paused, deliveries, a webhook that is off, words of
-its own, a file being imported, two ended cycles of one program. A preview is a mail in a frame of its page, where no
-script runs, not even axe."""
+its own, a file being imported, two ended cycles of one program. Signing in leads to where a logo is sent."""
+WITHOUT_AXE = {"/console/messages/previews/{template}", "/console/programs/{program_id}/compare.csv"}
+"""A mail in a frame of its page, where no script runs, not even axe; and a table."""
 START = "/console"
-APPLICATION = FastAPI(routes=router.routes)
-UNLINKED = {
-    *("/console/static/{name}", "/console/sign-in", "/console/sign-in/{code}", "/console/{rest:path}"),
-    *("/console/accent/{name}", "/console/logos/{organization_id}/{name}"),
-}
-"""Pages of whoever is not signed in, and no pages."""
+APPLICATION = FastAPI(routes=router.routes, openapi_url=None)
+NO_PAGES = {"/console/static/{name}", "/console/accent/{name}", "/console/logos/{organization_id}/{name}"}
+UNLINKED = {"/console/sign-in", "/console/sign-in/{code}", "/console/{rest:path}"} | NO_PAGES
+"""Pages of whoever is not signed in, of what is not there, and no pages."""
 OF_EVERY_CYCLE = ("/console/cycles/{cycle_id}",)
 """Shown for the cycle of each program, as each is in another stage."""
 
@@ -56,6 +57,14 @@ def page_routes() -> set[str]:
     return {path for path in found if path.startswith(START)} - UNLINKED
 
 
+def unlike(addresses: Iterable[str]) -> set[str]:
+    """The paths of the pages for whoever is not signed in that none of these addresses leads to."""
+    served = {path.rstrip("/") or "/" for method, path in routes_of(APPLICATION) if method == "GET"}
+    paths = [urlsplit(address).path for address in addresses]
+    there = served - page_routes() - NO_PAGES - {"/console/{rest:path}"}
+    return {route for route in there if not any(_fits(route, path) for path in paths)}
+
+
 def missing(addresses: list[str]) -> set[str]:
     """The routes that none of these addresses leads to."""
     return page_routes() - NOT_IN_THE_SAMPLE - {route_of(address) for address in addresses}
@@ -64,8 +73,12 @@ def missing(addresses: list[str]) -> set[str]:
 def route_of(address: str) -> str:
     """The path of the route that this address leads to, the one with the fewest parameters; empty if there is none."""
     path = urlsplit(address).path.rstrip("/")
-    fits = [route for route in page_routes() if re.fullmatch(re.sub(r"{\w+}", "[^/]+", route), path)]
+    fits = [route for route in page_routes() if _fits(route, path)]
     return min(fits, key=lambda route: route.count("{"), default="")
+
+
+def _fits(route: str, path: str) -> bool:
+    return re.fullmatch(re.sub(r"{\w+}", "[^/]+", route), path) is not None
 
 
 def is_table(address: str) -> bool:

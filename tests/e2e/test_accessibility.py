@@ -2,6 +2,7 @@
 without script (docs/accessibility.md tells what this covers)."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
@@ -20,7 +21,7 @@ from shared.errors import Gone, Invalid
 from tests.browser import ARGUMENTS, find_browser
 from tests.console_fakes import FakeServices, token_of
 from tests.e2e.accessibility import forced_colours, keyboard, sticking_out, violations
-from tests.e2e.crawling import crawl, is_table, missing
+from tests.e2e.crawling import NOT_IN_THE_SAMPLE, WITHOUT_AXE, crawl, is_table, missing, route_of, unlike
 from tests.e2e.fake_site import Site, running_site
 from tests.e2e.sample import Made
 from tests.patience import PATIENCE_SECONDS
@@ -29,16 +30,9 @@ from upward.stack import Stack
 
 PATIENCE_MS = PATIENCE_SECONDS * 1000
 SCRIPTS = "**/*.js*"
-EMPTY_FORMS = {
-    "/console/programs/new": "Define the program",
-    "/console/people/new": "Add",
-    "/console/people/import": "Continue",
-    "/console/integrations/new": "Make the endpoint",
-    "/console/settings/keys/new": "Make the key",
-}
-"""Forms that are sent as they are and refused, with the button of each."""
 PEOPLE = b"Name,E-Mail,Level\nAda Example,ada@sample.example,3\nNobody,no address,x\n"
-"""An export with a row that cannot be used, and without nearly everybody who works here."""
+"""An export with a row that cannot be used."""
+NEWCOMER = b"Name,E-Mail,Level\nBea Example,bea@sample.example,3\n"
 
 
 @pytest.fixture(scope="module")
@@ -67,34 +61,37 @@ async def page(browser: Browser) -> AsyncIterator[Page]:
     await context.close()
 
 
-async def problems(page: Page, address: str, press: str = "") -> list[str]:
-    """What is wrong with the page at this address, or with the one that comes once its button is pressed. It is looked
-    at without our script, and once more with it, if it has any."""
-    await page.route(SCRIPTS, lambda route: route.abort())
-    await show(page, address, press)
-    found = await violations(page) + await forced_colours(page) + await keyboard(page) + await sticking_out(page)
-    await page.unroute(SCRIPTS)
-    if await page.locator("script[src]").count():
-        await show(page, address, press)
-        found += [f"with script, {problem}" for problem in await violations(page)]
-    where = f"{address.partition('//')[2].partition('/')[2]} {press}".strip()
-    return [f"{where}: {problem}" for problem in found]
-
-
-async def show(page: Page, address: str, press: str) -> None:
-    await page.goto(address)
-    if press:
-        await page.get_by_role("button", name=press, exact=True).click()
-
-
 class State(NamedTuple):
-    """A page of a participant, or of whoever is not signed in. A new one is a line below."""
+    """A page in one of its states. A new one is a line in a table below."""
 
     address: str
     press: str = ""
     """The button that leads to the page from this address."""
     facts: dict[str, object] = {}
-    """What is different in the services behind it (tests/console_fakes.py)."""
+    """What is different in the services behind a participant's page (tests/console_fakes.py)."""
+    fill: dict[str, str] = {}
+    """What is typed before, by its selectors; what has no text is ticked."""
+
+
+async def problems(page: Page, url: str, state: State) -> list[str]:
+    """What is wrong with a page. It is looked at without our script, and once more with it, if it has any."""
+    await page.route(SCRIPTS, lambda route: route.abort())
+    await show(page, url, state)
+    found = await violations(page) + await forced_colours(page) + await keyboard(page) + await sticking_out(page)
+    await page.unroute(SCRIPTS)
+    if await page.locator("script[src]").count():
+        await show(page, url, state)
+        found += [f"with script, {problem}" for problem in await violations(page)]
+    return [f"{state.address} {state.press}: {problem}" for problem in found]
+
+
+async def show(page: Page, url: str, state: State) -> None:
+    await page.goto(url + state.address)
+    for selector, text in state.fill.items():
+        field = page.locator(selector)
+        await (field.fill(text) if text else field.check())
+    if state.press:
+        await page.get_by_role("button", name=re.compile(rf"^{re.escape(state.press)}\b")).first.click()
 
 
 LINKS = {kind: f"/p/{token_of(kind)}" for kind in RoundKind}
@@ -109,6 +106,7 @@ STATES = (
     State("/console/sign-in"),
     State("/console/sign-in", press="Sign in"),
     State("/console/sign-in/upo_" + "A" * 43),
+    State("/console/sign-in/upo_" + "A" * 43, press="Sign in"),
     State("/p/" + "wrong" * 8),
     State(ENROLMENT),
     State(ENROLMENT, press="Send my answer"),
@@ -130,7 +128,54 @@ STATES = (
     State(SURVEY, press="Send my answers"),
     State(f"{SURVEY}/done"),
 )
-"""In every state."""
+"""Of participants, and of whoever is not signed in: in every state."""
+REFUSED_FORMS = (
+    State("/console/programs/new", "Define the program"),
+    State("/console/people/new", "Add"),
+    State("/console/people/import", "Continue"),
+    State("/console/people/{person}/absence", "Save"),
+    State("/console/integrations/new", "Make the endpoint"),
+    State("/console/settings/keys/new", "Make the key"),
+    State("/console/cycles/{review}/review/approve", "Approve and ask them"),
+    State("/console/cycles/{active}/pairs/{pair}/end", "End the pair"),
+    State("/console/concerns/{concern}", "Resolve the concern"),
+    State("/console/messages/brand", "Save", fill={"#accent": "#ffcc00"}),
+    State("/console/messages/wording/kickoff/en", "Save", fill={"#subject": "{nobody}"}),
+)
+FURTHER_STATES = (
+    State("/console/no/page"),
+    State("/console/cycles/{active}"),
+    State("/console/cycles/{active}/resume"),
+    State("/console/cycles/{review}/review", "Pin"),
+    State("/console/cycles/{review}/review/rules", "See what would change"),
+    State("/console/programs/{program}/start", "Show what will happen"),
+    State("/console/programs/new", "Try these rules"),
+    State("/console/messages/brand", "Preview", fill={"#accent": "#7a2048"}),
+    State("/console/messages/brand/logo", "Upload"),
+    State("/console/messages/brand/reset"),
+    State("/console/messages/wording/kickoff/en", "Preview"),
+    State("/console/messages/wording/kickoff/en/reset"),
+    State("/console/people/import/{upload}"),
+    State("/console/people/import/{upload}", "Show the differences"),
+    State("/console/people/import/{upload}/changes"),
+    State("/console/people/import/{upload}/changes", "Apply"),
+    State("/console/people/import/{applied}/done"),
+    State("/console/integrations/{failing}"),
+    State("/console/integrations/{failing}/deliveries/{sequence}"),
+    State("/console/integrations/{failing}/secret", "Change the secret"),
+    State("/console/integrations/{off}/enable"),
+    State("/console/settings/keys/new", "Make the key", fill={"#label": "Test", "[name=role][value=viewer]": ""}),
+)
+"""What no link leads to: what is paused, failed, switched off, being imported or worded anew, or behind a button."""
+
+
+def test_each_page_for_whoever_is_not_signed_in_is_among_the_states() -> None:
+    assert unlike(state.address for state in STATES) == set()
+
+
+def test_each_page_that_the_sample_does_not_lead_to_is_among_the_states() -> None:
+    states = (*REFUSED_FORMS, *FURTHER_STATES)
+    assert NOT_IN_THE_SAMPLE - WITHOUT_AXE - {route_of(state.address) for state in states} == set()
 
 
 @pytest.mark.long
@@ -138,7 +183,7 @@ async def test_nothing_keeps_a_participant_out(page: Page, site: Site) -> None:
     found = []
     for state in STATES:
         with in_state(site.fakes, state.facts):
-            found += await problems(page, site.url + state.address, state.press)
+            found += await problems(page, site.url, state)
     assert not found, "\n".join(found)
 
 
@@ -152,28 +197,38 @@ async def test_nothing_keeps_anybody_out_of_the_console(page: Page, made: Made) 
         addresses, dead = await crawl(client)
     found = dead + [f"no link of the sample company leads to {path}" for path in sorted(missing(addresses))]
     pages = [address for address in addresses if not is_table(address)]
-    found += [problem for address in pages for problem in await problems(page, stack.url + address)]
+    found += [problem for address in pages for problem in await problems(page, stack.url, State(address))]
     assert not found, "\n".join(found)
 
 
 @pytest.mark.long
 async def test_nothing_keeps_anybody_out_of_what_no_link_leads_to(page: Page, made: Made) -> None:
-    """Forms that were refused, the steps of an import, and what is paused, switched off, failed or worded anew."""
     stack, record = made.maker.stack, Record.read(made.maker.folder / "sample.json")
     await sign_in(page, stack, UUID(record.organization_id))
     async with httpx.AsyncClient(base_url=stack.url, headers={"authorization": f"Bearer {record.key}"}) as client:
         cycles = {one["stage"]: one["id"] for one in await read(client, "/v1/cycles")}
-        active, review = cycles["active"], f"/console/cycles/{cycles['review']}/review"
-        (pair,) = await read(client, "/v1/pairs", cycle_id=active, state="active", limit=1)
-        states = EMPTY_FORMS | {
-            f"{review}/approve": "Approve and ask them",
-            f"/console/cycles/{active}/pairs/{pair['id']}/end": "End the pair",
-        }
-        states |= dict.fromkeys(await add_steps(client), "")
-        (await client.post(f"/v1/cycles/{active}/pause")).raise_for_status()
-        states |= dict.fromkeys((f"/console/cycles/{active}", f"/console/cycles/{active}/resume"), "")
-        found = [problem for path, press in states.items() for problem in await problems(page, stack.url + path, press)]
-        (await client.post(f"/v1/cycles/{active}/resume")).raise_for_status()
+        places = cycles | await add_steps(client, cycles["active"])
+        (await client.post(f"/v1/cycles/{cycles['active']}/pause")).raise_for_status()
+        found = list[str]()
+        for state in (*REFUSED_FORMS, *FURTHER_STATES):
+            found += await problems(page, stack.url, state._replace(address=state.address.format_map(places)))
+        (await client.post(f"/v1/cycles/{cycles['active']}/resume")).raise_for_status()
+        (await client.delete("/v1/brand", headers={"if-match": "*"})).raise_for_status()
+    await page.goto(f"{stack.url}/console/settings/keys/new")
+    await page.context.clear_cookies()
+    await page.get_by_role("button", name="Make the key").click()
+    found += await violations(page) + await forced_colours(page) + await keyboard(page) + await sticking_out(page)
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.long
+async def test_nothing_keeps_anybody_out_of_the_api_reference(page: Page, site: Site) -> None:
+    """As it opens, and with an operation opened. It needs script."""
+    found = []
+    for place, shown in (("", ".opblock"), ("#/programs/list_programs", ".opblock.is-open .opblock-body")):
+        await page.goto(f"{site.url}/docs{place}")
+        await page.locator(shown).first.wait_for()
+        found += [f"/docs{place}: {one}" for one in await violations(page) + await sticking_out(page)]
     assert not found, "\n".join(found)
 
 
@@ -186,28 +241,36 @@ async def test_nothing_keeps_anybody_out_of_a_console_in_which_there_is_nothing_
     async with httpx.AsyncClient(base_url=stack.url, headers={"authorization": f"Bearer {key}"}) as client:
         addresses, found = await crawl(client)
     pages = [address for address in addresses if not is_table(address)]
-    found += [problem for address in pages for problem in await problems(page, stack.url + address)]
+    found += [problem for address in pages for problem in await problems(page, stack.url, State(address))]
     assert not found, "\n".join(found)
 
 
-async def add_steps(client: httpx.AsyncClient) -> list[str]:
-    """The steps of an import, a delivery that failed, a webhook that is off, and words of one's own."""
-    upload = await client.post("/v1/people/import/uploads", content=PEOPLE, headers={"content-type": "text/csv"})
-    steps = f"/console/people/import/{upload.raise_for_status().json()['id']}"
+async def add_steps(client: httpx.AsyncClient, active: str) -> dict[str, object]:
+    """Two files of an import, a delivery that failed, a webhook that is off, and words and a sender of one's own; the
+    ids of it all, and of what else the states are about."""
+    (pair,) = await read(client, "/v1/pairs", cycle_id=active, state="active", limit=1)
+    (concern,) = await read(client, "/v1/concerns", cycle_id=active, state="open", limit=1)
+    (program,) = await read(client, "/v1/programs", limit=1)
+    upload, applied = await send_file(client, PEOPLE), await send_file(client, NEWCOMER)
+    (await client.post(f"/v1/people/import/uploads/{applied}/apply", json={})).raise_for_status()
     failing, off = await add_endpoint(client), await add_endpoint(client)
     (await client.post(f"/v1/endpoints/{failing}/test")).raise_for_status()
     (await client.post(f"/v1/endpoints/{off}/disable")).raise_for_status()
     words = {"subject": "Join {program}", "body": "{organization} invites you."}
     (await client.put("/v1/wordings/kickoff/en", json=words, headers={"if-match": "*"})).raise_for_status()
+    (await client.put("/v1/brand", json={"sender_name": "HR"}, headers={"if-match": "*"})).raise_for_status()
     async with asyncio.timeout(PATIENCE_SECONDS):
         while not (deliveries := await read(client, f"/v1/endpoints/{failing}/deliveries")):
             await asyncio.sleep(0.1)
-    integrations = "/console/integrations"
-    return [
-        *(steps, f"{steps}/changes", f"{integrations}/{failing}", f"{integrations}/{off}/enable"),
-        *(f"{integrations}/{failing}/deliveries/{one['sequence']}" for one in deliveries[:1]),
-        "/console/messages/wording/kickoff/en/reset",
-    ]
+    of_import = {"upload": upload, "applied": applied}
+    of_endpoints = {"failing": failing, "off": off, "sequence": deliveries[0]["sequence"]}
+    others = {"pair": pair["id"], "concern": concern["id"], "program": program["id"], "person": pair["mentor_id"]}
+    return of_import | of_endpoints | others
+
+
+async def send_file(client: httpx.AsyncClient, file: bytes) -> str:
+    answer = await client.post("/v1/people/import/uploads", content=file, headers={"content-type": "text/csv"})
+    return str(answer.raise_for_status().json()["id"])
 
 
 async def read(client: httpx.AsyncClient, path: str, **params: object) -> list[dict[str, Any]]:

@@ -12,7 +12,7 @@ from tests.pseudo import accented, hard_coded, hard_coded_in_page, pseudo_is_spo
 from tests.unit.test_notifications_rendering import ENDPOINT, NOTICES, PARTNER, facts_for
 
 VALUES = (
-    *("Ann", "Upward", "Acme", "2026-Q1", "left_company", "GET", "POST", "failing"),
+    *("Ann", "Upward", "Acme", "2026-Q1", "GET", "POST", "failing"),
     *(PARTNER.name, PARTNER.job_title, PARTNER.department, "Short video, AI tools", str(PARTNER.meeting)),
     *(ENDPOINT.endpoint_id, ENDPOINT.description, str(ENDPOINT.failing_since), str(ENDPOINT.disabled_at)),
     "Friday, 2 January 2026, 18:00",

@@ -66,9 +66,13 @@ class AdminClient:
     async def programs(self) -> list[dict[str, Any]]:
         return await self._all("/v1/programs")
 
-    async def trigger_cycle(self, program_id: str, calendar: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Requests a cycle. `calendar` holds the parts of the program's calendar that are different for this cycle."""
-        key, body = {"idempotency-key": str(uuid4())}, {"calendar": calendar} if calendar else {}
+    async def trigger_cycle(
+        self, program_id: str, calendar: dict[str, Any] | None = None, period: str = ""
+    ) -> dict[str, Any]:
+        """Requests a cycle. `calendar` holds the parts of the program's calendar that are different for this cycle, and
+        `period` names it otherwise than the API would."""
+        key, asked = {"idempotency-key": str(uuid4())}, {"calendar": calendar, "period": period}
+        body = {name: value for name, value in asked.items() if value}
         return await self._call("POST", f"/v1/programs/{program_id}/cycles", json=body, headers=key)
 
     async def cycles(self, program_id: str) -> list[dict[str, Any]]:

@@ -23,6 +23,7 @@ from shared.contracts.matching import MatchRunState
 from shared.database import Database
 from tests.architecture.documents import names_in, table_rows
 from tests.services.every_page.documents import Form, Page, Pairs
+from tests.services.pictures import png
 from tests.services.wrong_input.public_routes import CSV, Row, named_in, routes_of
 
 TABLE = ("docs/privacy.md", "## What each route answers")
@@ -147,11 +148,13 @@ def is_page(answer: httpx.Response) -> bool:
     return "html" in answer.headers.get("content-type", "")
 
 
+FILES = {"/console/people/import": ("people.csv", CSV), "/console/messages/brand/logo": ("logo.png", png(40, 20))}
+"""What is chosen in forms with a file."""
+
+
 async def post(http: httpx.AsyncClient, address: str, pairs: Pairs, headers: dict[str, str]) -> httpx.Response:
     fields: dict[str, list[str]] = {}
     for name, value in pairs:
         fields.setdefault(name, []).append(value)
-    answer = await http.post(address, data=fields, headers=headers)
-    if answer.status_code != 415:
-        return answer
-    return await http.post(address, data=fields, files={"file": ("people.csv", CSV)}, headers=headers)
+    file = FILES.get(urlsplit(address).path)
+    return await http.post(address, data=fields, files={"file": file} if file else None, headers=headers)
