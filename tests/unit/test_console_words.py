@@ -8,7 +8,7 @@ from starlette.requests import Request
 from services.console.forms.registry import round_title
 from services.console.submission import CrossSite, refuse_cross_site
 from services.console.words import codes, cycles
-from services.console.words.event_types import WHEN
+from services.console.words.event_types import ABOUT, WHEN
 from services.console.words.failures import failure_of
 from shared.contracts.accounts import Role
 from shared.contracts.events import CATALOGUE
@@ -44,6 +44,7 @@ def test_every_code_has_words(codes: type[StrEnum], words: dict[StrEnum, str]) -
 
 def test_every_type_of_event_is_told_as_in_the_catalogue() -> None:
     assert {name: model.__doc__ for name, model in CATALOGUE.items()} == WHEN
+    assert {next(iter(model.model_fields)).removesuffix("_id") for model in CATALOGUE.values()} == ABOUT.keys()
 
 
 def test_a_round_is_called_as_its_own_page_calls_it() -> None:

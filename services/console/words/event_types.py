@@ -1,4 +1,4 @@
-"""When each type of event happens, as the page of the types tells it. Pure.
+"""When each type of event happens, and what it is about. Pure.
 
 The sentences are those of the catalogue, whose readers otherwise are developers: a test compares the two.
 """
@@ -66,3 +66,19 @@ WHEN = {
         "A participant answered the closing survey about a pair for the first time; what they said is not told."
     ),
 }
+ABOUT = {
+    "check_in": translatable("Check-in"),
+    "concern": translatable("Concern"),
+    "cycle": translatable("Cycle"),
+    "endpoint": translatable("Endpoint"),
+    "enrolment": translatable("Enrolment"),
+    "import": translatable("Import"),
+    "match_run": translatable("Match run"),
+    "message": translatable("Message"),
+    "pair": translatable("Pair"),
+    "person": translatable("Person"),
+    "program": translatable("Program"),
+    "round": translatable("Round"),
+    "survey": translatable("Survey"),
+}
+"""The first part of an event's subject."""

@@ -6,6 +6,7 @@ its code.
 """
 
 import gzip
+import hashlib
 from functools import lru_cache
 from importlib.metadata import version
 from importlib.resources import files
@@ -30,7 +31,32 @@ SwaggerUIBundle({
   queryConfigEnabled: false,
 });
 """
-PHONE = """\
+THEME = """\
+const dark = matchMedia("(prefers-color-scheme: dark)");
+const follow = () => document.documentElement.classList.toggle("dark-mode", dark.matches);
+dark.addEventListener("change", follow);
+follow();
+"""
+"""Swagger UI has a dark theme, which a class of the document switches on. It comes before anything is drawn."""
+STYLE = """\
+html:not(.dark-mode) .swagger-ui .opblock-get .opblock-summary-method { background: #0b63b0; }
+html:not(.dark-mode) .swagger-ui .opblock-post .opblock-summary-method { background: #13754a; }
+html:not(.dark-mode) .swagger-ui .opblock-put .opblock-summary-method { background: #8a5200; }
+html:not(.dark-mode) .swagger-ui .opblock-delete .opblock-summary-method { background: #b3261e; }
+html:not(.dark-mode) .swagger-ui .info .title small { background: #59616d; }
+html:not(.dark-mode) .swagger-ui .info .title small.version-stamp { background: #4a6700; }
+html:not(.dark-mode) .swagger-ui .info a { color: #1f5fae; }
+html:not(.dark-mode) .swagger-ui .btn.authorize { color: #13754a; border-color: #13754a; }
+html:not(.dark-mode) .swagger-ui .btn.authorize svg { fill: #13754a; }
+html:not(.dark-mode) .swagger-ui .btn.cancel { color: #b3261e; border-color: #b3261e; }
+html:not(.dark-mode) .swagger-ui .btn.execute { background: #1f5fae; border-color: #1f5fae; }
+html:not(.dark-mode) .swagger-ui :is(.parameter__in, .parameter__extension, .response-undocumented) { color: #5a5a5a; }
+html:not(.dark-mode) .swagger-ui .model .property { color: #5f5f5f; }
+html:not(.dark-mode) .swagger-ui :is(.parameter__name.required span, .star) { color: #b3261e; }
+html:not(.dark-mode) .swagger-ui .parameter__name.required::after { color: #b3261e; }
+html:not(.dark-mode) .swagger-ui .renderedMarkdown code { color: #6a0dc0; }
+.swagger-ui :focus-visible { outline: 3px solid #4990e2 !important; outline-offset: 2px; }
+.hidden { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
 @media (max-width: 640px) {
   .swagger-ui .wrapper, .swagger-ui .responses-inner, .swagger-ui .opblock .opblock-section-header,
   .swagger-ui .parameters-container, .swagger-ui .opblock-description-wrapper { padding-left: 8px; padding-right: 8px; }
@@ -39,7 +65,11 @@ PHONE = """\
   .swagger-ui table tbody tr td { padding: 4px 0; }
 }
 """
-"""Swagger UI puts parameters and answers into tables, whose columns are too narrow to read on a phone."""
+"""Colours of Swagger UI whose contrast is too low for texts are darker in its light theme. It puts parameters and
+answers into tables, whose columns are too narrow to read on a phone."""
+OWN = {"start.js": START, "theme.js": THEME, "upward.css": STYLE}
+"""The files that do not come with the package."""
+OWN_VERSION = hashlib.sha256("".join(OWN.values()).encode()).hexdigest()[:10]
 PAGE = f"""\
 <!doctype html>
 <html lang="en">
@@ -48,14 +78,18 @@ PAGE = f"""\
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>The API of Upward</title>
 <link rel="stylesheet" href="/docs/swagger-ui.css?v={VERSION}">
-<link rel="stylesheet" href="/docs/phone.css?v={VERSION}">
+<link rel="stylesheet" href="/docs/upward.css?v={OWN_VERSION}">
+<script src="/docs/theme.js?v={OWN_VERSION}"></script>
 <link rel="icon" type="image/png" href="/docs/favicon-32x32.png?v={VERSION}">
 </head>
 <body>
+<main>
+<h1 class="hidden">The API of Upward</h1>
 <div id="swagger-ui"></div>
+</main>
 <noscript><p>This page needs JavaScript. <a href="/openapi.json">The description itself</a> does not.</p></noscript>
 <script src="/docs/swagger-ui-bundle.js?v={VERSION}"></script>
-<script src="/docs/start.js?v={VERSION}"></script>
+<script src="/docs/start.js?v={OWN_VERSION}"></script>
 </body>
 </html>
 """
@@ -64,10 +98,9 @@ MEDIA_TYPES = {
     "swagger-ui.css": "text/css; charset=utf-8",
     "favicon-32x32.png": "image/png",
     "start.js": "text/javascript; charset=utf-8",
-    "phone.css": "text/css; charset=utf-8",
+    "theme.js": "text/javascript; charset=utf-8",
+    "upward.css": "text/css; charset=utf-8",
 }
-OWN = {"start.js": START, "phone.css": PHONE}
-"""The files that do not come with the package."""
 HEADERS = {
     # Swagger UI has a few icons as data: addresses, and sets styles of single elements.
     "content-security-policy": (

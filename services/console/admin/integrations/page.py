@@ -13,6 +13,7 @@ from services.console.admin.layout import admin_page
 from services.console.admin.navigation import INTEGRATIONS
 from services.console.admin.routes import AdminRoute
 from services.console.admin.visit import CurrentVisit, Visit
+from services.console.words import event_types
 from shared.contracts.accounts import Role
 from shared.contracts.base import Service
 from shared.http.public import Versioned
@@ -231,7 +232,7 @@ async def _secret(visit: Visit, endpoint_id: UUID, secret: str | None, why: str,
 
 
 def _page(visit: Visit, template: str, **context: Any) -> Response:
-    return admin_page(visit, template, view=view, **context)
+    return admin_page(visit, template, view=view, kinds=event_types, **context)
 
 
 def _address(endpoint_id: UUID, done: str) -> str:
