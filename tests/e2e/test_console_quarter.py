@@ -263,12 +263,17 @@ async def test_a_concern_is_resolved_with_a_reason(page: Page) -> None:
 
 
 async def test_whoever_has_not_answered_gets_a_reminder_by_a_click(made: Made, page: Page, next_day: None) -> None:
-    """In a second cycle of a program."""
+    """In a second cycle of a program, whose messages go out at any hour, as the test runs at any hour."""
     mailbox = Mailbox(made.maker.stack.mail.folder)
     [first] = made.in_stage(Stage.CANCELLED)["rounds"]
     asked = first["recipients"] + 1  # those of the first cycle, and Neva Neu
     await to(page, "Programs")
     await page.get_by_role("main").get_by_role("link", name=program_of(made, Stage.CANCELLED)).first.click()
+    await follow(page, "Edit")
+    await page.get_by_text(say("Waiting for people, and sending hours")).click()
+    await page.get_by_label(say("At any hour of any day")).check()
+    await press(page, "Save the changes")
+    await expect(page.get_by_role("status")).to_contain_text(say("The program is changed."))
     await follow(page, "Start a cycle")
     await page.get_by_label(say("At once")).check()
     await page.get_by_label(say("Name of the period")).fill("second")
