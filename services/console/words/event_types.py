@@ -30,6 +30,9 @@ WHEN = {
     "cycle.requested": translatable("A cycle was triggered, by an admin or by its program's schedule."),
     "cycle.resumed": translatable("A coordinator resumed a paused cycle."),
     "cycle.stage_changed": translatable("A cycle entered its next stage."),
+    "cycle.stalled": translatable(
+        "A running cycle has not moved for minutes though it should; the reason says what is wrong."
+    ),
     "endpoint.disabled": translatable(
         "An endpoint was disabled: by an admin, by its answer 410, or by five days of failure."
     ),
