@@ -58,7 +58,7 @@ def bare_application(database: Database, statements: Sequence[Sent]) -> FastAPI:
                 rows = (await connection.exec_driver_sql(sent.text, sent.values)).all()
                 if rows and "mentor_id" in rows[0]._fields and "reason_codes" in rows[0]._fields:
                     pairs = list(rows[:PAGE])
-                elif rows and "given_name" in rows[0]._fields:
+                elif rows and "job_title" in rows[0]._fields:
                     names |= {row.id: row.name for row in rows}
         return HTMLResponse(TEMPLATE.render(pairs=pairs, names=names))
 

@@ -13,13 +13,15 @@ import hmac
 import re
 import secrets
 import zlib
+from collections.abc import Callable
 from datetime import datetime
-from typing import Annotated
+from functools import cache
+from typing import Annotated, Any, NamedTuple
 from uuid import UUID
 
 from fastapi import Depends, Header, Request, Security
 from fastapi.security import HTTPBearer
-from sqlalchemy import ColumnElement, DateTime, UniqueConstraint, func, select, update
+from sqlalchemy import ColumnElement, DateTime, Select, UniqueConstraint, bindparam, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 from structlog.contextvars import bind_contextvars
@@ -48,6 +50,7 @@ ACCESS_KEY = HTTPBearer(
 CALLER = "upward.caller"
 """Where the scope of a request keeps who calls."""
 THIS_HOUR = func.date_trunc("hour", func.now(), type_=DateTime(timezone=True))
+Reading = Callable[[Select[*tuple[Any, ...]]], Select[*tuple[Any, ...]]]
 KEY = re.compile(r"^upw_([0-9a-z]{12})_([0-9a-f]{64})([0-9a-z]{7})$")
 
 
@@ -118,49 +121,84 @@ def key_id_of(key: str) -> str | None:
     return found[1]
 
 
+def _as_it_is(query: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
+    return query
+
+
+class Found(NamedTuple):
+    caller: Caller
+    session: SessionRow | None = None
+    more: tuple[Any, ...] = ()
+    """What the same statement has read besides."""
+
+
 async def authenticate(session: AsyncSession, credential: str) -> Caller:
     """Finds the caller who has this access key or this session. Raises Unauthorized."""
-    if is_session_token(credential):
-        return await _authenticate_session(session, credential)
-    return await authenticate_key(session, credential)
+    return (await identify(session, credential)).caller
 
 
 async def authenticate_key(session: AsyncSession, key: str) -> Caller:
     """Finds the caller who has this access key. Raises Unauthorized."""
+    return (await _identify_key(session, key)).caller
+
+
+async def identify(session: AsyncSession, credential: str, reading: Reading = _as_it_is) -> Found:
+    """Finds the caller who has this access key or this session. `reading` adds columns to the statement, which has
+    the key. Raises Unauthorized."""
+    if is_session_token(credential):
+        return await _identify_session(session, credential, reading)
+    return await _identify_key(session, credential, reading)
+
+
+async def _identify_key(session: AsyncSession, key: str, reading: Reading = _as_it_is) -> Found:
     refused = Unauthorized("Send a valid access key as 'Authorization: Bearer upw_…'.", code="invalid_access_key")
     key_id = key_id_of(key)
     if key_id is None:
         raise refused
-    found = await session.execute(
-        select(AccessKey, _is_due()).where(AccessKey.id == key_id, AccessKey.revoked_at.is_(None))
-    )
-    one = found.one_or_none()
+    one = (await session.execute(_of_key(reading), {"key_id": key_id})).one_or_none()
     if one is None or not hmac.compare_digest(one[0].key_hash, hash_key(key)):
         raise refused
-    row, is_due = one
+    row, is_due, *more = one
     if is_due:
         await _note_use(session, row.id)
-    return Caller(organization_id=row.organization_id, key_id=row.id, role=Role(row.role))
+    caller = Caller(organization_id=row.organization_id, key_id=row.id, role=Role(row.role))
+    return Found(caller, more=tuple(more))
 
 
-async def _authenticate_session(session: AsyncSession, token: str) -> Caller:
+async def _identify_session(session: AsyncSession, token: str, reading: Reading) -> Found:
     """Finds the caller who has this session, and notes that it is used. Raises Unauthorized."""
-    not_noted = SessionRow.last_used_at < func.now() - NOTED_EVERY
-    found = await session.execute(
-        select(SessionRow.id, AccessKey, not_noted, _is_due())
-        .join(AccessKey, AccessKey.id == SessionRow.key_id)
-        .where(SessionRow.token_hash == hash_token(token), is_alive(), AccessKey.revoked_at.is_(None))
-    )
-    one = found.one_or_none()
+    one = (await session.execute(_of_session(reading), {"token_hash": hash_token(token)})).one_or_none()
     if one is None:
         raise Unauthorized("This session has ended; sign in again.", code="session_ended")
-    session_id, key, is_due, is_key_due = one
+    row, key, is_due, is_key_due, *more = one
     if is_due:
-        used = update(SessionRow).where(SessionRow.id == session_id, not_noted).values(last_used_at=func.now())
-        await session.execute(used)
+        used = update(SessionRow).where(SessionRow.id == row.id, _is_not_noted()).values(last_used_at=func.now())
+        await session.execute(used.execution_options(synchronize_session=False))
     if is_key_due:
         await _note_use(session, key.id)
-    return Caller(organization_id=key.organization_id, key_id=key.id, role=Role(key.role), session_id=session_id)
+    caller = Caller(organization_id=key.organization_id, key_id=key.id, role=Role(key.role), session_id=row.id)
+    return Found(caller, row, tuple(more))
+
+
+@cache
+def _of_key(reading: Reading) -> Select[*tuple[Any, ...]]:
+    """These two are made once, as every request needs one of them."""
+    query = select(AccessKey, _is_due()).where(AccessKey.id == bindparam("key_id"), AccessKey.revoked_at.is_(None))
+    return reading(query)
+
+
+@cache
+def _of_session(reading: Reading) -> Select[*tuple[Any, ...]]:
+    query = (
+        select(SessionRow, AccessKey, _is_not_noted(), _is_due())
+        .join(AccessKey, AccessKey.id == SessionRow.key_id)
+        .where(SessionRow.token_hash == bindparam("token_hash"), is_alive(), AccessKey.revoked_at.is_(None))
+    )
+    return reading(query)
+
+
+def _is_not_noted() -> ColumnElement[bool]:
+    return SessionRow.last_used_at < func.now() - NOTED_EVERY
 
 
 def _is_due() -> ColumnElement[bool]:
@@ -215,9 +253,23 @@ async def _identify(request: Request) -> Caller:
             return known
     async with request.app.state.database.single_statements() as session:
         found = await authenticate(session, credential)
-    if before is not None:
-        before.keep(credential, found)
+    _keep(request, credential, found)
     return found
+
+
+async def identify_reading(request: Request, session: AsyncSession, reading: Reading) -> Found:
+    """Who calls, always read anew, with what `reading` adds to the statement. Raises Unauthorized."""
+    credential = bearer_of(request.headers.get("authorization", ""))
+    found = await identify(session, credential, reading)
+    request.scope[CALLER] = found.caller
+    _keep(request, credential, found.caller)
+    return found
+
+
+def _keep(request: Request, credential: str, caller: Caller) -> None:
+    before: Identified | None = request.scope.get(IDENTIFIED)
+    if before is not None:
+        before.keep(credential, caller)
 
 
 class ServiceNeeded(BeforeBody):

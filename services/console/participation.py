@@ -1,7 +1,7 @@
 """What a participant's link leads to: a form from the owner of the round, and an answer that is passed on to it."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 from uuid import UUID
@@ -12,21 +12,13 @@ from pydantic import ValidationError
 from structlog.contextvars import bind_contextvars
 
 from services.console.forms.registry import questionnaire_of
-from services.console.look import OURS, Look, look_of
-from shared.contracts.accounts import Brand
+from services.console.look import OURS, Look
+from services.console.surroundings import read_contacts, read_surroundings
 from shared.contracts.base import Contract, Service
 from shared.contracts.feedback import CheckInForm
-from shared.contracts.intake import (
-    Contact,
-    Contacts,
-    LinkGrant,
-    LinkOrigin,
-    ReadContacts,
-    ResolveLink,
-    first_active,
-)
+from shared.contracts.intake import Contact, LinkGrant, LinkOrigin, ResolveLink
 from shared.contracts.matching import AcceptanceForm
-from shared.contracts.notifications import OwnPageWords, PageText, PageWords
+from shared.contracts.notifications import PageText, PageWords
 from shared.contracts.programs import CycleBrief
 from shared.contracts.round_kinds import declaration_of
 from shared.contracts.rounds import AnswerRecorded
@@ -70,30 +62,6 @@ async def resolve(internal: Internal, token: str) -> LinkGrant:
     return grant
 
 
-async def read_look(internal: Internal, organization_id: UUID) -> Look:
-    """How the organization shows itself. A page that cannot learn it looks like ours."""
-    try:
-        return look_of(await internal.get(Service.ACCOUNTS, "/brand", Brand, organization_id), organization_id)
-    except (DomainError, httpx.HTTPError) as error:
-        log.warning("look.unknown", error=type(error).__name__)
-        return OURS
-
-
-async def read_own_words(internal: Internal, brief: CycleBrief) -> tuple[PageWords, ...]:
-    """The organization's own words for the pages of the program. A page that cannot learn them says it in ours."""
-    params = {"program_id": str(brief.program_id)}
-    try:
-        found = await internal.get(Service.NOTIFICATIONS, "/page-words", OwnPageWords, brief.organization_id, params)
-    except (DomainError, httpx.HTTPError) as error:
-        log.warning("page_words.unknown", error=type(error).__name__)
-        return ()
-    return found.items
-
-
-async def read_brief(internal: Internal, grant: LinkGrant) -> CycleBrief:
-    return await internal.get(Service.PROGRAMS, f"/cycles/{grant.cycle_id}", CycleBrief, grant.organization_id)
-
-
 async def read_form(internal: Internal, grant: LinkGrant) -> Contract:
     """What the owner of the round shows this person. Raises Forbidden, NotFound, Gone or Conflict, as the owner
     decides."""
@@ -112,31 +80,20 @@ async def read_form_if_asked(internal: Internal, grant: LinkGrant) -> Contract |
 
 
 async def read_participation(internal: Internal, grant: LinkGrant) -> Participation:
-    """Reads the owner's form, the cycle, the names of the partners and the time zone of the reader."""
-    brief, form, look = await asyncio.gather(
-        read_brief(internal, grant), read_form(internal, grant), read_look(internal, grant.organization_id)
-    )
-    partners = questionnaire_of(grant.kind).partners(form)
-    people, own = await asyncio.gather(
-        read_contacts(internal, grant.organization_id, [*partners, *brief.coordinator_ids]),
-        read_own_words(internal, brief),
+    """Reads the owner's form, what surrounds it, and the names of the partners."""
+    around, form = await asyncio.gather(
+        read_surroundings(internal, grant.organization_id, grant.cycle_id), read_form(internal, grant)
     )
     return Participation(
         grant,
-        brief,
-        grant.time_zone or brief.time_zone,
+        around.brief,
+        grant.time_zone or around.brief.time_zone,
         form,
-        {person_id: people[person_id] for person_id in partners if person_id in people},
-        first_active(brief.coordinator_ids, people),
-        look,
-        own,
+        await read_contacts(internal, grant.organization_id, questionnaire_of(grant.kind).partners(form)),
+        around.contact,
+        around.look,
+        around.own_words,
     )
-
-
-async def read_contact(internal: Internal, brief: CycleBrief) -> Contact | None:
-    """Whom a participant may ask."""
-    people = await read_contacts(internal, brief.organization_id, brief.coordinator_ids)
-    return first_active(brief.coordinator_ids, people)
 
 
 class Origin(NamedTuple):
@@ -154,9 +111,8 @@ async def read_origin(internal: Internal, token: str) -> Origin:
         origin = await internal.ask(
             Service.INTAKE, "/links/origin", ResolveLink(token=token), LinkOrigin, NO_ORGANIZATION
         )
-        brief = await internal.get(Service.PROGRAMS, f"/cycles/{origin.cycle_id}", CycleBrief, origin.organization_id)
-        look = await read_look(internal, origin.organization_id)
-        return Origin(await read_contact(internal, brief), origin.language, look)
+        around = await read_surroundings(internal, origin.organization_id, origin.cycle_id)
+        return Origin(around.contact, origin.language, around.look)
     except (ValidationError, DomainError, httpx.HTTPError):
         return Origin()
 
@@ -203,12 +159,3 @@ async def send_answer(internal: Internal, grant: LinkGrant, answer: Contract) ->
     owned = declaration_of(grant.kind)
     path = f"{owned.path}/{grant.round_id}/answers/{grant.person_id}"
     return await internal.post(owned.owner, path, answer, AnswerRecorded, grant.organization_id)
-
-
-async def read_contacts(internal: Internal, organization_id: UUID, person_ids: Sequence[UUID]) -> dict[UUID, Contact]:
-    """The people by their ids, at most 1,000 at once. Those who do not exist are missing."""
-    if not person_ids:
-        return {}
-    request = ReadContacts(person_ids=tuple(dict.fromkeys(person_ids)))
-    found = await internal.ask(Service.INTAKE, "/contacts", request, Contacts, organization_id)
-    return {contact.person_id: contact for contact in found.contacts}

@@ -18,9 +18,10 @@ from shared.contracts.intake import EnrolmentAnswer, EnrolmentForm
 from shared.contracts.programs import Topic
 from shared.contracts.rounds import AnswerRecorded
 from shared.database import Database
+from shared.errors import Forbidden
 from shared.events import emit
 from shared.http.internal import Internal
-from shared.rounds.store import asked_subjects, lock_open_round, mark_answered
+from shared.rounds.store import asked_subjects, lock_open_round, mark_all_answered
 
 
 async def read_form(
@@ -30,13 +31,14 @@ async def read_form(
 
     Raises NotFound, RoundIsClosed (410), Forbidden for someone who is not asked.
     """
-    async with database.transaction() as session:
-        cycle_id = await enrolments.read_open_cycle(session, organization_id, round_id)
-        await enrolments.check_asked(session, organization_id, round_id, person_id)
+    async with database.single_statements() as session:
+        asked = await enrolments.read_asked(session, organization_id, round_id, person_id)
+        if not asked.now:
+            raise Forbidden("This person is not asked in this round.", code="not_asked")
         languages = await people.read_languages(session, organization_id)
-        answer = await enrolments.read_answer(session, organization_id, cycle_id, person_id)
-    terms = await read_terms(internal, organization_id, cycle_id)
-    async with database.transaction() as session:
+        answer = await enrolments.read_answer(session, organization_id, asked.cycle_id, person_id)
+    terms = await read_terms(internal, organization_id, asked.cycle_id)
+    async with database.single_statements() as session:
         lonely = await roles_without_partner(session, organization_id, person_id, terms.direction, terms.policy)
     return EnrolmentForm(topics=terms.topics, languages=languages, answer=answer, roles_without_partner=lonely)
 
@@ -53,28 +55,32 @@ async def record_answer(
 
     Raises NotFound, RoundIsClosed (410), Forbidden for someone who is not asked, ApplicationInvalid (422).
     """
+    async with database.single_statements() as session:
+        asked = await enrolments.read_asked(session, organization_id, round_id, person_id)
+    topics = await read_topics(internal, organization_id, asked.cycle_id)
     async with database.transaction() as session:
-        cycle_id = await enrolments.read_open_cycle(session, organization_id, round_id)
-    topics = await read_topics(internal, organization_id, cycle_id)
-    async with database.transaction() as session:
-        return await _store_answer(session, organization_id, round_id, person_id, answer, topics)
+        if not asked.now:  # the round says why
+            await asked_subjects(session, await lock_open_round(session, organization_id, round_id), person_id)
+        return await _store_answer(session, organization_id, round_id, asked.cycle_id, person_id, answer, topics)
 
 
 async def _store_answer(
     session: AsyncSession,
     organization_id: UUID,
     round_id: UUID,
+    cycle_id: UUID,
     person_id: UUID,
     answer: EnrolmentAnswer,
     topics: Sequence[Topic],
 ) -> AnswerRecorded:
-    round_ = await lock_open_round(session, organization_id, round_id)
-    subjects = await asked_subjects(session, round_, person_id)
+    """The round is locked last, because everybody who answers waits for it: from then on only two statements follow. If
+    it was closed meanwhile, or the person is not asked any more, nothing of this is stored."""
     wishes = await people.find_by_email(session, organization_id, emails_of(answer))
     application = check_application(answer, topics, wishes, person_id)
-    enrolment_id = await enrolments.save_enrolment(session, organization_id, round_.cycle_id, person_id, application)
+    enrolment_id = await enrolments.save_enrolment(session, organization_id, cycle_id, person_id, application)
     if application.role is not None:
-        submitted = EnrolmentSubmitted(enrolment_id=enrolment_id, cycle_id=round_.cycle_id, person_id=person_id)
+        submitted = EnrolmentSubmitted(enrolment_id=enrolment_id, cycle_id=cycle_id, person_id=person_id)
         await emit(session, organization_id, submitted)
-    await mark_answered(session, round_, person_id, subjects)
+    round_ = await lock_open_round(session, organization_id, round_id)
+    await mark_all_answered(session, round_, person_id)
     return AnswerRecorded(round_id=round_id, closes_at=round_.closes_at)

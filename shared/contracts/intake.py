@@ -156,6 +156,24 @@ class Away(Contract):
         return self.first_day <= day <= self.last_day
 
 
+class NamedPerson(Contract):
+    """What lists tell of a person whom they name."""
+
+    id: UUID
+    name: str
+    email: str
+    job_title: str = ""
+    department: str = ""
+    location: str = ""
+    level: int = 0
+    active: bool = True
+
+
+class NamedPeople(Contract):
+    items: tuple[NamedPerson, ...] = ()
+    """In no certain order. Whoever is not in the directory is missing."""
+
+
 class Contact(Contract):
     """How to reach and address a person. It is read over internal HTTP only."""
 

@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from enum import StrEnum
-from functools import partial
+from functools import cached_property, partial
 from operator import is_, not_
 from typing import Annotated
 from uuid import UUID
@@ -102,6 +102,13 @@ class PairReason(Contract):
     mentee_days: Annotated[tuple[int, ...], Field(exclude_if=not_)] = ()
     """The same days on the mentee's clock."""
     levels: Annotated[int | None, Field(exclude_if=IS_NONE)] = None
+
+    @cached_property
+    def plain(self) -> tuple[object, ...]:
+        """All that it says as plain values, which are hashed and compared faster than the reason itself."""
+        topics = [(topic.label, topic.level, topic.choice) for topic in self.topics]
+        days = (self.mentor_days, self.mentee_days)
+        return (str(self.code), self.side, self.rank, self.hours, self.levels, *days, *topics)
 
 
 class ProposeMatches(Contract):

@@ -19,7 +19,7 @@ from shared.http.openapi.description import Described
 from shared.http.openapi.docs import install_docs
 from shared.http.problems import install_problem_handlers, problem
 from shared.http.public import PublicApi
-from shared.http.routing import joined
+from shared.http.routing import Indexed, joined
 
 log = structlog.get_logger(__name__)
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
@@ -63,6 +63,7 @@ def create_application(
     install_docs(app)
     app.state.checks = [seldom(database_check(database))]
     _add_health(app)
+    app.router.middleware_stack = Indexed(app.router)
     app.add_middleware(Observed)
     return app
 

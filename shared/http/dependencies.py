@@ -19,6 +19,11 @@ async def _session(request: Request) -> AsyncIterator[AsyncSession]:
         yield session
 
 
+async def _reading(request: Request) -> AsyncIterator[AsyncSession]:
+    async with request.app.state.database.single_statements() as session:
+        yield session
+
+
 # These wait for nothing and are coroutines all the same: FastAPI runs plain functions in threads, for each request.
 async def _database(request: Request) -> Database:
     database: Database = request.app.state.database
@@ -47,6 +52,8 @@ async def _stopping(request: Request) -> asyncio.Event:
 
 # scope="function": the transaction ends before the response is sent, not after (FastAPI's default).
 Session = Annotated[AsyncSession, Depends(_session, scope="function")]
+# For handlers that only read: each statement sees what is committed when it begins, as it does in a transaction.
+Reading = Annotated[AsyncSession, Depends(_reading, scope="function")]
 # For handlers that ask another service first, or compute for long: no connection is held while they wait for it.
 AppDatabase = Annotated[Database, Depends(_database)]
 InternalClient = Annotated[Internal, Depends(_internal)]

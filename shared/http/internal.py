@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from shared.config import Settings
 from shared.contracts.base import Contract, PersonPage, Service
 from shared.errors import BadRequest, Conflict, DomainError, Forbidden, Gone, Invalid, NotFound, Unauthorized
-from shared.http.inside import Inside
+from shared.http.inside import Inside, answer_of
 from shared.tracing import current_headers
 
 Answer = TypeVar("Answer", bound=Contract)
@@ -141,7 +141,7 @@ class Internal:
             raise expected
         if not response.is_success:
             response.raise_for_status()
-        return answer.model_validate_json(response.content)
+        return answer_of(response, answer)
 
 
 def _client(url: str, timeout: float, kept: int | None = 20) -> httpx.AsyncClient:

@@ -14,6 +14,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.contextvars import bind_contextvars, clear_contextvars, get_contextvars
 
+from shared.database import reading_together
 from shared.http.problems import problem
 from shared.logging import where
 from shared.telemetry.metrics import REGISTRY, REQUESTS
@@ -41,7 +42,8 @@ class Observed:
             return
         request_id = request_id_of(Headers(scope=scope).get(REQUEST_ID))
         with _context_of_its_own(request_id):
-            await self._answer(scope, receive, send)
+            async with reading_together():
+                await self._answer(scope, receive, send)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         started, status = time.perf_counter(), 0

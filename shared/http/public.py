@@ -24,7 +24,7 @@ from shared.errors import (
     PreconditionRequired,
     Unauthorized,
 )
-from shared.http.inside import IDENTIFIED, Identified
+from shared.http.inside import IDENTIFIED, Identified, answer_of
 from shared.http.internal import Internal
 
 Answer = TypeVar("Answer", bound=Contract)
@@ -67,7 +67,7 @@ class PublicApi:
         self, service: Service, path: str, answer: type[Answer], params: Mapping[str, Any] | None = None
     ) -> Answer:
         """GET `/v1{path}` of the service that serves it."""
-        return answer.model_validate_json((await self._call("GET", service, path, params=params)).content)
+        return answer_of(await self._call("GET", service, path, params=params), answer)
 
     async def get_table(self, service: Service, path: str, params: Mapping[str, Any] | None = None) -> bytes:
         """The whole list as a table in CSV."""
@@ -76,7 +76,7 @@ class PublicApi:
     async def get_versioned(self, service: Service, path: str, answer: type[Answer]) -> Versioned[Answer]:
         """Reads what can be edited."""
         response = await self._call("GET", service, path)
-        return Versioned(answer.model_validate_json(response.content), response.headers.get("etag", ""))
+        return Versioned(answer_of(response, answer), response.headers.get("etag", ""))
 
     async def post(
         self,
@@ -87,13 +87,13 @@ class PublicApi:
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
         response = await self._call("POST", service, path, body=body, headers=headers)
-        return answer.model_validate_json(response.content)
+        return answer_of(response, answer)
 
     async def send_file(
         self, service: Service, path: str, answer: type[Answer], content: bytes, media_type: str
     ) -> Answer:
         response = await self._call("POST", service, path, headers={"content-type": media_type}, content=content)
-        return answer.model_validate_json(response.content)
+        return answer_of(response, answer)
 
     async def put_file(
         self, service: Service, path: str, answer: type[Answer], content: bytes, media_type: str, etag: str
@@ -101,7 +101,7 @@ class PublicApi:
         """Replaces what was read with this ETag by a file. Raises PreconditionFailed if it has changed since."""
         headers = {"content-type": media_type, "if-match": etag}
         response = await self._call("PUT", service, path, headers=headers, content=content)
-        return answer.model_validate_json(response.content)
+        return answer_of(response, answer)
 
     async def put(
         self, service: Service, path: str, answer: type[Answer], body: BaseModel, etag: str | None = None
@@ -109,7 +109,7 @@ class PublicApi:
         """Replaces what was read with this ETag, if one is given. Raises PreconditionFailed if it has changed since."""
         headers = {"if-match": etag} if etag is not None else None
         response = await self._call("PUT", service, path, body=body, headers=headers)
-        return answer.model_validate_json(response.content)
+        return answer_of(response, answer)
 
     async def delete(self, service: Service, path: str, etag: str | None = None) -> None:
         """Deletes what was read with this ETag, if one is given. Raises PreconditionFailed if it has changed since."""

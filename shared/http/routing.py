@@ -17,14 +17,18 @@ from fastapi import APIRouter, Request, Response
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from starlette.requests import ClientDisconnect
-from starlette.routing import Match
-from starlette.types import Scope
+from starlette.routing import BaseRoute, Match
+from starlette.types import Receive, Scope, Send
 
 from shared.errors import BadRequest
+from shared.http.inside import TAKEN, TAKES, hand_over
 from shared.http.receiving import BodyLimits, BoundedRequest, TooManyUploads, limits_of
 
 WITHOUT_BODY = {"GET", "HEAD"}
 RETRY_SECONDS = 10
+
+
+Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
 class BeforeBody(ABC):
@@ -41,8 +45,10 @@ class Route(APIRoute):
     limits: ClassVar[BodyLimits] = BodyLimits()
     """What a handler takes that says nothing else."""
 
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        handle = super().get_route_handler()
+    def get_route_handler(self) -> Handler:
+        if self.response_field is not None:
+            hand_over(self.response_field)
+        handle = _taking(super().get_route_handler())
         first = list(_before_body(self.dependant))
         takes_json = self.body_field is not None
 
@@ -74,6 +80,45 @@ class Route(APIRoute):
         return match, child
 
 
+class Indexed:
+    """A router that finds the route of a request by the first two parts of its path, as an application has hundreds of
+    routes and its own router tries one after the other. Whatever is not found so is left to that one: a wrong method, a
+    redirect, an address that does not exist."""
+
+    def __init__(self, router: APIRouter) -> None:
+        self._router, self._tries_all = router, router.middleware_stack
+        self._known: list[BaseRoute] = []
+        self._beginning: dict[tuple[str, ...], list[BaseRoute]] = {}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            for route in self._which_may_match(scope["path"]):
+                match, child = route.matches(scope)
+                if match is Match.FULL:
+                    scope.setdefault("router", self._router)
+                    scope.update(child)
+                    await route.handle(scope, receive, send)
+                    return
+        await self._tries_all(scope, receive, send)
+
+    def _which_may_match(self, path: str) -> list[BaseRoute]:
+        """In the order of the router, because the first that matches is taken."""
+        if self._known != self._router.routes:
+            self._known = list(self._router.routes)
+            named = {beginning for route in self._known if (beginning := _beginning(route))}
+            self._beginning = {
+                one: [route for route in self._known if _beginning(route) in (one, ())] for one in (*named, ())
+            }
+        found = self._beginning.get(tuple(path.split("/", 3)[1:3]))
+        return self._beginning[()] if found is None else found
+
+
+def _beginning(route: BaseRoute) -> tuple[str, ...]:
+    """The first two parts of the path of each request that the route matches. Empty if they are not always the same."""
+    parts = tuple(getattr(route, "path", "").split("/", 3)[1:3])
+    return () if len(parts) < 2 or any("{" in part for part in parts) else parts
+
+
 def joined(*routers: APIRouter) -> APIRouter:
     """One router with the routes of all these.
 
@@ -83,6 +128,19 @@ def joined(*routers: APIRouter) -> APIRouter:
     for router in routers:
         made.routes.extend(router.routes)
     return made
+
+
+def _taking(handle: Handler) -> Handler:
+    """A handler whose answer is taken by whoever asked inside this process."""
+
+    async def answer(request: Request) -> Response:
+        before = TAKES.set(request.scope.get(TAKEN))
+        try:
+            return await handle(request)
+        finally:
+            TAKES.reset(before)
+
+    return answer
 
 
 def except_for(*words: str) -> Callable[[Callable[..., Any]], Any]:

@@ -43,10 +43,7 @@ def sentences(reasons: tuple[PairReason, ...], words: Words) -> tuple[str, ...]:
 def sentence(reason: PairReason, words: Words) -> str:
     """A sentence about the mentor and the mentee. Empty if the code is not known. Sentences are kept, because the pairs
     of a large run share most of their reasons."""
-    # A tuple of plain values is hashed and compared faster than the reason itself.
-    topics = [(topic.label, topic.level, topic.choice) for topic in reason.topics]
-    days = (reason.mentor_days, reason.mentee_days)
-    key = (words, str(reason.code), reason.side, reason.rank, reason.hours, reason.levels, *days, *topics)
+    key = (words, reason.plain)
     text = KEPT.get(key)
     if text is None:
         if len(KEPT) >= MOST_KEPT:

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy import ColumnElement, func, select, tuple_, update
 from sqlalchemy.dialects.postgresql import distinct_on, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -180,21 +180,38 @@ async def asked_subjects(session: AsyncSession, round_: Round, person_id: UUID) 
 async def mark_answered(session: AsyncSession, round_: Round, person_id: UUID, subject_ids: Sequence[UUID]) -> None:
     """Records that a person answered about these subjects. The round must be locked. Emits `round.answered` if no
     answer is missing any more; an answer that is changed later was not missing, so that this is told once."""
-    answered = await session.scalars(
+    await _mark(session, round_, person_id, RoundRecipient.subject_id.in_(subject_ids))
+
+
+async def mark_all_answered(session: AsyncSession, round_: Round, person_id: UUID) -> None:
+    """The same for all that the person is asked about. Raises what `asked_subjects` raises."""
+    if not await _mark(session, round_, person_id):
+        await asked_subjects(session, round_, person_id)
+
+
+async def _mark(session: AsyncSession, round_: Round, person_id: UUID, *which: ColumnElement[bool]) -> bool:
+    """Whether an answer was missing. One statement, as others wait for the round meanwhile."""
+    missing = _missing(round_)
+    given = (
         update(RoundRecipient)
-        .where(
-            RoundRecipient.organization_id == round_.organization_id,
-            RoundRecipient.round_id == round_.id,
-            RoundRecipient.person_id == person_id,
-            RoundRecipient.subject_id.in_(subject_ids),
-            RoundRecipient.answered_at.is_(None),
-            RoundRecipient.excused_at.is_(None),
-        )
+        .where(*missing, RoundRecipient.person_id == person_id, *which)
         .values(answered_at=func.now())
-        .returning(RoundRecipient.subject_id)
+        .returning(RoundRecipient.person_id, RoundRecipient.subject_id)
+        .cte("given")
     )
-    if answered.all():
-        await _tell_if_all_answered(session, round_)
+    one = tuple_(RoundRecipient.person_id, RoundRecipient.subject_id)
+    still_missing = (  # the statement itself still sees as missing what it writes
+        select(RoundRecipient.person_id)
+        .where(*missing, one.not_in(select(given.c.person_id, given.c.subject_id)))
+        .order_by(RoundRecipient.person_id)  # so that Postgres reads the index of pending ones and not the whole table
+        .limit(1)
+        .scalar_subquery()
+    )
+    answered = select(func.count()).select_from(given).scalar_subquery()
+    answers, waits_for = (await session.execute(select(answered, still_missing))).one()
+    if answers and waits_for is None:
+        await _tell_that_all_answered(session, round_)
+    return bool(answers)
 
 
 async def excuse(session: AsyncSession, organization_id: UUID, subject_id: UUID) -> None:
@@ -359,21 +376,20 @@ async def _lock(session: AsyncSession, organization_id: UUID, round_id: UUID) ->
 
 
 async def _tell_if_all_answered(session: AsyncSession, round_: Round) -> None:
-    one_pending = (
-        select(RoundRecipient.person_id)
-        .where(
-            RoundRecipient.organization_id == round_.organization_id,
-            RoundRecipient.round_id == round_.id,
-            RoundRecipient.answered_at.is_(None),
-            RoundRecipient.excused_at.is_(None),
-        )
-        .order_by(RoundRecipient.person_id)  # so that Postgres reads the index of pending ones and not the whole table
-        .limit(1)
+    one_pending = select(RoundRecipient.person_id).where(*_missing(round_))
+    if await session.scalar(one_pending.order_by(RoundRecipient.person_id).limit(1)) is None:
+        await _tell_that_all_answered(session, round_)
+
+
+def _missing(round_: Round) -> tuple[ColumnElement[bool], ...]:
+    return (
+        RoundRecipient.organization_id == round_.organization_id,
+        RoundRecipient.round_id == round_.id,
+        RoundRecipient.answered_at.is_(None),
+        RoundRecipient.excused_at.is_(None),
     )
-    if await session.scalar(one_pending) is None:
-        kind = RoundKind(round_.kind)
-        await emit(
-            session,
-            round_.organization_id,
-            RoundAnswered(round_id=round_.id, cycle_id=round_.cycle_id, kind=kind),
-        )
+
+
+async def _tell_that_all_answered(session: AsyncSession, round_: Round) -> None:
+    told = RoundAnswered(round_id=round_.id, cycle_id=round_.cycle_id, kind=RoundKind(round_.kind))
+    await emit(session, round_.organization_id, told)

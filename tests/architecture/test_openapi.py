@@ -37,6 +37,7 @@ create_key list_keys read_key revoke_key
 preview_brand read_brand read_logo remove_logo replace_brand replace_logo reset_brand
 apply_import preview_import read_import_upload replace_import_mapping upload_import
 preview_policy
+read_current_match_run read_names
 """
 """Generated clients have methods of these names. Add new ones; none is changed or removed."""
 

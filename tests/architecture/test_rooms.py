@@ -57,6 +57,7 @@ HANDS_ON = {
     "services.console.participation",
     "services.console.people_picker",
     "services.console.submission",
+    "services.console.surroundings",
     "services.events.broker.jetstream",
     "services.events.broker.publisher",
     "services.events.log.dispatcher",

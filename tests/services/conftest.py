@@ -39,6 +39,12 @@ def nothing_asked_within_a_transaction() -> Iterator[None]:
     assert found == []
 
 
+@pytest.fixture(autouse=True)
+def surroundings_are_read_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each page shows what a test has changed a moment before."""
+    monkeypatch.setattr("services.console.surroundings.KEPT_SECONDS", 0.0)
+
+
 @pytest.fixture(scope="session")
 def postgres_url() -> Iterator[str]:
     with (

@@ -210,6 +210,19 @@ async def test_people_are_listed_by_page_and_department(client: httpx.AsyncClien
     assert (await client.get("/v1/people", params={"active": False})).json()["items"] == []
 
 
+async def test_names_are_read_for_many_ids_at_once(client: httpx.AsyncClient, access_key: Key) -> None:
+    await send(client, SAMPLE)
+    listed = (await client.get("/v1/people", params={"limit": 3})).json()["items"]
+    asked = {"person_id": [one["id"] for one in listed] + [str(uuid4())]}
+    answer = await client.get("/v1/people/names", params=asked)
+    told = {one["id"]: one for one in answer.json()["items"]}
+    assert told == {one["id"]: {name: one[name] for name in told[one["id"]]} for one in listed}
+    assert {"name", "email", "job_title", "department"} < set(told[listed[0]["id"]])
+    theirs = await client.get("/v1/people/names", params=asked, headers=await access_key(Role.OWNER, uuid4()))
+    assert theirs.json() == {"items": []}
+    assert (await client.get("/v1/people/names")).status_code == 422
+
+
 async def test_one_person_is_read_with_what_the_directory_holds(client: httpx.AsyncClient) -> None:
     await send(client, SAMPLE)
     listed = (await client.get("/v1/people", params={"limit": 1})).json()["items"][0]

@@ -6,6 +6,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from fastapi import FastAPI
+from sqlalchemy import update
 
 from services.intake import main as intake
 from services.matching import main
@@ -54,6 +55,34 @@ async def test_steering_makes_the_next_revision_which_takes_the_run_s_place(admi
     assert [(data["match_run_id"], data["revision"]) for _, data in events] == [(first["id"], 1), (second["id"], 2)]
     runs = await admin.client.get(f"/v1/cycles/{admin.matching.cycle_id}/match-runs", headers=admin.headers)
     assert [(run["revision"], run["state"]) for run in runs.json()["items"]] == [(1, "superseded"), (2, "proposed")]
+
+
+async def test_the_current_run_is_the_one_that_waits_and_else_the_last_one_that_stands(
+    admin: Admin, db: Database, access_key: AccessKey
+) -> None:
+    address = f"/v1/cycles/{admin.matching.cycle_id}/match-runs/current"
+
+    async def current() -> str:
+        answer = await admin.client.get(address, headers=admin.headers)
+        assert answer.json() == await admin.read(answer.json()["id"])
+        assert answer.headers["etag"] == admin.etag
+        return admin.etag
+
+    assert await current() == '"1.1-proposed"'
+    await admin.steer(dropped=[str(admin.matching.pool[0].person_id)])
+    assert await current() == '"1.2-proposed"'
+    brief = (await admin.client.get(address, params={"lists": "false"}, headers=admin.headers)).json()
+    assert (brief["revision"], brief["pairs"], brief["pairs_count"]) == (2, [], len(admin.run["pairs"]))
+    for state in ("approved", "superseded"):
+        async with db.transaction() as session:
+            await session.execute(update(MatchRun).where(MatchRun.revision == 2).values(state=state))
+        assert await current() == f'"1.2-{state}"'
+    async with db.transaction() as session:
+        await session.execute(update(MatchRun).where(MatchRun.revision == 1).values(state="expired"))
+    assert await current() == '"1.1-expired"'
+    stranger = await access_key(Role.OWNER, uuid4())
+    answer = await admin.client.get(address, headers=stranger)
+    assert (answer.status_code, answer.json()["code"]) == (404, "match_run_not_found")
 
 
 async def test_pins_are_kept_and_the_rest_is_matched_around_them(admin: Admin) -> None:

@@ -13,9 +13,7 @@ from services.console.admin.review.rules.facts import (
     Couple,
     Fit,
     PairFacts,
-    Person,
     Preview,
-    RunLine,
     Steering,
     UnmatchedFacts,
 )
@@ -34,10 +32,10 @@ from services.console.admin.review.rules.view import (
     Names,
     decisions_of,
     fit_of,
-    newest,
     query_for_api,
     rows_of,
 )
+from shared.contracts.intake import NamedPerson
 from shared.contracts.matching import Side
 from shared.contracts.programs import MatchingPolicy
 from shared.language.words import ENGLISH, words_of
@@ -45,10 +43,8 @@ from shared.language.words import ENGLISH, words_of
 WORDS = words_of(ENGLISH)
 FIT = Fit(low=5000, middle=10_000, best=20_000)
 ADA, BEN, EVE, KIM = (UUID(int=number) for number in range(1, 5))
-NAMES = Names(
-    {one: Person(id=one, name=name, email="x@example.org") for one, name in ((ADA, "Ada"), (BEN, "Ben"), (EVE, "Eve"))},
-    WORDS,
-)
+KNOWN = ((ADA, "Ada"), (BEN, "Ben"), (EVE, "Eve"))
+NAMES = Names({one: NamedPerson(id=one, name=name, email="x@example.org") for one, name in KNOWN}, WORDS)
 POLICY = MatchingPolicy()
 
 
@@ -80,19 +76,6 @@ def test_a_row_folds_its_reasons_to_the_topics() -> None:
     row, older = rows_of([new, old], FIT, NAMES, WORDS)
     assert (row.folded, len(row.reasons), row.decided) == ("Generative AI", 2, False)
     assert older.folded == "From different departments."
-
-
-def test_the_run_that_waits_is_reviewed_and_else_the_newest_one() -> None:
-    def line(revision: int, state: str) -> RunLine:
-        values = {"id": uuid4(), "attempt": 1, "revision": revision, "state": state, "created_at": "2027-01-01T00:00Z"}
-        return RunLine.model_validate(values)
-
-    one, two, three = line(1, "superseded"), line(2, "proposed"), line(3, "approved")
-    assert newest([one, two]) == two
-    assert newest([one, two, three]) == two
-    assert newest([one, three]) == three
-    assert newest([one]) == one
-    assert newest([]) is None
 
 
 @pytest.mark.parametrize(

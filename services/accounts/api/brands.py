@@ -13,7 +13,7 @@ from services.accounts.store import brands as store
 from shared.auth import Admin, ServiceCaller, Viewer
 from shared.contracts.accounts import Brand, LogoFile
 from shared.errors import DomainError, Invalid
-from shared.http.dependencies import AppDatabase, Session
+from shared.http.dependencies import AppDatabase, Reading, Session
 from shared.http.etags import check_present, etag
 from shared.http.problems import refusals
 from shared.http.receiving import BodyLimits, takes
@@ -112,7 +112,7 @@ async def remove_logo(caller: Admin, session: Session, response: Response, if_ma
 
 
 @internal.get("/brand")
-async def give_brand(caller: ServiceCaller, session: Session) -> Brand:
+async def give_brand(caller: ServiceCaller, session: Reading) -> Brand:
     return await store.read_brand(session, caller.organization_id)
 
 

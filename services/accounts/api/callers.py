@@ -3,15 +3,15 @@
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Request, Response, Security
+from fastapi import APIRouter, Depends, Path, Query, Request, Response, Security
 from fastapi.responses import JSONResponse
 from structlog.contextvars import bind_contextvars
 
 from services.accounts.resources import Key, KeyDefinition, KeyPage, KeyState, NewAccessKey
 from services.accounts.store import codes, keys, sessions
-from shared.auth import ACCESS_KEY, Caller, Owner, Role, Viewer, authenticate_key, bearer_of
+from shared.auth import ACCESS_KEY, Caller, Owner, Role, Viewer, authenticate_key, bearer_of, identify_reading
 from shared.contracts.accounts import CallerDetails, NewSession, Organization
-from shared.http.dependencies import Session
+from shared.http.dependencies import Reading, Session
 from shared.http.idempotency import Answer, IdempotencyKey, answer_once
 from shared.http.paging import Limit
 from shared.http.problems import refusals
@@ -57,6 +57,11 @@ class SignInNeeded(BeforeBody):
 WhoSignsIn = Annotated[SigningIn, Security(SignInNeeded(), scopes=[Role.VIEWER])]
 
 
+async def _details(request: Request, session: Reading) -> CallerDetails:
+    """One statement finds who calls and reads their details."""
+    return sessions.details_of(await identify_reading(request, session, sessions.with_details))
+
+
 @router.get("/organization", tags=["programs"])  # the tag names a module of clients that were generated before
 async def read_organization(caller: Viewer, session: Session) -> Organization:
     """The organization that the access key belongs to."""
@@ -64,9 +69,9 @@ async def read_organization(caller: Viewer, session: Session) -> Organization:
 
 
 @router.get("/caller", tags=["accounts"])
-async def read_caller(caller: Viewer, session: Session) -> CallerDetails:
+async def read_caller(details: Annotated[CallerDetails, Depends(_details)], caller: Viewer) -> CallerDetails:
     """Who is calling: the organization, the role, and the session if there is one."""
-    return await sessions.read_caller(session, caller)
+    return details
 
 
 @router.post("/session", status_code=201, tags=["accounts"])

@@ -1,16 +1,16 @@
 """SQL of sessions: opening and ending them. `shared.auth` finds the caller who has one."""
 
+from typing import Any
 from uuid import UUID, uuid4
 
 import structlog
-from sqlalchemy import delete, not_, select
+from sqlalchemy import Select, delete, not_, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.accounts.models import BrandRow
 from services.accounts.store.brands import brand_of
-from services.accounts.store.keys import OrganizationNotFound
-from shared.auth import AccessKey, Caller, OrganizationRow
+from shared.auth import AccessKey, Caller, Found, OrganizationRow
 from shared.contracts.accounts import CallerDetails, NewSession, Organization, SessionTimes
 from shared.sessions import LONGEST, SessionRow, hash_token, is_alive, new_session_token
 
@@ -51,19 +51,18 @@ async def end_session(session: AsyncSession, organization_id: UUID, session_id: 
     log.info("session.ended", session_id=str(session_id))
 
 
-async def read_caller(session: AsyncSession, caller: Caller) -> CallerDetails:
-    """Raises OrganizationNotFound."""
-    found = await session.execute(
-        select(AccessKey.label, OrganizationRow.name, SessionRow, BrandRow)
+def with_details(query: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
+    """The statement that finds a caller, with the name of the organization and how it shows itself."""
+    return (
+        query.add_columns(OrganizationRow.name, AccessKey.label, BrandRow)
         .join(OrganizationRow, OrganizationRow.id == AccessKey.organization_id)
-        .outerjoin(SessionRow, SessionRow.id == caller.session_id)
         .outerjoin(BrandRow, BrandRow.organization_id == AccessKey.organization_id)
-        .where(AccessKey.id == caller.key_id, AccessKey.organization_id == caller.organization_id)
     )
-    one = found.one_or_none()
-    if one is None:
-        raise OrganizationNotFound("There is no such organization.")
-    label, name, row, brand = one
+
+
+def details_of(found: Found) -> CallerDetails:
+    """Of a caller who was found by the statement above."""
+    (name, label, brand), caller, row = found.more, found.caller, found.session
     return CallerDetails(
         organization=Organization(id=caller.organization_id, name=name),
         role=caller.role,

@@ -26,12 +26,8 @@ from services.console.next_steps import next_step
 from services.console.pages import STATIC, PageRoute, page, reader_words
 from services.console.participation import (
     Participation,
-    read_brief,
-    read_contact,
     read_form_if_asked,
-    read_look,
     read_origin,
-    read_own_words,
     read_participation,
     resolve,
     send_answer,
@@ -41,6 +37,7 @@ from services.console.participation import (
 from services.console.people_picker import Picker, is_asked, pick
 from services.console.reasons import reasons_of_offer
 from services.console.submission import check_is_form, read_typed, refuse_cross_site
+from services.console.surroundings import read_surroundings
 from shared.contracts.intake import LinkGrant
 from shared.contracts.rounds import RoundKind
 from shared.errors import DomainError, Gone, Invalid, NotFound
@@ -104,12 +101,10 @@ async def confirm(token: Token, request: Request, internal: InternalClient) -> R
             raise
         contact, words, look = request.state.contact, request.state.words, request.state.brand
         return page("done.html", words, grant=None, brief=None, time_zone="UTC", contact=contact, brand=look)
-    brief, form, look = await asyncio.gather(
-        read_brief(internal, grant),
-        read_form_if_asked(internal, grant),
-        read_look(internal, grant.organization_id),
+    around, form = await asyncio.gather(
+        read_surroundings(internal, grant.organization_id, grant.cycle_id), read_form_if_asked(internal, grant)
     )
-    contact, own = await asyncio.gather(read_contact(internal, brief), read_own_words(internal, brief))
+    brief, look, own, contact = around
     time_zone, step = grant.time_zone or brief.time_zone, next_step(grant, brief.calendar, form)
     words, thanks = reader_words(request, grant.language, brief.language), questionnaire_of(grant.kind).thanks
     shown: dict[str, Any] = {"grant": grant, "brief": brief, "time_zone": time_zone, "contact": contact}

@@ -27,7 +27,7 @@ from shared.contracts.intake import (
     ResolveLink,
 )
 from shared.contracts.rounds import AnswerRecorded
-from shared.http.dependencies import AppDatabase, InternalClient, Session
+from shared.http.dependencies import AppDatabase, InternalClient, Reading, Session
 from shared.http.routing import Route
 
 router = APIRouter(route_class=Route, prefix="/internal/intake", include_in_schema=False)
@@ -36,46 +36,46 @@ PageLimit = Annotated[int, Query(ge=1, le=1000)]
 
 @router.get("/cycles/{cycle_id}/pool")
 async def read_pool(
-    cycle_id: UUID, caller: ServiceCaller, session: Session, after: UUID | None = None, limit: PageLimit = 500
+    cycle_id: UUID, caller: ServiceCaller, session: Reading, after: UUID | None = None, limit: PageLimit = 500
 ) -> PoolPage:
     return await enrolments.read_pool(session, caller.organization_id, cycle_id, after, limit)
 
 
 @router.get("/people/pool")
 async def read_eligible(
-    caller: ServiceCaller, session: Session, after: UUID | None = None, limit: PageLimit = 500
+    caller: ServiceCaller, session: Reading, after: UUID | None = None, limit: PageLimit = 500
 ) -> PoolPage:
     return await eligible.read_eligible(session, caller.organization_id, after, limit)
 
 
 @router.get("/cycles/{cycle_id}/meeting-hours")
 async def read_meeting_hours(
-    cycle_id: UUID, caller: ServiceCaller, session: Session, after: UUID | None = None, limit: PageLimit = 500
+    cycle_id: UUID, caller: ServiceCaller, session: Reading, after: UUID | None = None, limit: PageLimit = 500
 ) -> MeetingHoursPage:
     return await enrolments.read_meeting_hours(session, caller.organization_id, cycle_id, after, limit)
 
 
 @router.get("/cycles/{cycle_id}/leavers")
 async def read_leavers(
-    cycle_id: UUID, caller: ServiceCaller, session: Session, after: UUID | None = None, limit: PageLimit = 500
+    cycle_id: UUID, caller: ServiceCaller, session: Reading, after: UUID | None = None, limit: PageLimit = 500
 ) -> PersonPage:
     return await enrolments.read_leavers(session, caller.organization_id, cycle_id, after, limit)
 
 
 @router.get("/cycles/{cycle_id}/enrolled")
 async def read_enrolled(
-    cycle_id: UUID, caller: ServiceCaller, session: Session, after: UUID | None = None, limit: PageLimit = 500
+    cycle_id: UUID, caller: ServiceCaller, session: Reading, after: UUID | None = None, limit: PageLimit = 500
 ) -> PersonPage:
     return await enrolments.read_enrolled(session, caller.organization_id, cycle_id, after, limit)
 
 
 @router.get("/cycles/{cycle_id}/enrolled/count")
-async def count_enrolled(cycle_id: UUID, caller: ServiceCaller, session: Session) -> EnrolledCount:
+async def count_enrolled(cycle_id: UUID, caller: ServiceCaller, session: Reading) -> EnrolledCount:
     return EnrolledCount(enrolled=await enrolments.count_enrolled(session, caller.organization_id, cycle_id))
 
 
 @router.post("/contacts")
-async def read_contacts(request: ReadContacts, caller: ServiceCaller, session: Session) -> Contacts:
+async def read_contacts(request: ReadContacts, caller: ServiceCaller, session: Reading) -> Contacts:
     contacts = await people.read_contacts(session, caller.organization_id, request.person_ids)
     away = await absences.read_away(session, caller.organization_id, request.person_ids)
     told = (one.model_copy(update={"away": away[one.person_id]}) if one.person_id in away else one for one in contacts)
@@ -83,7 +83,7 @@ async def read_contacts(request: ReadContacts, caller: ServiceCaller, session: S
 
 
 @router.post("/people/find")
-async def find_people(request: FindPeople, caller: ServiceCaller, session: Session) -> PersonPage:
+async def find_people(request: FindPeople, caller: ServiceCaller, session: Reading) -> PersonPage:
     return await directory.find_people(session, caller.organization_id, request.words)
 
 
@@ -93,13 +93,13 @@ async def mint_links(request: MintLinks, caller: ServiceCaller, session: Session
 
 
 @router.post("/links/resolve")
-async def resolve_link(request: ResolveLink, caller: ServiceCaller, session: Session) -> LinkGrant:
+async def resolve_link(request: ResolveLink, caller: ServiceCaller, session: Reading) -> LinkGrant:
     """The organization comes from the link: the caller knows none yet and names the nil UUID."""
     return await links.resolve_link(session, request.token)
 
 
 @router.post("/links/origin")
-async def read_link_origin(request: ResolveLink, caller: ServiceCaller, session: Session) -> LinkOrigin:
+async def read_link_origin(request: ResolveLink, caller: ServiceCaller, session: Reading) -> LinkOrigin:
     """Whom a page names that says why a link does not work. As above, the link names the organization."""
     return await links.read_origin(session, request.token)
 

@@ -25,7 +25,8 @@ from services.intake.rules.differences import check_share
 from services.intake.store import absences, directory, edits, held
 from services.intake.store import people as store
 from shared.auth import Admin, Coordinator, Viewer
-from shared.http.dependencies import AppDatabase, Session
+from shared.contracts.intake import NamedPeople
+from shared.http.dependencies import AppDatabase, Reading, Session
 from shared.http.etags import check_present, etag
 from shared.http.idempotency import Answer, IdempotencyKey, answer_once
 from shared.http.lists import NO_NUL, Page, Search, answer_list
@@ -112,8 +113,19 @@ async def read_directory_values(caller: Viewer, session: Session) -> DirectoryVa
     return await directory.read_values(session, caller.organization_id)
 
 
+@router.get("/names")
+async def read_names(
+    caller: Viewer,
+    session: Reading,
+    person_id: Annotated[list[UUID], Query(min_length=1, max_length=200, description="whom; may be repeated")],
+) -> NamedPeople:
+    """The names of people whom other lists know by their ids, and what they do and where. Whoever is not in the
+    directory is missing."""
+    return await directory.read_names(session, caller.organization_id, person_id)
+
+
 @router.get("/{person_id}", responses=refusals(404))
-@except_for("import", "values")
+@except_for("import", "names", "values")
 async def read_person(person_id: UUID, caller: Viewer, session: Session, response: Response) -> PersonView:
     person = await store.read_person(session, caller.organization_id, person_id)
     response.headers["etag"] = _etag(person)
@@ -121,7 +133,7 @@ async def read_person(person_id: UUID, caller: Viewer, session: Session, respons
 
 
 @router.put("/{person_id}", responses=refusals(404))
-@except_for("import", "values")
+@except_for("import", "names", "values")
 async def replace_person(
     person_id: UUID,
     person: PersonEdit,

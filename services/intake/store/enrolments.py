@@ -1,6 +1,7 @@
 """SQL of enrolments: the answers to the enrolment round, and the pool of people that matching reads."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 from uuid import UUID, uuid4
 
 from sqlalchemy import Uuid, any_, func, literal, or_, select, union
@@ -22,7 +23,7 @@ from shared.contracts.intake import (
     TeachingLevel,
 )
 from shared.contracts.rounds import CloseReason, RoundKind, RoundState
-from shared.errors import Forbidden, NotFound
+from shared.errors import NotFound
 from shared.rounds.models import Round, RoundRecipient
 from shared.rounds.store import RoundIsClosed
 
@@ -30,35 +31,33 @@ DEEPEST_LINE = 100
 """The most managers that are read above one person, should the directory contain a circle."""
 
 
-async def read_open_cycle(session: AsyncSession, organization_id: UUID, round_id: UUID) -> UUID:
-    """The cycle of an open enrolment round. The round is not locked. Raises NotFound, RoundIsClosed (410)."""
-    row = (
-        await session.execute(
-            select(Round.cycle_id, Round.state).where(
-                Round.organization_id == organization_id, Round.id == round_id, Round.kind == RoundKind.ENROLMENT
-            )
-        )
-    ).one_or_none()
-    if row is None:
-        raise NotFound("There is no such enrolment round.", code="round_not_found")
-    if row.state != RoundState.OPEN:
-        raise RoundIsClosed("This round is closed; answers are no longer taken.")
-    cycle_id: UUID = row.cycle_id
-    return cycle_id
+class Asked(NamedTuple):
+    cycle_id: UUID
+    now: bool
+    """False if the person was never asked, or is not any more."""
 
 
-async def check_asked(session: AsyncSession, organization_id: UUID, round_id: UUID, person_id: UUID) -> None:
-    """Raises Forbidden if the round does not ask this person."""
-    asked = await session.scalar(
-        select(RoundRecipient.person_id).where(
+async def read_asked(session: AsyncSession, organization_id: UUID, round_id: UUID, person_id: UUID) -> Asked:
+    """The cycle of an open enrolment round, and whether it asks this person. The round is not locked. Raises NotFound,
+    RoundIsClosed (410)."""
+    asked = (
+        select(RoundRecipient.person_id)
+        .where(
             RoundRecipient.organization_id == organization_id,
             RoundRecipient.round_id == round_id,
             RoundRecipient.person_id == person_id,
             RoundRecipient.excused_at.is_(None),
         )
+        .exists()
     )
-    if asked is None:
-        raise Forbidden("This person is not asked in this round.", code="not_asked")
+    of_round = (Round.organization_id == organization_id, Round.id == round_id, Round.kind == RoundKind.ENROLMENT)
+    row = (await session.execute(select(Round.cycle_id, Round.state, asked).where(*of_round))).one_or_none()
+    if row is None:
+        raise NotFound("There is no such enrolment round.", code="round_not_found")
+    cycle_id, state, is_asked = row
+    if state != RoundState.OPEN:
+        raise RoundIsClosed("This round is closed; answers are no longer taken.")
+    return Asked(cycle_id, is_asked)
 
 
 async def save_enrolment(

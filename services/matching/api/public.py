@@ -10,29 +10,35 @@ from services.matching.resources import EndPair, MatchRunDetail, MatchRunList, M
 from services.matching.runs.store import decisions, reading
 from shared.auth import Coordinator, Role, Viewer
 from shared.contracts.base import Service
-from shared.http.dependencies import AppDatabase, InternalClient, Session
+from shared.http.dependencies import AppDatabase, InternalClient, Reading, Session
 from shared.http.etags import etag
 from shared.http.problems import refusals
 from shared.http.routing import Route
 
 router = APIRouter(route_class=Route, prefix="/v1", tags=["matching"])
+Lists = Annotated[bool, Query(description="false leaves out pairs and unmatched people, which have lists of their own")]
 
 
 @router.get("/cycles/{cycle_id}/match-runs")
-async def list_match_runs(cycle_id: UUID, caller: Viewer, session: Session) -> MatchRunList:
+async def list_match_runs(cycle_id: UUID, caller: Viewer, session: Reading) -> MatchRunList:
     """Lists the cycle's match runs in the order of attempts and revisions. All of them fit one page."""
     return MatchRunList(items=await reading.read_runs(session, caller.organization_id, cycle_id))
 
 
+@router.get("/cycles/{cycle_id}/match-runs/current", responses=refusals(404))
+async def read_current_match_run(
+    cycle_id: UUID, caller: Viewer, session: Reading, response: Response, lists: Lists = True
+) -> MatchRunDetail:
+    """Reads the cycle's match run that waits for approval, or else its last one, as reading it by its id does."""
+    in_full = caller.role.covers(Role.COORDINATOR)
+    run = await reading.read_current_run(session, caller.organization_id, cycle_id, in_full=in_full, with_lists=lists)
+    response.headers["etag"] = etag(reading.version_of(run.attempt, run.revision, run.state))
+    return run
+
+
 @router.get("/match-runs/{match_run_id}", responses=refusals(404))
 async def read_match_run(
-    match_run_id: UUID,
-    caller: Viewer,
-    session: Session,
-    response: Response,
-    lists: Annotated[
-        bool, Query(description="false leaves out pairs and unmatched people, which have lists of their own")
-    ] = True,
+    match_run_id: UUID, caller: Viewer, session: Reading, response: Response, lists: Lists = True
 ) -> MatchRunDetail:
     """Reads one match run: its pairs with score, contributions, reasons and alternatives, why everybody else is
     unmatched, and which topics lack teachers."""

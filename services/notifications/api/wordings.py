@@ -30,7 +30,7 @@ from shared.auth import Admin, ServiceCaller, Viewer
 from shared.contracts.notifications import OwnPageWords, PageText, Template
 from shared.contracts.programs import Direction
 from shared.errors import Invalid, NotFound
-from shared.http.dependencies import AppSettings, InternalClient, Session
+from shared.http.dependencies import AppSettings, InternalClient, Reading, Session
 from shared.http.etags import check_present, etag
 from shared.http.problems import refusals
 from shared.http.routing import Route
@@ -138,7 +138,7 @@ async def reset_wording(
 
 
 @internal.get("/page-words")
-async def give_page_words(caller: ServiceCaller, session: Session, program_id: UUID) -> OwnPageWords:
+async def give_page_words(caller: ServiceCaller, session: Reading, program_id: UUID) -> OwnPageWords:
     return await store.read_own_pages(session, caller.organization_id, program_id)
 
 

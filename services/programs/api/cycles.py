@@ -20,7 +20,7 @@ from services.programs.rules.definition import CycleRequest
 from services.programs.store import control, cycles, lists
 from shared.auth import Admin, Coordinator, ServiceCaller, Viewer
 from shared.contracts.programs import CycleBrief, PausedCycles, Stage
-from shared.http.dependencies import AppDatabase, InternalClient, Session
+from shared.http.dependencies import AppDatabase, InternalClient, Reading, Session
 from shared.http.directory import count_enrolled
 from shared.http.idempotency import Answer, IdempotencyKey, answer_once
 from shared.http.lists import Page, Search, answer_list
@@ -149,5 +149,5 @@ async def read_running(caller: ServiceCaller, session: Session) -> RunningCycles
 
 @router.get("/internal/programs/cycles/{cycle_id}", include_in_schema=False)
 @except_for("paused", "running")
-async def read_brief(cycle_id: UUID, caller: ServiceCaller, session: Session) -> CycleBrief:
+async def read_brief(cycle_id: UUID, caller: ServiceCaller, session: Reading) -> CycleBrief:
     return await cycles.read_brief(session, caller.organization_id, cycle_id)

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Response
 from fastapi.responses import StreamingResponse
+from markupsafe import escape
 
 from services.console.admin.forms import Filled
 from services.console.admin.layout import admin_page
@@ -23,6 +24,7 @@ from services.console.admin.review.rules.view import (
     ORIGINS,
     SORTS,
     STATES,
+    Row,
     address_with,
     decisions_of,
     fit_of,
@@ -40,6 +42,7 @@ router = APIRouter(route_class=AdminRoute, include_in_schema=False)
 REVIEW = "/console/cycles/{cycle_id}/review"
 PAIRS_AT_ONCE = 200
 NOTHING = Filled()
+NUL = "\0"
 DONE = {
     "kept": translatable("The change is kept, and the pairs are computed anew."),
     "undone": translatable("The change is undone."),
@@ -67,7 +70,7 @@ async def list_page(visit: Visit, review: Review, filled: Filled = NOTHING) -> R
         "review.html",
         review=review,
         run=run,
-        rows=rows_of(found.items, run.fit, names, visit.words),
+        rows=[escaped(row) for row in rows_of(found.items, run.fit, names, visit.words)],
         found=found,
         names=names,
         asked=visit.query,
@@ -80,12 +83,22 @@ async def list_page(visit: Visit, review: Review, filled: Filled = NOTHING) -> R
         may_steer=review.may_steer(visit),
         done_sentences=DONE,
         states=STATES,
-        origins=ORIGINS,
         sorts=SORTS,
-        fits=FITS,
-        fit_words={code: visit.words.gettext(label) for code, label in FITS.items()},
+        fit_words={code: escape(visit.words.gettext(label)) for code, label in FITS.items()},
+        origin_words={code: escape(visit.words.gettext(label)) for code, label in ORIGINS.items()},
         **filled.for_template(visit.words),
     )
+
+
+def escaped(row: Row) -> Row:
+    """The row as it stands in HTML. Its texts are escaped at once, as a page has thousands of them. None of them has a
+    NUL character, which Postgres cannot store."""
+    texts = (row.folded, row.mentor, row.mentor_does, row.mentee, row.mentee_does, *row.reasons)
+    folded, mentor, mentor_does, mentee, mentee_does, *reasons = str.split(escape(NUL.join(texts)), NUL)
+    return Row(
+        row.id, row.couple, row.origin, row.decided, row.fit, row.share, tuple(reasons), folded, mentor, mentor_does,
+        mentee, mentee_does,
+    )  # fmt: skip
 
 
 @router.get(f"{REVIEW}/pairs.csv")

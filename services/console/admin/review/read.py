@@ -10,22 +10,22 @@ from services.console.admin.review.rules.facts import (
     CycleFacts,
     CycleList,
     PairFactsList,
-    People,
-    Person,
     Run,
     RunLines,
     Steering,
 )
-from services.console.admin.review.rules.view import Names, newest
+from services.console.admin.review.rules.view import Names
 from services.console.admin.visit import Visit
 from shared.contracts.accounts import Role
 from shared.contracts.base import Service
+from shared.contracts.intake import NamedPeople, NamedPerson
 from shared.contracts.matching import MatchRunState
 from shared.errors import NotFound
 from shared.http.public import Versioned
 
 PEOPLE_AT_ONCE = 200
 PAIRS_A_PAGE = 100
+NO_RUN = "match_run_not_found"
 MOST_NAMED = 60
 """So many of the decisions are listed with names."""
 
@@ -37,8 +37,6 @@ class Review(NamedTuple):
     run: Run | None
     """None before the cycle has proposed any pairs."""
     etag: str
-    revisions: int
-    """How many revisions of this attempt there are."""
 
     @property
     def address(self) -> str:
@@ -49,24 +47,26 @@ class Review(NamedTuple):
 
 
 async def read_review(visit: Visit, cycle_id: UUID) -> Review:
-    """The cycle with the run that waits for approval, or else the newest one. Raises NotFound."""
+    """The cycle with the run that waits for approval, or else its last one. Raises NotFound."""
     cycles = await visit.api.get(Service.PROGRAMS, "/cycles", CycleList, {"id": str(cycle_id), "limit": 1})
     if not cycles.items:
         raise NotFound("There is no such cycle.", code="cycle_not_found")
     [cycle] = cycles.items
-    runs = (await visit.api.get(Service.MATCHING, f"/cycles/{cycle_id}/match-runs", RunLines)).items
-    line = newest(runs)
-    if line is None:
-        return Review(cycle, None, "", 0)
-    read = await read_run(visit, line.id)
-    return Review(cycle, read.value, read.etag, sum(one.attempt == line.attempt for one in runs))
+    current = f"/cycles/{cycle_id}/match-runs/current?lists=false"
+    try:
+        read = await visit.api.get_versioned(Service.MATCHING, current, Run)
+    except NotFound as error:
+        if error.code != NO_RUN:
+            raise
+        return Review(cycle, None, "")
+    return Review(cycle, read.value, read.etag)
 
 
 async def read_waiting(visit: Visit, cycle_id: UUID) -> Review:
     """The same for a page about a run. Raises NotFound if the cycle has none."""
     found = await read_review(visit, cycle_id)
     if found.run is None:
-        raise NotFound("This cycle has no match run yet.", code="match_run_not_found")
+        raise NotFound("This cycle has no match run yet.", code=NO_RUN)
     return found
 
 
@@ -90,11 +90,12 @@ async def read_pairs(visit: Visit, run: Run, params: Mapping[str, Any]) -> PairF
 
 
 async def read_names(visit: Visit, people: Iterable[UUID]) -> Names:
-    found: dict[UUID, Person] = {}
+    found: dict[UUID, NamedPerson] = {}
     wanted = [str(one) for one in dict.fromkeys(people)]
     for first in range(0, len(wanted), PEOPLE_AT_ONCE):
-        params = {"id": wanted[first : first + PEOPLE_AT_ONCE], "limit": PEOPLE_AT_ONCE}
-        found |= {one.id: one for one in (await visit.api.get(Service.INTAKE, "/people", People, params)).items}
+        params = {"person_id": wanted[first : first + PEOPLE_AT_ONCE]}
+        people_found = await visit.api.get(Service.INTAKE, "/people/names", NamedPeople, params)
+        found |= {one.id: one for one in people_found.items}
     return Names(found, visit.words)
 
 

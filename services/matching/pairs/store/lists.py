@@ -1,10 +1,12 @@
 """SQL of the lists of pairs: those of a cycle, and those that one match run proposed."""
 
 from collections.abc import Callable, Collection
+from functools import lru_cache
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Integer, Text, Uuid, and_, case, column, func, or_, select
+from pydantic import TypeAdapter
+from sqlalchemy import ColumnElement, Integer, Text, Uuid, and_, case, cast, column, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.matching.engine.reasons import Origin
@@ -13,7 +15,7 @@ from services.matching.models import MatchRun, Pair, UnmatchedPerson
 from services.matching.resources import PairList, PairView, UnmatchedList, UnmatchedView, pair_view
 from services.matching.runs.rules.disclosure import NOT_POSSIBLE, NOT_TOLD, unmatched_told
 from services.matching.runs.store.reading import MIDDLE
-from shared.contracts.matching import PairState
+from shared.contracts.matching import PairReason, PairState
 from shared.http.lists import Column, Page, among, equal, read_page
 
 COLUMNS: dict[str, Column] = {"score": Pair.score}
@@ -23,7 +25,11 @@ FIELDS = tuple(PairView.model_fields)
 BRIEF = tuple(name for name in FIELDS if name != "alternatives")
 """The columns that a list reads, as columns take half the time of whole objects. The first one is the id."""
 WHOLE = select(*(getattr(Pair, name) for name in FIELDS))
-PART = select(*(getattr(Pair, name) for name in BRIEF))
+AS_TEXT = cast(Pair.reason_codes, Text).label("reason_codes")
+PART = select(*(AS_TEXT if name == "reason_codes" else getattr(Pair, name) for name in BRIEF))
+"""Reasons are read from their text at once, and most pairs of a page that is looked at again are known."""
+REASONS = TypeAdapter(tuple[PairReason, ...])
+MOST_KNOWN = 2000
 WISHED = func.coalesce(Pair.contributions[Preference.WISHES.value].as_integer(), 0) > 0
 
 
@@ -125,8 +131,16 @@ async def _list(
     if wanted.details:
         return PairList(items=tuple(map(pair_view, found.rows)), next=found.next, total=found.total)
     # A pair of an older run has nothing but sentences, which stay.
-    items = [{**dict(zip(BRIEF, pair, strict=True)), "alternatives": ()} for pair in found.rows]
+    items = [
+        {**dict(zip(BRIEF, pair, strict=True)), "reason_codes": _reasons(pair.reason_codes), "alternatives": ()}
+        for pair in found.rows
+    ]
     return PairList.model_validate({"items": items, "next": found.next, "total": found.total})
+
+
+@lru_cache(maxsize=MOST_KNOWN)
+def _reasons(text: str) -> tuple[PairReason, ...]:
+    return REASONS.validate_json(text)
 
 
 def _stood(organization_id: UUID, run_id: UUID, wanted: Wanted) -> ColumnElement[bool]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, case, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import undefer
 
@@ -19,11 +19,26 @@ from services.matching.runs.rules.stored_inputs import StoredInputs
 from services.matching.runs.store.runs import not_found
 from services.matching.runs.store.standing import Standing, read_standing
 from shared.contracts.intake import TopicSupply
+from shared.contracts.matching import MatchRunState
 from shared.errors import Gone
 from shared.suppression import told_topics, untold_topics
 
 MIDDLE = 0.5
 """The middle pair of a run, by its points."""
+CURRENT = (
+    select(MatchRun)
+    .where(MatchRun.organization_id == bindparam("organization_id"), MatchRun.cycle_id == bindparam("cycle_id"))
+    .order_by(
+        case({MatchRunState.PROPOSED: 0, MatchRunState.SUPERSEDED: 2}, value=MatchRun.state, else_=1),
+        MatchRun.attempt.desc(),
+        MatchRun.revision.desc(),
+    )
+    .limit(1)
+)
+FIT = select(func.percentile_disc(MIDDLE).within_group(Pair.score), func.max(Pair.score)).where(
+    Pair.organization_id == bindparam("organization_id"), Pair.match_run_id == bindparam("run_id")
+)
+"""Made once, as each page of a review needs both (decision 0015)."""
 
 
 class InputsPurged(Gone):
@@ -140,6 +155,22 @@ async def read_run(
     """One run with its pairs, best first, and its unmatched people; or without both, which have lists of their own.
     Not `in_full`, without the figures about topics. Raises MatchRunNotFound."""
     run = await _find(session, organization_id, run_id)
+    return await _detail(session, run, in_full=in_full, with_lists=with_lists)
+
+
+async def read_current_run(
+    session: AsyncSession, organization_id: UUID, cycle_id: UUID, *, in_full: bool, with_lists: bool
+) -> MatchRunDetail:
+    """The cycle's run that waits for approval, or else its last one, as `read_run` reads it. One that was superseded
+    counts only if there is no other. Raises MatchRunNotFound."""
+    run = await session.scalar(CURRENT, {"organization_id": organization_id, "cycle_id": cycle_id})
+    if run is None:
+        raise not_found()
+    return await _detail(session, run, in_full=in_full, with_lists=with_lists)
+
+
+async def _detail(session: AsyncSession, run: MatchRun, *, in_full: bool, with_lists: bool) -> MatchRunDetail:
+    organization_id, run_id = run.organization_id, run.id
     pairs: Sequence[Pair] = ()
     unmatched: Sequence[UnmatchedPerson] = ()
     if with_lists:
@@ -150,7 +181,7 @@ async def read_run(
     tell = told_topics if in_full else untold_topics
     return MatchRunDetail.model_validate(
         {
-            **view_of(run).model_dump(),
+            **dict(view_of(run)),
             "fit": await _read_fit(session, organization_id, run_id),
             "steering": Steering.model_validate(run.steering),
             "supply": [topic.model_dump() for topic in tell(supply)],
@@ -172,9 +203,7 @@ async def _read_unmatched(session: AsyncSession, organization_id: UUID, run_id: 
 
 
 async def _read_fit(session: AsyncSession, organization_id: UUID, run_id: UUID) -> FitView | None:
-    middle = func.percentile_disc(MIDDLE).within_group(Pair.score)
-    of_run = (Pair.organization_id == organization_id, Pair.match_run_id == run_id)
-    found = (await session.execute(select(middle, func.max(Pair.score)).where(*of_run))).one()
+    found = (await session.execute(FIT, {"organization_id": organization_id, "run_id": run_id})).one()
     return None if found[0] is None else FitView(low=found[0] // 2, middle=found[0], best=found[1])
 
 

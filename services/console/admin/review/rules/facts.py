@@ -7,7 +7,7 @@ from uuid import UUID
 from pydantic import AwareDatetime
 
 from shared.contracts.base import Contract
-from shared.contracts.intake import PoolPerson
+from shared.contracts.intake import NamedPerson, PoolPerson
 from shared.contracts.matching import MatchRunState, PairReason, PairState, Side
 from shared.contracts.programs import MatchingPolicy
 
@@ -151,19 +151,8 @@ class UnmatchedFactsList(Contract):
     total: int | None = None
 
 
-class Person(Contract):
-    id: UUID
-    name: str
-    email: str
-    job_title: str = ""
-    department: str = ""
-    location: str = ""
-    level: int = 0
-    active: bool = True
-
-
 class People(Contract):
-    items: tuple[Person, ...]
+    items: tuple[NamedPerson, ...]
     next: str | None = None
     total: int | None = None
 

@@ -12,11 +12,10 @@ from services.console.admin.review.rules.facts import (
     Couple,
     Fit,
     PairFacts,
-    Person,
-    RunLine,
     Steering,
 )
 from services.console.admin.review.rules.steps import Kind
+from shared.contracts.intake import NamedPerson
 from shared.contracts.matching import MatchRunState
 from shared.language.reasons import sentences
 from shared.language.words import Words, translatable
@@ -54,14 +53,14 @@ class FitShown(NamedTuple):
 class Names:
     """The people whom a page names."""
 
-    def __init__(self, people: Mapping[UUID, Person], words: Words) -> None:
+    def __init__(self, people: Mapping[UUID, NamedPerson], words: Words) -> None:
         self._people, self._words = people, words
 
     def __getitem__(self, person: UUID) -> str:
         found = self._people.get(person)
         return found.name if found is not None else self._words.gettext("Unknown person")
 
-    def of(self, person: UUID) -> Person | None:
+    def of(self, person: UUID) -> NamedPerson | None:
         return self._people.get(person)
 
     def about(self, person: UUID) -> str:
@@ -113,13 +112,6 @@ class Decision(NamedTuple):
     people: tuple[UUID, ...]
     note: str
     undo: str
-
-
-def newest(runs: Sequence[RunLine]) -> RunLine | None:
-    """The run that waits for approval, or else the last one."""
-    waiting = [run for run in runs if run.state is MatchRunState.PROPOSED]
-    settled = [run for run in runs if run.state is not MatchRunState.SUPERSEDED]
-    return next(iter([*waiting[-1:], *settled[-1:], *runs[-1:]]), None)
 
 
 def fit_of(points: int, fit: Fit | None) -> FitShown:
