@@ -148,6 +148,9 @@ def migrate() -> None:
 
 @app.command()
 def doctor(
+    before_migrating: Annotated[
+        bool, typer.Option("--before-migrating", help="An older schema is in order, as it is about to be migrated.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print a line of JSON for each finding.")] = False,
 ) -> None:
     """Examine the configuration before anything starts with it, and say what to change. Nothing is changed."""
@@ -156,7 +159,7 @@ def doctor(
 
     configure_logging("ERROR", "console")
     with _command():
-        findings = asyncio.run(examine(Settings()))
+        findings = asyncio.run(examine(Settings(), before_migrating=before_migrating))
         for finding in findings:
             print(json.dumps(finding._asdict()) if as_json else finding)
         if any(finding.verdict is Verdict.WRONG for finding in findings):

@@ -50,7 +50,7 @@ class Facts(NamedTuple):
     migration: str | None
 
 
-async def examine_database(url: str) -> Iterator[Finding]:
+async def examine_database(url: str, *, before_migrating: bool = False) -> Iterator[Finding]:
     try:
         conninfo = make_url(psycopg_url(url)).set(drivername="postgresql").render_as_string(hide_password=False)
     except ArgumentError:
@@ -66,7 +66,7 @@ async def examine_database(url: str) -> Iterator[Finding]:
     except (psycopg.Error, OSError) as error:
         reason = _reason(error)
         return iter([wrong("database", f"it cannot be used: {reason}.", "Look at UPWARD_DATABASE_URL.")])
-    return judge(facts, known_migrations(url))
+    return judge(facts, known_migrations(url), before_migrating=before_migrating)
 
 
 def known_migrations(url: str) -> list[str]:
@@ -75,7 +75,7 @@ def known_migrations(url: str) -> list[str]:
     return [one.revision for one in script.walk_revisions()]
 
 
-def judge(facts: Facts, migrations: list[str]) -> Iterator[Finding]:
+def judge(facts: Facts, migrations: list[str], *, before_migrating: bool = False) -> Iterator[Finding]:
     if facts.version < LEAST_VERSION:
         yield wrong("database", f"it is Postgres {facts.version}.", f"Upward needs {LEAST_VERSION} or newer.")
     else:
@@ -85,7 +85,7 @@ def judge(facts: Facts, migrations: list[str]) -> Iterator[Finding]:
     if facts.encoding != "UTF8":
         yield wrong("database", f"its encoding is {facts.encoding}.", "Create it with encoding UTF8.")
     yield from _judge_role(facts)
-    yield _judge_migration(facts.migration, migrations)
+    yield _judge_migration(facts.migration, migrations, before_migrating=before_migrating)
     if facts.connections < NEEDED_CONNECTIONS:
         yield doubtful(
             "database",
@@ -116,8 +116,10 @@ def _judge_role(facts: Facts) -> Iterator[Finding]:
         yield ok("database role", facts.role)
 
 
-def _judge_migration(found: str | None, migrations: list[str]) -> Finding:
+def _judge_migration(found: str | None, migrations: list[str], *, before_migrating: bool) -> Finding:
     newest = migrations[0]
+    if before_migrating and (found is None or found in migrations):
+        return ok("schema", f"it will be brought to migration {newest}.")
     if found is None:
         return doubtful("schema", "the database is empty.", "Run `upward migrate`.")
     if found == newest:

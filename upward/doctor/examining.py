@@ -10,9 +10,11 @@ from upward.doctor.settings import examine_settings
 from upward.doctor.temporal import examine_temporal
 
 
-async def examine(settings: Settings) -> list[Finding]:
+async def examine(settings: Settings, *, before_migrating: bool = False) -> list[Finding]:
     """Everything that was found. The servers are asked side by side, and nothing is changed in any of them."""
     database, temporal, mail = await asyncio.gather(
-        examine_database(settings.database_url), examine_temporal(), examine_mail(settings)
+        examine_database(settings.database_url, before_migrating=before_migrating),
+        examine_temporal(),
+        examine_mail(settings),
     )
     return [*examine_settings(settings), *database, *temporal, *mail]
