@@ -8,7 +8,7 @@ SIDE_BY_SIDE := -n 5 --no-loadscope-reorder
 # Python keeps its compiled modules, whatever the environment says, because the tests start it a hundred times.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo up test long lint fix bench pictures clean
+.PHONY: demo up test long lint fix bench pictures release clean
 
 demo: $(VENV)/.embedded  ## one whole cycle on the embedded stack
 	$(BIN)/python -m upward demo
@@ -45,6 +45,7 @@ bench: $(VENV)/.test
 	$(BIN)/python bench/events.py --events 1000000 --kills 200 --foreign-seconds 60 --json
 	$(BIN)/python bench/events.py --neighbour --json
 	$(BIN)/python bench/idle.py --json
+	$(BIN)/python bench/processes.py --json
 	$(BIN)/python bench/abuse.py --json
 	$(BIN)/python bench/console.py --json
 	$(BIN)/python bench/pages.py --json
@@ -63,6 +64,9 @@ $(VENV)/.embedded: requirements/embedded.txt | $(VENV)/bin/python
 $(VENV)/.test: requirements/test.txt | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements/test.txt
 	@touch $@
+
+release: $(VENV)/.test  ## VERSION=0.2.0: the version, the changelog and the wheel in dist/; nothing is fetched or published
+	$(BIN)/python -m upward.release.making $(VERSION)
 
 clean:  ## remove the virtual environment and the embedded stack's data
 	rm -rf $(VENV) .upward

@@ -32,4 +32,5 @@ def main() -> None:
         os._exit(end.code or 0)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -33,6 +33,7 @@ if "XDG_RUNTIME_DIR" not in os.environ:
     runtime.mkdir(mode=0o700, exist_ok=True)
     os.environ["XDG_RUNTIME_DIR"] = str(runtime)
 
+POSTGRES_VERSION = 18
 START_SECONDS = 300
 SEARCHED = (SEARCHED_ORGANIZATION, SEARCHED_CYCLE, SEARCHED_STAGE)
 GONE_SECONDS = 60
@@ -96,7 +97,7 @@ class EmbeddedPostgres:
         deadline = time.monotonic() + GONE_SECONDS
         while True:
             try:
-                self._server = get_server(self._folder, cleanup_mode=None)
+                self._server = get_server(self._folder, cleanup_mode=None, postgres_version=POSTGRES_VERSION)
                 self._server.ensure_postgres_running()
                 return str(self._server.get_uri())
             except (subprocess.SubprocessError, AssertionError):

@@ -11,7 +11,8 @@ ROOT = Path(__file__).parent.parent
 
 
 def alembic_config(database_url: str) -> Config:
-    config = Config(str(ROOT / "alembic.ini"))
+    config = Config()
+    config.set_main_option("path_separator", "os")
     config.set_main_option("script_location", str(ROOT / "migrations"))
     config.attributes["database_url"] = psycopg_url(database_url)
     return config
