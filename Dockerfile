@@ -17,6 +17,8 @@ COPY services/ services/
 COPY workflows/ workflows/
 COPY upward/ upward/
 COPY migrations/ migrations/
+# Compiled once here, and not at every start by every container, which may write nothing.
+RUN /opt/upward/bin/python -m compileall -q -j 0 shared services workflows upward migrations
 ENV PATH=/opt/upward/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
 USER 10001
 EXPOSE 8080

@@ -65,6 +65,11 @@ def servers(folder: Path) -> Iterator[dict[str, str]]:
         postgres.stop()
 
 
+def kept_compiled(variables: dict[str, str]) -> dict[str, str]:
+    """Python keeps what it compiles, as the image does. Otherwise each start would compile everything again."""
+    return {name: value for name, value in variables.items() if name != "PYTHONDONTWRITEBYTECODE"}
+
+
 @contextmanager
 def running(command: str, settings: dict[str, str], log: Path) -> Iterator[psutil.Process]:
     with log.open("wb") as output:
@@ -73,7 +78,7 @@ def running(command: str, settings: dict[str, str], log: Path) -> Iterator[psuti
             cwd=ROOT,
             stdout=output,
             stderr=output,
-            env=environment(**settings),
+            env=kept_compiled(environment(**settings)),
         )
     try:
         yield psutil.Process(process.pid)
@@ -148,6 +153,7 @@ def main() -> None:
         folder = Path(name)
         folder.chmod(0o755)
         with servers(folder) as settings:
+            measure(TWO, folder, settings)  # compiles what is not compiled yet
             for queue in WORKERS if given.only is None else given.only:
                 sizes |= measure((f"worker {queue}",), folder, settings)
             sizes |= measure(TWO, folder, settings)

@@ -1,5 +1,6 @@
 """The client by which one service reads from another at `/internal/...`, over TCP or inside the same process."""
 
+import ssl
 from collections.abc import AsyncIterator, Mapping
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any, TypeVar
@@ -32,6 +33,8 @@ EXPECTED: dict[int, type[DomainError]] = {
     410: Gone,
     422: Invalid,
 }
+NO_TRUST = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+"""For clients that use no TLS: it knows no authority, and so accepts no certificate."""
 UNSERVED = NotFound.code
 """The code of the answer when no route serves the address. A NotFound that a service raises has another code."""
 
@@ -49,9 +52,11 @@ class Internal:
         self._token = settings.service_token.get_secret_value()
         self._inside = Inside(app)
         apart = {service: url for service in Service if (url := settings.service_urls.get(service.value))}
-        self._clients = {service: _client(url, timeout) for service, url in apart.items()}
+        # Reading the certificates of all authorities takes a megabyte and a moment, each time.
+        trust = httpx.create_ssl_context() if any(url.startswith("https:") for url in apart.values()) else NO_TRUST
+        self._clients = {service: _client(url, timeout, trust) for service, url in apart.items()}
         # Connections of these are never used twice, so none can be one that its server has closed.
-        self._fresh = {service: _client(url, timeout, kept=0) for service, url in apart.items()}
+        self._fresh = {service: _client(url, timeout, trust, kept=0) for service, url in apart.items()}
 
     async def get(
         self,
@@ -144,12 +149,13 @@ class Internal:
         return answer_of(response, answer)
 
 
-def _client(url: str, timeout: float, kept: int | None = 20) -> httpx.AsyncClient:
+def _client(url: str, timeout: float, trust: ssl.SSLContext, kept: int | None = 20) -> httpx.AsyncClient:
     """`kept` is how many idle connections are kept for the next request."""
     return httpx.AsyncClient(
         base_url=url,
         limits=httpx.Limits(max_connections=100, max_keepalive_connections=kept, keepalive_expiry=IDLE_SECONDS),
         timeout=timeout,
+        verify=trust,
         cookies=CookieJar(
             policy=DefaultCookiePolicy(allowed_domains=[])
         ),  # it keeps none: everybody shares this client

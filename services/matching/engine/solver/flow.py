@@ -10,7 +10,6 @@ flow: the least prices above a start for which no edge that is left out would ga
 from dataclasses import dataclass
 
 import numpy as np
-from ortools.graph.python import min_cost_flow
 
 from services.matching.engine.rules.pool import Bools, Ints
 
@@ -80,6 +79,8 @@ class Prices:
 
 def best_flow(edges: Edges, mentors: FlowSide, mentees: FlowSide) -> Bools:
     """Which edges the best flow takes. Raises RuntimeError if the solver fails, which valid input does not cause."""
+    from ortools.graph.python import min_cost_flow  # late, as processes that never solve need no solver
+
     if not len(edges):
         return np.zeros(0, dtype=np.bool_)
     solver = min_cost_flow.SimpleMinCostFlow()
