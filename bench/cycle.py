@@ -43,7 +43,7 @@ from bench.company import Company
 from bench.naive import run_naive
 from services.accounts.store.keys import create_access_key, find_or_create_organization
 from services.intake.store.people import create_people
-from services.notifications.store.messages import read_delivery
+from services.notifications.store.delivering import read_delivery
 from services.programs.store.cycles import read_brief
 from shared.auth import Role
 from shared.contracts.notifications import Announcement, Audience

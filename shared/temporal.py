@@ -2,7 +2,8 @@
 their code."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from functools import lru_cache
 from typing import Any
@@ -47,6 +48,9 @@ WORKFLOWS_QUEUE = "workflows"
 GRACE = timedelta(seconds=10)
 CORE = "temporalio.bridge"
 """The modules by which the SDK calls its core."""
+FIRST_PAUSE, LONGEST_PAUSE = timedelta(milliseconds=500), timedelta(minutes=1)
+PAUSE = "upward_pause"
+"""Under this name an error carries how long to wait before the next attempt."""
 FOR_ALL = frozenset(
     {
         RPCStatusCode.UNAVAILABLE,
@@ -174,6 +178,19 @@ def activity_methods(instance: object) -> list[Callable[..., Any]]:
     return [member for member in members if hasattr(member, "__temporal_activity_definition")]
 
 
+@contextmanager
+def longer_pauses() -> Iterator[None]:
+    """If the block raises, the running activity is tried again after a pause that doubles with each attempt, up to
+    `LONGEST_PAUSE`. The pauses of its options then count only for an attempt that died."""
+    try:
+        yield
+    except Exception as error:
+        if activity.in_activity():
+            doubled = FIRST_PAUSE * 2 ** min(activity.info().attempt - 1, 10)
+            setattr(error, PAUSE, min(doubled, LONGEST_PAUSE))
+        raise
+
+
 class ExpectedFailures(Interceptor):
     """Decides what an activity that failed tells Temporal.
 
@@ -211,4 +228,5 @@ class _ActivityEdge(ActivityInboundInterceptor):
             except Exception as error:
                 kind = type(error).__name__
                 log.warning("activity.failed", error=kind, where=where(error))
-                raise ApplicationError(f"{kind} in {info.activity_type}", type=kind) from None
+                pause: timedelta | None = getattr(error, PAUSE, None)
+                raise ApplicationError(f"{kind} in {info.activity_type}", type=kind, next_retry_delay=pause) from None

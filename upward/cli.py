@@ -11,6 +11,7 @@ from datetime import date, datetime
 from functools import partial
 from pathlib import Path
 from typing import Annotated
+from uuid import UUID
 
 import typer
 from pydantic import ValidationError
@@ -29,6 +30,8 @@ from upward.failures import CannotRun
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Reverse-mentoring programs that run themselves.")
 keys = typer.Typer(no_args_is_help=True, help="Access keys of organizations.")
 app.add_typer(keys, name="keys")
+messages = typer.Typer(no_args_is_help=True, help="Messages to people.")
+app.add_typer(messages, name="messages")
 events = typer.Typer(no_args_is_help=True, help="The event feed.")
 app.add_typer(events, name="events")
 
@@ -194,6 +197,22 @@ def revoke_key(
     with _command():
         asyncio.run(revoke_access_key(organization, key_id, folder))
         print(f"The key {key_id} is refused from now on.")
+
+
+@messages.command("resend")
+def resend_messages(
+    organization: Annotated[str, typer.Option(help="The organization whose messages they are.")],
+    cycle: Annotated[UUID | None, typer.Option(help="All failed messages of the cycle of this id.")] = None,
+    message: Annotated[UUID | None, typer.Option(help="The failed message of this id.")] = None,
+    folder: KeyFolder = None,
+) -> None:
+    """Send messages again that had failed: all of a cycle, or one."""
+    from upward.running import resend
+
+    configure_logging("WARNING", "console")
+    with _command():
+        count = asyncio.run(resend(organization, cycle, message, folder))
+        print(f"{count} {'message is' if count == 1 else 'messages are'} sent again.")
 
 
 @events.command("tail")

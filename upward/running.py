@@ -1,4 +1,4 @@
-"""`upward keys`, `upward events restored` and `upward events set-aside`.
+"""`upward keys`, `upward messages resend`, `upward events restored` and `upward events set-aside`.
 
 They change the database of an embedded stack or that of production.
 """
@@ -16,6 +16,7 @@ from services.accounts.store.keys import find_or_create_organization, find_organ
 from services.accounts.store.keys import revoke_access_key as revoke_key
 from services.events.log.store import set_aside
 from services.events.log.store.epoch import change_epoch
+from services.notifications.store import holding
 from shared.auth import Role
 from shared.config import Settings
 from shared.database import Database
@@ -38,6 +39,23 @@ async def revoke_access_key(organization: str, key_id: str, folder: Path | None)
     """Makes the key invalid from now on. Raises NoSuchStack, DomainError."""
     async with _transaction(folder) as session:
         await revoke_key(session, await find_organization(session, organization), key_id)
+
+
+class NothingNamed(CannotRun):
+    pass
+
+
+async def resend(organization: str, cycle_id: UUID | None, message_id: UUID | None, folder: Path | None) -> int:
+    """Sends the failed messages of a cycle again, or one message, and returns how many there are. Raises NothingNamed,
+    NoSuchStack, DomainError."""
+    if (cycle_id is None) is (message_id is None):
+        raise NothingNamed("Name either a cycle (--cycle) or a message (--message).")
+    async with _transaction(folder) as session:
+        organization_id = await find_organization(session, organization)
+        if message_id is not None:
+            return await holding.resend_one(session, organization_id, message_id)
+        assert cycle_id is not None
+        return await holding.resend_all(session, organization_id, cycle_id)
 
 
 async def tell_restored(folder: Path | None) -> UUID:

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from temporalio import workflow
 from temporalio.exceptions import WorkflowAlreadyStartedError
-from temporalio.workflow import ActivityCancellationType, ActivityConfig, ParentClosePolicy
+from temporalio.workflow import ParentClosePolicy
 
 with workflow.unsafe.imports_passed_through():
     from shared.contracts.notifications import (
@@ -18,12 +18,11 @@ with workflow.unsafe.imports_passed_through():
         PrepareMessages,
     )
     from workflows.ids import announcement_workflow_id
-    from workflows.options import NOTIFICATIONS
+    from workflows.options import DELIVERY, NOTIFICATIONS
     from workflows.searching import attributes_of_child, summary_of
 
 from workflows.pausing import PausableClock
 
-DELIVERY = ActivityConfig(**NOTIFICATIONS, cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED)
 SMALLEST_SLEEP, LONGEST_IDLE_SLEEP = timedelta(seconds=1), timedelta(minutes=1)
 """So long an announcement sleeps at least after a delivery in which nothing was sent, and twice as long each time."""
 
@@ -85,7 +84,9 @@ class Telling:
         if self._stopped or self._clock.paused:
             return None
         delivering = workflow.start_activity_method(
-            NotificationsActivities.deliver_messages, DeliverMessages(**dict(ref)), **DELIVERY
+            NotificationsActivities.deliver_messages,
+            DeliverMessages(**dict(ref), again=self._announcement.again),
+            **DELIVERY,
         )
         await workflow.wait_condition(lambda: delivering.done() or self._clock.paused or self._stopped)
         if not delivering.done():
@@ -113,7 +114,7 @@ class AnnouncementWorkflow:
 
     @workflow.run
     async def run(self, announcement: Announcement) -> None:
-        prepared = workflow.info().continued_run_id is not None
+        prepared = announcement.again or workflow.info().continued_run_id is not None
         await self._telling.run(prepared=prepared, goes_on=self._go_on)
 
     @workflow.signal

@@ -17,6 +17,11 @@ def announcement_workflow_id(announcement_id: UUID) -> str:
     return f"announcement-{announcement_id}"
 
 
+def retry_workflow_id(announcement_id: UUID, event_id: UUID) -> str:
+    """The event is the one that asked for it: each time that failed messages are sent again is a run of its own."""
+    return f"announcement-{announcement_id}-again-{event_id}"
+
+
 def concern_workflow_id(concern_id: UUID) -> str:
     return workflow_of_concern(concern_id)
 

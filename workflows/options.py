@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from temporalio.common import RetryPolicy
-from temporalio.workflow import ActivityConfig
+from temporalio.workflow import ActivityCancellationType, ActivityConfig
 
 from shared.contracts.base import Service
 
@@ -38,6 +38,11 @@ INTAKE = _options(Service.INTAKE)
 MATCHING = _options(Service.MATCHING, seconds=1800, heartbeat=60)
 FEEDBACK = _options(Service.FEEDBACK)
 NOTIFICATIONS = _options(Service.NOTIFICATIONS, seconds=300, heartbeat=60)
+DELIVERY = ActivityConfig(
+    **_options(Service.NOTIFICATIONS, seconds=300, heartbeat=10, retry=SOON),
+    cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+)
+"""How messages are delivered. A delivery that was killed is missed after 10 seconds, and begun again within 15."""
 EVENTS = _options(Service.EVENTS, seconds=600, heartbeat=20, retry=SOON)
 
 OPTIONS: dict[Service, ActivityConfig] = {

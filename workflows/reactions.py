@@ -9,6 +9,8 @@ from pydantic import BaseModel
 from shared.contracts.endpoints import DisableReason, FailureStage
 from shared.contracts.events import (
     CATALOGUE,
+    AnnouncementHeld,
+    AnnouncementRetried,
     ConcernRaised,
     ConcernResolved,
     CycleAdvanceRequested,
@@ -41,6 +43,7 @@ from workflows.ids import (
     digest_workflow_id,
     leaver_workflow_id,
     monday_workflow_id,
+    retry_workflow_id,
     round_workflow_id,
     schedule_workflow_id,
 )
@@ -167,6 +170,33 @@ def _round_answered(event: EventRecord, data: RoundAnswered) -> Reaction:
     return Signal(round_workflow_id(data.round_id), "everyone_answered")
 
 
+def _announcement_held(event: EventRecord, data: AnnouncementHeld) -> Reaction:
+    """The coordinators are told once a day and cycle, however many announcements wait."""
+    announcement = Announcement(
+        organization_id=event.organization_id,
+        cycle_id=data.cycle_id,
+        scope_id=data.cycle_id,
+        template=Template.MESSAGES_HELD,
+        audience=Audience.COORDINATORS,
+        occurrence=event.time.toordinal(),
+    )
+    return Start("AnnouncementWorkflow", announcement_workflow_id(announcement.id), announcement)
+
+
+def _announcement_retried(event: EventRecord, data: AnnouncementRetried) -> Reaction:
+    """The first workflow of the announcement may be over. Two at once never send a message twice."""
+    announcement = Announcement(
+        organization_id=event.organization_id,
+        cycle_id=data.cycle_id,
+        scope_id=data.scope_id,
+        template=data.template,
+        audience=data.audience,
+        occurrence=data.occurrence,
+        again=True,
+    )
+    return Start("AnnouncementWorkflow", retry_workflow_id(data.announcement_id, event.id), announcement)
+
+
 def _endpoint_failing(event: EventRecord, data: EndpointFailing) -> Reaction:
     soon = data.stage is FailureStage.DISABLING_SOON
     return _tell_owner(event, data, Template.ENDPOINT_DISABLING_SOON if soon else Template.ENDPOINT_FAILING)
@@ -212,6 +242,8 @@ REACTIONS: dict[type[EventData], Callable[..., Reaction]] = {
     RoundReminderRequested: _reminder_requested,
     ConcernRaised: _concern_raised,
     ConcernResolved: _concern_resolved,
+    AnnouncementHeld: _announcement_held,
+    AnnouncementRetried: _announcement_retried,
     ProgramScheduleChanged: _schedule_changed,
     EndpointFailing: _endpoint_failing,
     EndpointDisabled: _endpoint_disabled,

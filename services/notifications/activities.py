@@ -2,9 +2,10 @@
 
 from temporalio import activity
 
+from services.notifications.channels.connections import Connections
 from services.notifications.delivery import DeliveryRun
 from services.notifications.preparing import prepare_page
-from services.notifications.store import messages as store
+from services.notifications.store import delivering as store
 from shared.config import Settings
 from shared.contracts.notifications import (
     DeliverMessages,
@@ -17,13 +18,15 @@ from shared.contracts.notifications import (
 )
 from shared.database import Database
 from shared.http.internal import Internal
+from shared.temporal import longer_pauses
 
 
 class Activities(NotificationsActivities):
-    """The activities use many short transactions: a delivery commits once for each message (see `delivery`)."""
+    """The activities use many short transactions: a delivery commits what it has sent at once (see `delivery`)."""
 
     def __init__(self, *, database: Database, internal: Internal, settings: Settings) -> None:
         self._database, self._internal, self._settings = database, internal, settings
+        self._connections = Connections(settings)
 
     @activity.defn
     async def prepare_messages(self, request: PrepareMessages) -> MessagesPrepared:
@@ -31,7 +34,9 @@ class Activities(NotificationsActivities):
 
     @activity.defn
     async def deliver_messages(self, request: DeliverMessages) -> Delivery:
-        return await DeliveryRun(self._database, self._internal, self._settings, request).deliver()
+        run = DeliveryRun(self._database, self._internal, self._settings, self._connections, request)
+        with longer_pauses():
+            return await run.deliver()
 
     @activity.defn
     async def drop_messages(self, request: DropMessages) -> MessagesDropped:

@@ -1,44 +1,41 @@
-"""Sending the messages that are due, each in a transaction of its own.
+"""Sending the messages that are due, over several connections at once.
 
-For each message a transaction locks the row (`FOR UPDATE SKIP LOCKED`), sends the message while it holds the lock, and
-marks the row as `sent` right after the server's 250. So two deliveries at the same time (one that was believed dead,
-and its retry) never send the same message. Whatever fails before the 250 leaves the row waiting.
+A delivery leases a batch of messages (`leasing.py`), sends them without a connection to Postgres, and marks each row as
+`sent` right after the server's 250, before the connection takes another message. So two deliveries at the same time
+(one that was believed dead, and its retry) never send the same message. Whatever fails before the 250 leaves the row
+waiting.
 
 **The one way to two copies.** SMTP and Postgres share no transaction. If the process, its machine or the connection
 dies *after the server took a message and before the row was committed*, the row is still waiting and the message is
 sent again. It then has the same Message-ID, as that is derived and stored before anything is sent. This concerns at
-most the one message of each delivery that is being sent. No message is ever lost or sent under another id. Cancelling
-does not lead to two copies, as the message that is being sent is finished first.
+most the one message that each connection to the mail server is sending. No message is ever lost or sent under another
+id. Cancelling does not lead to two copies, as the messages that are being sent are finished first.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections import deque
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
-from enum import Enum
+from functools import partial
 from time import monotonic
 from typing import Any, TypeVar
 from uuid import UUID
 
 import structlog
-from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
 
-from services.notifications.channels.registry import TRANSPORTS
+from services.notifications.channels.connections import Connections
 from services.notifications.channels.transport import ChannelAway, ConnectionLost, PutOff, RefusedForGood, Transport
 from services.notifications.composing import compose
 from services.notifications.facts import BatchFacts, DeliveryFacts, read_batch_facts, read_delivery_facts
-from services.notifications.rules.messages import (
-    LONGEST_WAIT,
-    Channel,
-    ClaimedMessage,
-    DueMessage,
-    MessageState,
-    pause_after,
-)
+from services.notifications.leasing import Change, Lease
+from services.notifications.rules.messages import LONGEST_WAIT, ClaimedMessage, MessageState, pause_after
 from services.notifications.rules.overview import Overview
-from services.notifications.store import messages as store
+from services.notifications.store import delivering as store
+from services.notifications.store import messages
+from services.notifications.store.holding import Hold
 from services.notifications.store.wordings import read_own
 from shared.attention.resources import Message as Failed
 from shared.attention.resources import Messages
@@ -52,125 +49,146 @@ from shared.http.lists import Page
 from shared.rounds.store import RoundBrief, read_round_brief
 
 log = structlog.get_logger(__name__)
-BATCH = 50
+BATCH = 400
 WORK_SECONDS = 25.0
-HEARTBEAT_PART = 1 / 6
+HEARTBEAT_PART = 1 / 3
 """The time between heartbeats, as a part of the heartbeat timeout."""
 PAUSE_SECONDS = 0.5
 MOST_FAILED = 1000
 """So many messages that failed are looked at for an overview, the newest ones."""
+NOT_HELD = Hold(None, None)
 Result = TypeVar("Result")
-
-
-class Handled(Enum):
-    """What became of one message in one delivery."""
-
-    DONE = "done"
-    TAKEN = "taken"
-    """Another delivery has it, or it is not waiting any more."""
 
 
 class DeliveryRun:
     """One run of the activity `deliver_messages`."""
 
-    def __init__(self, database: Database, internal: Internal, settings: Settings, request: DeliverMessages) -> None:
+    def __init__(
+        self,
+        database: Database,
+        internal: Internal,
+        settings: Settings,
+        connections: Connections,
+        request: DeliverMessages,
+    ) -> None:
         self._database, self._internal, self._settings = database, internal, settings
+        self._connections = connections
         self._organization_id, self._announcement_id = request.organization_id, request.announcement_id
+        self._again = request.again
+        self._lease = Lease(database, request.organization_id, request.announcement_id)
         self._stop_at = monotonic() + WORK_SECONDS
+        self._held = NOT_HELD
 
     async def deliver(self) -> Delivery:
         """Sends messages that are due, for at most `WORK_SECONDS`, and returns how far the announcement has come.
 
         Raises ChannelAway when a channel cannot be reached, such as the mail server; nothing is lost by that."""
-        async with _heartbeats():
+        async with _heartbeats(), self._connections.kept(), self._lease.renewed():
+            self._held = await self._lease.read_hold()
             facts: DeliveryFacts | None = None
-            while self._may_go_on() and (due := await self._read_due()):
+            while self._may_go_on():
+                if not (claimed := await self._lease.claim(BATCH)):
+                    if not await self._lease.others_have():
+                        break
+                    await asyncio.sleep(PAUSE_SECONDS)
+                    continue
                 facts = facts or await self._read_facts()
+                if self._again and facts.brief is not None and facts.brief.paused:
+                    break
                 round_ = await self._read_round(facts)
                 if round_ is not None and round_.state is RoundState.CLOSED:
-                    await self._drop_all()
+                    await self._lease.drop_all("round_closed")
                     break
                 try:
-                    people = [message.person_id for message in due]
+                    people = [message.person_id for message in claimed]
                     batch = await read_batch_facts(self._internal, facts, round_, people)
                 except Gone:
-                    await self._drop_all()
+                    await self._lease.drop_all("round_closed")
                     break
-                if not await self._deliver_batch(batch, due):
-                    await asyncio.sleep(PAUSE_SECONDS)
+                await self._deliver_batch(batch, claimed)
         async with self._database.transaction() as session:
             return await store.read_delivery(session, self._organization_id, self._announcement_id)
 
     def _may_go_on(self) -> bool:
         stopping = activity.in_activity() and activity.is_worker_shutdown()
-        return monotonic() < self._stop_at and not stopping
+        waits = self._held.until is not None and datetime.now(UTC) < self._held.until
+        return monotonic() < self._stop_at and not stopping and not waits
 
-    async def _deliver_batch(self, batch: BatchFacts, due: list[DueMessage]) -> bool:
-        """Over one connection a channel. False when every message is in other hands. A channel that is away ends the
-        batch: messages for other channels wait with it."""
-        progress = False
-        async with AsyncExitStack() as stack:
-            transports = {
-                channel: await stack.enter_async_context(transport(self._settings))
-                for channel, transport in TRANSPORTS.items()
-            }
-            for message in due:
-                if not self._may_go_on():
-                    return True
-                handled = await _finished(self._deliver_one(transports, batch, message.id))
-                progress = progress or handled is Handled.DONE
-        return progress
-
-    async def _deliver_one(self, transports: Mapping[Channel, Transport], batch: BatchFacts, id: UUID) -> Handled:
+    async def _deliver_batch(self, batch: BatchFacts, claimed: list[ClaimedMessage]) -> None:
+        """Over several connections at once. A failure that only one message causes ends the batch, so that it is seen.
+        A connection that the mail server does not take ends nothing while others send: many servers take only a few of
+        one client. A channel that is away altogether ends the batch; messages for other channels wait with it."""
         now = datetime.now(UTC)
-        failure: Exception | None = None
-        async with self._database.transaction() as session:
-            message = await store.claim(session, self._organization_id, id, now)
-            if message is None:
-                return Handled.TAKEN
-            if (reason := batch.reason_not_to_send(message.person_id, now)) is not None:
-                await store.mark_dropped(session, message, reason)
-                return Handled.DONE
-            if (moment := _sending_moment(batch, message.person_id, now)) > now:
-                await store.reschedule(session, message, moment)  # it is outside sending hours now, as after a pause
-                return Handled.DONE
-            try:
-                composed = compose(message, batch, self._settings, now)
-                await transports[message.channel].send(composed)
-            except RefusedForGood as refusal:
-                # The id of the message would tell whose it is: it follows from the round, the template and the person.
-                log.info("message.failed", announcement_id=str(self._announcement_id), code=refusal.code)
-                await store.mark_failed(session, message, refusal.code)
-            except PutOff:
-                await self._postpone(session, message, batch, now)
-            except ChannelAway:
-                raise
-            except Exception as error:  # a broken connection, or an error that only this message causes
-                failure = error.away if isinstance(error, ConnectionLost) else error
-                if now - batch.delivery.announced_at > LONGEST_WAIT:
-                    await store.mark_failed(session, message, "undeliverable")
-                else:
-                    await store.count_attempt(session, message)
-            else:
-                await store.mark_sent(session, message, datetime.now(UTC))
-        if failure is not None:
-            raise failure
-        return Handled.DONE
+        unsent = {message.id: change for message in claimed if (change := _unless_sent(batch, message, now))}
+        await self._lease.record(*unsent.values())
+        left = deque(message for message in claimed if message.id not in unsent)
+        sending = min(len(left), self._connections.most)
 
-    async def _postpone(self, session: AsyncSession, message: ClaimedMessage, batch: BatchFacts, now: datetime) -> None:
-        pause = pause_after(message.deferrals + 1)
-        if pause is None:
-            await store.mark_failed(session, message, "undeliverable")
+        async def send_in_turn() -> None:
+            nonlocal sending
+            while left and self._may_go_on() and self._lease.holds:
+                message = left.popleft()
+                try:
+                    async with self._connections.turn(self._organization_id, message.channel) as transport:
+                        if self._may_go_on() and self._lease.holds:
+                            await _finished(self._deliver_one(transport, batch, message))
+                except ChannelAway:
+                    if sending == 1:
+                        raise
+                    left.appendleft(message)
+                    break
+            sending -= 1
+
+        try:
+            async with asyncio.TaskGroup() as group:
+                for _ in range(sending):
+                    group.create_task(send_in_turn())
+        except BaseExceptionGroup as failures:
+            failure = failures.exceptions[0]
+            raise (failure.away if isinstance(failure, ConnectionLost) else failure) from None
+
+    async def _deliver_one(self, transport: Transport, batch: BatchFacts, message: ClaimedMessage) -> None:
+        now = datetime.now(UTC)
+        if (change := _unless_sent(batch, message, now)) is not None:
+            await self._lease.record(change)
             return
-        await store.postpone(session, message, _sending_moment(batch, message.person_id, now + pause))
+        try:
+            await transport.send(compose(message, batch, self._settings, now))
+        except RefusedForGood as refusal:
+            await self._refused(batch, message, refusal, now)
+        except PutOff:
+            await self._lease.record(_put_off(batch, message, now))
+        except ChannelAway:
+            raise
+        except Exception:  # a broken connection, or an error that only this message causes
+            if now - batch.delivery.announced_at > LONGEST_WAIT:
+                await self._lease.record(partial(store.mark_failed, message=message, code="undeliverable"))
+            else:
+                await self._lease.record(partial(store.count_attempt, message=message))
+            raise
+        else:
+            await self._lease.record_sent(message)
+            self._connections.refusals[message.channel].taken()
+            if self._held.code is not None:
+                self._held = NOT_HELD
+                await self._lease.lift()
 
-    async def _read_due(self) -> list[DueMessage]:
-        async with self._database.transaction() as session:
-            return await store.read_due(session, self._organization_id, self._announcement_id, datetime.now(UTC), BATCH)
+    async def _refused(
+        self, batch: BatchFacts, message: ClaimedMessage, refusal: RefusedForGood, now: datetime
+    ) -> None:
+        """The message has failed. If the channel refuses everybody, the announcement waits instead."""
+        everybody = refusal.asked and self._connections.refusals[message.channel].refused(refusal.code)
+        if everybody and now - batch.delivery.announced_at <= LONGEST_WAIT:
+            log.warning("announcement.held", announcement_id=str(self._announcement_id), code=refusal.code)
+            self._held = await self._lease.hold(message, refusal.code)
+            return
+        # The id of the message would tell whose it is: it follows from the round, the template and the person.
+        log.info("message.failed", announcement_id=str(self._announcement_id), code=refusal.code)
+        await self._lease.record(partial(store.mark_failed, message=message, code=refusal.code))
 
     async def _read_facts(self) -> DeliveryFacts:
         async with self._database.transaction() as session:
-            stored = await store.read_announcement(session, self._organization_id, self._announcement_id)
+            stored = await messages.read_announcement(session, self._organization_id, self._announcement_id)
         facts = await read_delivery_facts(self._internal, stored.announcement, stored.created_at)
         if facts.overview is not None:
             return replace(facts, overview=await self._with_failed(facts.overview))
@@ -181,10 +199,10 @@ class DeliveryRun:
         return replace(facts, wordings=own)
 
     async def _with_failed(self, overview: Overview) -> Overview:
-        wanted = store.WantedMessages(states=[MessageState.FAILED])
+        wanted = messages.WantedMessages(states=[MessageState.FAILED])
         newest = Page("-due_at", None, MOST_FAILED)
         async with self._database.transaction() as session:
-            page = await store.list_messages(session, self._organization_id, wanted, (), newest)
+            page = await messages.list_messages(session, self._organization_id, wanted, (), newest)
         items = tuple(Failed(cycle_id=one.cycle_id, due_at=one.due_at) for one in page.items)
         return overview._replace(found=overview.found._replace(failed=Messages(items=items)))
 
@@ -194,9 +212,23 @@ class DeliveryRun:
         async with self._database.transaction() as session:
             return await read_round_brief(session, self._organization_id, facts.announcement.scope_id)
 
-    async def _drop_all(self) -> None:
-        async with self._database.transaction() as session:
-            await store.drop_waiting(session, self._organization_id, self._announcement_id, "round_closed")
+
+def _unless_sent(batch: BatchFacts, message: ClaimedMessage, now: datetime) -> Change | None:
+    """What becomes of the message if it is not sent now: it is not needed any more, or it is outside the sending hours,
+    as after a pause. None if it is sent."""
+    if (reason := batch.reason_not_to_send(message.person_id, now)) is not None:
+        return partial(store.mark_dropped, message=message, code=reason)
+    if (moment := _sending_moment(batch, message.person_id, now)) > now:
+        return partial(store.reschedule, message=message, due_at=moment)
+    return None
+
+
+def _put_off(batch: BatchFacts, message: ClaimedMessage, now: datetime) -> Change:
+    """What becomes of a message that its channel wants to be asked about again later."""
+    pause = pause_after(message.deferrals + 1)
+    if pause is None:
+        return partial(store.mark_failed, message=message, code="undeliverable")
+    return partial(store.postpone, message=message, due_at=_sending_moment(batch, message.person_id, now + pause))
 
 
 def _sending_moment(batch: BatchFacts, person_id: UUID, earliest: datetime) -> datetime:

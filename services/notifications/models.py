@@ -32,6 +32,12 @@ class AnnouncementRow(Base):
     person_id: Mapped[UUID | None]
     """The person whom it is for, if its audience is one person."""
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    held_code: Mapped[str | None]
+    """The refusal for which it waits, as the mail server gives it to everybody, such as `smtp_550`."""
+    held_until: Mapped[datetime | None]
+    """When it is tried again."""
+    holds: Mapped[int] = mapped_column(server_default="0")
+    """How often it has waited so."""
 
 
 class MessageRow(Base):
@@ -74,6 +80,10 @@ class MessageRow(Base):
     """How often it was tried."""
     deferrals: Mapped[int] = mapped_column(server_default="0")
     """How often its channel put it off, such as by a 4xx answer."""
+    lease: Mapped[UUID | None]
+    """The delivery that sends it just now, or did so when it died."""
+    leased_until: Mapped[datetime | None]
+    """From when on another delivery may take it."""
 
 
 class OwnWords(Base):

@@ -46,6 +46,12 @@ class CycleMessages(BaseModel):
     """Cursor of the next page of failed messages."""
 
 
+class Resent(BaseModel):
+    """`messages` is how many failed messages are sent again."""
+
+    messages: int
+
+
 class Message(BaseModel):
     """One message to one person: what it is, when it was or will be sent, and what became of it. Its text is told to
     nobody but its reader."""

@@ -39,7 +39,7 @@ SOON = timedelta(days=14)
 MOST_CONCERNS = 8
 """So many are shown one by one; the page of concerns has the rest."""
 MOST_HAPPENINGS = 20
-AWAY = "mail_server"
+AWAY = ("mail_server", "server_refuses")
 """What a message waits for while the mail server takes none."""
 
 
@@ -190,7 +190,7 @@ def _approvals(found: Found, now: datetime) -> Sequence[Task]:
 
 
 def _mail(waiting: Messages) -> Sequence[Task]:
-    away = [message for message in waiting.items if message.waiting_for == AWAY]
+    away = [message for message in waiting.items if message.waiting_for in AWAY]
     if not away:
         return ()
     first = min(message.due_at for message in away)

@@ -3,7 +3,7 @@
 import re
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, ClassVar, Self
 from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
@@ -106,3 +106,26 @@ class PersonPage(Contract):
     person_ids: tuple[UUID, ...]
     after: UUID | None = None
     """The cursor of the next page; None on the last page."""
+
+
+CODE = r"^[a-z][a-z0-9_]*$"
+"""The form of a code whose values are not listed."""
+FailureCode = Annotated[str, Field(pattern=CODE, max_length=64, examples=["smtp_550"])]
+"""What a server of others replied, such as `smtp_550`, or why it was not asked."""
+
+
+class EventData(Contract):
+    """The `data` of one type of event. Each class has its own `type` and `version`; `subject` names the aggregate.
+
+    The docstring of each class says in one sentence when the event happens, and the catalogue shows it to consumers. A
+    class may get new fields with defaults, and a vocabulary new values; every other change needs a new version.
+    """
+
+    type: ClassVar[str]
+    version: ClassVar[int] = 1
+
+    @property
+    def subject(self) -> str:
+        """`<aggregate>/<id>`, from the first field of the class."""
+        field = next(iter(type(self).model_fields))
+        return f"{field.removesuffix('_id')}/{getattr(self, field)}"

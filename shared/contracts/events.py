@@ -4,39 +4,20 @@ Events carry ids, codes, counts and times only: never names, addresses or free t
 CloudEvents 1.0 (https://github.com/cloudevents/spec); `sequence` counts an organization's events from 1, without gaps.
 """
 
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 from uuid import UUID
 
 from pydantic import AwareDatetime, Field
 
-from shared.contracts.base import Contract, Origin
+from shared.contracts.base import Contract, FailureCode, Origin
+from shared.contracts.base import EventData as EventData
 from shared.contracts.endpoints import DisableReason, FailureStage
 from shared.contracts.feedback import ConcernReason, ConcernRung
 from shared.contracts.matching import EndReason
-from shared.contracts.notifications import Template
+from shared.contracts.notifications import Audience, Template
 from shared.contracts.overview import StallReason
 from shared.contracts.programs import Outcome, Stage
 from shared.contracts.rounds import CloseReason, RoundKind
-
-CODE = r"^[a-z][a-z0-9_]*$"
-"""The form of a code whose values are not listed."""
-
-
-class EventData(Contract):
-    """The `data` of one type of event. Each class has its own `type` and `version`; `subject` names the aggregate.
-
-    The docstring of each class says in one sentence when the event happens, and the catalogue shows it to consumers. A
-    class may get new fields with defaults, and a vocabulary new values; every other change needs a new version.
-    """
-
-    type: ClassVar[str]
-    version: ClassVar[int] = 1
-
-    @property
-    def subject(self) -> str:
-        """`<aggregate>/<id>`, from the first field of the class."""
-        field = next(iter(type(self).model_fields))
-        return f"{field.removesuffix('_id')}/{getattr(self, field)}"
 
 
 class EventRecord(Contract):
@@ -56,8 +37,7 @@ class EventRecord(Contract):
     """The log's epoch when the event was read. None if the reader did not ask for it."""
 
     def parse(self) -> EventData:
-        """The data as the model of its type. Raises KeyError for a type that this version does not know, and
-        ValidationError for data that do not fit it."""
+        """The data as the model of its type. Raises KeyError for an unknown type, ValidationError for other data."""
         return CATALOGUE[self.type].model_validate(self.data)
 
 
@@ -352,8 +332,29 @@ class MessageFailed(EventData):
     cycle_id: UUID
     person_id: UUID
     template: Template
-    code: Annotated[str, Field(pattern=CODE, max_length=64, examples=["smtp_550"])]
+    code: FailureCode
     """The reason: the mail server's reply, such as `smtp_550`, or `invalid_address` or `smtputf8_unsupported`."""
+
+
+class AnnouncementHeld(EventData):
+    """Messages of a cycle wait because the mail server refuses everybody in the same way; they are tried again."""
+
+    type = "announcement.held"
+    announcement_id: UUID
+    cycle_id: UUID
+    code: FailureCode
+
+
+class AnnouncementRetried(EventData):
+    """Somebody asked to send failed messages again."""
+
+    type = "announcement.retried"
+    announcement_id: UUID
+    cycle_id: UUID | None
+    scope_id: UUID
+    template: Template
+    audience: Audience
+    occurrence: int
 
 
 class ReportCompiledEvent(EventData):

@@ -38,6 +38,7 @@ class Template(Vocabulary):  # the texts of each are in services/notifications/t
     CONCERN_RAISED = "concern_raised"
     CONCERN_REMINDER = "concern_reminder"
     CONCERN_ESCALATED = "concern_escalated"
+    MESSAGES_HELD = "messages_held"
     WEEKLY_OVERVIEW = "weekly_overview"
     ENDPOINT_FAILING = "endpoint_failing"
     ENDPOINT_DISABLING_SOON = "endpoint_disabling_soon"
@@ -107,6 +108,8 @@ class Announcement(Contract):
     event's id."""
     person_id: UUID | None = None
     """Whom it is for. Given if the audience is one person."""
+    again: bool = False
+    """Whether its messages are prepared already, and those that failed are sent again. This is not stored."""
 
     @property
     def id(self) -> UUID:
@@ -131,7 +134,9 @@ class AnnouncementRef(Contract):
 
 
 class DeliverMessages(AnnouncementRef):
-    pass
+    again: bool = False
+    """Whether messages are sent again that had failed. While their cycle is paused they wait: no workflow is told of
+    the pause that the cycle's own announcements are told of."""
 
 
 class Delivery(Contract):

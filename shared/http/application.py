@@ -94,4 +94,5 @@ def _add_health(app: FastAPI) -> None:
             return {"status": "ready"}
         codes = [one.code for one in missing]
         log.warning("readiness.failed", missing=codes)
-        return problem(503, "not_ready", " ".join(one.detail for one in missing), missing=codes)
+        detail = " ".join(one.detail for one in missing)
+        return problem(503, "not_ready", detail, missing=codes, headers={"retry-after": "5"})

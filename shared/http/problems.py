@@ -9,7 +9,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
@@ -25,8 +25,9 @@ MOST_FIELD, MOST_DETAIL = 200, 500
 BUSY = {"57014", "55P03", "25P03", "25P04", "40P01", "40001"}
 """The states in which Postgres ends what took too long (shared/database.py), waited too long for another, or was chosen
 to give way to another. The same request can succeed a moment later."""
-AWAY = ("08", "57P")
-"""How the states begin when the connection failed, or Postgres starts or stops. Without a state there was none."""
+AWAY = ("08", "57P", "53", "58", "25006")
+"""How the states begin when the connection failed, Postgres starts or stops, its disk or memory is full or fails, or it
+takes no writes, as one that has become a standby. Without a state there was no connection."""
 TITLES = {
     400: "Bad request",
     401: "Not authenticated",
@@ -135,7 +136,8 @@ def install_problem_handlers(app: FastAPI) -> None:
     @app.exception_handler(DBAPIError)
     async def database_failed(request: Request, error: DBAPIError) -> JSONResponse:
         state = getattr(error.orig, "sqlstate", None)
-        away = isinstance(error, OperationalError) and (state is None or state.startswith(AWAY))
+        lost = isinstance(error, OperationalError | InterfaceError) or error.connection_invalidated
+        away = lost if state is None else state.startswith(AWAY)
         if state not in BUSY and not away:
             raise error
         log.warning("database.busy", state=state, where=where(error))

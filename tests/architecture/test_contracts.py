@@ -49,6 +49,7 @@ DEFINITION = "__temporal_activity_definition"
 CODES = {
     # These texts are codes. A pattern limits them, because they come from mail servers and not from an enumeration.
     (CATALOGUE["message.failed"], "code"),
+    (CATALOGUE["announcement.held"], "code"),
 }
 
 

@@ -38,6 +38,7 @@ preview_brand read_brand read_logo remove_logo replace_brand replace_logo reset_
 apply_import preview_import read_import_upload replace_import_mapping upload_import
 preview_policy
 read_current_match_run read_names
+resend_message resend_messages
 """
 """Generated clients have methods of these names. Add new ones; none is changed or removed."""
 

@@ -97,6 +97,7 @@ HANDS_ON = {
     "services.notifications.composing",
     "services.notifications.delivery",
     "services.notifications.facts",
+    "services.notifications.leasing",
     "services.notifications.overviews",
     "services.notifications.preparing",
     "services.programs.schedules",

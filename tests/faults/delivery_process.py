@@ -12,6 +12,7 @@ import json
 import os
 import signal
 import sys
+from datetime import timedelta
 from functools import wraps
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,9 @@ from uuid import UUID
 import aiosmtplib
 from aiosmtplib.protocol import SMTPProtocol
 
+from services.notifications.channels.connections import Connections
 from services.notifications.delivery import DeliveryRun
+from services.notifications.store import delivering
 from shared.config import Settings
 from shared.contracts.intake import Contact
 from shared.contracts.notifications import DeliverMessages
@@ -77,13 +80,14 @@ async def deliver(settings: Settings, orders: list[dict[str, Any]], steps: Deliv
         internal = Internal(settings, world.application(settings))
         announcement = UUID(order["announcement_id"])
         request = DeliverMessages(organization_id=world.organization_id, announcement_id=announcement)
-        await DeliveryRun(database, internal, settings, request).deliver()
+        await DeliveryRun(database, internal, settings, Connections(settings), request).deliver()
         await internal.close()
     await database.close()
 
 
 def main() -> None:
     configure_logging("CRITICAL", "console")
+    delivering.LEASE = timedelta(seconds=1)  # so that what a dead delivery had is soon free again
     given = json.loads(sys.stdin.readline())
     settings, record = Settings(**given["settings"]), Path(given["record"])
     for line in sys.stdin:

@@ -81,21 +81,21 @@ async def _started_the_cycle(call: Call) -> bool:
 
 
 async def _claimed(call: Call) -> bool:
-    return call.result is not None
+    return bool(call.result)
 
 
 def _claimed_id(call: Call) -> str:
-    return str(call.result.message_id)
+    return str(call.result[0].message_id)
 
 
 def _marked_id(call: Call) -> str:
-    return str(call.arguments[1].message_id)
+    return str(call.arguments[1][0].message_id)
 
 
 WINDOW = "message_taken_row_unmarked"
 """The one kill point that lies between the mail server's answer and the commit of the message's row."""
 
-MESSAGES = "services.notifications.store.messages"
+MESSAGES = "services.notifications.store.delivering"
 
 POINTS: dict[str, KillPoint] = {
     "trigger_committed_response_unsent": KillPoint("services.programs.store.cycles:request_cycle", Moment.COMMITTED),

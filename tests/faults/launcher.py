@@ -27,7 +27,7 @@ def lose_patience() -> None:
     """Attempts of activities and workflow tasks that a killed worker held are soon given to another."""
     for one in (options.PROGRAMS, options.INTAKE, options.FEEDBACK):
         one["start_to_close_timeout"] = PATIENCE
-    for one in (options.MATCHING, options.NOTIFICATIONS):
+    for one in (options.MATCHING, options.NOTIFICATIONS):  # a delivery is missed sooner by itself
         one["heartbeat_timeout"] = PATIENCE
     # Workflows must see the options of this process, not a fresh copy of the module.
     SandboxRestrictions.default = SandboxRestrictions.default.with_passthrough_modules("workflows.options")

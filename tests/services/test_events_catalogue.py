@@ -20,8 +20,8 @@ from services.events.log.rules.asyncapi import asyncapi_document
 from services.events.log.rules.catalogue import EventType, data_schema, event_schema, read_catalogue
 from services.events.log.rules.cloudevents import cloud_event
 from shared.auth import Role
-from shared.contracts.base import Service
-from shared.contracts.events import CATALOGUE, CODE, EventData, EventRecord
+from shared.contracts.base import CODE, Service
+from shared.contracts.events import CATALOGUE, EventData, EventRecord
 from shared.database import Database
 from shared.http.application import create_application
 from tests.services.conftest import client_of

@@ -166,3 +166,4 @@ async def test_without_the_programs_the_answer_is_to_try_again(
     async with client_of(application(main, away)) as client:
         answer = await client.get(f"/v1/cycles/{uuid4()}/topics", headers=await access_key(Role.VIEWER))
     assert (answer.status_code, answer.json()["code"]) == (503, "not_available")
+    assert answer.headers["retry-after"]

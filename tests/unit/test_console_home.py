@@ -184,6 +184,11 @@ def test_what_is_most_urgent_comes_first() -> None:
     assert tasks[-1].name == "bi.example.org", "the address itself may hold a secret"
 
 
+def test_a_mail_server_that_refuses_everybody_is_told_as_one_that_is_away() -> None:
+    waiting = Messages(items=(Message(due_at=NOW - HOUR, waiting_for="server_refuses"),))
+    assert [task.kind for task in home_of(Found(Cycles(), Programs(), waiting=waiting), NOW).tasks] == [Kind.MAIL_AWAY]
+
+
 def test_many_concerns_are_counted_and_not_listed() -> None:
     active = cycle(Stage.ACTIVE)
     many = Concerns(items=tuple(concern(active, HOUR) for _ in range(12)), total=130)

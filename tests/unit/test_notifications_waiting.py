@@ -26,3 +26,17 @@ def test_a_waiting_message_waits_for_one_thing(
     due_at: datetime, attempts: int, deferrals: int, paused: bool, expected: WaitingFor
 ) -> None:
     assert waiting_for(due_at, attempts, deferrals, paused=paused, now=NOW) is expected
+
+
+@pytest.mark.parametrize(
+    ("due_at", "paused", "expected"),
+    [
+        (BEFORE, False, WaitingFor.SERVER_REFUSES),
+        (BEFORE, True, WaitingFor.RESUMPTION),
+        (LATER, False, WaitingFor.SENDING_HOURS),
+    ],
+)
+def test_a_message_that_is_due_waits_for_a_server_that_refuses_everybody(
+    due_at: datetime, paused: bool, expected: WaitingFor
+) -> None:
+    assert waiting_for(due_at, 0, 0, paused=paused, refused=True, now=NOW) is expected

@@ -9,7 +9,7 @@ import pytest
 from fastapi import APIRouter, FastAPI, Response
 from fastapi.responses import HTMLResponse, JSONResponse
 from pydantic import SecretStr
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from structlog.contextvars import bind_contextvars, bound_contextvars, get_contextvars, merge_contextvars
 from structlog.testing import capture_logs
@@ -192,12 +192,21 @@ async def test_a_service_or_a_database_that_is_busy_is_503() -> None:
     def ended(state: str) -> OperationalError:
         return OperationalError("", {}, Ended(state))
 
-    failures = {
+    failures: dict[str, Exception] = {
         "service": httpx.ConnectError("x"),
         "pool": NoConnectionFree(),
         "lock": ended("55P03"),
         "deadlock": ended("40P01"),
         "serialization": ended("40001"),
+        "disk full": ended("53100"),
+        "memory full": ended("53200"),
+        "too many connections": ended("53300"),
+        "disk broken": ended("58030"),
+        "stopping": ended("57P01"),
+        "no writes": DBAPIError("", {}, Ended("25006")),
+        "nobody there": OperationalError("", {}, Exception()),
+        "connection closed": InterfaceError("", {}, Exception()),
+        "connection lost": DBAPIError("", {}, Exception(), connection_invalidated=True),
     }
 
     @router.get("/{name}")
@@ -212,4 +221,7 @@ async def test_a_service_or_a_database_that_is_busy_is_503() -> None:
         return answer
 
     entries = await entries_of(ask, router)
-    assert [entry["event"] for entry in entries[::2]] == ["service.unavailable", *["database.busy"] * 4]
+    assert [entry["event"] for entry in entries[::2]] == [
+        "service.unavailable",
+        *["database.busy"] * (len(failures) - 1),
+    ]

@@ -13,6 +13,8 @@ from temporalio import workflow
 from shared.contracts.endpoints import DisableReason, FailureStage
 from shared.contracts.events import (
     CATALOGUE,
+    AnnouncementHeld,
+    AnnouncementRetried,
     ConcernRaised,
     ConcernResolved,
     CycleAdvanceRequested,
@@ -81,10 +83,48 @@ def told_to_both_sides() -> Start:
     return Start("AnnouncementWorkflow", f"announcement-{announcement.id}", announcement)
 
 
+def told_of_messages_that_wait() -> Start:
+    """Once a day and cycle."""
+    announcement = Announcement(
+        organization_id=ORGANIZATION,
+        cycle_id=CYCLE,
+        scope_id=CYCLE,
+        template=Template.MESSAGES_HELD,
+        audience=Audience.COORDINATORS,
+        occurrence=TIME.toordinal(),
+    )
+    return Start("AnnouncementWorkflow", f"announcement-{announcement.id}", announcement)
+
+
+def sent_again() -> Start:
+    announcement = Announcement(
+        organization_id=ORGANIZATION,
+        cycle_id=CYCLE,
+        scope_id=OTHER,
+        template=Template.KICKOFF,
+        audience=Audience.PARTICIPANTS,
+        occurrence=3,
+        again=True,
+    )
+    return Start("AnnouncementWorkflow", f"announcement-{announcement.id}-again-{EVENT}", announcement)
+
+
 TABLE: list[tuple[EventData, Reaction]] = [
     (
         CycleRequested(cycle_id=CYCLE, program_id=OTHER),
         Start("CycleWorkflow", TO_CYCLE, CycleState(organization_id=ORGANIZATION, cycle_id=CYCLE, epoch=EPOCH)),
+    ),
+    (AnnouncementHeld(announcement_id=OTHER, cycle_id=CYCLE, code="smtp_550"), told_of_messages_that_wait()),
+    (
+        AnnouncementRetried(
+            announcement_id=sent_again().argument.id,  # type: ignore[attr-defined]
+            cycle_id=CYCLE,
+            scope_id=OTHER,
+            template=Template.KICKOFF,
+            audience=Audience.PARTICIPANTS,
+            occurrence=3,
+        ),
+        sent_again(),
     ),
     (
         ProgramScheduleChanged(program_id=OTHER),

@@ -90,6 +90,20 @@ async def test_a_notice_that_belongs_to_no_cycle_is_prepared_and_delivered_as_an
     assert (world.ledger.announced, world.ledger.delivered) == ([notice], [notice.id])
 
 
+async def test_messages_that_are_sent_again_are_not_prepared_again(world: World) -> None:
+    """Nobody gets a message whom the announcement was not for at its time."""
+    announcement = Announcement(
+        organization_id=world.ledger.organization_id,
+        cycle_id=world.ledger.cycle_id,
+        scope_id=world.ledger.cycle_id,
+        template=Template.KICKOFF,
+        audience=Audience.PARTICIPANTS,
+        again=True,
+    )
+    await world.execute(AnnouncementWorkflow.run, announcement, f"announcement-{announcement.id}-again")
+    assert (world.ledger.announced, world.ledger.delivered) == ([], [announcement.id])
+
+
 async def test_a_recurrence_asks_for_the_cycle_of_the_period_it_fires_in(world: World) -> None:
     program = ProgramRef(organization_id=world.ledger.organization_id, program_id=uuid4())
     await world.execute(RecurrenceWorkflow.run, program, f"recurrence-{program.program_id}")

@@ -49,6 +49,8 @@ class AdminRoute(Route):
                 log.warning("service.unavailable", error=type(error).__name__)
                 response = _unavailable(request)
             response.headers.update(self.headers)
+            if response.status_code == 503:  # also of a form that is shown again
+                response.headers.setdefault("retry-after", "60")
             set_cookies(request, response)
             return response
 

@@ -28,6 +28,7 @@ TEMPLATES: dict[str, str] = {
     Template.CONCERN_RAISED: translatable("A pair needs help"),
     Template.CONCERN_REMINDER: translatable("Reminder of a concern"),
     Template.CONCERN_ESCALATED: translatable("A concern is still open (to the sponsor)"),
+    Template.MESSAGES_HELD: translatable("The mail server refuses messages"),
     Template.WEEKLY_OVERVIEW: translatable("Monday overview of what needs somebody"),
     Template.ENDPOINT_FAILING: translatable("An endpoint does not accept events"),
     Template.ENDPOINT_DISABLING_SOON: translatable("An endpoint will be disabled soon"),
@@ -45,6 +46,7 @@ WAITING = {
     "sending_hours": translatable("It waits for the sending hours of the program by its reader’s clock."),
     "next_attempt": translatable("The mail server put it off. It is tried again at this time."),
     "mail_server": translatable("The mail server does not answer. It is sent by itself once the server is back."),
+    "server_refuses": translatable("The mail server refuses everybody. It is tried again by itself until it is taken."),
     "its_turn": translatable("It is about to be sent."),
 }
 FAILURES = {
@@ -83,7 +85,7 @@ DROPS = {
     "endpoint_recovered": translatable("The endpoint accepted events again."),
 }
 """Why a message was not sent that was not needed any more, by its code."""
-STAFF = ("approval_", "concern_", "people_", "nobody_", "cycle_completed", "weekly_")
+STAFF = ("approval_", "concern_", "people_", "nobody_", "cycle_completed", "messages_", "weekly_")
 GROUPS = {
     translatable("To participants"): tuple(one for one in Template if not one.value.startswith((*STAFF, "endpoint_"))),
     translatable("To coordinators and sponsors"): tuple(one for one in Template if one.value.startswith(STAFF)),

@@ -14,12 +14,13 @@ from services.notifications.resources import (
     MessagePreview,
     MessagePreviews,
     MessageSort,
+    Resent,
 )
 from services.notifications.rules.look import sender_of
 from services.notifications.rules.messages import MessageState
 from services.notifications.rules.samples import sample_of
+from services.notifications.store import holding, wordings
 from services.notifications.store import messages as store
-from services.notifications.store import wordings
 from shared.auth import Coordinator, Viewer
 from shared.contracts.notifications import Template
 from shared.http.dependencies import AppDatabase, AppSettings, InternalClient, Session
@@ -84,6 +85,20 @@ async def list_messages(
         return await store.list_messages(session, caller.organization_id, wanted, paused, page)
 
     return await answer_list(request, database, Page(sort, cursor, limit), read, name="messages", item=Message)
+
+
+@router.post("/messages/{message_id}/resend", status_code=202, responses=refusals(404))
+async def resend_message(message_id: UUID, caller: Coordinator, session: Session) -> Resent:
+    """Sends a failed message again, under the Message-ID that it had. Of a message that has not failed, or that is sent
+    again already, nothing changes, and `messages` is 0."""
+    return Resent(messages=await holding.resend_one(session, caller.organization_id, message_id))
+
+
+@router.post("/cycles/{cycle_id}/messages/resend", status_code=202, responses=refusals(404))
+async def resend_messages(cycle_id: UUID, caller: Coordinator, session: Session) -> Resent:
+    """Sends all failed messages of the cycle again, but for reminders of check-ins and surveys. Asked twice, it sends
+    them once. What is not needed any more by then, as its round is over, is not sent."""
+    return Resent(messages=await holding.resend_all(session, caller.organization_id, cycle_id))
 
 
 @router.get("/messages/preview", responses=refusals(404))

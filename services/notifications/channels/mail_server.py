@@ -98,7 +98,7 @@ def _explain(error: Exception) -> None:
         if error.code in ABOUT_THE_SERVER:
             raise MailServerAway(f"smtp_{error.code}") from None
         if 500 <= error.code < 600:
-            raise RefusedForGood(f"smtp_{error.code}") from None
+            raise RefusedForGood(f"smtp_{error.code}", asked=True) from None
         if 400 <= error.code < 500 and error.code != CLOSING:
             raise PutOff from None
     elif isinstance(error, ValueError):

@@ -11,11 +11,12 @@ from services.notifications.composing import Composed
 
 
 class RefusedForGood(Exception):
-    """The channel will never take this message."""
+    """The channel will never take this message. `asked` says whether the channel's own server said so."""
 
-    def __init__(self, code: str) -> None:
+    def __init__(self, code: str, *, asked: bool = False) -> None:
         super().__init__(code)
         self.code = code
+        self.asked = asked
 
 
 class PutOff(Exception):

@@ -13,12 +13,14 @@ CONCERNS = {Template.CONCERN_RAISED, Template.CONCERN_REMINDER, Template.CONCERN
 
 def console_page(announcement: Announcement, cycle_id: UUID) -> str:
     """The path of the page: the review of matches, one concern, the open concerns of a round that raised several, the
-    pairs, or else the cycle."""
+    pairs, the messages that wait, or else the cycle."""
     cycle = f"/console/cycles/{cycle_id}"
     if announcement.template in APPROVALS:
         return f"{cycle}/review"
     if announcement.template is Template.PEOPLE_LEFT:
         return f"{cycle}/pairs"
+    if announcement.template is Template.MESSAGES_HELD:
+        return f"/console/messages?cycle_id={cycle_id}&state=waiting"
     if announcement.template not in CONCERNS:
         return cycle
     rounds = (round_id_for(cycle_id, RoundKind.CHECK_IN, number + 1) for number in range(MOST_CHECK_INS))

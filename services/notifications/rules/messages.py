@@ -42,13 +42,8 @@ class NewMessage(NamedTuple):
     due_at: datetime
 
 
-class DueMessage(NamedTuple):
-    id: UUID
-    person_id: UUID
-
-
 class ClaimedMessage(NamedTuple):
-    """A waiting message whose row is locked by this transaction."""
+    """A waiting message that one delivery has leased, so that no other sends it."""
 
     id: UUID
     organization_id: UUID
@@ -58,6 +53,7 @@ class ClaimedMessage(NamedTuple):
     channel: Channel
     message_id: str
     deferrals: int
+    lease: UUID
 
 
 class StoredAnnouncement(NamedTuple):

@@ -15,15 +15,21 @@ class WaitingFor(StrEnum):
     """The mail server put it off; it is tried again when it is due."""
     MAIL_SERVER = "mail_server"
     """It is due, and the last attempt failed: the mail server is away, or does not answer."""
+    SERVER_REFUSES = "server_refuses"
+    """It is due, and the mail server refuses everybody in the same way. It is tried again by itself."""
     ITS_TURN = "its_turn"
     """It is due and is sent with those before it."""
 
 
-def waiting_for(due_at: datetime, attempts: int, deferrals: int, *, paused: bool, now: datetime) -> WaitingFor:
+def waiting_for(
+    due_at: datetime, attempts: int, deferrals: int, *, paused: bool, refused: bool = False, now: datetime
+) -> WaitingFor:
     """What a waiting message waits for. `attempts` counts how often it was tried, and `deferrals` how often its channel
-    put it off."""
+    put it off. `refused` says that the channel refuses everybody."""
     if paused:
         return WaitingFor.RESUMPTION
     if due_at > now:
         return WaitingFor.NEXT_ATTEMPT if deferrals else WaitingFor.SENDING_HOURS
+    if refused:
+        return WaitingFor.SERVER_REFUSES
     return WaitingFor.MAIL_SERVER if attempts > deferrals else WaitingFor.ITS_TURN

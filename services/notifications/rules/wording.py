@@ -37,7 +37,7 @@ MOST_SUBJECT, MOST_BODY = 200, 4000
 MOST_SHOWN = 60
 """So many characters of an unknown placeholder are repeated."""
 LINE_BREAKS = re.compile(r"\r\n?|[\x0b\x0c\x85\u2028\u2029]")
-FOR_STAFF = ("approval_", "concern_", "people_", "nobody_", "cycle_completed", "weekly_", "endpoint_")
+FOR_STAFF = ("approval_", "concern_", "people_", "nobody_", "cycle_completed", "messages_", "weekly_", "endpoint_")
 """How the names of those templates begin that coordinators, sponsors and owners of endpoints read."""
 
 

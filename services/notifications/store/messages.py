@@ -1,4 +1,4 @@
-"""All SQL of notifications. Functions never commit. Those that change one message expect its row to be locked."""
+"""The SQL of announcements and of their messages, as they are prepared and listed. Functions never commit."""
 
 from collections import Counter
 from collections.abc import Collection, Sequence
@@ -6,8 +6,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 from uuid import UUID
 
-import structlog
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import func, or_, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -16,8 +15,6 @@ from services.notifications.resources import FailedMessage, Message, MessageCoun
 from services.notifications.rules.disclosure import invitations_not_listed
 from services.notifications.rules.messages import (
     Channel,
-    ClaimedMessage,
-    DueMessage,
     MessageState,
     NewMessage,
     StoredAnnouncement,
@@ -25,16 +22,12 @@ from services.notifications.rules.messages import (
     message_uuid,
 )
 from services.notifications.rules.waiting import waiting_for
-from shared.contracts.events import MessageFailed
-from shared.contracts.notifications import Announcement, Audience, Delivery, Template
+from shared.contracts.notifications import Announcement, Audience, Template
 from shared.contracts.round_kinds import untold_reminders
 from shared.contracts.rounds import RoundKind
 from shared.errors import NotFound
-from shared.events import emit
 from shared.http.lists import Column, Page, equal, read_page
-from shared.telemetry.metrics import MESSAGES, REGISTRY
 
-log = structlog.get_logger(__name__)
 COLUMNS: dict[str, Column] = {"due_at": MessageRow.due_at}
 """Those by which messages are sorted."""
 _LISTED = (
@@ -63,7 +56,7 @@ async def save_announcement(session: AsyncSession, announcement: Announcement) -
     """Stores the announcement once; a repeat changes nothing."""
     await session.execute(
         insert(AnnouncementRow)
-        .values(id=announcement.id, **announcement.model_dump(mode="python"))
+        .values(id=announcement.id, **announcement.model_dump(mode="python", exclude={"again"}))
         .on_conflict_do_nothing()
     )
 
@@ -112,133 +105,6 @@ async def read_announcement(session: AsyncSession, organization_id: UUID, announ
         person_id=row.person_id,
     )
     return StoredAnnouncement(announcement, row.created_at)
-
-
-async def read_due(
-    session: AsyncSession, organization_id: UUID, announcement_id: UUID, now: datetime, limit: int
-) -> list[DueMessage]:
-    """Waiting messages that are due. Those with the fewest attempts come first, so that one that fails holds up no
-    other."""
-    found = await session.execute(
-        select(MessageRow.id, MessageRow.person_id)
-        .where(
-            MessageRow.organization_id == organization_id,
-            MessageRow.announcement_id == announcement_id,
-            MessageRow.state == MessageState.WAITING,
-            MessageRow.due_at <= now,
-        )
-        .order_by(MessageRow.attempts, MessageRow.due_at, MessageRow.id)
-        .limit(limit)
-    )
-    return [DueMessage(id, person_id) for id, person_id in found]
-
-
-async def claim(session: AsyncSession, organization_id: UUID, id: UUID, now: datetime) -> ClaimedMessage | None:
-    """Locks the message until the transaction ends. None if it is not waiting, not due, or locked by another
-    delivery."""
-    row = await session.scalar(
-        select(MessageRow)
-        .where(
-            MessageRow.organization_id == organization_id,
-            MessageRow.id == id,
-            MessageRow.state == MessageState.WAITING,
-            MessageRow.due_at <= now,
-        )
-        .with_for_update(skip_locked=True)
-    )
-    if row is None:
-        return None
-    return ClaimedMessage(
-        id=row.id,
-        organization_id=row.organization_id,
-        cycle_id=row.cycle_id,
-        person_id=row.person_id,
-        template=Template(row.template),
-        channel=Channel(row.channel),
-        message_id=row.message_id,
-        deferrals=row.deferrals,
-    )
-
-
-async def mark_sent(session: AsyncSession, message: ClaimedMessage, now: datetime) -> None:
-    await _set(session, message, state=MessageState.SENT, sent_at=now, attempts=MessageRow.attempts + 1)
-    # The id of a message follows from the round, the template and the person, so that of a reminder would tell who has
-    # not answered.
-    told = {} if message.template in untold_reminders() else {"message_id": str(message.id)}
-    REGISTRY.count(MESSAGES, MessageState.SENT.value)
-    log.info("message.sent", template=message.template.value, channel=message.channel.value, **told)
-
-
-async def mark_failed(session: AsyncSession, message: ClaimedMessage, code: str) -> None:
-    """Records that the message will never arrive. Emits `message.failed` if it belongs to a cycle, as that event names
-    the cycle. The failure of another message stands in its row only, and so does that of a reminder which would tell
-    who has not answered."""
-    await _set(session, message, state=MessageState.FAILED, failure_code=code, attempts=MessageRow.attempts + 1)
-    REGISTRY.count(MESSAGES, MessageState.FAILED.value)
-    if message.cycle_id is None or message.template in untold_reminders():
-        return
-    await emit(
-        session,
-        message.organization_id,
-        MessageFailed(
-            message_id=message.id,
-            cycle_id=message.cycle_id,
-            person_id=message.person_id,
-            template=message.template,
-            code=code,
-        ),
-    )
-
-
-async def mark_dropped(session: AsyncSession, message: ClaimedMessage, code: str) -> None:
-    await _set(session, message, state=MessageState.DROPPED, failure_code=code)
-
-
-async def postpone(session: AsyncSession, message: ClaimedMessage, due_at: datetime) -> None:
-    """Records that the channel put the message off, and when it is tried again."""
-    await _set(session, message, due_at=due_at, attempts=MessageRow.attempts + 1, deferrals=MessageRow.deferrals + 1)
-
-
-async def reschedule(session: AsyncSession, message: ClaimedMessage, due_at: datetime) -> None:
-    """Lets the message wait for its reader's sending hours. This counts as no attempt."""
-    await _set(session, message, due_at=due_at)
-
-
-async def count_attempt(session: AsyncSession, message: ClaimedMessage) -> None:
-    """Records an attempt that failed, so that other messages go first now."""
-    await _set(session, message, attempts=MessageRow.attempts + 1)
-
-
-async def drop_waiting(session: AsyncSession, organization_id: UUID, announcement_id: UUID, code: str) -> int:
-    """Gives up every message of the announcement that has not been sent, and returns how many."""
-    found = await session.scalars(
-        update(MessageRow)
-        .where(
-            MessageRow.organization_id == organization_id,
-            MessageRow.announcement_id == announcement_id,
-            MessageRow.state == MessageState.WAITING,
-        )
-        .values(state=MessageState.DROPPED, failure_code=code)
-        .returning(MessageRow.id)
-    )
-    return len(found.all())
-
-
-async def read_delivery(session: AsyncSession, organization_id: UUID, announcement_id: UUID) -> Delivery:
-    """How far the announcement has come, over all deliveries so far."""
-    found = await session.execute(
-        select(MessageRow.state, func.count(), func.min(MessageRow.due_at))
-        .where(MessageRow.organization_id == organization_id, MessageRow.announcement_id == announcement_id)
-        .group_by(MessageRow.state)
-    )
-    states = {state: (messages, due_at) for state, messages, due_at in found}
-    waiting, next_due_at = states.get(MessageState.WAITING, (0, None))
-    return Delivery(
-        sent=states.get(MessageState.SENT, (0, None))[0],
-        failed=states.get(MessageState.FAILED, (0, None))[0],
-        waiting=waiting,
-        next_due_at=next_due_at,
-    )
 
 
 async def read_counts(session: AsyncSession, organization_id: UUID, cycle_id: UUID) -> list[MessageCount]:
@@ -292,7 +158,7 @@ async def list_messages(
     now = datetime.now(UTC)
     found = await read_page(
         session,
-        select(MessageRow, AnnouncementRow.created_at).join(
+        select(MessageRow, AnnouncementRow.created_at, AnnouncementRow.held_code).join(
             AnnouncementRow, AnnouncementRow.id == MessageRow.announcement_id
         ),
         page,
@@ -307,11 +173,13 @@ async def list_messages(
             *([] if wanted.people is None else [MessageRow.person_id.in_(wanted.people)]),
         ],
     )
-    items = [_message(row, announced_at, paused, now) for row, announced_at in found.rows]
+    items = [_message(row, announced_at, held, paused, now) for row, announced_at, held in found.rows]
     return MessagePage(items=items, next=found.next, total=found.total)
 
 
-def _message(row: MessageRow, announced_at: datetime, paused: Collection[UUID], now: datetime) -> Message:
+def _message(
+    row: MessageRow, announced_at: datetime, held: str | None, paused: Collection[UUID], now: datetime
+) -> Message:
     waits = row.state == MessageState.WAITING
     return Message(
         id=row.id,
@@ -326,16 +194,14 @@ def _message(row: MessageRow, announced_at: datetime, paused: Collection[UUID], 
         sent_at=row.sent_at,
         attempts=row.attempts,
         code=row.failure_code,
-        waiting_for=waiting_for(row.due_at, row.attempts, row.deferrals, paused=row.cycle_id in paused, now=now)
+        waiting_for=waiting_for(
+            row.due_at,
+            row.attempts,
+            row.deferrals,
+            paused=row.cycle_id in paused,
+            refused=held is not None,
+            now=now,
+        )
         if waits
         else None,
-    )
-
-
-async def _set(session: AsyncSession, message: ClaimedMessage, **values: object) -> None:
-    await session.execute(
-        update(MessageRow)
-        .where(MessageRow.organization_id == message.organization_id, MessageRow.id == message.id)
-        .values(**values)
-        .execution_options(synchronize_session=False)
     )

@@ -34,16 +34,29 @@ def post() -> Iterator[Post]:
 
 
 @pytest.fixture
+def smtp_connections() -> int:
+    """One, so that messages are sent in order. A test about several gives a parameter of this name."""
+    return 1
+
+
+@pytest.fixture
 def world(organization_id: UUID) -> World:
     return World(organization_id)
 
 
 @pytest.fixture
-async def activities(database: Database, settings: Settings, world: World, post: Post) -> AsyncIterator[Activities]:
+async def activities(
+    database: Database, settings: Settings, world: World, post: Post, smtp_connections: int
+) -> AsyncIterator[Activities]:
     """The activities on a database whose transactions commit for real, as locks on rows matter here. It is cleaned up
     afterwards."""
     settings = settings.model_copy(
-        update={"smtp_port": post.port, "smtp_timeout_seconds": 5.0, "public_url": "https://up.example"}
+        update={
+            "smtp_port": post.port,
+            "smtp_timeout_seconds": 5.0,
+            "smtp_connections": smtp_connections,
+            "public_url": "https://up.example",
+        }
     )
     internal = Internal(settings, world.application(settings))
     yield create_activities(database=database, internal=internal, settings=settings)

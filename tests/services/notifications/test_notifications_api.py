@@ -9,6 +9,7 @@ from fastapi import FastAPI
 
 from services.notifications import main
 from services.notifications.rules.messages import Channel, NewMessage
+from services.notifications.store import delivering
 from services.notifications.store import messages as store
 from shared.auth import Role
 from shared.contracts.notifications import Announcement, Audience, Template
@@ -34,10 +35,8 @@ async def store_messages(
         await store.save_announcement(session, announcement)
         messages = [NewMessage(uuid4(), Channel.EMAIL, now) for _ in range(failed + waiting)]
         await store.add_messages(session, announcement, messages, "upward.example")
-        for due in await store.read_due(session, organization_id, announcement.id, now, failed):
-            message = await store.claim(session, organization_id, due.id, now)
-            assert message is not None
-            await store.mark_failed(session, message, "smtp_550")
+        for message in await delivering.claim(session, organization_id, announcement.id, uuid4(), now, failed):
+            await delivering.mark_failed(session, message, "smtp_550")
 
 
 async def test_messages_are_counted_by_template_and_state_and_failures_are_paged(

@@ -1,11 +1,12 @@
 """Who gets a message, and when it is due."""
 
 from datetime import UTC, datetime, time
+from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 from services.notifications.activities import Activities
 from services.notifications.rules.sending_hours import next_sending_moment
-from services.notifications.store import messages as store
+from services.notifications.store import delivering as store
 from shared.contracts.notifications import (
     Audience,
     PrepareMessages,
@@ -73,8 +74,9 @@ async def test_each_audience_is_read_where_it_is_known(
     for occurrence, (audience, people) in enumerate(expected.items(), start=1):
         announcement = world.announcement(Template.CYCLE_CANCELLED, audience, occurrence)
         await prepare(activities, announcement)
+        now = datetime.now(UTC)
         async with database.transaction() as session:
-            due = await store.read_due(session, world.organization_id, announcement.id, datetime.now(UTC), limit=10)
+            due = await store.claim(session, world.organization_id, announcement.id, uuid4(), now, limit=10)
         assert {message.person_id for message in due} == people
 
 

@@ -31,16 +31,17 @@ from tests.services.notifications.world import Post, World, text_of
 
 
 async def test_everyone_asked_gets_one_message_with_a_link_of_their_own(
-    activities: Activities, database: Database, world: World, post: Post
+    activities: Activities, database: Database, world: World, post: Post, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     people = world.ask(*(f"p{number}@acme.example" for number in range(60)))
+    monkeypatch.setattr(delivery, "BATCH", 50)
     await world.open_round(database)
     announcement = world.announcement()
     assert await prepare(activities, announcement) == 60
     answer = await deliver(activities, announcement)
     assert answer == Delivery(sent=60, failed=0, waiting=0, next_due_at=None)
     assert post.recipients() == sorted(contact.email for contact in world.contacts.values())
-    assert post.connections == 2  # one a batch
+    assert post.connections == 1  # over all batches
     for email in post.received:
         [link] = [line for line in text_of(email).splitlines() if line.startswith("https://up.example/p/")]
         person = world.tokens[link.rpartition("/")[2]]
@@ -153,8 +154,9 @@ async def test_who_has_answered_or_left_meanwhile_is_not_written_to(
 
 
 async def test_a_delivery_counts_no_recipients_to_learn_that_its_round_is_open(
-    activities: Activities, database: Database, world: World, post: Post
+    activities: Activities, database: Database, world: World, post: Post, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(delivery, "BATCH", 10)
     world.ask(*(f"p{number}@acme.example" for number in range(delivery.BATCH + 1)))
     await world.open_round(database)
     announcement = world.announcement()

@@ -13,7 +13,7 @@ from services.notifications import composing, delivery
 from services.notifications.activities import Activities
 from services.notifications.channels.mail_server import MailServerAway
 from services.notifications.rules.messages import ClaimedMessage
-from services.notifications.store import messages as store
+from services.notifications.store import delivering as store
 from shared.contracts.notifications import Delivery, Template
 from shared.contracts.programs import Calendar, SendingHours
 from shared.database import Database

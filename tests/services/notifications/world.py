@@ -63,6 +63,7 @@ class World:
         self.sponsor: UUID | None = None
         self.calendar = Calendar(sending_hours=None)
         self.language = "en"
+        self.paused = False
         self.tokens: dict[str, UUID] = {}
         self.endpoint: EndpointBrief | None = None
         self.brand = Brand()
@@ -199,6 +200,7 @@ class World:
                 direction=Direction.REVERSE,
                 time_zone="Europe/Berlin",
                 language=self.language,
+                paused=self.paused,
                 topics=(Topic(code="ai-tools", label="AI tools"),),
                 sponsor_id=self.sponsor,
                 coordinator_ids=self.coordinators,
@@ -293,6 +295,9 @@ class Post:
     def __init__(self) -> None:
         self.received: list[EmailMessage] = []
         self.connections = 0
+        self.most: int | None = None
+        """From so many connections messages are taken, from no other."""
+        self._taken: list[Any] = []
         self.answers: Callable[[str], str | None] = lambda address: None
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
@@ -321,6 +326,17 @@ class Post:
         self.connections += 1
         session.host_name = hostname
         return responses
+
+    async def handle_MAIL(  # noqa: N802
+        self, server: Any, session: Any, envelope: Any, address: str, options: list[str]
+    ) -> str:
+        if session not in self._taken:
+            if self.most is not None and len(self._taken) >= self.most:
+                return "432 4.3.2 concurrent connections limit exceeded"
+            self._taken.append(session)
+        envelope.mail_from = address
+        envelope.mail_options.extend(options)
+        return "250 OK"
 
     async def handle_RCPT(  # noqa: N802
         self, server: Any, session: Any, envelope: Any, address: str, options: list[str]

@@ -18,11 +18,13 @@ from services.feedback.rules.report import compile_report
 from services.intake.models import Absence
 from services.intake.store.uploads import keep_upload
 from services.matching.models import MatchRun, Pair
-from services.notifications.models import WordingRow
+from services.notifications.models import AnnouncementRow, MessageRow, WordingRow
+from services.notifications.rules.messages import MessageState
 from services.programs.models import CycleRow, ProgramRow
 from shared.auth import AccessKey, Role, new_key
 from shared.contracts.feedback import ConcernReason
 from shared.contracts.matching import MatchingSummary, MatchRunState, PairState
+from shared.contracts.notifications import Audience, Template
 from shared.contracts.programs import Calendar, Direction, MatchingPolicy, Outcome, Stage
 from shared.contracts.rounds import RoundKind, RoundState
 from shared.database import Database
@@ -176,6 +178,8 @@ ROWS = (
     Row("GET", "/v1/cycles/{cycle_id}/report"),
     Row("GET", "/v1/cycles/{cycle_id}/messages", lists=True),
     Row("GET", "/v1/messages", Role.COORDINATOR),
+    Row("POST", "/v1/messages/{message_id}/resend", Role.COORDINATOR),
+    Row("POST", "/v1/cycles/{cycle_id}/messages/resend", Role.COORDINATOR),
     Row("GET", "/v1/messages/preview"),
     Row("GET", "/v1/wordings"),
     Row("POST", "/v1/wordings/preview", body=WORDING | {"template": "kickoff", "language": "de"}, stores=False),
@@ -236,7 +240,7 @@ async def add_world(db: Database, organization_id: UUID) -> dict[str, Any]:
     mentor, mentee = person("ada@example.org"), person("grace@example.org", level=4)
     await add_people(db, organization_id, mentor, mentee)
     key = new_key()
-    program, cycle, run, pair, concern, round_ = (uuid4() for _ in range(6))
+    program, cycle, run, pair, concern, round_, told, message = (uuid4() for _ in range(8))
     async with db.transaction() as session:
         upload = await keep_upload(session, organization_id, CSV, {})
     plan: dict[str, Any] = {
@@ -305,6 +309,15 @@ async def add_world(db: Database, organization_id: UUID) -> dict[str, Any]:
         )  # fmt: skip
         await session.flush()
         session.add(RoundRecipient(**asked, person_id=mentee.id))
+        announcement = of_cycle | {"scope_id": pair, "template": Template.PAIR_ENDED, "occurrence": 1}
+        session.add(AnnouncementRow(**announcement, id=told, audience=Audience.PAIR))
+        await session.flush()
+        session.add(
+            MessageRow(
+                **announcement, id=message, announcement_id=told, person_id=mentee.id, message_id="<2@x>",
+                state=MessageState.FAILED, failure_code="smtp_550", due_at=datetime.now(UTC), attempts=1,
+            )
+        )  # fmt: skip
         today = datetime.now(UTC).date()
         session.add(
             Absence(
@@ -324,6 +337,7 @@ async def add_world(db: Database, organization_id: UUID) -> dict[str, Any]:
         "pair_id": pair,
         "concern_id": concern,
         "round_id": round_,
+        "message_id": message,
     }
 
 

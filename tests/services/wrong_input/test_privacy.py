@@ -19,6 +19,7 @@ from services.feedback.models import CheckIn, Concern, SurveyResponse
 from services.matching.models import MatchRun, Pair
 from services.notifications.models import AnnouncementRow, MessageRow
 from services.notifications.rules.messages import Channel, MessageState, NewMessage, message_uuid
+from services.notifications.store import delivering
 from services.notifications.store import messages as notifications
 from shared.auth import Role
 from shared.contracts.events import CATALOGUE, CheckInAnswered, ConcernRaised, SurveyAnswered
@@ -88,7 +89,7 @@ PLANTED = {
 PEOPLE = {"person_id", "mentor_id", "mentee_id", "owner_id", "leaver_id"}
 THINGS = {
     *("program_id", "cycle_id", "round_id", "enrolment_id", "match_run_id", "pair_id", "check_in_id", "survey_id"),
-    *("concern_id", "message_id", "endpoint_id", "import_id"),
+    *("concern_id", "message_id", "endpoint_id", "import_id", "announcement_id", "scope_id"),
 }
 """The other ids in events. A new id belongs to one of the two sets, and one of a person into the table too."""
 
@@ -147,10 +148,8 @@ async def fail(session: AsyncSession, announcement: Announcement, person_id: UUI
     await notifications.save_announcement(session, announcement)
     new = NewMessage(person_id, Channel.EMAIL, now)
     await notifications.add_messages(session, announcement, [new], "upward.example")
-    id = message_uuid(announcement, person_id)
-    message = await notifications.claim(session, announcement.organization_id, id, now)
-    assert message is not None
-    await notifications.mark_failed(session, message, "smtp_550")
+    [message] = await delivering.claim(session, announcement.organization_id, announcement.id, uuid4(), now, 1)
+    await delivering.mark_failed(session, message, "smtp_550")
 
 
 def asks(row: Row) -> bool:

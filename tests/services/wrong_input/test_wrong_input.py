@@ -263,6 +263,7 @@ async def test_pages_answer_problems_to_callers_that_ask_for_json(
         "/console/cycles/{cycle_id}/report", "/console/programs/{program_id}/compare", "/console/reports",
         "/console/cycles/{cycle_id}/report.csv", "/console/programs/{program_id}/compare.csv",
         "/console/messages", "/console/messages.csv", "/console/messages/previews",
+            "/console/messages/resend",
         "/console/messages/previews/{template}",
         *(f"/console/messages/brand{rest}" for rest in ("", "/logo", "/reset")),
         "/console/accent/{name}", "/console/logos/{organization_id}/{name}",

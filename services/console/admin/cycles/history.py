@@ -18,6 +18,7 @@ MILESTONES = (
     *("cycle.cancellation_requested", "cycle.cancelled", "cycle.completed", "cycle.stalled"),
     *("round.opened", "round.closed", "round.reminder_requested", "match_run.proposed", "match_run.approved"),
     *("pair.ended", "concern.raised", "concern.escalated", "concern.resolved", "report.compiled"),
+    *("announcement.held", "announcement.retried"),
 )
 SINGLE = (
     *("enrolment.submitted", "round.answered", "pair.offered", "pair.activated", "pair.declined", "pair.completed"),
@@ -207,5 +208,7 @@ SAYINGS: dict[str, Say] = {
     "concern.escalated": _escalated,
     "concern.resolved": lambda words, *_: words.gettext("A concern was resolved."),
     "message.failed": _failed,
+    "announcement.held": lambda words, *_: words.gettext("The mail server refused everybody. Messages wait."),
+    "announcement.retried": lambda words, *_: words.gettext("Messages that had failed were sent again."),
     "report.compiled": lambda words, *_: words.gettext("The report is ready."),
 }

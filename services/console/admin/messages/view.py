@@ -73,9 +73,10 @@ class Wanted(NamedTuple):
     def filtered(self) -> bool:
         return any((self.q, self.state, self.template, self.cycle_id, self.person_id))
 
-    def address(self, cursor: str = "", path: str = LIST) -> str:
-        """The page of the list behind this cursor."""
+    def address(self, cursor: str = "", path: str = LIST, done: str = "") -> str:
+        """The page of the list behind this cursor. `done` says what was done on the page before."""
         params = {name: value for name, value in self._replace(cursor=cursor).params.items() if value != "-due_at"}
+        params |= {"done": done} if done else {}
         return f"{path}?{urlencode(params)}" if params else path
 
 
@@ -94,6 +95,11 @@ class Line(NamedTuple):
     zone: str
     planned: bool
     """Whether it is to be sent at that time."""
+
+    @property
+    def again(self) -> bool:
+        """Whether it can be sent again."""
+        return self.message.state == "failed"
 
 
 class Messages(NamedTuple):
@@ -114,6 +120,11 @@ class Messages(NamedTuple):
         return self.wanted.address(self.after) if self.after else ""
 
     @property
+    def all_again(self) -> bool:
+        """Whether all messages of the cycle that failed can be sent again together."""
+        return bool(self.wanted.cycle_id) and any(line.again for line in self.lines)
+
+    @property
     def table(self) -> str:
         return self.wanted.address(path=f"{LIST}.csv")
 
@@ -125,8 +136,8 @@ def wanted_of(query: Mapping[str, str]) -> Wanted:
         q=query.get("q", "").replace("\x00", "").strip()[:100],
         state=state if state in STATES else "",
         template=template if template in set(Template) else "",
-        cycle_id=_id(query.get("cycle_id", "")),
-        person_id=_id(query.get("person_id", "")),
+        cycle_id=id_of(query.get("cycle_id", "")),
+        person_id=id_of(query.get("person_id", "")),
         sort=sort if sort in SORTS else "-due_at",
         cursor=query.get("cursor", ""),
     )
@@ -193,7 +204,7 @@ def _why(message: Message, words: Words) -> str:
     return words.gettext(REFUSED, code=code.removeprefix("smtp_"))
 
 
-def _id(text: str) -> str:
+def id_of(text: str) -> str:
     try:
         return str(UUID(text))
     except ValueError:

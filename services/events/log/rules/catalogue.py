@@ -12,8 +12,8 @@ from typing import Any
 from uuid import UUID, uuid5
 
 from services.events.log.rules.cloudevents import SEQUENCE_DIGITS, CloudEvent, cloud_event, type_name
-from shared.contracts.base import Contract
-from shared.contracts.events import CATALOGUE, CODE, EventData, EventRecord
+from shared.contracts.base import CODE, Contract
+from shared.contracts.events import CATALOGUE, EventData, EventRecord
 
 EXAMPLES = UUID("2f3bb49e-51d5-4a0c-9e0a-3c0b5a0e7c11")
 """The namespace of the ids in examples."""

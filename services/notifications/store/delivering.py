@@ -1,0 +1,230 @@
+"""The SQL of deliveries: leasing messages that are due, and recording what became of them. Functions never commit."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import structlog
+from sqlalchemy import ColumnElement, func, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.notifications.models import MessageRow
+from services.notifications.rules.messages import Channel, ClaimedMessage, MessageState
+from services.notifications.store.holding import read_hold
+from shared.contracts.events import MessageFailed
+from shared.contracts.notifications import Delivery, Template
+from shared.contracts.round_kinds import untold_reminders
+from shared.events import emit
+from shared.telemetry.metrics import MESSAGES, REGISTRY
+
+log = structlog.get_logger(__name__)
+LEASE = timedelta(seconds=10)
+"""How long a message is leased for at a time. The lease of a delivery that has died ends by then."""
+NO_LEASE: dict[str, Any] = {"lease": None, "leased_until": None}
+
+
+async def claim(
+    session: AsyncSession, organization_id: UUID, announcement_id: UUID, lease: UUID, now: datetime, limit: int
+) -> list[ClaimedMessage]:
+    """Leases messages that are due and that nobody else has. Those with the fewest attempts come first, so that one
+    that fails holds up no other."""
+    order = (MessageRow.attempts, MessageRow.due_at, MessageRow.id)
+    free = (
+        select(MessageRow.id)
+        .where(
+            *_due(organization_id, announcement_id, now),
+            or_(MessageRow.leased_until.is_(None), MessageRow.leased_until < func.clock_timestamp()),
+        )
+        .order_by(*order)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+        .cte("free")
+    )
+    columns = (
+        MessageRow.cycle_id,
+        MessageRow.person_id,
+        MessageRow.template,
+        MessageRow.channel,
+        MessageRow.message_id,
+        MessageRow.deferrals,
+    )
+    found = await session.execute(
+        update(MessageRow)
+        .where(MessageRow.organization_id == organization_id, MessageRow.id.in_(select(free.c.id)))
+        .values(lease=lease, leased_until=func.clock_timestamp() + LEASE)
+        .returning(*order, *columns)
+        .execution_options(synchronize_session=False)
+    )
+    return [
+        ClaimedMessage(
+            id=row.id,
+            organization_id=organization_id,
+            cycle_id=row.cycle_id,
+            person_id=row.person_id,
+            template=Template(row.template),
+            channel=Channel(row.channel),
+            message_id=row.message_id,
+            deferrals=row.deferrals,
+            lease=lease,
+        )
+        for row in sorted(found, key=lambda row: (row.attempts, row.due_at, row.id))
+    ]
+
+
+async def others_have(session: AsyncSession, organization_id: UUID, announcement_id: UUID, now: datetime) -> bool:
+    """Whether messages are due that another delivery has leased, so that they are its to send or, once it has died, to
+    wait for."""
+    held = select(MessageRow.id).where(
+        *_due(organization_id, announcement_id, now), MessageRow.leased_until >= func.clock_timestamp()
+    )
+    return bool(await session.scalar(select(held.exists())))
+
+
+async def renew(session: AsyncSession, organization_id: UUID, announcement_id: UUID, lease: UUID) -> None:
+    """Keeps what this delivery has leased and not yet dealt with."""
+    await _of_lease(session, organization_id, announcement_id, lease, {"leased_until": func.clock_timestamp() + LEASE})
+
+
+async def release(session: AsyncSession, organization_id: UUID, announcement_id: UUID, lease: UUID) -> None:
+    """Gives back what this delivery has leased and not sent, so that the next one need not wait."""
+    await _of_lease(session, organization_id, announcement_id, lease, NO_LEASE)
+
+
+async def mark_sent(session: AsyncSession, messages: Sequence[ClaimedMessage], now: datetime) -> None:
+    """Records that the channel has taken these messages of one organization. That is so whoever has leased them
+    meanwhile."""
+    sent: dict[str, Any] = {"state": MessageState.SENT, "failure_code": None, "sent_at": now}
+    await _set(session, messages, **sent, attempts=MessageRow.attempts + 1)
+    for message in messages:
+        # The id of a message follows from the round, the template and the person, so that of a reminder would tell who
+        # has not answered.
+        told = {} if message.template in untold_reminders() else {"message_id": str(message.id)}
+        REGISTRY.count(MESSAGES, MessageState.SENT.value)
+        log.info("message.sent", template=message.template.value, channel=message.channel.value, **told)
+
+
+async def mark_failed(session: AsyncSession, message: ClaimedMessage, code: str) -> None:
+    """Records that the message will never arrive. Emits `message.failed` if it belongs to a cycle, as that event names
+    the cycle. The failure of another message stands in its row only, and so does that of a reminder which would tell
+    who has not answered."""
+    failed: dict[str, Any] = {"state": MessageState.FAILED, "failure_code": code, "attempts": MessageRow.attempts + 1}
+    if not await _set(session, [message], *_still(message), **failed):
+        return
+    REGISTRY.count(MESSAGES, MessageState.FAILED.value)
+    if message.cycle_id is None or message.template in untold_reminders():
+        return
+    await emit(
+        session,
+        message.organization_id,
+        MessageFailed(
+            message_id=message.id,
+            cycle_id=message.cycle_id,
+            person_id=message.person_id,
+            template=message.template,
+            code=code,
+        ),
+    )
+
+
+async def mark_dropped(session: AsyncSession, message: ClaimedMessage, code: str) -> None:
+    await _set(session, [message], *_still(message), state=MessageState.DROPPED, failure_code=code)
+
+
+async def postpone(session: AsyncSession, message: ClaimedMessage, due_at: datetime) -> None:
+    """Records that the channel put the message off, and when it is tried again."""
+    counted = {"attempts": MessageRow.attempts + 1, "deferrals": MessageRow.deferrals + 1}
+    await _set(session, [message], *_still(message), due_at=due_at, **counted)
+
+
+async def reschedule(session: AsyncSession, message: ClaimedMessage, due_at: datetime) -> None:
+    """Lets the message wait for its reader's sending hours. This counts as no attempt."""
+    await _set(session, [message], *_still(message), due_at=due_at)
+
+
+async def count_attempt(session: AsyncSession, message: ClaimedMessage) -> None:
+    """Records an attempt that failed, so that other messages go first now."""
+    await _set(session, [message], *_still(message), attempts=MessageRow.attempts + 1)
+
+
+async def drop_waiting(session: AsyncSession, organization_id: UUID, announcement_id: UUID, code: str) -> int:
+    """Gives up every message of the announcement that has not been sent, and returns how many."""
+    found = await session.scalars(
+        update(MessageRow)
+        .where(
+            MessageRow.organization_id == organization_id,
+            MessageRow.announcement_id == announcement_id,
+            MessageRow.state == MessageState.WAITING,
+        )
+        .values(state=MessageState.DROPPED, failure_code=code, **NO_LEASE)
+        .returning(MessageRow.id)
+    )
+    return len(found.all())
+
+
+async def read_delivery(session: AsyncSession, organization_id: UUID, announcement_id: UUID) -> Delivery:
+    """How far the announcement has come, over all deliveries so far, and when the next one has something to do."""
+    found = await session.execute(
+        select(MessageRow.state, func.count(), func.min(MessageRow.due_at))
+        .where(MessageRow.organization_id == organization_id, MessageRow.announcement_id == announcement_id)
+        .group_by(MessageRow.state)
+    )
+    states = {state: (messages, due_at) for state, messages, due_at in found}
+    waiting, next_due_at = states.get(MessageState.WAITING, (0, None))
+    held_until = (await read_hold(session, organization_id, announcement_id)).until
+    if next_due_at is not None and held_until is not None:
+        next_due_at = max(next_due_at, held_until)
+    return Delivery(
+        sent=states.get(MessageState.SENT, (0, None))[0],
+        failed=states.get(MessageState.FAILED, (0, None))[0],
+        waiting=waiting,
+        next_due_at=next_due_at,
+    )
+
+
+def _due(organization_id: UUID, announcement_id: UUID, now: datetime) -> tuple[ColumnElement[bool], ...]:
+    return (
+        MessageRow.organization_id == organization_id,
+        MessageRow.announcement_id == announcement_id,
+        MessageRow.state == MessageState.WAITING,
+        MessageRow.due_at <= now,
+    )
+
+
+def _still(message: ClaimedMessage) -> tuple[ColumnElement[bool], ...]:
+    """That the message waits, and that nobody else has leased it meanwhile."""
+    return MessageRow.state == MessageState.WAITING, MessageRow.lease == message.lease
+
+
+async def _of_lease(
+    session: AsyncSession, organization_id: UUID, announcement_id: UUID, lease: UUID, values: dict[str, Any]
+) -> None:
+    await session.execute(
+        update(MessageRow)
+        .where(
+            MessageRow.organization_id == organization_id,
+            MessageRow.announcement_id == announcement_id,
+            MessageRow.state == MessageState.WAITING,
+            MessageRow.lease == lease,
+        )
+        .values(**values)
+        .execution_options(synchronize_session=False)
+    )
+
+
+async def _set(
+    session: AsyncSession, messages: Sequence[ClaimedMessage], *conditions: ColumnElement[bool], **values: Any
+) -> int:
+    """Changes messages of one organization, and ends their lease. Returns how many there were."""
+    found = await session.scalars(
+        update(MessageRow)
+        .where(
+            MessageRow.organization_id == messages[0].organization_id,
+            MessageRow.id.in_([message.id for message in messages]),
+            *conditions,
+        )
+        .values(**values, **NO_LEASE)
+        .returning(MessageRow.id)
+        .execution_options(synchronize_session=False)
+    )
+    return len(found.all())

@@ -1,0 +1,204 @@
+"""A mail server that refuses everybody burns no messages: they wait, the coordinators are told, and all arrive."""
+
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from uuid import UUID, uuid4
+
+import pytest
+from fastapi import FastAPI
+from sqlalchemy import select, update
+from temporalio.testing import ActivityEnvironment
+
+from services.notifications import main
+from services.notifications.activities import Activities
+from services.notifications.models import AnnouncementRow, MessageRow
+from services.notifications.rules.messages import MessageState
+from services.notifications.rules.waiting import WaitingFor
+from services.notifications.store import messages as store
+from shared.auth import Role
+from shared.contracts.notifications import Announcement, Audience, DeliverMessages, Delivery, Template
+from shared.database import Database
+from shared.events import StagedEvent
+from shared.http.lists import Page
+from tests.services.conftest import client_of
+from tests.services.notifications.conftest import deliver, messages, prepare
+from tests.services.notifications.test_notifications_api import CYCLE, store_messages
+from tests.services.notifications.world import Post, World
+
+Keys = Callable[..., Awaitable[dict[str, str]]]
+REFUSED = "550 5.7.1 not from you"
+
+
+async def announced(activities: Activities, database: Database, world: World, people: int) -> Announcement:
+    world.ask(*(f"p{number}@acme.example" for number in range(people)))
+    await world.open_round(database)
+    announcement = world.announcement()
+    await prepare(activities, announcement)
+    return announcement
+
+
+async def states(database: Database, world: World) -> Counter[tuple[str, str | None]]:
+    return Counter((row.state, row.failure_code) for row in (await messages(database, world)).values())
+
+
+async def told(database: Database, world: World) -> Counter[str]:
+    async with database.transaction() as session:
+        found = await session.scalars(
+            select(StagedEvent.type).where(StagedEvent.organization_id == world.organization_id)
+        )
+        return Counter(found)
+
+
+async def end_of_the_pause(database: Database, world: World) -> None:
+    async with database.transaction() as session:
+        await session.execute(
+            update(AnnouncementRow)
+            .where(AnnouncementRow.organization_id == world.organization_id)
+            .values(held_until=datetime.now(UTC) - timedelta(seconds=1))
+        )
+
+
+async def test_fifty_equal_refusals_in_a_row_let_all_messages_wait_and_all_arrive_in_the_end(
+    activities: Activities, database: Database, world: World, post: Post
+) -> None:
+    announcement = await announced(activities, database, world, 53)
+    asked: list[str] = []
+    post.answers = lambda address: asked.append(address) or REFUSED  # type: ignore[func-returns-value]
+    answer = await deliver(activities, announcement)
+    assert (len(asked), answer.sent, answer.failed, answer.waiting) == (50, 0, 0, 53)
+    assert answer.next_due_at is not None
+    assert timedelta(seconds=50) < answer.next_due_at - datetime.now(UTC) <= timedelta(minutes=1)
+    assert (await told(database, world))["announcement.held"] == 1
+    async with database.transaction() as session:
+        wanted = store.WantedMessages(states=[MessageState.WAITING])
+        page = await store.list_messages(session, world.organization_id, wanted, (), Page("-due_at", None, 100))
+    assert {one.waiting_for for one in page.items} == {WaitingFor.SERVER_REFUSES}
+
+    await deliver(activities, announcement)
+    assert len(asked) == 50, "it waits"
+    for minutes in (2, 4, 8, 16, 32, 60, 60):
+        await end_of_the_pause(database, world)
+        answer = await deliver(activities, announcement)
+        assert answer.next_due_at is not None
+        wait = answer.next_due_at - datetime.now(UTC)
+        assert timedelta(minutes=minutes) - timedelta(seconds=30) < wait <= timedelta(minutes=minutes)
+    assert len(asked) == 57, "one message a time finds out"
+    assert await states(database, world) == {("waiting", None): 53}
+    assert (await told(database, world))["announcement.held"] == 1
+
+    post.answers = lambda address: None
+    await end_of_the_pause(database, world)
+    assert (await deliver(activities, announcement)) == Delivery(sent=53, failed=0, waiting=0)
+    async with database.transaction() as session:
+        row = await session.get_one(AnnouncementRow, announcement.id)
+        assert (row.held_code, row.held_until) == (None, None)
+
+
+@pytest.mark.parametrize("saved_by", ["one less", "another code", "a message that is taken", "an address that is none"])
+async def test_addresses_that_are_refused_one_by_one_fail(
+    activities: Activities, database: Database, world: World, post: Post, saved_by: str
+) -> None:
+    """What Upward itself refuses counts as nothing: no server was asked."""
+    announcement = await announced(activities, database, world, 49 if saved_by == "one less" else 52)
+    if saved_by == "an address that is none":
+        for person in list(world.contacts)[:4]:
+            world.contacts[person] = world.contacts[person].model_copy(update={"email": "none"})
+    asked: list[str] = []
+
+    def answers(address: str) -> str | None:
+        asked.append(address)
+        if len(asked) != 40 or saved_by not in ("another code", "a message that is taken"):
+            return REFUSED
+        return "554 5.7.1 another reason" if saved_by == "another code" else None
+
+    post.answers = answers
+    answer = await deliver(activities, announcement)
+    assert answer.waiting == 0
+    assert (await states(database, world))["failed", "smtp_550"] >= 48
+    assert (await told(database, world))["announcement.held"] == 0
+
+
+async def test_another_announcement_waits_with_it_such_as_the_one_that_tells_the_coordinators(
+    activities: Activities, database: Database, world: World, post: Post
+) -> None:
+    announcement = await announced(activities, database, world, 50)
+    post.answers = lambda address: REFUSED
+    await deliver(activities, announcement)
+    world.coordinators = (world.add_person("mara@acme.example"),)
+    world.participants = []
+    notice = Announcement(
+        organization_id=world.organization_id, cycle_id=world.cycle_id, scope_id=world.cycle_id,
+        template=Template.MESSAGES_HELD, audience=Audience.COORDINATORS, occurrence=739_000,
+    )  # fmt: skip
+    await prepare(activities, notice)
+    answer = await deliver(activities, notice)
+    assert (answer.failed, answer.waiting) == (0, 1)
+    assert (await told(database, world))["announcement.held"] == 1, "nobody is told that nobody can be told"
+    post.answers = lambda address: None
+    await end_of_the_pause(database, world)
+    assert (await deliver(activities, notice)).sent == 1
+    text = post.texts()["mara"]
+    assert "The mail server refuses everybody with the same answer" in text
+    assert f"https://up.example/console/messages?cycle_id={world.cycle_id}&state=waiting" in text
+
+
+async def test_what_is_sent_again_waits_while_its_cycle_is_paused(
+    activities: Activities, database: Database, world: World, post: Post
+) -> None:
+    announcement = await announced(activities, database, world, 2)
+    request = DeliverMessages(organization_id=world.organization_id, announcement_id=announcement.id, again=True)
+    world.paused = True
+    answer = await ActivityEnvironment().run(activities.deliver_messages, request)
+    assert (answer.sent, answer.waiting) == (0, 2)
+    world.paused = False
+    assert (await ActivityEnvironment().run(activities.deliver_messages, request)).sent == 2
+
+
+# Sending again, by the API
+
+
+async def test_a_failed_message_is_sent_again_once_however_often_somebody_asks(
+    db: Database, application: Callable[..., FastAPI], access_key: Keys, organization_id: UUID
+) -> None:
+    await store_messages(db, organization_id, failed=2, waiting=1)
+    async with db.transaction() as session:
+        failed = (await session.scalars(select(MessageRow).where(MessageRow.state == "failed"))).all()
+        waiting = (await session.scalars(select(MessageRow).where(MessageRow.state == "waiting"))).one()
+    headers = await access_key(Role.COORDINATOR)
+    async with client_of(application(main)) as client:
+        one, other = (f"/v1/messages/{row.id}/resend" for row in (failed[0], waiting))
+        answers = [await client.post(address, headers=headers) for address in (one, one, other)]
+        assert [answer.status_code for answer in answers] == [202] * 3
+        assert [answer.json() for answer in answers] == [{"messages": 1}, {"messages": 0}, {"messages": 0}]
+        all_of_cycle = f"/v1/cycles/{CYCLE}/messages/resend"
+        answers = [await client.post(all_of_cycle, headers=headers) for _ in range(2)]
+        assert [answer.json() for answer in answers] == [{"messages": 1}, {"messages": 0}]
+    async with db.transaction() as session:
+        rows = (await session.scalars(select(MessageRow).execution_options(populate_existing=True))).all()
+        assert {(row.state, row.attempts, row.failure_code) for row in rows} == {("waiting", 0, None)}
+        events = (await session.scalars(select(StagedEvent).where(StagedEvent.type == "announcement.retried"))).all()
+    assert [event.data["announcement_id"] for event in events] == [str(failed[0].announcement_id)] * 2
+
+
+@pytest.mark.parametrize("role", Role)
+async def test_only_coordinators_send_again_and_nobody_a_reminder_of_which_nobody_may_know_whether_it_failed(
+    db: Database, application: Callable[..., FastAPI], access_key: Keys, organization_id: UUID, role: Role
+) -> None:
+    await store_messages(db, organization_id, failed=1, waiting=0, template=Template.CHECK_IN_REMINDER)
+    other = uuid4()
+    await store_messages(db, other, failed=1, waiting=0)
+    async with db.transaction() as session:
+        ids = (await session.scalars(select(MessageRow.id))).all()
+    headers = await access_key(role)
+    async with client_of(application(main)) as client:
+        for id in (*ids, uuid4()):
+            answer = await client.post(f"/v1/messages/{id}/resend", headers=headers)
+            assert answer.status_code == (403 if role is Role.VIEWER else 404)
+        answer = await client.post(f"/v1/cycles/{CYCLE}/messages/resend", headers=headers)
+        assert answer.status_code == (403 if role is Role.VIEWER else 202)
+        if role is not Role.VIEWER:
+            assert answer.json() == {"messages": 0}
+    async with db.transaction() as session:
+        found = await session.scalars(select(MessageRow.state).execution_options(populate_existing=True))
+        assert set(found) == {"failed"}
