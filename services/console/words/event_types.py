@@ -6,6 +6,10 @@ The sentences are those of the catalogue, whose readers otherwise are developers
 from shared.language.words import translatable
 
 WHEN = {
+    "announcement.held": translatable(
+        "Messages of a cycle wait because the mail server refuses everybody in the same way; they are tried again."
+    ),
+    "announcement.retried": translatable("Somebody asked to send failed messages again."),
     "check_in.answered": translatable(
         "A participant answered a check-in about a pair for the first time; what they said is not told."
     ),
@@ -70,6 +74,7 @@ WHEN = {
     ),
 }
 ABOUT = {
+    "announcement": translatable("Announcement"),
     "check_in": translatable("Check-in"),
     "concern": translatable("Concern"),
     "cycle": translatable("Cycle"),
