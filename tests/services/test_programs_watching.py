@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 from uuid import UUID, uuid4
@@ -27,9 +28,13 @@ from shared.contracts.overview import StallReason
 from shared.database import Database
 from shared.events import StagedEvent
 from shared.rounds.models import Round
+from shared.temporal import WORKFLOWS_QUEUE, connect, create_worker
+from tests.patience import PATIENCE_SECONDS
 from tests.services.conftest import client_of
 from tests.services.faulty_temporal import answer
 from tests.services.programs_examples import PROGRAM, add_organization, once, staged
+from tests.temporal_server import temporal_server
+from workflows.registry import WORKFLOWS
 
 Headers = dict[str, str]
 LONG_AGO = datetime.now(UTC) - timedelta(minutes=10)
@@ -204,6 +209,25 @@ async def test_an_event_that_was_set_aside_stalls_the_cycle_whose_workflow_waits
         session.add(Undispatchable(event_id=uuid4(), organization_id=organization_id, **held))
     await watch.look()
     assert await stalled(http, key, cycle_id) == StallReason.EVENT_SET_ASIDE
+
+
+@pytest.mark.long
+async def test_a_real_server_tells_of_a_workflow_that_fails_at_the_same_place(
+    http: httpx.AsyncClient, db: Database, app: FastAPI, key: Headers, cycle_id: UUID, tmp_path: Path
+) -> None:
+    """The server tells after several tries, which takes it most of a minute."""
+    with temporal_server(tmp_path) as server:
+        client = await connect(server.address, lazy=False)
+        watch = Watch(db, app.state.internal, client)
+        async with create_worker(client, WORKFLOWS_QUEUE, workflows=WORKFLOWS):
+            await watch.look()
+            assert await stalled(http, key, cycle_id) == StallReason.WORKFLOW_MISSING
+            gone = "WorkflowOfAReleaseThatIsGone"
+            await client.start_workflow(gone, id=f"cycle-{cycle_id}", task_queue=WORKFLOWS_QUEUE)
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                while await stalled(http, key, cycle_id) != StallReason.WORKFLOW_FAILING:
+                    await asyncio.sleep(1)
+                    await watch.look()
 
 
 async def test_the_watch_ends_at_once_when_it_is_told_to(monkeypatch: pytest.MonkeyPatch) -> None:

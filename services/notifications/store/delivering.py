@@ -97,9 +97,12 @@ async def mark_sent(session: AsyncSession, messages: Sequence[ClaimedMessage], n
     sent: dict[str, Any] = {"state": MessageState.SENT, "failure_code": None, "sent_at": now}
     await _set(session, messages, **sent, attempts=MessageRow.attempts + 1)
     for message in messages:
-        # The id of a message follows from the round, the template and the person, so that of a reminder would tell who
-        # has not answered.
-        told = {} if message.template in untold_reminders() else {"message_id": str(message.id)}
+        told = {"organization_id": str(message.organization_id)}
+        if message.cycle_id is not None:
+            told["cycle_id"] = str(message.cycle_id)
+        if message.template not in untold_reminders():
+            # The id follows from round, template and person: that of a reminder would tell who has not answered.
+            told["message_id"] = str(message.id)
         REGISTRY.count(MESSAGES, MessageState.SENT.value)
         log.info("message.sent", template=message.template.value, channel=message.channel.value, **told)
 
