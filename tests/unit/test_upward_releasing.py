@@ -52,10 +52,10 @@ def names(requirements: str) -> list[str]:
     return [line for line in lines if line and line[0] not in "#-"]
 
 
-def test_the_package_needs_what_the_image_and_the_embedded_stack_need() -> None:
+def test_the_package_needs_what_the_image_and_its_extras_need() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert project["dependencies"] == names("runtime.in")
-    assert project["optional-dependencies"] == {"embedded": names("embedded.in")}
+    assert project["optional-dependencies"] == {extra: names(f"{extra}.in") for extra in ("embedded", "telemetry")}
 
 
 def test_every_kind_of_file_that_the_program_reads_is_packed() -> None:
