@@ -2,11 +2,12 @@
 their code."""
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import lru_cache
 from typing import Any
+from uuid import UUID
 
 import structlog
 from google.protobuf.message import Message
@@ -46,6 +47,10 @@ from shared.tracing import CarryingClient, CarryingWorkflow, following, ids_of, 
 log = structlog.get_logger(__name__)
 WORKFLOWS_QUEUE = "workflows"
 GRACE = timedelta(seconds=10)
+HELD, HELD_FOR = "held", timedelta(seconds=5)
+"""By which code an activity that is held tells so, and how soon it is tried again."""
+IsHeld = Callable[[UUID], Awaitable[bool]]
+"""Whether the workflows of an organization are held, as after a restore."""
 CORE = "temporalio.bridge"
 """The modules by which the SDK calls its core."""
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(milliseconds=500), timedelta(minutes=1)
@@ -148,15 +153,17 @@ def create_worker(
     workflows: Sequence[type] = (),
     activities: Sequence[Callable[..., Any]] = (),
     at_once: int = 20,
+    is_held: IsHeld | None = None,
 ) -> Worker:
-    """Makes the worker of one queue, with Upward's interceptor and sandbox. It runs at most `at_once` activities at the
-    same time, and lets those that run end for up to `GRACE` when it is shut down."""
+    """Makes the worker of one queue, with Upward's interceptors and sandbox. It runs at most `at_once` activities at a
+    time, and lets those that run end for up to `GRACE` when it is shut down. `is_held` is asked before each
+    activity."""
     return Worker(
         client,
         task_queue=task_queue,
         workflows=workflows,
         activities=activities,
-        interceptors=[ExpectedFailures(), Carrying()],
+        interceptors=[ExpectedFailures(), Carrying(), *([Held(is_held)] if is_held is not None else [])],
         workflow_runner=sandbox_runner(),
         max_concurrent_activities=at_once,
         # An activity learns of its cancellation by a heartbeat, which by default may be held back for most of a minute.
@@ -189,6 +196,36 @@ def longer_pauses() -> Iterator[None]:
             doubled = FIRST_PAUSE * 2 ** min(activity.info().attempt - 1, 10)
             setattr(error, PAUSE, min(doubled, LONGEST_PAUSE))
         raise
+
+
+class Held(Interceptor):
+    """Keeps activities from their work as long as their organization is held. They are tried again every few
+    seconds."""
+
+    def __init__(self, is_held: IsHeld) -> None:
+        self._is_held = is_held
+
+    def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:
+        return _HeldEdge(next, self._is_held)
+
+
+class _HeldEdge(ActivityInboundInterceptor):
+    def __init__(self, next: ActivityInboundInterceptor, is_held: IsHeld) -> None:
+        super().__init__(next)
+        self._is_held = is_held
+
+    async def execute_activity(self, input: ExecuteActivityInput) -> Any:
+        if await self._is_held(organization_of(input.args[0])):
+            log.warning("activity.held")
+            raise ApplicationError("The organization is held", type=HELD, next_retry_delay=HELD_FOR)
+        return await super().execute_activity(input)
+
+
+def organization_of(request: Any) -> UUID:
+    """The organization of an activity's request, or of what it is about."""
+    found = getattr(request, "organization_id", None) or request.announcement.organization_id
+    assert isinstance(found, UUID)
+    return found
 
 
 class ExpectedFailures(Interceptor):

@@ -63,6 +63,15 @@ from shared.contracts.programs import (
     Stage,
     StageRecorded,
 )
+from shared.contracts.recovery.facts import (
+    AnnouncementsFound,
+    AnnouncementStanding,
+    CycleStanding,
+    MatchingRecovery,
+    NotificationsRecovery,
+    OffersStanding,
+    ProgramsRecovery,
+)
 from shared.contracts.rounds import (
     CloseRound,
     ExtendRound,
@@ -87,6 +96,8 @@ class Ledger:
         self.cycle_id = uuid4()
         self.calendar = Calendar(sending_hours=None)
         self.recipients: dict[RoundKind, int] = defaultdict(lambda: 4)
+        self.pending: int | None = None
+        """How many answers are missing when a round is opened."""
         self.enrolled = 4
         self.proposals: list[int] = [2]
         """Pairs of each match run, in order; the last one repeats."""
@@ -116,6 +127,11 @@ class Ledger:
         self.at_open: dict[tuple[RoundKind, int], Script] = {}
         self.at_proposal: dict[int, Script] = {}
 
+        self.standing = CycleStanding(stage=Stage.SCHEDULED, since=START)
+        """What the rows say when a workflow begins again, as do the next two."""
+        self.offers = OffersStanding()
+        self.unfinished: list[AnnouncementStanding] = []
+
         self.stages: list[Stage] = []
         self.opened: list[OpenRound] = []
         self.closed: list[CloseRound] = []
@@ -144,7 +160,7 @@ class Ledger:
         return list(dict.fromkeys(announcement.template for announcement in self.announced))
 
 
-class FakePrograms(ProgramsActivities):
+class FakePrograms(ProgramsActivities, ProgramsRecovery):
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
 
@@ -160,6 +176,10 @@ class FakePrograms(ProgramsActivities):
             policy=MatchingPolicy(),
             paused=self._ledger.paused,
         )
+
+    @activity.defn
+    async def read_standing(self, request: CycleRef) -> CycleStanding:
+        return self._ledger.standing
 
     @activity.defn
     async def plan_ladder(self, request: PlanLadder) -> LadderDates:
@@ -205,6 +225,7 @@ class FakeRounds(RoundActivities):
             recipients=self._ledger.recipients[request.kind],
             closes_at=(before or request).closes_at,
             open=request.round_id not in [found.round_id for found in self._ledger.closed],
+            pending=self._ledger.pending,
         )
 
     @activity.defn
@@ -227,7 +248,7 @@ class FakeIntake(FakeRounds, IntakeActivities):
         return LeaverExcused(gone=request.person_id not in self._ledger.returned)
 
 
-class FakeMatching(FakeRounds, MatchingActivities):
+class FakeMatching(FakeRounds, MatchingActivities, MatchingRecovery):
     @activity.defn
     async def propose_matches(self, request: ProposeMatches) -> Proposal:
         ledger = self._ledger
@@ -237,6 +258,10 @@ class FakeMatching(FakeRounds, MatchingActivities):
             await script()
         pairs = ledger.proposals.pop(0) if len(ledger.proposals) > 1 else ledger.proposals[0]
         return Proposal(match_run_id=ledger.run_ids[-1], enrolled=ledger.enrolled, pairs=pairs, unmatched=0)
+
+    @activity.defn
+    async def read_offers(self, request: CycleRef) -> OffersStanding:
+        return self._ledger.offers
 
     @activity.defn
     async def conclude_offers(self, request: ConcludeOffers) -> OffersConcluded:
@@ -287,7 +312,7 @@ class FakeFeedback(FakeRounds, FeedbackActivities):
         return ReportCompiled(outcome=request.outcome)
 
 
-class FakeNotifications(NotificationsActivities):
+class FakeNotifications(NotificationsActivities, NotificationsRecovery):
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
 
@@ -303,6 +328,10 @@ class FakeNotifications(NotificationsActivities):
             return self._ledger.deliveries.pop(0)
         self._ledger.delivered.append(request.announcement_id)
         return Delivery(sent=4, failed=0, waiting=0)
+
+    @activity.defn
+    async def find_announcements(self, request: CycleRef) -> AnnouncementsFound:
+        return AnnouncementsFound(announcements=tuple(self._ledger.unfinished))
 
     @activity.defn
     async def drop_messages(self, request: DropMessages) -> MessagesDropped:

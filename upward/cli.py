@@ -34,6 +34,8 @@ messages = typer.Typer(no_args_is_help=True, help="Messages to people.")
 app.add_typer(messages, name="messages")
 events = typer.Typer(no_args_is_help=True, help="The event feed.")
 app.add_typer(events, name="events")
+cycles = typer.Typer(no_args_is_help=True, help="Cycles and their workflows, after a database was lost or restored.")
+app.add_typer(cycles, name="cycles")
 
 Folder = Annotated[Path, typer.Option(help="Where the embedded stack keeps its data and e-mails.")]
 KeyFolder = Annotated[
@@ -288,6 +290,34 @@ def events_set_aside(
             return
         for found in asyncio.run(list_set_aside(folder)):
             print(json.dumps(found._asdict(), default=str))
+
+
+@cycles.command("check")
+def check_cycles(folder: KeyFolder = None) -> None:
+    """Print what differs between the rows and what runs in Temporal, a line each; exit with 1 if anything does."""
+    from upward.recovery.command import check
+
+    configure_logging("WARNING", "console")
+    with _command():
+        lines = asyncio.run(check(folder))
+        print("\n".join(lines) if lines else "Everything that the rows ask for runs.")
+        if lines:
+            raise typer.Exit(1)
+
+
+@cycles.command("rebuild")
+def rebuild_cycles(
+    cycle: Annotated[str | None, typer.Option(help="Only the cycle of this id, and what belongs to it.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print what would be done.")] = False,
+    folder: KeyFolder = None,
+) -> None:
+    """Make what runs agree with the rows: end what disagrees, and start what is missing. It can be repeated."""
+    from upward.recovery.command import rebuild
+
+    configure_logging("WARNING", "console")
+    with _command():
+        lines = asyncio.run(rebuild(folder, cycle, dry_run=dry_run))
+        print("\n".join(lines) if lines else "There is nothing to do.")
 
 
 @app.command()

@@ -24,6 +24,7 @@ from shared.telemetry.starting import Telemetry
 from shared.temporal import WORKFLOWS_QUEUE, activity_methods, create_worker
 
 if TYPE_CHECKING:
+    from services.events.log.holding import Gate
     from services.events.webhooks.sender import Sender
 
 Part = TypeVar("Part")
@@ -85,6 +86,13 @@ class Resources:
         if "sender" in vars(self):
             await self.sender.close()
         await self.database.close()
+
+
+def _gate(resources: Resources) -> "Gate":
+    """Says before each activity whether its organization is held since a restore."""
+    from services.events.log.holding import Gate
+
+    return Gate(resources.database)
 
 
 def _programs(resources: Resources) -> object:
@@ -187,4 +195,7 @@ def queue_worker(queue: str, client: Client, resources: Resources) -> Worker:
     if queue == WORKFLOWS_QUEUE:
         return create_worker(client, queue, workflows=workflows())
     methods: list[Callable[..., Any]] = activity_methods(ACTIVITIES[Service(queue)](resources))
-    return create_worker(client, queue, activities=methods, at_once=ACTIVITIES_AT_ONCE.get(queue, MOST_ACTIVITIES))
+    # What other systems are told has happened. What people are told, and what happens next, is held after a restore.
+    is_held = None if queue == Service.EVENTS else _gate(resources).is_closed
+    at_once = ACTIVITIES_AT_ONCE.get(queue, MOST_ACTIVITIES)
+    return create_worker(client, queue, activities=methods, at_once=at_once, is_held=is_held)

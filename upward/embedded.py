@@ -158,6 +158,15 @@ class EmbeddedTemporal:
     def address(self) -> str:
         return f"127.0.0.1:{self.port}"
 
+    @staticmethod
+    def address_in(folder: Path) -> str | None:
+        """Where the server of this folder answers that another process runs; None if none does."""
+        with contextlib.suppress(OSError, ValueError, psutil.Error):
+            command = psutil.Process(int((folder / "pid").read_text())).cmdline()
+            if str(folder / "temporal.db") in command:
+                return f"127.0.0.1:{command[command.index('--port') + 1]}"
+        return None
+
     @property
     def pid(self) -> int | None:
         return self._process.pid if self._process else None

@@ -7,6 +7,8 @@ import signal
 import socket
 import sys
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from functools import partial
+from typing import TYPE_CHECKING
 
 import structlog
 import uvicorn
@@ -24,6 +26,9 @@ from upward.composition import RELAY, ROUTERS, WEBHOOKS, Resources, load, queue_
 from upward.connections import Connection
 from upward.failures import CannotRun
 from upward.round_kinds import check_round_kinds
+
+if TYPE_CHECKING:
+    from services.events.recovery.rules.wanted import Rows
 
 log = structlog.get_logger(__name__)
 RETRY_SECONDS = 1.0
@@ -160,6 +165,7 @@ async def run_relay(resources: Resources, stop: asyncio.Event) -> None:
     relay = create_relay(
         database=resources.database,
         client=resources.temporal,
+        read_rows=partial(_read_rows, resources.database),
         retention_days=resources.settings.events_retention_days,
     )
     async with asyncio.TaskGroup() as tasks:
@@ -186,6 +192,13 @@ async def run_watch(resources: Resources, stop: asyncio.Event) -> None:
 
     watch = create_watch(database=resources.database, internal=resources.internal, temporal=resources.temporal)
     await keep_watching(watch, stop)
+
+
+async def _read_rows(database: Database) -> "Rows":
+    """Only after a restore the relay needs the rooms of all services."""
+    from upward.recovery.rows import read_rows
+
+    return await read_rows(database)
 
 
 def stop_on_signals(stop: asyncio.Event) -> None:

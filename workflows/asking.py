@@ -26,7 +26,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.options import FEEDBACK, PROGRAMS
     from workflows.searching import attributes_of_child, show_stage, summary_of
     from workflows.states.cycle_state import CycleState
-    from workflows.states.round_state import Closing, RoundOver, RoundRequest, Watcher
+    from workflows.states.round_state import Closing, RebuiltRound, RoundOver, RoundRequest, Watcher
 
 from workflows.announcement import announce
 from workflows.pausing import Followers, PausableClock, tell
@@ -101,7 +101,7 @@ class AskingCycle:
             return
         self.advanced_in_stage = False
         if stage is not self.state.stage:
-            request = RecordStage(**self.cycle, stage=stage, outcome=self.state.outcome)
+            request = RecordStage(**self.cycle, stage=stage, outcome=self.state.outcome, was=self.state.stage)
             await workflow.execute_activity_method(ProgramsActivities.record_stage, request, **PROGRAMS)
             self.note(stage=stage)
             show_stage(stage)
@@ -137,6 +137,7 @@ class AskingCycle:
             number=number,
             plan=plan,
             closes_at=None if closes_at is None else self.clock.on_the_wall(closes_at),
+            rebuilt=self.rebuilt_round(kind, number),
         )
         handle = await self._begin_round(round_id, request) or asyncio.ensure_future(self._follow(round_id, request))
         self.rounds[round_id] = handle
@@ -147,6 +148,10 @@ class AskingCycle:
         else:
             await self.followers.add(round_workflow_id(round_id))
         return handle
+
+    def rebuilt_round(self, kind: RoundKind, number: int) -> RebuiltRound | None:
+        """What is known of the round, if an earlier workflow of the cycle opened it, which was lost."""
+        return None
 
     async def _begin_round(self, round_id: UUID, request: RoundRequest) -> asyncio.Task[RoundClosed] | None:
         """Starts the round as a child; None if one of its id runs already."""

@@ -5,6 +5,7 @@ Monday overview. A concern that somebody raised ("not a fit") is one by itself, 
 """
 
 import asyncio
+from datetime import datetime
 from uuid import UUID
 
 from temporalio import workflow
@@ -15,11 +16,11 @@ with workflow.unsafe.imports_passed_through():
     from shared.contracts.overview import overview_after
     from shared.contracts.programs import Calendar, CycleRef, OrganizationRef, ProgramsActivities
     from workflows.options import FEEDBACK, PROGRAMS
-    from workflows.states.concern_state import Concern, Digest
+    from workflows.states.concern_state import Concern, Digest, RebuiltMatter
 
 from workflows.announcement import Telling, announce
 from workflows.ladder import Rung, climb
-from workflows.pausing import Followers, PausableClock
+from workflows.pausing import Followers, PausableClock, pauses_of
 
 TEMPLATES = {
     Rung.FIRST: Template.CONCERN_RAISED,
@@ -60,7 +61,7 @@ class Escalating:
     async def follow(self) -> None:
         """Tells the pause to workflows that this one has started."""
 
-    async def read_calendar(self, cycle: CycleRef) -> Calendar:
+    async def read_calendar(self, cycle: CycleRef, rebuilt: RebuiltMatter | None = None) -> Calendar:
         """The cycle's plan says when a concern is escalated, and whether the cycle is paused now. A pause or a resume
         that is heard meanwhile is newer than what was read. Returns when the cycle is not paused."""
         plan = await workflow.execute_activity_method(
@@ -68,8 +69,12 @@ class Escalating:
             CycleRef(organization_id=cycle.organization_id, cycle_id=cycle.cycle_id),
             **PROGRAMS,
         )
+        if rebuilt is not None and not self._heard_of_pause:
+            self.clock.set(pauses_of(plan.pauses), plan.paused_at)
         if plan.paused and not self._heard_of_pause:
             self.clock.pause()
+        for announcement in rebuilt.unfinished if rebuilt is not None else ():
+            self.tell(announcement)
         await self.clock.run(unless=self.is_resolved)
         return plan.calendar
 
@@ -104,9 +109,10 @@ class ConcernWorkflow(Escalating):
         self._concern = concern
         ladder, counting = concern.ladder, None
         if ladder is None:
-            calendar = await self.read_calendar(concern)
+            calendar = await self.read_calendar(concern, concern.rebuilt)
             ladder, counting = calendar.concern, concern if calendar.working_days else None
-        await climb(ladder, self.clock, self.is_resolved, self._say, counting)
+        since = concern.rebuilt.since if concern.rebuilt is not None else None
+        await climb(ladder, self.clock, self.is_resolved, self._say, counting, since)
         await self._announcements.stop()
         await self.end_tellings()
         await workflow.wait_condition(workflow.all_handlers_finished)
@@ -146,14 +152,18 @@ class DigestWorkflow(Escalating):
     async def run(self, digest: Digest) -> None:
         self._digest = digest
         self._told_all = False
-        calendar = await self.read_calendar(digest)
+        calendar = await self.read_calendar(digest, digest.rebuilt)
+        since = digest.rebuilt.since if digest.rebuilt is not None else None
         ladder, counting = calendar.concern, digest if calendar.working_days else None
         self._in_overview = calendar.sending_hours is not None and workflow.patched("silence-waits-for-monday")
         if self._in_overview:
-            await self._wait_for_monday()
+            since = None if since is None else self._monday_after(since)
+            if since is None or since > workflow.now():
+                await self._wait_for_monday()
+                since = None
             ladder = ladder.model_copy(update={"remind_every": ladder.escalate_after})  # the next overview reminds
         if not self._is_over():
-            await climb(ladder, self.clock, self._is_over, self._say, counting)
+            await climb(ladder, self.clock, self._is_over, self._say, counting, since)
         await self.end_tellings()
         await workflow.wait_condition(workflow.all_handlers_finished)
 
@@ -190,6 +200,10 @@ class DigestWorkflow(Escalating):
             monday = self.clock.off_the_wall(overview_after(workflow.now()))
             if await self.clock.reach(monday, unless=moved):
                 return
+
+    def _monday_after(self, since: datetime) -> datetime:
+        """When the coordinators read of what was raised then."""
+        return overview_after(max([since, *(end for _, end in self.clock.pauses)]))
 
     def _is_over(self) -> bool:
         return self.resolved or self._told_all

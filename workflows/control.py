@@ -20,11 +20,11 @@ with workflow.unsafe.imports_passed_through():
         RunApproved,
     )
 
-from workflows.asking import AskingCycle
 from workflows.concern import ConcernWorkflow
+from workflows.rebuilding import RebuildingCycle
 
 
-class ControlledCycle(AskingCycle):
+class ControlledCycle(RebuildingCycle):
     """The signals of a cycle. Each is a repeat, and is ignored, unless its event is newer than the last one heard."""
 
     def __init__(self, state: CycleState) -> None:
@@ -140,6 +140,7 @@ class ControlledCycle(AskingCycle):
         survived it come again with the epoch that the log has then, and are known by their ids.
         """
         state = self.state
+        self.signals_heard += 1
         if heard.event_id is not None and heard.event_id in state.heard_events:
             return False
         same_log = heard.epoch is None or state.epoch is None or heard.epoch == state.epoch

@@ -66,6 +66,11 @@ class CycleWorkflow(ControlledCycle):
             await self.enter(following)
         return self.state
 
+    @workflow.query
+    def everything(self) -> CycleState:
+        """All that the cycle knows, for whoever compares it with its row."""
+        return self.state
+
     async def wait_for_the_start(self) -> Stage:
         await self.clock.reach(self.plan.starts_at, unless=self.hurried)
         return Stage.INTAKE
@@ -95,14 +100,17 @@ class CycleWorkflow(ControlledCycle):
 
         calendar = self.plan.calendar
         counting = CycleRef(**self.cycle) if calendar.working_days else None
-        await climb(calendar.approval, self.clock, decided, say, counting)
+        await climb(calendar.approval, self.clock, decided, say, counting, self.since(Stage.REVIEW))
         return Stage.KICKOFF
 
     async def offer_the_pairs(self) -> Stage:
         """Both people of a pair accept or decline. Those whose pair is declined are matched again in the time that is
         left."""
-        ends_at = self.clock.now() + self.plan.calendar.acceptance.length
-        await self.start_round(RoundKind.ACCEPTANCE, 1, self.plan.calendar.acceptance)
+        plan = self.plan.calendar.acceptance
+        ends_at = self.deadline(RoundKind.ACCEPTANCE, 1, plan)
+        await self.start_round(RoundKind.ACCEPTANCE, 1, plan)
+        for number in self.begun(RoundKind.ACCEPTANCE)[1:]:
+            await self.start_round(RoundKind.ACCEPTANCE, number, plan, ends_at)
         await self._replace_declined(ends_at)
         await self.rounds_over()
         offers = await workflow.execute_activity_method(
@@ -122,8 +130,11 @@ class CycleWorkflow(ControlledCycle):
         if number > calendar.check_ins:
             return Stage.CLOSING
         opens_at = self.clock.now() + calendar.wait_for_check_in(number) - self.state.last_check_in_took
-        if await self.clock.reach(opens_at, unless=self.called_off):
-            opened_at = self.clock.now()
+        rebuilt = self.rebuilt_round(RoundKind.CHECK_IN, number)
+        if number == 1 and (since := self.since(Stage.ACTIVE)) is not None:
+            opens_at = self.clock.was(since) + calendar.wait_for_check_in(1)
+        if rebuilt is not None or await self.clock.reach(opens_at, unless=self.called_off):
+            opened_at = self.clock.now() if rebuilt is None else self.clock.was(rebuilt.opened_at)
             closed = await self.ask(RoundKind.CHECK_IN, number, calendar.check_in)
             self.note(check_ins=number, last_check_in_took=self.clock.now() - opened_at)
             if closed.recipients == 0:
@@ -156,6 +167,10 @@ class CycleWorkflow(ControlledCycle):
         pending: UUID | None = None
         if self.earlier_declines and workflow.patched("declines-of-earlier-runs"):
             handled = -self.earlier_declines
+        if self.since(Stage.KICKOFF) is not None:
+            attempt, pending, handled = self.offers.attempt, self.offers.waiting, -self.offers.declines
+            number = max(self.begun(RoundKind.ACCEPTANCE), default=1)
+            asked = min(asked, number)
 
         def approved() -> bool:
             return len(self.state.approved) > asked

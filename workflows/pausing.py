@@ -7,8 +7,15 @@ from datetime import datetime, timedelta
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
+with workflow.unsafe.imports_passed_through():
+    from shared.contracts.programs import Pause
+
 BATCH = 100
 """So many workflows are signalled at a time."""
+
+
+def pauses_of(pauses: Iterable[Pause]) -> list[tuple[datetime, datetime]]:
+    return [(pause.begins_at, pause.ends_at) for pause in pauses]
 
 
 class PausableClock:
@@ -21,9 +28,20 @@ class PausableClock:
         self.pauses: list[tuple[datetime, datetime]] = []
         """When the pauses began and ended that are over, by the wall clock."""
 
+    def set(self, pauses: Iterable[tuple[datetime, datetime]], paused_at: datetime | None) -> None:
+        """Makes the clock go as one that has seen these pauses, and that is paused since then."""
+        self.pauses = list(pauses)
+        self._lost = sum((end - begin for begin, end in self.pauses), timedelta(0))
+        self._paused_at = paused_at
+
     @property
     def paused(self) -> bool:
         return self._paused_at is not None
+
+    @property
+    def paused_at(self) -> datetime | None:
+        """Since when it is paused, by the wall clock."""
+        return self._paused_at
 
     def pause(self) -> None:
         if self._paused_at is None:
@@ -45,6 +63,12 @@ class PausableClock:
     def off_the_wall(self, moment: datetime) -> datetime:
         """The moment of active time that the wall clock shows as `moment`, if nobody pauses again."""
         return moment - self._lost
+
+    def was(self, moment: datetime) -> datetime:
+        """What this clock showed when the wall clock showed `moment`, which is over."""
+        pauses = [*self.pauses, *([(self._paused_at, moment)] if self._paused_at is not None else [])]
+        lost = (min(end, moment) - begin for begin, end in pauses if begin < moment)
+        return moment - sum(lost, timedelta(0))
 
     async def reach(self, moment: datetime, unless: Callable[[], bool]) -> bool:
         """Waits until the moment. Returns True if it came, and False if `unless` came true first."""

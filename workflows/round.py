@@ -1,6 +1,6 @@
 """A round asks many people, reminds those who have not answered, and closes. It is the same for every kind of round."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from temporalio import workflow
@@ -19,18 +19,39 @@ with workflow.unsafe.imports_passed_through():
         round_id_for,
     )
     from workflows.options import OPTIONS
-    from workflows.states.round_state import Closing, Reminding, RoundOver, RoundRequest, RoundStatus, Watcher
+    from workflows.states.round_state import (
+        Closing,
+        RebuiltRound,
+        Reminding,
+        RoundOver,
+        RoundRequest,
+        RoundStatus,
+        Watcher,
+    )
 
 from workflows.announcement import announce
-from workflows.pausing import Followers, PausableClock, tell
+from workflows.pausing import Followers, PausableClock, pauses_of, tell
+
+NEARLY = timedelta(minutes=1)
+"""So much apart are a pause that an admin asked for and the same pause as a workflow heard of it."""
+
+
+def deadline_of(clock: PausableClock, rebuilt: RebuiltRound, wanted: datetime) -> datetime:
+    """When a round closes that was begun before, in active time: as its row says, which people were told. Only if the
+    cycle was resumed and nobody has extended the round for that, it is `wanted`, which is later."""
+    told = clock.off_the_wall(rebuilt.closes_at)
+    return told if told >= wanted - NEARLY else wanted
 
 
 @workflow.defn
 class RoundWorkflow:
     """One round. It closes at the deadline, as soon as everyone has answered, or when it is told to close."""
 
-    def __init__(self) -> None:
+    @workflow.init
+    def __init__(self, request: RoundRequest) -> None:
         self._clock = PausableClock()
+        if request.rebuilt is not None:
+            self._clock.set(pauses_of(request.rebuilt.pauses), request.rebuilt.paused_at)
         self._closing: CloseReason | None = None
         self._announcements = Followers(self._clock)
         self._is_open = False
@@ -47,14 +68,25 @@ class RoundWorkflow:
         self._declaration = declaration_of(request.kind)
         opened_at = self._clock.now()
         self._closes_at = request.closes_at or opened_at + request.plan.length
+        if request.rebuilt is not None:
+            self._told_at = request.rebuilt.told_at
+            opened_at = self._clock.was(request.rebuilt.opened_at)
+            wanted = opened_at + request.plan.length
+            if request.closes_at is not None:
+                wanted = self._clock.off_the_wall(request.closes_at)
+            self._closes_at = deadline_of(self._clock, request.rebuilt, wanted)
         await self._open()
-        await self._invite(occurrence=0)
+        for occurrence in request.rebuilt.unfinished if request.rebuilt is not None else ():
+            await self._say(occurrence)
+        if not self._was_told(0):
+            await self._invite(occurrence=0)
         for occurrence, delay in enumerate(request.plan.reminders, start=1):
             reminds_at = opened_at + delay
             if reminds_at < self._closes_at and await self._clock.reach(reminds_at, unless=self._is_closing):
                 if self._was_recent(self._reminded_at):
                     continue  # an admin had them reminded
-                await self._invite(occurrence)
+                if not self._was_told(occurrence) and not self._is_overtaken(opened_at, occurrence):
+                    await self._invite(occurrence)
         if await self._clock.reach(self._closes_at, unless=self._is_closing):
             self._closing = CloseReason.DEADLINE
         await self._announcements.stop()
@@ -123,11 +155,14 @@ class RoundWorkflow:
             **OPTIONS[self._declaration.owner],
         )
         self._is_open = True
-        if opened.closes_at != closes_at and workflow.patched("stored-deadline-stands"):
+        rebuilt = self._request.rebuilt is not None
+        if rebuilt:
+            closes_at = opened.closes_at
+        elif opened.closes_at != closes_at and workflow.patched("stored-deadline-stands"):
             # An earlier run of this workflow opened the round; what people were told then still holds.
             self._closes_at += opened.closes_at - closes_at
             closes_at = opened.closes_at
-        if opened.recipients == 0 or not opened.open:
+        if opened.recipients == 0 or not opened.open or (rebuilt and opened.pending == 0):
             self._closing = self._closing or CloseReason.ANSWERED  # nobody is asked, so nobody is missing
         elif self._closing is None and self._clock.on_the_wall(self._closes_at) != closes_at:
             await self._extend()  # a pause came and went while the round was being opened
@@ -150,6 +185,9 @@ class RoundWorkflow:
         if self._closing is not None:
             return
         self._told_at = workflow.now()
+        await self._say(occurrence)
+
+    async def _say(self, occurrence: int) -> None:
         announcement = Announcement(
             organization_id=self._request.organization_id,
             cycle_id=self._request.cycle_id,
@@ -172,6 +210,14 @@ class RoundWorkflow:
     @property
     def _round_id(self) -> UUID:
         return round_id_for(self._request.cycle_id, self._request.kind, self._request.number)
+
+    def _was_told(self, occurrence: int) -> bool:
+        return self._request.rebuilt is not None and occurrence in self._request.rebuilt.told
+
+    def _is_overtaken(self, opened_at: datetime, occurrence: int) -> bool:
+        """Whether the next reminder is due as well, because nobody reminded while the workflow was lost."""
+        following = self._request.plan.reminders[occurrence : occurrence + 1]
+        return self._request.rebuilt is not None and any(opened_at + delay <= self._clock.now() for delay in following)
 
     def _was_recent(self, moment: datetime | None) -> bool:
         return moment is not None and workflow.now() - moment < REMINDERS_APART

@@ -1,4 +1,5 @@
-"""The relay runs the sequencer, the dispatcher, the fan-out and retention for as long as the process lives.
+"""The relay runs the sequencer, the dispatcher, the fan-out, retention and the keeper of holds as long as the process
+lives.
 
 While there is work, the first three go on without a pause. While there is none, the sequencer sleeps until it is told
 of events, and notifies the dispatcher and the fan-out of what it finds. Retention runs every hour. When the database or
@@ -11,6 +12,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.events.log.dispatcher import Dispatcher, TemporalAway
+from services.events.log.holding import Keeper
 from services.events.log.sequencer import Sequencer
 from services.events.log.store import reading
 from services.events.log.waiting import Backoff, Notifier, pause
@@ -25,17 +27,27 @@ FAN_OUT_IDLE_SECONDS = 1.0
 """The poll also finds what an admin asked to be sent again: nobody gives notice of that."""
 STANDBY_SECONDS = 1.0
 RETENTION_SECONDS = 3600.0
+HOLDS_SECONDS = 5.0
+"""How soon a restore is noticed while no event comes, and how often cycles are compared with their rows after one."""
 
 
 class Relay:
     """Any number of processes may run a relay. Each of its parts works in one process at a time; the others stand
     by."""
 
-    def __init__(self, database: Database, dispatcher: Dispatcher, fan_out: FanOut, retention_days: int) -> None:
+    def __init__(
+        self,
+        database: Database,
+        dispatcher: Dispatcher,
+        fan_out: FanOut,
+        retention_days: int,
+        keeper: Keeper | None = None,
+    ) -> None:
         self._database = database
         self._dispatcher = dispatcher
         self._fan_out = fan_out
         self._retention_days = retention_days
+        self._keeper = keeper
         self._notifier = Notifier()
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -45,6 +57,8 @@ class Relay:
             tasks.create_task(self._keep_dispatching(stop))
             tasks.create_task(self._keep_fanning_out(stop))
             tasks.create_task(self._keep_retention(stop))
+            if self._keeper is not None:
+                tasks.create_task(self._keep_holds(self._keeper, stop))
 
     async def _keep_dispatching(self, stop: asyncio.Event) -> None:
         backoff = Backoff()
@@ -89,6 +103,18 @@ class Relay:
             backoff.reset()
             if not worked:
                 await pause(notice, FAN_OUT_IDLE_SECONDS)
+
+    async def _keep_holds(self, keeper: Keeper, stop: asyncio.Event) -> None:
+        backoff = Backoff()
+        while not stop.is_set():
+            try:
+                await keeper.step()
+            except Exception as error:
+                log.warning("holds.failed", error=type(error).__name__)
+                await pause(stop, backoff.next())
+            else:
+                backoff.reset()
+                await pause(stop, HOLDS_SECONDS)
 
     async def _keep_retention(self, stop: asyncio.Event) -> None:
         backoff = Backoff()

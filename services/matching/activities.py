@@ -2,7 +2,7 @@
 
 from temporalio import activity
 
-from services.matching.pairs.store import leavers, offers
+from services.matching.pairs.store import leavers, offers, recovery
 from services.matching.pairs.store import pairs as pairs_store
 from services.matching.runs import proposing
 from shared.contracts.intake import Leaver
@@ -16,13 +16,15 @@ from shared.contracts.matching import (
     Proposal,
     ProposeMatches,
 )
+from shared.contracts.programs import CycleRef
+from shared.contracts.recovery.facts import MatchingRecovery, OffersStanding
 from shared.contracts.rounds import CloseRound, ExtendRound, OpenRound, RoundClosed, RoundExtended, RoundOpened
 from shared.database import Database
 from shared.http.internal import Internal
 from shared.rounds import store as rounds
 
 
-class Activities(MatchingActivities):
+class Activities(MatchingActivities, MatchingRecovery):
     def __init__(self, *, database: Database, internal: Internal) -> None:
         self._database = database
         self._internal = internal
@@ -48,6 +50,11 @@ class Activities(MatchingActivities):
         async with self._database.transaction() as session:
             pairs = await leavers.release(session, request.organization_id, request.person_id, request.left_at)
         return LeaverReleased(pairs=pairs)
+
+    @activity.defn
+    async def read_offers(self, request: CycleRef) -> OffersStanding:
+        async with self._database.transaction() as session:
+            return await recovery.read_offers(session, request.organization_id, request.cycle_id)
 
     @activity.defn
     async def open_round(self, request: OpenRound) -> RoundOpened:

@@ -6,6 +6,7 @@ from services.notifications.channels.connections import Connections
 from services.notifications.delivery import DeliveryRun
 from services.notifications.preparing import prepare_page
 from services.notifications.store import delivering as store
+from services.notifications.store import unfinished
 from shared.config import Settings
 from shared.contracts.notifications import (
     DeliverMessages,
@@ -16,12 +17,14 @@ from shared.contracts.notifications import (
     NotificationsActivities,
     PrepareMessages,
 )
+from shared.contracts.programs import CycleRef
+from shared.contracts.recovery.facts import AnnouncementsFound, NotificationsRecovery
 from shared.database import Database
 from shared.http.internal import Internal
 from shared.temporal import longer_pauses
 
 
-class Activities(NotificationsActivities):
+class Activities(NotificationsActivities, NotificationsRecovery):
     """The activities use many short transactions: a delivery commits what it has sent at once (see `delivery`)."""
 
     def __init__(self, *, database: Database, internal: Internal, settings: Settings) -> None:
@@ -43,3 +46,8 @@ class Activities(NotificationsActivities):
         async with self._database.transaction() as session:
             dropped = await store.drop_waiting(session, request.organization_id, request.announcement_id, "given_up")
         return MessagesDropped(dropped=dropped)
+
+    @activity.defn
+    async def find_announcements(self, request: CycleRef) -> AnnouncementsFound:
+        async with self._database.transaction() as session:
+            return await unfinished.find_announcements(session, request)

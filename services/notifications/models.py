@@ -38,6 +38,8 @@ class AnnouncementRow(Base):
     """When it is tried again."""
     holds: Mapped[int] = mapped_column(server_default="0")
     """How often it has waited so."""
+    prepared_at: Mapped[datetime | None]
+    """When the last of its messages was stored."""
 
 
 class MessageRow(Base):

@@ -10,6 +10,7 @@ from services.notifications.rules.messages import NewMessage, channel_for
 from services.notifications.rules.overview import hours_of
 from services.notifications.rules.sending_hours import earliest_for, next_sending_moment, zone_of
 from services.notifications.store import messages as store
+from services.notifications.store.unfinished import note_prepared
 from shared.contracts.intake import Contact
 from shared.contracts.notifications import Audience, MessagesPrepared, PrepareMessages
 from shared.database import Database
@@ -48,6 +49,8 @@ async def prepare_page(
     async with database.transaction() as session:
         await store.save_announcement(session, announcement)
         await store.add_messages(session, announcement, messages, mail_domain)
+        if page.after is None:
+            await note_prepared(session, announcement)
         if announcement.round_kind is not None and request.after is None:
             await note_told(session, organization_id, announcement.scope_id)
     return MessagesPrepared(prepared=len(messages), after=page.after)

@@ -1,10 +1,12 @@
 """The activities of programs, which Temporal runs."""
 
+from datetime import UTC, datetime
+
 from temporalio import activity
 from temporalio.client import Client
 
 from services.programs.schedules import ensure_overview, ensure_schedule, remove_schedule
-from services.programs.store import cycles, programs
+from services.programs.store import cycles, programs, standing
 from shared.contracts.programs import (
     CreatePeriodCycle,
     CyclePlan,
@@ -19,10 +21,11 @@ from shared.contracts.programs import (
     ScheduleApplied,
     StageRecorded,
 )
+from shared.contracts.recovery.facts import CycleStanding, ProgramsRecovery
 from shared.database import Database
 
 
-class Activities(ProgramsActivities):
+class Activities(ProgramsActivities, ProgramsRecovery):
     def __init__(self, database: Database, temporal: Client) -> None:
         self._database = database
         self._temporal = temporal
@@ -31,6 +34,11 @@ class Activities(ProgramsActivities):
     async def read_plan(self, request: CycleRef) -> CyclePlan:
         async with self._database.transaction() as session:
             return await cycles.read_plan(session, request)
+
+    @activity.defn
+    async def read_standing(self, request: CycleRef) -> CycleStanding:
+        async with self._database.transaction() as session:
+            return await standing.read_standing(session, request, datetime.now(UTC))
 
     @activity.defn
     async def plan_ladder(self, request: PlanLadder) -> LadderDates:

@@ -71,6 +71,8 @@ class CycleRow(Base):
     ended_at: Mapped[datetime | None]
     advanced: Mapped[str | None]
     """What an admin ended early last: the id of a round, or `scheduled` for the wait before the cycle began."""
+    concluding: Mapped[str | None]
+    """The outcome with which the closing stage began, if the cycle ends early."""
     stall_reason: Mapped[str | None]
     """A `StallReason`, as long as the cycle does not move though it should."""
     stalled_at: Mapped[datetime | None]
@@ -80,3 +82,15 @@ class CycleRow(Base):
         if self.stall_reason is None or self.stalled_at is None:
             return None
         return Stall(reason=StallReason(self.stall_reason), since=self.stalled_at)
+
+
+class PauseRow(Base):
+    """A pause of a cycle that is over."""
+
+    __tablename__ = "pause"
+    __table_args__ = {"schema": "programs"}
+
+    cycle_id: Mapped[UUID] = mapped_column(primary_key=True)
+    begins_at: Mapped[datetime] = mapped_column(primary_key=True)
+    organization_id: Mapped[UUID]
+    ends_at: Mapped[datetime]

@@ -252,6 +252,13 @@ class CycleRef(Contract):
     cycle_id: UUID
 
 
+class Pause(Contract):
+    """A time in which a cycle was paused."""
+
+    begins_at: AwareDatetime
+    ends_at: AwareDatetime
+
+
 class CyclePlan(Contract):
     """What the workflow of a cycle needs to know: ids, codes, numbers and times only."""
 
@@ -264,6 +271,9 @@ class CyclePlan(Contract):
     policy: MatchingPolicy
     paused: bool = False
     """Whether the cycle is paused in this moment."""
+    paused_at: AwareDatetime | None = None
+    pauses: tuple[Pause, ...] = ()
+    """Those that are over, in their order."""
 
 
 class CycleBrief(Contract):
@@ -288,13 +298,6 @@ class CycleBrief(Contract):
     language: str = ""
     """In which people are written to whose own language is not known. Empty only from a process of the version
     before."""
-
-
-class Pause(Contract):
-    """A time in which a cycle was paused."""
-
-    begins_at: AwareDatetime
-    ends_at: AwareDatetime
 
 
 class PlanLadder(CycleRef):
@@ -324,6 +327,8 @@ class RecordStage(Contract):
     cycle_id: UUID
     stage: Stage
     outcome: Outcome | None = None
+    was: Stage | None = None
+    """The stage that the workflow leaves."""
 
 
 class StageRecorded(Contract):

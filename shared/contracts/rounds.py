@@ -64,6 +64,8 @@ class RoundOpened(Contract):
     closes_at: AwareDatetime
     open: bool = True
     """False if the round has been opened and closed before."""
+    pending: int | None = None
+    """How many answers are missing; None from a process of the version before."""
 
 
 class CloseRound(Contract):

@@ -102,7 +102,12 @@ async def open_round(session: AsyncSession, request: OpenRound, recipients: Iter
             ),
         )
     found = await read_round(session, request.organization_id, request.round_id)
-    return RoundOpened(recipients=found.recipients, closes_at=found.closes_at, open=found.state is RoundState.OPEN)
+    return opened(found)
+
+
+def opened(found: RoundCounts) -> RoundOpened:
+    """What a workflow that opens the round is told."""
+    return RoundOpened(**found.model_dump(include={"recipients", "closes_at", "pending"}), open=found.closed_at is None)
 
 
 async def extend_round(session: AsyncSession, request: ExtendRound) -> RoundExtended:

@@ -52,7 +52,8 @@ def test_every_activity_is_called_with_the_options_of_its_service() -> None:
                 continue
             calls += 1
             options = [ast.unparse(keyword.value) for keyword in node.keywords if keyword.arg is None]
-            by_contract = isinstance(node.args[0], ast.Attribute) and "Activities" in ast.unparse(node.args[0])
+            contract = ast.unparse(node.args[0]).partition(".")[0]
+            by_contract = isinstance(node.args[0], ast.Attribute) and contract.endswith(("Activities", "Recovery"))
             if len(options) != 1 or not by_contract or len(node.args) != 2:
                 wrong.append(f"{place(path)}:{node.lineno}")
     assert wrong == []

@@ -74,7 +74,7 @@ def test_an_activity_is_called_with_one_request_and_its_service_s_options_alone(
     if contract == "RoundActivities":
         assert options == ROUND_OPTIONS, where(path, node)
         return
-    service = Service(contract.removesuffix("Activities").lower())
+    service = Service(contract.removesuffix("Activities").removesuffix("Recovery").lower())
     module = importlib.import_module(module_name(path))
     assert getattr(module, options)["task_queue"] == service.value, where(path, node)
 

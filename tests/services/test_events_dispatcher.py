@@ -16,6 +16,7 @@ from services.events import main
 from services.events.log.dispatcher import Dispatcher, Progress
 from services.events.log.store import reading
 from services.events.log.store.epoch import change_epoch
+from services.events.log.store.holds import release
 from shared.contracts.events import CycleCancelled, CyclePaused, CycleRequested, EventData, EventRecord
 from shared.database import Database
 from shared.events import emit
@@ -163,6 +164,7 @@ async def test_signals_carry_what_tells_a_repeat_also_after_a_restore(
     await dispatch(database, dispatcher)
     async with database.transaction() as session:
         epoch = await change_epoch(session)
+        await release(session, [organization_id])
     await forget_cursor(database)
     await dispatch(database, dispatcher)
     restored = first.model_copy(update={"epoch": epoch})

@@ -13,8 +13,11 @@ from services.matching import main
 from services.matching.pairs.store import pairs as pairs_store
 from services.matching.resources import PairView
 from services.matching.runs.store import decisions
+from services.matching.runs.store.runs import match_run_id_for
 from shared.config import Settings
 from shared.contracts.matching import ConcludeOffers, ConcludePairs, PairState
+from shared.contracts.programs import CycleRef
+from shared.contracts.recovery.facts import OffersStanding
 from shared.contracts.rounds import CloseReason, CloseRound, OpenRound, RoundKind, RoundOpened, round_id_for
 from shared.database import Database
 from tests.services.conftest import client_of
@@ -300,3 +303,20 @@ async def test_the_internal_interface_is_for_services_only(offers: Offers) -> No
     for path in ("pairs", "participants", "unmatched", "summary"):
         address = f"/internal/matching/cycles/{offers.matching.cycle_id}/{path}"
         assert (await offers.client.get(address)).status_code == 401
+
+
+async def test_what_a_workflow_that_begins_again_reads_of_runs_and_declines(offers: Offers) -> None:
+    matching = offers.matching
+    ref = CycleRef(organization_id=matching.organization_id, cycle_id=matching.cycle_id)
+    first = match_run_id_for(matching.cycle_id, 1)
+    read = matching.activities.read_offers
+    assert await read(ref) == OffersStanding(approved=(first,), attempts=(1,), attempt=1)
+    pair = await offers.pair()
+    assert (await offers.answer(pair.mentor_id, (pair.id, False))).status_code == 200
+    assert await read(ref) == OffersStanding(approved=(first,), attempts=(1,), attempt=1, declines=1)
+    matching.pool += [*mentors(1), *mentees(1)]
+    proposal = await matching.propose(2)
+    standing = await read(ref)
+    assert (standing.attempt, standing.waiting, standing.approved) == (2, proposal.match_run_id, (first,))
+    nothing = CycleRef(organization_id=matching.organization_id, cycle_id=uuid4())
+    assert await read(nothing) == OffersStanding()

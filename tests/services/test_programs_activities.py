@@ -11,8 +11,8 @@ from temporalio.client import Client
 from services.programs import main
 from services.programs.models import CycleRow, ProgramRow
 from services.programs.rules.definition import CycleRequest, ProgramDefinition
-from services.programs.store import programs
-from services.programs.store.cycles import read_cycle, request_cycle
+from services.programs.store import control, programs
+from services.programs.store.cycles import StageDisagrees, read_cycle, request_cycle
 from shared.contracts.programs import (
     CreatePeriodCycle,
     CycleRef,
@@ -24,6 +24,7 @@ from shared.contracts.programs import (
     RecordStage,
     Stage,
 )
+from shared.contracts.recovery.facts import ProgramsRecovery
 from shared.database import Database
 from shared.errors import NotFound
 from shared.temporal import activity_methods
@@ -54,6 +55,7 @@ async def test_all_activities_of_the_contract_can_be_registered(activities: Prog
     names = {method.__name__ for method in activity_methods(activities)}
     assert names == {
         "read_plan",
+        "read_standing",
         "plan_ladder",
         "record_stage",
         "create_period_cycle",
@@ -126,6 +128,20 @@ async def test_an_attempt_that_comes_late_does_not_set_the_stage_back(
     assert [data["stage"] for _, data in (await staged(db, organization_id))[1:]] == ["intake", "matching"]
 
 
+async def test_no_stage_is_entered_from_one_in_which_the_row_is_not(
+    activities: ProgramsActivities, db: Database, organization_id: UUID, cycle_id: UUID
+) -> None:
+    """As when Postgres was restored to an earlier moment. Temporal tries again, and the workflow waits."""
+    ref = {"organization_id": organization_id, "cycle_id": cycle_id}
+    with pytest.raises(StageDisagrees):
+        await activities.record_stage(RecordStage(**ref, was=Stage.REVIEW, stage=Stage.KICKOFF))
+    assert [kind for kind, _ in await staged(db, organization_id)] == ["cycle.requested"]
+    for was, stage in ((Stage.SCHEDULED, Stage.INTAKE), (Stage.INTAKE, Stage.MATCHING), (Stage.INTAKE, Stage.MATCHING)):
+        assert (await activities.record_stage(RecordStage(**ref, was=was, stage=stage))).stage is stage
+    late = RecordStage(**ref, was=Stage.SCHEDULED, stage=Stage.INTAKE)
+    assert (await activities.record_stage(late)).stage is Stage.MATCHING
+
+
 @pytest.mark.parametrize(
     ("stage", "outcome", "event", "recorded"),
     [
@@ -196,3 +212,34 @@ async def test_a_program_that_recurs_without_topics_asks_nobody(
     )
     assert (await activities.create_period_cycle(request)).cycle_id is None
     assert await staged(db, organization_id) == []
+
+
+async def test_what_a_workflow_that_begins_again_reads_is_what_was_written(
+    activities: ProgramsActivities, db: Database, organization_id: UUID, cycle_id: UUID
+) -> None:
+    ref = {"organization_id": organization_id, "cycle_id": cycle_id}
+    assert isinstance(activities, ProgramsRecovery)
+    before = await activities.read_standing(CycleRef(**ref))
+    assert (before.stage, before.paused_at, before.pauses, before.cancelling) == (Stage.SCHEDULED, None, (), False)
+    async with db.transaction() as session:
+        await control.advance_cycle(session, organization_id, cycle_id)
+        await control.pause_cycle(session, organization_id, cycle_id)
+    paused = await activities.read_standing(CycleRef(**ref))
+    assert paused.started
+    assert paused.paused_at is not None
+    async with db.transaction() as session:
+        await control.resume_cycle(session, organization_id, cycle_id)
+        await control.resume_cycle(session, organization_id, cycle_id)
+    plan = await activities.read_plan(CycleRef(**ref))
+    resumed = await activities.read_standing(CycleRef(**ref))
+    assert (resumed.paused_at, plan.paused_at, plan.pauses) == (None, None, resumed.pauses)
+    assert [pause.begins_at for pause in resumed.pauses] == [paused.paused_at]
+    nobody = RecordStage(**ref, was=Stage.SCHEDULED, stage=Stage.CLOSING, outcome=Outcome.NOBODY_ENROLLED)
+    await activities.record_stage(nobody)
+    async with db.transaction() as session:
+        await control.cancel_cycle(session, organization_id, cycle_id)
+    closing = await activities.read_standing(CycleRef(**ref))
+    assert (closing.stage, closing.outcome, closing.cancelling) == (Stage.CLOSING, Outcome.NOBODY_ENROLLED, True)
+    assert closing.since > before.since
+    with pytest.raises(NotFound):
+        await activities.read_standing(CycleRef(organization_id=uuid4(), cycle_id=cycle_id))

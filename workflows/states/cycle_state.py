@@ -52,6 +52,9 @@ class CycleState(CycleRef):
     """Workflow ids of the concerns that pause together with the cycle."""
     announcements: tuple[str, ...] = ()
     """Workflow ids of the cycle's own announcements, which pause together with it."""
+    rebuilt: Annotated[bool, Field(exclude_if=lambda rebuilt: not rebuilt)] = False
+    """The cycle runs already as far as the rows tell, and its workflow was lost. The run reads them, and goes on from
+    there."""
     longest_history: Annotated[int, Field(exclude_if=lambda events: events == LONGEST_HISTORY)] = LONGEST_HISTORY
     """Events of one run after which the cycle goes on in a new run. Tests give a smaller number, as a short test never
     reaches the real one; a real state does not hold it."""

@@ -1,12 +1,27 @@
 """What the workflow of a round is started with, what its signals carry, and what it tells others."""
 
+from typing import Annotated
 from uuid import UUID
 
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, Field
 
 from shared.contracts.base import Contract
-from shared.contracts.programs import CycleRef, RoundPlan
+from shared.contracts.programs import CycleRef, Pause, RoundPlan
 from shared.contracts.rounds import CloseReason, RoundKind
+
+
+class RebuiltRound(Contract):
+    """What is known of a round that an earlier workflow began, which was lost."""
+
+    opened_at: AwareDatetime
+    closes_at: AwareDatetime
+    told_at: AwareDatetime | None = None
+    paused_at: AwareDatetime | None = None
+    pauses: tuple[Pause, ...] = ()
+    told: tuple[int, ...] = ()
+    """The invitation, which is 0, and the reminders that were announced."""
+    unfinished: tuple[int, ...] = ()
+    """Those of them of which messages wait."""
 
 
 class RoundRequest(CycleRef):
@@ -17,6 +32,7 @@ class RoundRequest(CycleRef):
     plan: RoundPlan
     closes_at: AwareDatetime | None = None
     """When the round closes, if it must end together with another one. Otherwise it lasts as long as the plan says."""
+    rebuilt: Annotated[RebuiltRound | None, Field(exclude_if=lambda rebuilt: rebuilt is None)] = None
 
 
 class RoundStatus(Contract):

@@ -27,6 +27,7 @@ from temporalio.common import TypedSearchAttributes, WorkflowIDConflictPolicy, W
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
+from services.events.log.holding import read_held
 from services.events.log.searchable import Searchable
 from services.events.log.store import reading, set_aside
 from services.events.log.store.reading import EventBrief
@@ -47,6 +48,8 @@ LOOK_SECONDS = 5.0
 PATIENCE_SECONDS = 15.0
 """When Temporal is well but has failed at one event for this long, that event is set aside."""
 BEHIND = "behind_another"
+ON_HOLD = "on_hold"
+"""The organization is held since a restore (`services.events.log.holding`)."""
 
 
 class TemporalAway(Exception):
@@ -108,7 +111,10 @@ class Dispatcher:
         # Read after the events: whoever sees an event that was given its sequence after a restore sees the new epoch.
         epoch = await reading.read_epoch(session) if events else None
         held = await set_aside.read_held(session) if events else set()
+        on_hold = await read_held(session) if events else set()
         await session.commit()
+        if on_hold is None:
+            return Progress(0, ON_HOLD)
         away = None
         done = 0
         for position in (found.position for found in batch):
@@ -116,7 +122,7 @@ class Dispatcher:
                 done += 1
                 continue
             try:
-                await self._dispatch(event.model_copy(update={"epoch": epoch}), held)
+                await self._dispatch(event.model_copy(update={"epoch": epoch}), held, on_hold)
             except TemporalAway as error:
                 if not await self._is_stuck(position, error):
                     away = str(error)
@@ -138,14 +144,17 @@ class Dispatcher:
         while due := await set_aside.read_due(session, self._limit):
             events = await set_aside.read_records(session, due)
             epoch = await reading.read_epoch(session)
+            on_hold = await read_held(session)
             await session.commit()
+            if on_hold is None:
+                return ON_HOLD
             for one in due:
                 event = events.get(one.position)
                 try:
                     if event is None:
                         log.error("event.not_kept", event_id=str(one.event_id), code=one.reason)
                     else:
-                        await self._dispatch(event.model_copy(update={"epoch": epoch}))
+                        await self._dispatch(event.model_copy(update={"epoch": epoch}), on_hold=on_hold)
                 except TemporalAway as error:
                     if error.for_all:
                         return str(error)
@@ -160,7 +169,7 @@ class Dispatcher:
 
     async def _set_aside(self, session: AsyncSession, position: int, event: EventRecord, error: CannotDispatch) -> None:
         cause = error.__cause__
-        tell = log.warning if str(error) == BEHIND else log.error
+        tell = log.warning if str(error) in (BEHIND, ON_HOLD) else log.error
         tell(
             "event.undispatchable",
             event_id=str(event.id),
@@ -188,14 +197,19 @@ class Dispatcher:
         """Whether the event need not be read: its version is known here, and nothing reacts to its type."""
         return found.type in self._silent and found.version <= CATALOGUE[found.type].version
 
-    async def _dispatch(self, event: EventRecord, held: Collection[tuple[UUID, str]] = ()) -> None:
-        """Raises TemporalAway or CannotDispatch. Events of the workflows in `held` have to wait."""
+    async def _dispatch(
+        self, event: EventRecord, held: Collection[tuple[UUID, str]] = (), on_hold: Collection[UUID] = ()
+    ) -> None:
+        """Raises TemporalAway or CannotDispatch. Events of the workflows in `held` have to wait, and so have those of
+        the organizations that are `on_hold` since a restore."""
         reaction = self._reaction_to(event)
         if reaction is None:
             return
         workflow_id = reaction.id if isinstance(reaction, Start) else reaction.workflow_id
         if (event.organization_id, workflow_id) in held:
             raise CannotDispatch(BEHIND, workflow_id)
+        if event.organization_id in on_hold:
+            raise CannotDispatch(ON_HOLD, workflow_id)
         try:
             async with asyncio.timeout(CALL_SECONDS):
                 outcome = await self._follow(event, reaction)

@@ -48,6 +48,14 @@ class Watch:
             log.warning("epoch.changed", epoch=str(epoch))
         await epoch_store.note_server(session, server)
 
+    async def is_elsewhere(self, session: AsyncSession) -> bool:
+        """Whether the log was written on another server before, which nobody has noticed yet."""
+        if not self._asks:
+            return False
+        known, server = await epoch_store.read_known_server(session), await self._server_of(session)
+        self._asks = server is not None
+        return None not in (known, server) and known != server
+
     async def _server_of(self, session: AsyncSession) -> Server | None:
         connection = (await (await session.connection()).get_raw_connection()).driver_connection
         server = self._servers.get(connection)

@@ -151,3 +151,13 @@ class Undispatchable(Base):
     """The id of the workflow whose later events wait for this one, if any do."""
     retry_at: Mapped[datetime | None]
     """When it is tried again; None if it was left out for good."""
+
+
+class Hold(Base):
+    """An organization that is held since a restore: its events move no workflow, and its workflows do nothing."""
+
+    __tablename__ = "hold"
+    __table_args__ = {"schema": "events"}
+
+    organization_id: Mapped[UUID] = mapped_column(primary_key=True)
+    since: Mapped[datetime] = mapped_column(server_default=func.now())

@@ -16,7 +16,7 @@ from shared.contracts.round_kinds import RoundKindUnknown
 from shared.contracts.rounds import OpenRound, RoundKind, RoundOpened, RoundState
 from shared.errors import NotFound
 from shared.rounds.models import Round, RoundRecipient
-from shared.rounds.store import Recipient, RoundIsClosed, asked_subjects, excuse
+from shared.rounds.store import Recipient, RoundIsClosed, asked_subjects, excuse, opened
 from shared.rounds.store import open_round as open_shared_round
 from shared.rounds.store import read_round as read_counts
 
@@ -73,7 +73,7 @@ async def excuse_pairs(session: AsyncSession, request: OpenRound, pairs: Sequenc
     for pair_id in sorted({pair.id for pair in pairs} & await _asked_pairs(session, request)):
         await excuse(session, request.organization_id, pair_id)
     found = await read_counts(session, request.organization_id, request.round_id)
-    return RoundOpened(recipients=found.recipients, closes_at=found.closes_at)
+    return opened(found)
 
 
 async def read_questions(

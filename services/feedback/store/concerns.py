@@ -29,6 +29,7 @@ from shared.contracts.feedback import (
     Resolution,
     RoundConcerns,
 )
+from shared.contracts.recovery.facts import OpenMatter
 from shared.contracts.rounds import CloseReason, RoundKind, RoundState
 from shared.events import emit
 from shared.rounds.models import Round, RoundRecipient
@@ -257,6 +258,25 @@ async def resolve_pairs(session: AsyncSession, organization_id: UUID, pair_ids: 
     """Resolves the open concerns about pairs of which somebody has left. Emits `concern.resolved` for each, and returns
     how many."""
     return await _resolve(session, organization_id, Concern.pair_id.in_(pair_ids))
+
+
+async def read_matters(session: AsyncSession) -> list[OpenMatter]:
+    """The open concerns of all organizations, in the order in which they were raised."""
+    found = await session.scalars(
+        select(Concern).where(Concern.state == ConcernStatus.OPEN).order_by(Concern.raised_at, Concern.id)
+    )
+    return [
+        OpenMatter(
+            organization_id=row.organization_id,
+            cycle_id=row.cycle_id,
+            concern_id=row.id,
+            round_id=row.round_id,
+            reason=ConcernReason(row.reason),
+            rung=ConcernRung(row.rung) if row.rung else None,
+            raised_at=row.raised_at,
+        )
+        for row in found
+    ]
 
 
 async def _resolve(session: AsyncSession, organization_id: UUID, those: ColumnElement[bool]) -> int:

@@ -94,7 +94,11 @@ async def read_announcement(session: AsyncSession, organization_id: UUID, announ
     )
     if row is None:
         raise AnnouncementNotFound("There is no such announcement; prepare its messages first.")
-    announcement = Announcement(
+    return StoredAnnouncement(announcement_of(row), row.created_at)
+
+
+def announcement_of(row: AnnouncementRow) -> Announcement:
+    return Announcement(
         organization_id=row.organization_id,
         cycle_id=row.cycle_id,
         scope_id=row.scope_id,
@@ -104,7 +108,6 @@ async def read_announcement(session: AsyncSession, organization_id: UUID, announ
         occurrence=row.occurrence,
         person_id=row.person_id,
     )
-    return StoredAnnouncement(announcement, row.created_at)
 
 
 async def read_counts(session: AsyncSession, organization_id: UUID, cycle_id: UUID) -> list[MessageCount]:

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.programs.models import CycleRow
 from services.programs.resources import Cycle
 from services.programs.store.cycles import FINAL, lock_cycle, read_cycle
+from services.programs.store.standing import note_pause
 from shared.contracts.events import (
     CycleAdvanceRequested,
     CycleCancellationRequested,
@@ -61,7 +62,7 @@ async def resume_cycle(session: AsyncSession, organization_id: UUID, cycle_id: U
     """Emits `cycle.resumed` if the cycle is paused. Raises CycleNotFound, CycleEnded, CycleIsBeingCancelled."""
     row = await _lock_running(session, organization_id, cycle_id)
     if row.paused:
-        row.paused, row.paused_at = False, None
+        await note_pause(session, row, datetime.now(UTC))
         await _record(session, row, CycleResumed(cycle_id=row.id))
     return await read_cycle(session, organization_id, cycle_id)
 

@@ -13,6 +13,7 @@ from services.programs.rules.calendar import free_period, period_of
 from services.programs.rules.definition import CycleRequest, changed_calendar, check_start, without_endless_reminding
 from services.programs.rules.reminders import notes_on_request
 from services.programs.store.programs import lock_program
+from services.programs.store.standing import read_pauses
 from shared.attention.resources import Cycle as Seen
 from shared.attention.waiting import stall_of, wait_of
 from shared.auth import OrganizationRow
@@ -44,6 +45,11 @@ ORDER = tuple(Stage)
 
 class CycleNotFound(NotFound):
     code = "cycle_not_found"
+
+
+class StageDisagrees(Exception):
+    """A workflow wants to leave a stage that its cycle has not reached, as after a restore of Postgres. It must wait
+    until the two agree, so that this is no failure that ends a workflow: Temporal tries again."""
 
 
 class PeriodExists(Conflict):
@@ -132,6 +138,8 @@ async def read_plan(session: AsyncSession, ref: CycleRef) -> CyclePlan:
             "calendar": row.calendar,
             "policy": row.policy,
             "paused": row.paused,
+            "paused_at": row.paused_at,
+            "pauses": await read_pauses(session, row),
         }
     )
     return plan.model_copy(update={"calendar": without_endless_reminding(plan.calendar)})
@@ -189,7 +197,8 @@ async def read_brief(session: AsyncSession, organization_id: UUID, cycle_id: UUI
 
 
 async def record_stage(session: AsyncSession, request: RecordStage) -> StageRecorded:
-    """Sets the stage and emits the event for it. Raises CycleNotFound.
+    """Sets the stage and emits the event for it. Raises CycleNotFound, and StageDisagrees if the workflow leaves a
+    stage in which the row is not.
 
     Nothing changes when the cycle has ended or is at a later stage already: an earlier attempt of the activity, which
     Temporal had given up, may arrive late.
@@ -197,9 +206,12 @@ async def record_stage(session: AsyncSession, request: RecordStage) -> StageReco
     row = await lock_cycle(session, request.organization_id, request.cycle_id)
     if row.stage in FINAL or ORDER.index(request.stage) <= ORDER.index(Stage(row.stage)):
         return StageRecorded(stage=Stage(row.stage))
+    if request.was not in (None, row.stage):
+        raise StageDisagrees(row.stage)
     now = datetime.now(UTC)
     row.stage = request.stage.value
     row.stage_changed_at = now
+    row.concluding = request.outcome.value if request.outcome is not None else None
     event: EventData = CycleStageChanged(cycle_id=row.id, stage=request.stage)
     if request.stage in FINAL:
         event = _end(row, request, now)

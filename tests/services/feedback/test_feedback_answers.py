@@ -1,6 +1,7 @@
 """Forms and answers of check-in and survey rounds."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 import httpx
@@ -49,6 +50,22 @@ async def test_opening_a_round_again_asks_nobody_new(cycle: FeedbackCycle) -> No
         asked = await session.scalars(select(AskedPair.pair_id).where(AskedPair.round_id == round_id))
         assert set(asked) == {pair.id for pair in cycle.pairs[:3]}
     assert len(await cycle.events("round.opened")) == 1
+
+
+async def test_opening_a_round_again_tells_that_it_is_over_and_what_is_missing(cycle: FeedbackCycle) -> None:
+    """As for a workflow that begins again. A check-in that is over invites nobody once more."""
+    round_id = await cycle.open()
+    request = OpenRound(
+        organization_id=cycle.organization_id,
+        cycle_id=cycle.cycle_id,
+        round_id=round_id,
+        kind=RoundKind.CHECK_IN,
+        number=1,
+        closes_at=datetime.now(UTC) + timedelta(days=1),
+    )
+    assert [(one.open, one.pending) for one in [await cycle.activities.open_round(request)]] == [(True, 6)]
+    await cycle.close(round_id)
+    assert [(one.open, one.pending) for one in [await cycle.activities.open_round(request)]] == [(False, 6)]
 
 
 async def test_a_round_without_pairs_asks_nobody(cycle: FeedbackCycle) -> None:

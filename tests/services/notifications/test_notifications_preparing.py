@@ -7,12 +7,14 @@ from zoneinfo import ZoneInfo
 from services.notifications.activities import Activities
 from services.notifications.rules.sending_hours import next_sending_moment
 from services.notifications.store import delivering as store
+from services.notifications.store.unfinished import read_unfinished
 from shared.contracts.notifications import (
     Audience,
+    DropMessages,
     PrepareMessages,
     Template,
 )
-from shared.contracts.programs import Calendar, SendingHours
+from shared.contracts.programs import Calendar, CycleRef, SendingHours
 from shared.database import Database
 from shared.rounds.store import read_round
 from tests.services.notifications.conftest import deliver, messages, prepare
@@ -121,3 +123,35 @@ async def test_each_message_is_due_in_its_readers_sending_hours_and_waits_until_
     answer = await deliver(activities, announcement)
     assert (answer.sent, answer.waiting, answer.next_due_at) == (3 - len(later), len(later), min(later))
     assert len(post.received) == 3 - len(later)
+
+
+async def test_what_is_unfinished_is_found_until_each_message_is_prepared_and_sent(
+    activities: Activities, database: Database, world: World, post: Post
+) -> None:
+    world.ask(*(f"p{number}@acme.example" for number in range(501)))
+    await world.open_round(database)
+    ref = CycleRef(organization_id=world.organization_id, cycle_id=world.cycle_id)
+
+    async def found() -> list[tuple[Template, bool]]:
+        standing = await activities.find_announcements(ref)
+        return [(one.announcement.template, one.unfinished) for one in standing.announcements]
+
+    asked = world.announcement()
+    first = await activities.prepare_messages(PrepareMessages(announcement=asked))
+    assert await found() == [(asked.template, True)]
+    await activities.drop_messages(DropMessages(organization_id=asked.organization_id, announcement_id=asked.id))
+    assert await found() == [(asked.template, True)], "its second page was not prepared"
+    await activities.prepare_messages(PrepareMessages(announcement=asked, after=first.after))
+    assert await found() == [(asked.template, True)], "it waits to be sent"
+    await deliver(activities, asked)
+    assert await found() == [(asked.template, False)], "it is known as long as its round is open"
+    told = world.announcement(Template.KICKOFF, Audience.PARTICIPANTS)
+    world.pair(world.add_person("a@acme.example"), world.add_person("b@acme.example"))
+    await prepare(activities, told)
+    by_others = world.announcement(Template.PAIR_ENDED, Audience.PARTICIPANTS)
+    await prepare(activities, by_others)
+    assert await found() == [(asked.template, False), (told.template, True)]
+    async with database.transaction() as session:
+        ids = {one.id for one in await read_unfinished(session)}
+    assert {told.id, by_others.id} <= ids
+    assert asked.id not in ids

@@ -8,6 +8,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.events.log.models import Log
+from services.events.log.store.holds import hold_all
 
 
 class Server(NamedTuple):
@@ -55,7 +56,8 @@ async def note_server(session: AsyncSession, server: Server) -> None:
 
 
 async def change_epoch(session: AsyncSession) -> UUID:
-    """Gives the log a new epoch, and forgets its server, which is recorded anew with the next events."""
+    """Gives the log a new epoch, and forgets its server, which is recorded anew. Holds every organization."""
     epoch = uuid4()
     await session.execute(update(Log).values(epoch=epoch, system_identifier=None, timeline=None))
+    await hold_all(session)
     return epoch

@@ -142,6 +142,11 @@ async def lock_sequencing(session: AsyncSession) -> bool:
     return bool(await session.scalar(LOCK))
 
 
+async def keep_sequencers_away(session: AsyncSession) -> bool:
+    """Takes the sequencer's lock if nobody has it, also when nothing is staged, and returns whether it did."""
+    return bool(await session.scalar(select(func.pg_try_advisory_xact_lock(SEQUENCER_LOCK))))
+
+
 async def read_staged(session: AsyncSession, limit: int) -> list[Staged]:
     """The oldest staged events, in the order of their ids. Needs the lock.
 

@@ -244,6 +244,18 @@ async def call_overdue(session: AsyncSession, minutes: int) -> int:
     return len(ids)
 
 
+async def read_unsent(session: AsyncSession) -> Sequence[EndpointRef]:
+    """The enabled endpoints of all organizations for which deliveries wait, or a backfill."""
+    waits = select(SubjectQueue.endpoint_id).where(SubjectQueue.endpoint_id == EndpointRow.id)
+    unfilled = select(Backfill.id).where(Backfill.endpoint_id == EndpointRow.id)
+    rows = await session.execute(
+        select(EndpointRow.organization_id, EndpointRow.id)
+        .where(EndpointRow.state == EndpointState.ENABLED, or_(waits.exists(), unfilled.exists()))
+        .order_by(EndpointRow.id)
+    )
+    return [EndpointRef(organization_id=organization_id, endpoint_id=id) for organization_id, id in rows]
+
+
 async def _lock(session: AsyncSession, *where: ColumnElement[bool]) -> Sequence[UUID]:
     """Locks the rows of these endpoints in the order of their ids. Everybody who locks several does so, so that two
     cannot wait for each other."""

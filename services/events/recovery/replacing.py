@@ -1,0 +1,48 @@
+"""Makes what runs agree with the rows: ends what disagrees, and starts what is missing."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+from uuid import UUID
+
+from temporalio.client import Client
+
+from services.events.recovery.rules.comparing import Difference, Finding
+from services.events.recovery.rules.wanted import Rows, Wanted, wanted
+from services.events.recovery.temporal import end, start
+from workflows.ids import round_workflow_id
+
+DISAGREES = (Difference.AHEAD, Difference.BEHIND, Difference.ORPHANED)
+"""What is ended. A workflow that is silent may be right."""
+
+
+class Step(NamedTuple):
+    """Something that is done, or would be."""
+
+    what: str
+    workflow_id: str
+    workflow: Wanted | None = None
+
+    def __str__(self) -> str:
+        return f"{self.what:<9} {self.workflow_id}"
+
+
+def steps(rows: Rows, findings: Sequence[Finding], cycle_id: UUID | None = None) -> list[Step]:
+    """What makes everything agree, or only what belongs to one cycle. Doing it again does nothing."""
+    wants = wanted(rows, cycle_id)
+    mine = {one.id for one in wants}
+    meant = [one for one in findings if cycle_id is None or one.workflow_id in mine or one.cycle_id == cycle_id]
+    ended = [one for one in meant if one.difference in DISAGREES]
+    replaced = {one.cycle_id for one in ended}
+    ends = [one.workflow_id for one in ended]
+    # A round ends with its cycle, but a moment later. The new workflow of the cycle must not take it for its own.
+    ends += [round_workflow_id(id) for id, (cycle, open) in rows.rounds.items() if open and cycle in replaced]
+    missing = {one.workflow_id for one in meant if one.difference is Difference.MISSING}
+    starts = [one for one in wants if one.id in missing or one.id in ends]
+    return [Step("end", one) for one in dict.fromkeys(ends)] + [Step("start", one.id, one) for one in starts]
+
+
+async def carry_out(client: Client, step: Step) -> bool:
+    """Does the step. Returns False if there was nothing to do any more. Raises RPCError."""
+    if step.workflow is None:
+        return await end(client, step.workflow_id)
+    return await start(client, step.workflow)

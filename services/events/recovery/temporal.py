@@ -1,0 +1,81 @@
+"""What runs in Temporal, and starting and ending it so that it agrees with the rows."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import timedelta
+from uuid import UUID
+
+from temporalio.client import Client, WorkflowQueryFailedError, WorkflowQueryRejectedError
+from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.service import RPCError
+
+from services.events.recovery.rules.wanted import Wanted
+from shared.contracts.programs import CycleRef
+from shared.temporal import WORKFLOWS_QUEUE, is_missing
+from workflows.ids import cycle_workflow_id
+from workflows.states.cycle_state import CycleState
+
+ANSWER_WITHIN = timedelta(seconds=10)
+AT_ONCE = 20
+ENDED_BY = "upward cycles rebuild"
+
+
+async def read_running(client: Client) -> set[str]:
+    """The ids of all workflows that run. Temporal's list is a second or two late. Raises RPCError."""
+    return {found.id async for found in client.list_workflows('ExecutionStatus = "Running"')}
+
+
+async def read_schedules(client: Client) -> set[str]:
+    """The ids of all Schedules. Raises RPCError."""
+    return {found.id async for found in await client.list_schedules()}
+
+
+async def ask_cycles(client: Client, cycles: Sequence[CycleRef]) -> dict[UUID, CycleState | None]:
+    """How far the workflow of each cycle is, as it says itself; None if it does not answer. Cycles without a workflow
+    that runs are left out. Raises RPCError."""
+    told: dict[UUID, CycleState | None] = {}
+    for start in range(0, len(cycles), AT_ONCE):
+        batch = cycles[start : start + AT_ONCE]
+        answers = await asyncio.gather(*(_ask(client, cycle.cycle_id) for cycle in batch))
+        told |= {cycle.cycle_id: answer for cycle, answer in zip(batch, answers, strict=True)}
+    return told
+
+
+async def start(client: Client, one: Wanted) -> bool:
+    """Starts the workflow. Returns False if it runs already. Raises RPCError."""
+    try:
+        await client.start_workflow(
+            one.workflow,
+            one.argument,
+            id=one.id,
+            task_queue=WORKFLOWS_QUEUE,
+            start_signal=one.signal,
+            id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+            id_conflict_policy=WorkflowIDConflictPolicy.FAIL
+            if one.signal is None
+            else WorkflowIDConflictPolicy.USE_EXISTING,
+        )
+    except WorkflowAlreadyStartedError:
+        return False
+    return True
+
+
+async def end(client: Client, workflow_id: str) -> bool:
+    """Ends a workflow, and with a cycle its rounds. Returns False if it does not run. Raises RPCError."""
+    try:
+        await client.get_workflow_handle(workflow_id).terminate(reason=ENDED_BY)
+    except RPCError as error:
+        if not is_missing(error):
+            raise
+        return False
+    return True
+
+
+async def _ask(client: Client, cycle_id: UUID) -> CycleState | None:
+    handle = client.get_workflow_handle(cycle_workflow_id(cycle_id))
+    try:
+        state: CycleState = await handle.query("everything", result_type=CycleState, rpc_timeout=ANSWER_WITHIN)
+    except (RPCError, WorkflowQueryFailedError, WorkflowQueryRejectedError):
+        return None
+    return state

@@ -1,0 +1,72 @@
+"""SQL of the announcements that are not finished: some of their messages wait, or were never prepared."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import ColumnElement, func, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.notifications.models import AnnouncementRow, MessageRow
+from services.notifications.rules.messages import MessageState
+from services.notifications.store.messages import announcement_of
+from shared.contracts.notifications import Announcement
+from shared.contracts.programs import CycleRef
+from shared.contracts.recovery.facts import TOLD_BY_OTHERS, AnnouncementsFound, AnnouncementStanding
+from shared.contracts.rounds import RoundState
+from shared.rounds.models import Round
+
+WAITS = (
+    select(MessageRow.id)
+    .where(
+        MessageRow.organization_id == AnnouncementRow.organization_id,
+        MessageRow.announcement_id == AnnouncementRow.id,
+        MessageRow.state == MessageState.WAITING,
+    )
+    .exists()
+)
+UNFINISHED: ColumnElement[bool] = or_(AnnouncementRow.prepared_at.is_(None), WAITS)
+MOST = 500
+"""So many announcements of one cycle are found. A cycle makes a few for each of its rounds."""
+
+
+async def note_prepared(session: AsyncSession, announcement: Announcement) -> None:
+    """Records that all messages of the announcement are stored."""
+    await session.execute(
+        update(AnnouncementRow)
+        .where(
+            AnnouncementRow.organization_id == announcement.organization_id,
+            AnnouncementRow.id == announcement.id,
+            AnnouncementRow.prepared_at.is_(None),
+        )
+        .values(prepared_at=func.now())
+    )
+
+
+async def find_announcements(session: AsyncSession, ref: CycleRef) -> AnnouncementsFound:
+    """What the cycle and its rounds have announced: what is unfinished, and everything about rounds that are open."""
+    open_rounds = select(Round.id).where(
+        Round.organization_id == ref.organization_id, Round.cycle_id == ref.cycle_id, Round.state == RoundState.OPEN
+    )
+    found = await session.execute(
+        select(AnnouncementRow, UNFINISHED.label("unfinished"))
+        .where(
+            AnnouncementRow.organization_id == ref.organization_id,
+            AnnouncementRow.cycle_id == ref.cycle_id,
+            AnnouncementRow.template.not_in(TOLD_BY_OTHERS),
+            or_(UNFINISHED, AnnouncementRow.scope_id.in_(open_rounds)),
+        )
+        .order_by(AnnouncementRow.created_at, AnnouncementRow.id)
+        .limit(MOST)
+    )
+    return AnnouncementsFound(
+        announcements=tuple(
+            AnnouncementStanding(announcement=announcement_of(row), unfinished=unfinished) for row, unfinished in found
+        )
+    )
+
+
+async def read_unfinished(session: AsyncSession) -> Sequence[Announcement]:
+    """The unfinished announcements of all organizations."""
+    found = await session.scalars(
+        select(AnnouncementRow).where(UNFINISHED).order_by(AnnouncementRow.created_at, AnnouncementRow.id)
+    )
+    return [announcement_of(row) for row in found]
