@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 import pytest
 from fastapi import FastAPI
 from sqlalchemy import delete, select, text, update
+from sqlalchemy.exc import DBAPIError
 from structlog.testing import capture_logs
 
 from services.events import main
@@ -144,6 +145,22 @@ async def test_a_log_that_goes_on_elsewhere_changes_its_epoch_once_before_anythi
     assert changed != epoch
     await record(db, organization_id)
     assert await epoch_of(db) == changed
+
+
+async def test_a_server_that_recovers_is_asked_again(
+    db: Database, organization_id: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While a restore goes on, Postgres answers reads, and says that its log cannot be asked yet."""
+    server, watch = epoch_store.SERVER, Watch()
+    raising = "do $$ begin raise exception 'recovery is in progress' using errcode = '55000'; end $$"
+    monkeypatch.setattr(epoch_store, "SERVER", text(raising))
+    async with db.transaction() as session:
+        with pytest.raises(DBAPIError):
+            await watch.is_elsewhere(session)
+    monkeypatch.setattr(epoch_store, "SERVER", server)
+    async with db.transaction() as session:
+        await session.execute(update(Log).values(system_identifier=1, timeline=1))
+        assert await watch.is_elsewhere(session)
 
 
 async def test_a_server_that_may_not_be_asked_is_noted_once_and_holds_nothing_up(

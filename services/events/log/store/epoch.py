@@ -28,9 +28,9 @@ SERVER = text(
 """The timeline is read from the write-ahead log that is written now, as `pg_control_checkpoint` shows a new one only
 after the next checkpoint."""
 KNOWN = select(Log.system_identifier, Log.timeline)
-PASSING = ("08", "40", "53", "57")
-"""Classes of errors that pass: lost connections, lack of resources, a shutdown. They do not mean that the server
-refuses to be asked."""
+PASSING = ("08", "40", "53", "55", "57")
+"""Classes of errors that pass: lost connections, lack of resources, a server that still recovers and answers reads, a
+shutdown. They do not mean that the server refuses to be asked."""
 
 
 async def read_server(session: AsyncSession) -> Server | None:
