@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -34,6 +35,7 @@ from tests.services.wrong_input.public_routes import add_world
 
 Key = Callable[..., Awaitable[dict[str, str]]]
 SERVICES = (accounts, programs, intake, matching, feedback, notifications, events, console)
+SOON = datetime.now(UTC) + timedelta(days=300)
 SUBPAGES = ("", "/pairs", "/pending", "/history", "/remind", "/advance", "/pause", "/resume", "/cancel")
 
 
@@ -88,6 +90,45 @@ async def test_the_page_shows_stages_the_open_round_and_links_to_what_belongs_to
     assert f'href="/console/messages?cycle_id={ids["cycle_id"]}"' in page.text
     assert f'href="/console/concerns?cycle_id={ids["cycle_id"]}"' in page.text
     assert (page.headers["cache-control"], "unsafe" in page.headers["content-security-policy"]) == ("no-store", False)
+
+
+WAITS = [
+    ({}, "For answers: “Enrolment 1” is open until"),
+    ({"paused": True}, "For a coordinator who resumes it."),
+    ({"cancellation_requested_at": SOON}, "For Upward, which cancels it."),
+    ({"closed": True, "stage": "scheduled", "starts_at": SOON}, "A coordinator can start it earlier."),
+    ({"closed": True, "stage": "intake"}, "For Upward, which takes its next step in a moment."),
+    ({"closed": True, "stage": "matching"}, "For Upward, which looks for pairs."),
+    ({"closed": True, "stage": "review"}, "For a coordinator who approves the pairs."),
+    ({"closed": True, "stage": "active"}, "For the date of “Check-in 1”"),
+    ({"stall_reason": "workflow_missing", "stalled_at": SOON}, "Nothing moves it any more: its workflow is gone."),
+    ({"stall_reason": "workflow_failing", "stalled_at": SOON}, "Its workflow fails at the same place again and again."),
+    ({"stall_reason": "event_set_aside", "stalled_at": SOON}, "could not be handled, and the rest waits."),
+    ({"stall_reason": "events_waiting", "stalled_at": SOON}, "What happens in it is not handed on any more."),
+    ({"stall_reason": "round_overdue", "stalled_at": SOON}, "Its round is still open though the deadline is over."),
+]
+
+
+@pytest.mark.parametrize(("changes", "sentence"), WAITS)
+async def test_the_page_says_what_the_cycle_waits_for_or_why_it_does_not_move(
+    http: httpx.AsyncClient,
+    db: Database,
+    cycle: str,
+    ids: dict[str, Any],
+    access_key: Key,
+    changes: dict[str, Any],
+    sentence: str,
+) -> None:
+    if "closed" in changes:
+        await close_rounds(db, ids)
+    async with db.transaction() as session:
+        row = await session.get_one(CycleRow, ids["cycle_id"])
+        for name in changes.keys() - {"closed"}:
+            setattr(row, name, changes[name])
+    page = (await http.get(cycle, headers=await access_key(Role.VIEWER))).text
+    assert sentence in page
+    assert ("This cycle does not move" in page) == ("stall_reason" in changes)
+    assert ("What the cycle waits for" in page) != ("stall_reason" in changes)
 
 
 @pytest.mark.parametrize(

@@ -120,6 +120,19 @@ async def test_matches_that_wait_are_approved_by_coordinators_and_looked_at_by_v
         assert f'href="/console/cycles/{cycle_id}/review">{action}<' in page
 
 
+async def test_a_cycle_that_does_not_move_is_told_with_its_reason(
+    http: httpx.AsyncClient, db: Database, access_key: Key
+) -> None:
+    cycle_id = await a_cycle(http, await access_key(Role.ADMIN))
+    async with db.transaction() as session:
+        row = await session.get_one(CycleRow, cycle_id)
+        row.stall_reason, row.stalled_at = "events_waiting", NOW
+    page = (await http.get("/console", headers=await access_key(Role.VIEWER))).text
+    assert "A cycle does not move" in page
+    assert "What happens in it is not handed on any more. Tell whoever runs Upward for you." in page
+    assert f'href="/console/cycles/{cycle_id}">Look at the cycle<' in page
+
+
 async def test_a_company_with_nothing_yet_reads_its_first_steps(
     http: httpx.AsyncClient, db: Database, organization_id: UUID, access_key: Key
 ) -> None:

@@ -14,7 +14,7 @@ from shared.attention.resources import Concern, Concerns, Cycle, Cycles, Message
 from shared.contracts.feedback import ConcernReason
 from shared.contracts.intake import Contact
 from shared.contracts.notifications import Template
-from shared.contracts.overview import overview_after
+from shared.contracts.overview import Stall, StallReason, overview_after
 from shared.contracts.programs import Calendar, SendingHours, Stage
 from shared.language.words import words_of
 from tests.unit.properties import examples, moments
@@ -96,6 +96,13 @@ def test_messages_that_failed_and_leavers_are_counted() -> None:
         "1 message of the last 14 days could not be delivered",
         "2 pairs or offers have ended in the last 7 days because people left",
     ]
+
+
+def test_a_cycle_that_does_not_move_comes_first_and_whoever_runs_upward_is_to_be_told() -> None:
+    stalled = ACTIVE.model_copy(update={"stalled": Stall(reason=StallReason.WORKFLOW_MISSING, since=NOW)})
+    first = facts(overview(REVIEW, stalled), BEN).entries[0]
+    assert (first.text, first.more) == ("A cycle does not move", "Tell whoever runs Upward for you.")
+    assert first.address == f"https://up.example/console/cycles/{ACTIVE.id}"
 
 
 def test_nothing_is_told_of_a_cycle_that_is_paused() -> None:
