@@ -49,7 +49,7 @@ async def test_a_key_is_made_shown_once_and_revoked(owner: httpx.AsyncClient) ->
     assert "<b>Ana" not in listed.text
     assert not KEY.search(listed.text)
     page = await owner.get(f"{KEYS}/{key_id_of(key)}/revoke")
-    assert "0 sessions that were opened with it end at once" in page.text
+    assert "The key is refused from now on, and so are systems that use it." in page.text
     assert "you are signed out" not in page.text
     answer = await owner.post(f"{KEYS}/{key_id_of(key)}/revoke", data={"form_token": token_in(page)})
     assert answer.headers["location"] == f"{KEYS}?done=revoked"

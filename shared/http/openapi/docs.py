@@ -20,6 +20,18 @@ from shared.errors import NotFound
 PACKAGE = "fastapi_swagger"
 VERSION = version(PACKAGE)
 START = """\
+const named = (tag, label, heading) => (Original, {React}) => props => React.createElement(tag, {"aria-label": label},
+  heading && React.createElement(heading, {className: "heard"}, label), React.createElement(Original, props));
+const headed = (heading, text) => (Original, {React}) => props => React.createElement(React.Fragment, null,
+  React.createElement(heading, {className: "heard"}, text), React.createElement(Original, props));
+const Structure = () => ({wrapComponents: {
+  InfoContainer: named("section", "The API of Upward"),
+  SchemesContainer: named("section", "Authorization"),
+  FilterContainer: named("search", "Filter"),
+  operations: headed("h2", "Operations"),
+  Models: named("section", "Schemas", "h3"),
+  DeepLink: (Original, {React}) => ({text}) => React.createElement("span", null, text),
+}});
 SwaggerUIBundle({
   url: "/openapi.json",
   dom_id: "#swagger-ui",
@@ -29,8 +41,16 @@ SwaggerUIBundle({
   tryItOutEnabled: true,
   validatorUrl: null,
   queryConfigEnabled: false,
+  plugins: [Structure],
 });
+const label = found => found.closest("tr")?.querySelector(".parameter__name")?.textContent ?? "Media type";
+const nameAll = () => {
+  for (const one of document.querySelectorAll("select:not([aria-label])")) one.ariaLabel = label(one);
+};
+new MutationObserver(nameAll).observe(document.body, {childList: true, subtree: true});
 """
+"""What comes before and after the operations stands in landmarks with headings, no link is within a button, and choices
+have a name."""
 THEME = """\
 const dark = matchMedia("(prefers-color-scheme: dark)");
 const follow = () => document.documentElement.classList.toggle("dark-mode", dark.matches);
@@ -55,8 +75,12 @@ html:not(.dark-mode) .swagger-ui .model .property { color: #5f5f5f; }
 html:not(.dark-mode) .swagger-ui :is(.parameter__name.required span, .star) { color: #b3261e; }
 html:not(.dark-mode) .swagger-ui .parameter__name.required::after { color: #b3261e; }
 html:not(.dark-mode) .swagger-ui .renderedMarkdown code { color: #6a0dc0; }
+html:not(.dark-mode) .swagger-ui .json-schema-2020-12-expand-deep-button { color: #3b4151; }
+html.dark-mode .swagger-ui .json-schema-2020-12-expand-deep-button { color: #e4e6e6; }
+.swagger-ui .microlight { white-space: pre-wrap; overflow: visible !important; max-height: none !important; }
+.swagger-ui .microlight span[style*="211, 99, 99"] { color: #ffa8a8 !important; }
 .swagger-ui :focus-visible { outline: 3px solid #4990e2 !important; outline-offset: 2px; }
-.hidden { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
+.heard { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
 @media (max-width: 640px) {
   .swagger-ui .wrapper, .swagger-ui .responses-inner, .swagger-ui .opblock .opblock-section-header,
   .swagger-ui .parameters-container, .swagger-ui .opblock-description-wrapper { padding-left: 8px; padding-right: 8px; }
@@ -83,10 +107,7 @@ PAGE = f"""\
 <link rel="icon" type="image/png" href="/docs/favicon-32x32.png?v={VERSION}">
 </head>
 <body>
-<main>
-<h1 class="hidden">The API of Upward</h1>
 <div id="swagger-ui"></div>
-</main>
 <noscript><p>This page needs JavaScript. <a href="/openapi.json">The description itself</a> does not.</p></noscript>
 <script src="/docs/swagger-ui-bundle.js?v={VERSION}"></script>
 <script src="/docs/start.js?v={OWN_VERSION}"></script>

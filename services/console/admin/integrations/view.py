@@ -11,7 +11,6 @@ from services.console.admin.integrations.resources import (
     Endpoint,
     EndpointDefinition,
     Event,
-    EventType,
     Person,
     Replay,
 )
@@ -103,11 +102,6 @@ def line_of(event: Event) -> Line:
 def lines_of(events: Sequence[Event]) -> tuple[Line, ...]:
     """The newest first."""
     return tuple(line_of(event) for event in reversed(events))
-
-
-def choices_of(types: Sequence[EventType]) -> list[tuple[str, str]]:
-    """The types as options of a field. Their names are codes and not translated."""
-    return [(one.name, one.name) for one in types]
 
 
 def as_typed(endpoint: Endpoint, owner: str) -> list[tuple[str, str]]:
