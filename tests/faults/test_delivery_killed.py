@@ -83,8 +83,10 @@ async def _kill_and_go_on(settings: Settings, database: Database, temporal: Serv
             id=f"announcement-{announcement.id}",
             task_queue=WORKFLOWS_QUEUE,
         )
-        assert await asyncio.to_thread(asked.wait, PATIENCE_SECONDS)
-        doomed.kill()
+        try:
+            assert await asyncio.to_thread(asked.wait, PATIENCE_SECONDS)
+        finally:
+            doomed.kill()
         killed_at = datetime.now(UTC)
         await asyncio.to_thread(doomed.wait)
         go_on.set()
@@ -117,5 +119,5 @@ def _worker(settings: Settings, temporal: str, world: World) -> "subprocess.Pope
     process = subprocess.Popen(command, cwd=ROOT, text=True, stdin=subprocess.PIPE)
     assert process.stdin is not None
     process.stdin.write(json.dumps(order) + "\n")
-    process.stdin.flush()
+    process.stdin.close()
     return process
