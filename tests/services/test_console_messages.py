@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -22,6 +23,7 @@ from shared.auth import Role
 from shared.database import Database
 from tests.services.conftest import client_of
 from tests.services.intake_examples import add_people, person
+from tests.services.page_forms import fields_in
 from tests.services.programs_examples import PROGRAM, add_organization, once
 
 Key = Callable[..., Awaitable[dict[str, str]]]
@@ -144,3 +146,29 @@ async def test_a_preview_that_is_not_there_is_the_first_or_no_page(http: httpx.A
     assert (page.status_code, "<script>" in page.text) == (200, False)
     assert "Invitation to take part" in page.text
     assert (await http.get(f"{PREVIEWS}/nothing")).status_code == 404
+
+
+async def test_what_failed_is_sent_again_by_its_button_and_all_of_a_cycle_by_another(
+    http: httpx.AsyncClient, db: Database, organization_id: UUID
+) -> None:
+    cycle = uuid4()
+    people = [ADA.id, BEA.id, uuid4()]
+    await send(db, organization_id, *people, cycle_id=cycle, state="failed", failure_code="smtp_550")
+    action = f"{LIST}/resend"
+    page = await http.get(LIST, params={"state": "failed"})
+    assert page.text.count("Send again") == 3
+    assert "Send all of this cycle" not in page.text
+    [one] = re.findall(r'name="message_id" value="([^"]+)"', page.text)[:1]
+    answer = await http.post(action, data=fields_in(page, action) | {"message_id": one})
+    assert (answer.status_code, answer.headers["location"]) == (303, f"{LIST}?done=resent")
+    assert "What had failed is sent again." in (await http.get(answer.headers["location"])).text
+    again = await http.post(action, data=fields_in(page, action) | {"message_id": one})
+    assert "Nothing had failed any more" in (await http.get(again.headers["location"])).text
+    page = await http.get(LIST, params={"cycle_id": str(cycle)})
+    assert page.text.count("Send again") == 2
+    answer = await http.post(action, data=fields_in(page, action))
+    assert answer.headers["location"] == f"{LIST}?cycle_id={cycle}&done=resent"
+    page = await http.get(LIST, params={"cycle_id": str(cycle)})
+    assert (page.text.count("Waiting</span>"), "Send all of this cycle" in page.text) == (3, False)
+    nothing = await http.post(action, data=fields_in(await http.get(LIST), action) | {"form_token": "x"})
+    assert nothing.status_code == 403

@@ -72,7 +72,8 @@ async def send_again(sent: SentForm) -> Response:
             raise Refused([FieldError("", CHOOSE)])
         one, all_of_cycle = f"/messages/{message_id}/resend", f"/cycles/{wanted.cycle_id}/messages/resend"
         found = await sent.visit.api.post(Service.NOTIFICATIONS, one if message_id else all_of_cycle, Resent)
-        return wanted.address(done="resent" if found.messages else "not_failed")
+        shown = wanted._replace(state="")  # where it waits now
+        return shown.address(done="resent" if found.messages else "not_failed")
 
     return await sent.answer(Role.COORDINATOR, lambda filled: _list(sent.visit, wanted, filled), act)
 
