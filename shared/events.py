@@ -6,10 +6,10 @@ aggregate are staged in the order in which they happened.
 """
 
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 from uuid import UUID, uuid4
 
-from sqlalchemy import BigInteger, Identity, SmallInteger, func, insert
+from sqlalchemy import BigInteger, Identity, SmallInteger, Table, func, insert
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
@@ -41,6 +41,9 @@ class StagedEvent(Base):
     """An `Origin`: the request that the fact follows from. Null if none is known."""
 
 
+STAGE = insert(cast(Table, StagedEvent.__table__))
+
+
 async def emit(session: AsyncSession, organization_id: UUID, *events: EventData) -> None:
     """Stages the events in the caller's transaction, in the order given."""
     if not events:
@@ -59,5 +62,5 @@ async def emit(session: AsyncSession, organization_id: UUID, *events: EventData)
         }
         for event in events
     ]
-    await session.execute(insert(StagedEvent), rows)
+    await session.execute(STAGE, rows)
     tell_once_committed(session, STAGED)

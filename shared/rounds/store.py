@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, select, tuple_, update
+from sqlalchemy import ColumnElement, bindparam, func, select, tuple_, update
 from sqlalchemy.dialects.postgresql import distinct_on, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -31,6 +31,13 @@ from shared.contracts.rounds import (
 from shared.errors import Forbidden, Gone, NotFound
 from shared.events import emit
 from shared.rounds.models import Round, RoundRecipient
+
+LOCKED = (
+    select(Round)
+    .where(Round.organization_id == bindparam("organization_id"), Round.id == bindparam("round_id"))
+    .with_for_update()
+    .execution_options(populate_existing=True)
+)
 
 
 class RoundIsClosed(Gone):
@@ -369,12 +376,7 @@ async def _counts(session: AsyncSession, organization_id: UUID, condition: objec
 
 
 async def _lock(session: AsyncSession, organization_id: UUID, round_id: UUID) -> Round:
-    row = await session.scalar(
-        select(Round)
-        .where(Round.organization_id == organization_id, Round.id == round_id)
-        .with_for_update()
-        .execution_options(populate_existing=True)
-    )
+    row = await session.scalar(LOCKED, {"organization_id": organization_id, "round_id": round_id})
     if row is None:
         raise NotFound("There is no such round.", code="round_not_found")
     return row

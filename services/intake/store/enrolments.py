@@ -1,10 +1,10 @@
 """SQL of enrolments: the answers to the enrolment round, and the pool of people that matching reads."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, cast
 from uuid import UUID, uuid4
 
-from sqlalchemy import Uuid, any_, func, literal, or_, select, union
+from sqlalchemy import Table, Uuid, any_, bindparam, func, literal, or_, select, union
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -31,6 +31,36 @@ DEEPEST_LINE = 100
 """The most managers that are read above one person, should the directory contain a circle."""
 
 
+ASKED = select(
+    Round.cycle_id,
+    Round.state,
+    select(RoundRecipient.person_id)
+    .where(
+        RoundRecipient.organization_id == bindparam("organization_id"),
+        RoundRecipient.round_id == bindparam("round_id"),
+        RoundRecipient.person_id == bindparam("person_id"),
+        RoundRecipient.excused_at.is_(None),
+    )
+    .exists(),
+).where(
+    Round.organization_id == bindparam("organization_id"),
+    Round.id == bindparam("round_id"),
+    Round.kind == RoundKind.ENROLMENT,
+)
+ANSWER = select(Enrolment).where(
+    Enrolment.organization_id == bindparam("organization_id"),
+    Enrolment.cycle_id == bindparam("cycle_id"),
+    Enrolment.person_id == bindparam("person_id"),
+)
+NEW = insert(cast(Table, Enrolment.__table__)).values(submitted_at=func.clock_timestamp())
+SAVED = NEW.on_conflict_do_update(
+    index_elements=["cycle_id", "person_id"],
+    set_={name: NEW.excluded[name] for name in (*Application._fields, "submitted_at")},
+    where=Enrolment.organization_id == NEW.excluded.organization_id,
+).returning(Enrolment.id)
+"""These are made once, as each form or answer needs them (decision 0015)."""
+
+
 class Asked(NamedTuple):
     cycle_id: UUID
     now: bool
@@ -40,18 +70,8 @@ class Asked(NamedTuple):
 async def read_asked(session: AsyncSession, organization_id: UUID, round_id: UUID, person_id: UUID) -> Asked:
     """The cycle of an open enrolment round, and whether it asks this person. The round is not locked. Raises NotFound,
     RoundIsClosed (410)."""
-    asked = (
-        select(RoundRecipient.person_id)
-        .where(
-            RoundRecipient.organization_id == organization_id,
-            RoundRecipient.round_id == round_id,
-            RoundRecipient.person_id == person_id,
-            RoundRecipient.excused_at.is_(None),
-        )
-        .exists()
-    )
-    of_round = (Round.organization_id == organization_id, Round.id == round_id, Round.kind == RoundKind.ENROLMENT)
-    row = (await session.execute(select(Round.cycle_id, Round.state, asked).where(*of_round))).one_or_none()
+    of = {"organization_id": organization_id, "round_id": round_id, "person_id": person_id}
+    row = (await session.execute(ASKED, of)).one_or_none()
     if row is None:
         raise NotFound("There is no such enrolment round.", code="round_not_found")
     cycle_id, state, is_asked = row
@@ -64,32 +84,17 @@ async def save_enrolment(
     session: AsyncSession, organization_id: UUID, cycle_id: UUID, person_id: UUID, application: Application
 ) -> UUID:
     """Writes the application, which replaces an earlier one. Returns the id of the enrolment."""
-    values = application._asdict() | {"submitted_at": func.clock_timestamp()}
-    statement = insert(Enrolment).values(
-        id=uuid4(), organization_id=organization_id, cycle_id=cycle_id, person_id=person_id, **values
-    )
-    return (
-        await session.scalars(
-            statement.on_conflict_do_update(
-                index_elements=[Enrolment.cycle_id, Enrolment.person_id],
-                set_=values,
-                where=Enrolment.organization_id == organization_id,
-            ).returning(Enrolment.id)
-        )
-    ).one()
+    key = {"id": uuid4(), "organization_id": organization_id, "cycle_id": cycle_id, "person_id": person_id}
+    saved: UUID = (await session.scalars(SAVED, key | application._asdict())).one()
+    return saved
 
 
 async def read_answer(
     session: AsyncSession, organization_id: UUID, cycle_id: UUID, person_id: UUID
 ) -> EnrolmentAnswer | None:
     """What the person answered, as the form has it. None before the first answer."""
-    row = await session.scalar(
-        select(Enrolment).where(
-            Enrolment.organization_id == organization_id,
-            Enrolment.cycle_id == cycle_id,
-            Enrolment.person_id == person_id,
-        )
-    )
+    of = {"organization_id": organization_id, "cycle_id": cycle_id, "person_id": person_id}
+    row = await session.scalar(ANSWER, of)
     if row is None:
         return None
     emails = await read_emails(session, organization_id, [*row.preferred, *row.avoided])

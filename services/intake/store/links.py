@@ -2,7 +2,7 @@
 
 from uuid import UUID, uuid4
 
-from sqlalchemy import case, func, insert, select
+from sqlalchemy import bindparam, case, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.intake.models import Link, Person
@@ -11,6 +11,28 @@ from shared.contracts.intake import LinkGrant, LinkOrigin, MintedLink, MintedLin
 from shared.contracts.rounds import RoundKind, RoundState
 from shared.rounds.models import Round
 from shared.rounds.store import RoundIsClosed
+
+RESOLVED = (
+    select(
+        Person.given_name,
+        Person.time_zone,
+        case((Person.language_known, Person.language), else_="").label("language"),
+        Person.active,
+        Round.state,
+        Round.closes_at,
+        (Link.expires_at <= func.now()).label("over"),
+        Link.organization_id,
+        Link.cycle_id,
+        Link.round_id,
+        Link.kind,
+        Link.person_id,
+    )
+    .select_from(Link)
+    .join(Person, (Person.id == Link.person_id) & (Person.organization_id == Link.organization_id))
+    .outerjoin(Round, (Round.id == Link.round_id) & (Round.organization_id == Link.organization_id))
+    .where(Link.token_hash == bindparam("token_hash"))
+)
+"""Made once, as each page of a participant needs it (decision 0015)."""
 
 
 async def mint_links(session: AsyncSession, organization_id: UUID, request: MintLinks) -> MintedLinks:
@@ -66,36 +88,21 @@ async def resolve_link(session: AsyncSession, token: str) -> LinkGrant:
     Raises LinkUnknown (404), LinkExpired (410) and RoundIsClosed (410). The link of somebody who has left has expired:
     it allows nothing, and it does not say why.
     """
-    row = (
-        await session.execute(
-            select(
-                Link,
-                Person.given_name,
-                Person.time_zone,
-                case((Person.language_known, Person.language), else_="").label("language"),
-                Person.active,
-                Round.state,
-                Round.closes_at,
-                (Link.expires_at <= func.now()).label("over"),
-            )
-            .join(Person, (Person.id == Link.person_id) & (Person.organization_id == Link.organization_id))
-            .outerjoin(Round, (Round.id == Link.round_id) & (Round.organization_id == Link.organization_id))
-            .where(Link.token_hash == hash_token(token))
-        )
-    ).one_or_none()
+    row = (await session.execute(RESOLVED, {"token_hash": hash_token(token)})).one_or_none()
     if row is None:
         raise LinkUnknown("This link is not known; open the one in your most recent message.")
-    link, given_name, time_zone, language, active, state, closes_at, over = row
+    given_name, time_zone, language, active, state, closes_at, over, *link = row
     if over or not active:
         raise LinkExpired("This link has expired.")
     if state != RoundState.OPEN:
         raise RoundIsClosed("This round is closed; answers are no longer taken.")
+    organization_id, cycle_id, round_id, kind, person_id = link
     return LinkGrant(
-        organization_id=link.organization_id,
-        cycle_id=link.cycle_id,
-        round_id=link.round_id,
-        kind=RoundKind(link.kind),
-        person_id=link.person_id,
+        organization_id=organization_id,
+        cycle_id=cycle_id,
+        round_id=round_id,
+        kind=RoundKind(kind),
+        person_id=person_id,
         given_name=given_name,
         closes_at=closes_at,
         time_zone=time_zone,

@@ -13,6 +13,7 @@ from sqlalchemy import (
     Integer,
     Text,
     Uuid,
+    bindparam,
     cast,
     column,
     func,
@@ -34,6 +35,12 @@ from services.intake.resources import PersonNotFound, PersonView
 from shared.contracts.base import PersonPage
 from shared.contracts.intake import Contact
 
+LANGUAGES = (
+    select(Person.language)
+    .where(Person.organization_id == bindparam("organization_id"), Person.active)
+    .distinct()
+    .order_by(Person.language)
+)
 AT_ONCE = 5000
 """The most people that one statement creates."""
 READ_AT_ONCE = 1000
@@ -175,14 +182,7 @@ async def read_emails(session: AsyncSession, organization_id: UUID, person_ids: 
 
 async def read_languages(session: AsyncSession, organization_id: UUID) -> tuple[str, ...]:
     """The languages of the directory's active people, in alphabetical order."""
-    return tuple(
-        await session.scalars(
-            select(Person.language)
-            .where(Person.organization_id == organization_id, Person.active)
-            .distinct()
-            .order_by(Person.language)
-        )
-    )
+    return tuple(await session.scalars(LANGUAGES, {"organization_id": organization_id}))
 
 
 def page_of(found: Sequence[UUID], limit: int) -> PersonPage:
