@@ -59,6 +59,7 @@ STATIC = {
 def _environment() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(HERE / "templates"),
+        auto_reload=False,  # or each page looks at the times of a dozen files
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
