@@ -32,12 +32,8 @@ from shared.errors import Forbidden, Gone, NotFound
 from shared.events import emit
 from shared.rounds.models import Round, RoundRecipient
 
-LOCKED = (
-    select(Round)
-    .where(Round.organization_id == bindparam("organization_id"), Round.id == bindparam("round_id"))
-    .with_for_update()
-    .execution_options(populate_existing=True)
-)
+ONE = select(Round).where(Round.organization_id == bindparam("organization_id"), Round.id == bindparam("round_id"))
+LOCKED = ONE.with_for_update().execution_options(populate_existing=True)
 
 
 class RoundIsClosed(Gone):
