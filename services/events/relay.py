@@ -21,10 +21,12 @@ from services.events.webhooks.fan_out import FanOut
 from shared.database import Database
 
 log = structlog.get_logger(__name__)
-DISPATCHER_IDLE_SECONDS = 1.0
-"""The notifier wakes the dispatcher at once. This poll finds events of which the process missed the notice."""
-FAN_OUT_IDLE_SECONDS = 1.0
-"""The poll also finds what an admin asked to be sent again: nobody gives notice of that."""
+DISPATCHER_IDLE_SECONDS = 2.0
+"""The notifier wakes the dispatcher at once. This poll finds events of which the process missed the notice, and those
+that were set aside and are due again."""
+FAN_OUT_IDLE_SECONDS = 5.0
+"""The notifier wakes the fan-out too, also when somebody asked for deliveries. The poll also finds endpoints that could
+not be called."""
 STANDBY_SECONDS = 1.0
 RETENTION_SECONDS = 3600.0
 HOLDS_SECONDS = 5.0

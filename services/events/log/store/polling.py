@@ -20,6 +20,7 @@ from shared.database import Database
 from shared.events import STAGED
 
 CHANNEL = "upward_events"
+"""On which relays are told that a batch was sequenced, or that an endpoint is to be called."""
 LISTEN = f"listen {CHANNEL}; listen {STAGED}"
 ANY_STAGED = "select id from events.staged_event order by id limit 1"
 NOTIFY = select(func.pg_notify(CHANNEL, ""))

@@ -8,6 +8,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.events.log.models import Event
+from services.events.log.store.polling import CHANNEL
 from services.events.log.store.reading import read_head
 from services.events.webhooks.models import Backfill, DeliveryRow, EndpointRow, EndpointSecret, SubjectQueue
 from services.events.webhooks.rules.delivery import BackfillKind, DeliveryState, DrainState
@@ -33,6 +34,7 @@ from shared.errors import BadRequest
 from shared.events import emit
 from shared.http.etags import check_match, with_versions
 from shared.http.paging import decode_cursor, encode_cursor
+from shared.notices import tell_once_committed
 
 NOW = func.clock_timestamp()
 
@@ -147,6 +149,7 @@ async def enable_endpoint(session: AsyncSession, endpoint: EndpointRef, catch_up
     row.reached_sequence = reached
     await session.flush()
     await call(session, [row.id])
+    tell_once_committed(session, CHANNEL)
     await emit(session, endpoint.organization_id, EndpointEnabled(endpoint_id=row.id))
     return _endpoint(row)
 
@@ -187,6 +190,7 @@ async def replay(session: AsyncSession, endpoint: EndpointRef, wanted: ReplayReq
     await add_backfill(session, endpoint, wanted.what, first - 1, last)
     await session.flush()
     await call(session, [row.id])
+    tell_once_committed(session, CHANNEL)
     return ReplayAccepted(what=wanted.what, from_sequence=first, to_sequence=last)
 
 
