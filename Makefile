@@ -45,11 +45,11 @@ bench: $(VENV)/.test
 	$(BIN)/python bench/events.py --events 1000000 --kills 200 --foreign-seconds 60 --json
 	$(BIN)/python bench/events.py --neighbour --json
 	$(BIN)/python bench/idle.py --json
-	$(BIN)/python bench/processes.py --json
 	$(BIN)/python bench/abuse.py --json
 	$(BIN)/python bench/console.py --json
 	$(BIN)/python bench/pages.py --json
 	$(BIN)/python bench/mail.py --json
+	$(BIN)/python bench/processes.py --json
 
 pictures: $(VENV)/.test  ## the pictures in docs/pictures, taken of the sample company
 	$(BIN)/python tests/browser.py
