@@ -64,3 +64,13 @@ def test_the_bench_of_the_console_prints_one_json_line_with_its_measures() -> No
     found = json.loads(line)
     assert list(found) == ["review_p95_ms", "preview_p95_ms", "page_kb_max", "ratio_bare"]
     assert all(value > 0 for value in found.values())
+
+
+def test_the_bench_of_mail_prints_one_json_line_with_its_measures() -> None:
+    command = [sys.executable, str(ROOT / "bench" / "mail.py"), "--messages", "40", "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_SECONDS, cwd=ROOT.parent)
+
+    (line,) = done.stdout.splitlines() or [done.stderr]
+    found = json.loads(line)
+    assert list(found) == ["messages", "per_s", "bare_per_s", "ratio_bare", "per_s_slow", "required"]
+    assert found["messages"] == 40
