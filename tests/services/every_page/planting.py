@@ -38,6 +38,7 @@ CODES = {
     *("notifications.wording.field_versions", "programs.access_key.id", "programs.access_key.role"),
     *("programs.access_key.key_hash", "programs.cycle.stage", "programs.cycle.outcome", "programs.cycle.direction"),
     *("programs.cycle.topics", "programs.cycle.calendar", "programs.cycle.policy", "programs.cycle.advanced"),
+    *("programs.cycle.concluding", "programs.cycle.stall_reason", "shared.probe"),
     *("programs.program.direction", "programs.program.time_zone", "programs.program.language"),
     *("programs.program.topics", "programs.program.calendar", "programs.program.policy"),
     *("programs.program.coordinator_ids", "programs.program.field_versions"),
