@@ -23,6 +23,7 @@ with workflow.unsafe.imports_passed_through():
     from shared.contracts.round_kinds import declaration_of
     from shared.contracts.rounds import RoundKind, round_id_for
     from workflows.options import MATCHING, NOTIFICATIONS, PROGRAMS
+    from workflows.searching import show_stage
     from workflows.states.cycle_state import CycleState
     from workflows.states.round_state import RebuiltRound
 
@@ -109,6 +110,7 @@ class RebuildingCycle(AskingCycle):
             approved_attempts=self.offers.attempts,
             check_ins=check_ins[-1] - 1 if check_ins else 0,  # the last one is asked again, and says how it ended
         )
+        show_stage(standing.stage)
         self.cancelled = self.cancelled or standing.cancelling
         if standing.started:
             self.wishes = (*self.wishes, None)

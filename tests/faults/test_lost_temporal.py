@@ -13,6 +13,7 @@ from tests.faults.five_cycles import PLACES, FiveCycles
 from upward.demo.mailbox import Mailbox
 from upward.recovery.command import check, rebuild
 from upward.stack import Stack, running_stack
+from workflows.searching import STAGE
 
 pytestmark = pytest.mark.long
 
@@ -69,6 +70,9 @@ async def test_every_cycle_goes_on_where_it_was_and_no_message_is_sent_twice(
     after = {one["id"]: one["closes_at"] for one in five.open_rounds()}
     assert {id: after[id] for id in before} == before, "every deadline stands"
     assert five.seen["paused"]["paused"]
+    for place in PLACES:
+        found = await stack.resources.temporal.get_workflow_handle(f"cycle-{five.ids[place]}").describe()
+        assert found.typed_search_attributes.get(STAGE) == five.seen[place]["stage"], "Temporal finds it by its stage"
     assert letters <= five.letters_by_id()
 
     await five.control("paused", "resume")

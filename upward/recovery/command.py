@@ -56,10 +56,8 @@ async def rebuild(folder: Path | None, cycle: str | None, *, dry_run: bool) -> l
     async with _place(folder) as place:
         cycle_id = await _find(place, cycle) if cycle is not None else None
         findings = await look(place.database, place.client, lambda: read_rows(place.database))
-        lines = []
-        for step in steps(await read_rows(place.database), findings, cycle_id):
-            if dry_run or await carry_out(place.client, step):
-                lines.append(str(step))
+        todo = steps(await read_rows(place.database), findings, cycle_id)
+        lines = [str(step) for step in todo] if dry_run else [str(step) async for step in carry_out(place.client, todo)]
         if cycle_id is None:
             lines += [f"start     {made}" for made in await _make_schedules(place, dry_run=dry_run)]
         return lines

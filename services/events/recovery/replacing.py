@@ -1,6 +1,6 @@
 """Makes what runs agree with the rows: ends what disagrees, and starts what is missing."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import NamedTuple
 from uuid import UUID
 
@@ -8,7 +8,7 @@ from temporalio.client import Client
 
 from services.events.recovery.rules.comparing import Difference, Finding
 from services.events.recovery.rules.wanted import Rows, Wanted, wanted
-from services.events.recovery.temporal import end, start
+from services.events.recovery.temporal import become_searchable, end, start
 from workflows.ids import round_workflow_id
 
 DISAGREES = (Difference.AHEAD, Difference.BEHIND, Difference.ORPHANED)
@@ -41,8 +41,16 @@ def steps(rows: Rows, findings: Sequence[Finding], cycle_id: UUID | None = None)
     return [Step("end", one) for one in dict.fromkeys(ends)] + [Step("start", one.id, one) for one in starts]
 
 
-async def carry_out(client: Client, step: Step) -> bool:
-    """Does the step. Returns False if there was nothing to do any more. Raises RPCError."""
+async def carry_out(client: Client, todo: Sequence[Step]) -> AsyncIterator[Step]:
+    """Does the steps, and yields those that were still to be done. Raises RPCError."""
+    starts = any(step.workflow is not None for step in todo)
+    searchable = starts and await become_searchable(client)
+    for step in todo:
+        if await _do(client, step, searchable=searchable):
+            yield step
+
+
+async def _do(client: Client, step: Step, *, searchable: bool) -> bool:
     if step.workflow is None:
         return await end(client, step.workflow_id)
-    return await start(client, step.workflow)
+    return await start(client, step.workflow, searchable=searchable)

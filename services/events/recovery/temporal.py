@@ -10,14 +10,17 @@ from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError
 
+from services.events.log.searchable import Searchable
 from services.events.recovery.rules.wanted import Wanted
 from shared.contracts.programs import CycleRef
 from shared.temporal import WORKFLOWS_QUEUE, is_missing
 from workflows.ids import cycle_workflow_id
+from workflows.searching import attributes_of, summary_of
 from workflows.states.cycle_state import CycleState
 
 ANSWER_WITHIN = timedelta(seconds=10)
 AT_ONCE = 20
+TRIES, PAUSE_SECONDS = 8, 2.0
 ENDED_BY = "upward cycles rebuild"
 
 
@@ -42,7 +45,17 @@ async def ask_cycles(client: Client, cycles: Sequence[CycleRef]) -> dict[UUID, C
     return told
 
 
-async def start(client: Client, one: Wanted) -> bool:
+async def become_searchable(client: Client) -> bool:
+    """Whether workflows may have the attributes by which they are found. A namespace that was made anew is told of
+    them, and knows them some seconds later."""
+    for _ in range(TRIES):
+        if await Searchable(client).is_known():
+            return True
+        await asyncio.sleep(PAUSE_SECONDS)
+    return False
+
+
+async def start(client: Client, one: Wanted, *, searchable: bool) -> bool:
     """Starts the workflow. Returns False if it runs already. Raises RPCError."""
     try:
         await client.start_workflow(
@@ -51,6 +64,8 @@ async def start(client: Client, one: Wanted) -> bool:
             id=one.id,
             task_queue=WORKFLOWS_QUEUE,
             start_signal=one.signal,
+            search_attributes=attributes_of(one.organization_id, one.argument) if searchable else None,
+            static_summary=summary_of(one.argument),
             id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
             id_conflict_policy=WorkflowIDConflictPolicy.FAIL
             if one.signal is None

@@ -52,6 +52,11 @@ class Wanted(NamedTuple):
     signal: str | None = None
     """What it is told when it starts."""
 
+    @property
+    def organization_id(self) -> UUID:
+        found: UUID = getattr(self.argument, "organization_id")  # noqa: B009 - each argument has one
+        return found
+
 
 def wanted(rows: Rows, cycle_id: UUID | None = None) -> list[Wanted]:
     """The workflows that must run, in an order in which they can be started. With `cycle_id`, those of one cycle. The
