@@ -79,7 +79,8 @@ class CycleRow(Base):
 
     @property
     def stalled(self) -> Stall | None:
-        if self.stall_reason is None or self.stalled_at is None:
+        """None also for a reason that a later version wrote."""
+        if self.stall_reason not in list(StallReason) or self.stalled_at is None:
             return None
         return Stall(reason=StallReason(self.stall_reason), since=self.stalled_at)
 

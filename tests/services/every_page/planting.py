@@ -41,7 +41,8 @@ CODES = {
     *("programs.cycle.concluding", "programs.cycle.stall_reason", "shared.probe"),
     *("programs.program.direction", "programs.program.time_zone", "programs.program.language"),
     *("programs.program.topics", "programs.program.calendar", "programs.program.policy"),
-    *("programs.program.coordinator_ids", "programs.program.field_versions"),
+    *("programs.program.coordinator_ids", "programs.program.field_versions", "shared.probe"),
+    *("programs.cycle.stall_reason", "programs.cycle.concluding"),
 }
 """Columns, or tables with all their columns, that hold codes, ids and settings and no text that somebody writes; what
 `add_texts` writes itself stands here too."""
