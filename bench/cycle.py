@@ -5,10 +5,10 @@ the naive form, which has a workflow for each pair (`bench/naive.py`), on the sa
 billable actions of both by the same rules; `bench/actions.py` gives these rules and their source.
 
 These parts are real: the API, every service, every workflow and worker, Postgres, Temporal, and SMTP, which delivers
-about ten messages to each person. One thing is shortened: all people answer at once, as soon as the invitations of a
-round are delivered, and SQL writes their answers for everyone together instead of one page for each
-(`bench/answers.py`). So nobody needs a reminder and no concern is raised. These would cost some actions for each round
-and for each concern, and are not counted. A check-in round starts every `--check-in-seconds`, which must be long enough
+about ten messages to each person, to a server in a process of its own (`bench/mail_server.py`). One thing is shortened:
+all people answer at once, as soon as the invitations of a round are delivered, and SQL writes their answers for everyone
+together instead of one page for each (`bench/answers.py`). So nobody needs a reminder and no concern is raised. These
+would cost some actions for each round and for each concern, and are not counted. A check-in round starts every `--check-in-seconds`, which must be long enough
 to deliver the messages of one round. Without this option, a first cycle, in which nobody enrols, measures how long that
 takes.
 
@@ -20,6 +20,7 @@ The naive form costs the same for each pair, however many pairs there are; `--na
 
 import argparse
 import asyncio
+import contextlib
 import json
 import sys
 import tempfile
@@ -40,6 +41,7 @@ from temporalio.client import Client, WorkflowExecution, WorkflowExecutionStatus
 from bench.actions import Requests, count_actions
 from bench.answers import answer_all
 from bench.company import Company
+from bench.mail import mail_server, taken
 from bench.naive import run_naive
 from services.accounts.store.keys import create_access_key, find_or_create_organization
 from services.intake.store.people import create_people
@@ -184,25 +186,22 @@ async def run_bench(
 ) -> tuple[Cost, Cost, int]:
     """Returns what the cycle cost, what the naive form cost, and how many messages the cycle delivered."""
     requests = Requests(free_port())
-    with tempfile.TemporaryDirectory(prefix="upward-bench-") as folder:
+    with tempfile.TemporaryDirectory(prefix="upward-bench-") as folder, contextlib.ExitStack() as cleanup:
         async with running_stack(Path(folder)) as stack:
+            stack.settings.smtp_port = cleanup.enter_context(mail_server(0))  # the catcher would share this process
             client = await connect(stack.temporal.address, lazy=False)
             bench = Bench(stack, pairs, check_ins)
             await bench.prepare()
             if check_in_seconds is None and check_ins == 0:
                 check_in_seconds = 1  # nobody will wait for it
             if check_in_seconds is None:
-                check_in_seconds = round(10 + 2 * await bench.run(1, nobody_enrols=True))
+                check_in_seconds = round(5 + 1.5 * await bench.run(1, nobody_enrols=True))
                 await _all_over(client)
-            before = _delivered(stack)
+            before = await taken(stack.settings.smtp_port)
             real = await measure(client, requests, bench.run(check_in_seconds))
-            messages = _delivered(stack) - before
+            messages = await taken(stack.settings.smtp_port) - before
             naive = await measure(client, requests, run_naive(client, naive_pairs, check_ins))
             return real, naive, messages
-
-
-def _delivered(stack: Stack) -> int:
-    return sum(1 for _ in stack.mail.folder.glob("*.eml"))
 
 
 def show(pairs: int, naive_pairs: int, check_ins: int, real: Cost, naive: Cost, messages: int) -> None:
