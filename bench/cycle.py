@@ -5,12 +5,12 @@ the naive form, which has a workflow for each pair (`bench/naive.py`), on the sa
 billable actions of both by the same rules; `bench/actions.py` gives these rules and their source.
 
 These parts are real: the API, every service, every workflow and worker, Postgres, Temporal, and SMTP, which delivers
-about ten messages to each person, to a server in a process of its own (`bench/mail_server.py`). One thing is shortened:
-all people answer at once, as soon as the invitations of a round are delivered, and SQL writes their answers for everyone
-together instead of one page for each (`bench/answers.py`). So nobody needs a reminder and no concern is raised. These
-would cost some actions for each round and for each concern, and are not counted. A check-in round starts every `--check-in-seconds`, which must be long enough
-to deliver the messages of one round. Without this option, a first cycle, in which nobody enrols, measures how long that
-takes.
+about ten messages to each person, to a server in a process of its own (`bench/mail_server.py`). One thing is
+shortened: all people answer at once, as soon as the invitations of a round are delivered, and SQL writes their
+answers for everyone together instead of one page for each (`bench/answers.py`). So nobody needs a reminder and no
+concern is raised. These would cost some actions for each round and for each concern, and are not counted. A check-in
+round starts every `--check-in-seconds`, which must be long enough to deliver the messages of one round. Without this
+option, a first cycle, in which nobody enrols, measures how long that takes.
 
 `actions` counts all workflows of the cycle, heartbeats included. `history_events_max` is the longest history among
 them. `wall_s` is the time from the trigger until the last announcement is over. Most of it is e-mail and the time
