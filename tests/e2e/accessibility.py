@@ -20,8 +20,10 @@ MOST_STOPS = 60
 """How often Tab is pressed on a page. What comes later on a long list is like what came before."""
 MOST_PARTS = 40
 """How often Tab is pressed within fields of dates and times, beyond that."""
-RUN = """async rules => (await axe.run(document, {...rules, resultTypes: ["violations"]})).violations.flatMap(
-    rule => rule.nodes.map(node => `${rule.id}: ${node.html.slice(0, 200)}`))"""
+RUN = """async rules => (await axe.run(document.querySelector("dialog:modal") ?? document,
+    {...rules, resultTypes: ["violations"]})).violations.flatMap(rule =>
+    rule.nodes.map(node => `${rule.id}: ${node.html.slice(0, 200)}`))"""
+"""Of the page, or of the dialog that is open above it."""
 BY_NAME = """const named = element => element.outerHTML.slice(0, 160);"""
 STICKS_OUT = f"""() => {{ {BY_NAME}
     const width = document.documentElement.clientWidth, scrolls = element =>

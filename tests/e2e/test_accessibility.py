@@ -92,6 +92,7 @@ async def show(page: Page, url: str, state: State) -> None:
         await (field.fill(text) if text else field.check())
     if state.press:
         await page.get_by_role("button", name=re.compile(rf"^{re.escape(state.press)}\b")).first.click()
+        await page.locator("[aria-busy]").first.wait_for(state="detached")  # what the script asks for has come
 
 
 LINKS = {kind: f"/p/{token_of(kind)}" for kind in RoundKind}
@@ -253,7 +254,8 @@ async def add_steps(client: httpx.AsyncClient, active: str) -> dict[str, object]
     (concern,) = await read(client, "/v1/concerns", cycle_id=active, state="open", limit=1)
     (program,) = await read(client, "/v1/programs", limit=1)
     upload, applied = await send_file(client, PEOPLE), await send_file(client, NEWCOMER)
-    (await client.post(f"/v1/people/import/uploads/{applied}/apply", json={})).raise_for_status()
+    for step in ("preview", "apply"):
+        (await client.post(f"/v1/people/import/uploads/{applied}/{step}", json={})).raise_for_status()
     failing, off = await add_endpoint(client), await add_endpoint(client)
     (await client.post(f"/v1/endpoints/{failing}/test")).raise_for_status()
     (await client.post(f"/v1/endpoints/{off}/disable")).raise_for_status()
