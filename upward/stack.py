@@ -33,7 +33,7 @@ from upward.process import (
 )
 
 log = structlog.get_logger(__name__)
-LOOK_SECONDS = 1.0
+LOOK_SECONDS = 2.0
 READY_SECONDS = 300
 FIRST_ORGANIZATION = "Example Inc"
 """What the organization is called that `upward up` makes in an empty database."""

@@ -21,7 +21,7 @@ from services.events.webhooks.fan_out import FanOut
 from shared.database import Database
 
 log = structlog.get_logger(__name__)
-DISPATCHER_IDLE_SECONDS = 2.0
+DISPATCHER_IDLE_SECONDS = 3.0
 """The notifier wakes the dispatcher at once. This poll finds events of which the process missed the notice, and those
 that were set aside and are due again."""
 FAN_OUT_IDLE_SECONDS = 5.0
