@@ -10,7 +10,7 @@ over a real Postgres, with the services that it reads from in this process.
 | `ratio_bare` | `per_s` over that of the bare loop, measured in turns |
 | `per_s_slow` | messages a second to a mail server that takes 15 ms for each of its replies |
 
-Upward sends over as many connections as `UPWARD_SMTP_CONNECTIONS` says (10). The bare loop has what a message is made
+Upward sends over as many connections as `UPWARD_SMTP_CONNECTIONS` says (12). The bare loop has what a message is made
 of in memory already. It composes the same messages by the same code and sends them with aiosmtplib over 8 connections;
 it stores nothing. It ends with 1 if `ratio_bare` is below 0.5 or `per_s_slow` below 100.
 """

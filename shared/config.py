@@ -31,7 +31,7 @@ class Settings(BaseSettings):
     smtp_password: SecretStr = SecretStr("")
     smtp_starttls: bool = False
     smtp_timeout_seconds: float = 20
-    smtp_connections: int = Field(default=10, ge=1, le=100)
+    smtp_connections: int = Field(default=12, ge=1, le=100)
     """How many connections to the mail server a process that sends has at once, at most."""
     mail_from: str = "Upward <programs@upward.example>"
     mail_domain: str = "upward.example"
