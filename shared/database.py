@@ -63,7 +63,8 @@ class _Reading:
         """The connections that the request has tried out, and when."""
         self.in_use = False
         self._database: Database | None = None
-        self._kept: AsyncSession | None = None
+        self.kept: AsyncSession | None = None
+        """The session of the last statement, until somebody takes it or the request waits for something else."""
         self._closing = set[asyncio.Future[None]]()
 
     def serves(self, database: "Database") -> bool:
@@ -72,7 +73,7 @@ class _Reading:
 
     def take(self, database: "Database") -> AsyncSession | None:
         """The session that is kept for the next statement; None if there is none. It is in use from now on."""
-        kept, self._kept = self._kept, None
+        kept, self.kept = self.kept, None
         self._database, self.in_use = database, True
         return kept
 
@@ -80,7 +81,7 @@ class _Reading:
         """Keeps the session as long as the request waits for nothing else: a connection that is kept by one who waits
         would be missed by others, and if all did so, nobody could go on."""
         session.expunge_all()
-        self._kept, self.in_use = session, False
+        self.kept, self.in_use = session, False
         asyncio.get_running_loop().call_soon(self._let_go)
 
     async def end(self) -> None:
@@ -90,7 +91,7 @@ class _Reading:
             await asyncio.wait(self._closing)
 
     def _let_go(self) -> None:
-        session, self._kept = self._kept, None
+        session, self.kept = self.kept, None
         if session is not None:
             closing = asyncio.ensure_future(session.close())
             self._closing.add(closing)

@@ -15,6 +15,7 @@ from weakref import WeakSet
 from sqlalchemy import event
 from sqlalchemy.orm import Session, SessionTransaction
 
+from shared.database import _reading
 from shared.http.internal import Internal
 
 _open = WeakSet[Session]()
@@ -30,7 +31,7 @@ def watched() -> Iterator[list[str]]:
     exchange = Internal.exchange  # by which the public API is called too
 
     async def noted(self: Internal, service: Any, request: Any, **options: Any) -> Any:
-        if any(session in _open for session in _begun.get()):
+        if any(session in _open and session is not _kept() for session in _begun.get()):
             found.append(f"{request['method']} {request['url']}")
         outside = _begun.set(())  # the service that is asked begins its own
         try:
@@ -40,6 +41,13 @@ def watched() -> Iterator[list[str]]:
 
     with patch.object(Internal, "exchange", noted):
         yield found
+
+
+def _kept() -> Session | None:
+    """What the request has kept for its next statement, which may be one of the service that is asked. It is in the way
+    of nobody: the service takes it, or it is let go before anything is waited for."""
+    reading = _reading.get()
+    return reading.kept.sync_session if reading is not None and reading.kept is not None else None
 
 
 @event.listens_for(Session, "after_begin")
