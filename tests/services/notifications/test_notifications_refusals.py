@@ -9,6 +9,7 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy import select, update
 from temporalio.testing import ActivityEnvironment
+from typer.testing import CliRunner
 
 from services.notifications import main
 from services.notifications.activities import Activities
@@ -19,12 +20,16 @@ from services.notifications.store import messages as store
 from shared.auth import Role
 from shared.contracts.notifications import Announcement, Audience, DeliverMessages, Delivery, Template
 from shared.database import Database
+from shared.errors import NotFound
 from shared.events import StagedEvent
 from shared.http.lists import Page
 from tests.services.conftest import client_of
 from tests.services.notifications.conftest import deliver, messages, prepare
 from tests.services.notifications.test_notifications_api import CYCLE, store_messages
 from tests.services.notifications.world import Post, World
+from tests.services.programs_examples import add_organization
+from upward import running
+from upward.cli import app
 
 Keys = Callable[..., Awaitable[dict[str, str]]]
 REFUSED = "550 5.7.1 not from you"
@@ -155,7 +160,7 @@ async def test_what_is_sent_again_waits_while_its_cycle_is_paused(
     assert (await ActivityEnvironment().run(activities.deliver_messages, request)).sent == 2
 
 
-# Sending again, by the API
+# Sending again, by the API and by the command
 
 
 async def test_a_failed_message_is_sent_again_once_however_often_somebody_asks(
@@ -202,3 +207,30 @@ async def test_only_coordinators_send_again_and_nobody_a_reminder_of_which_nobod
     async with db.transaction() as session:
         found = await session.scalars(select(MessageRow.state).execution_options(populate_existing=True))
         assert set(found) == {"failed"}
+
+
+async def test_the_command_sends_again_what_failed_of_one_organization(
+    db: Database, organization_id: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await add_organization(db, organization_id)
+    await store_messages(db, organization_id, failed=2, waiting=0)
+    await store_messages(db, uuid4(), failed=1, waiting=0)
+    monkeypatch.setattr(running, "_one_transaction", lambda _: db.transaction())
+    name = f"Company {organization_id}"
+    async with db.transaction() as session:
+        failed = MessageRow.organization_id == organization_id
+        one = (await session.scalars(select(MessageRow.id).where(failed).limit(1))).one()
+        foreign = (await session.scalars(select(MessageRow.id).where(~failed))).one()
+    assert await running.resend(name, None, one, None) == 1
+    assert [await running.resend(name, CYCLE, None, None) for _ in range(2)] == [1, 0]
+    with pytest.raises(NotFound):
+        await running.resend(name, None, foreign, None)
+    async with db.transaction() as session:
+        still = await session.scalars(select(MessageRow.organization_id).where(MessageRow.state == "failed"))
+        assert organization_id not in set(still)
+
+
+@pytest.mark.parametrize("named", [(), ("--cycle", str(CYCLE), "--message", str(CYCLE))])
+def test_the_command_asks_for_either_a_cycle_or_a_message(named: tuple[str, ...]) -> None:
+    said = CliRunner().invoke(app, ["messages", "resend", "--organization", "Example Inc", *named])
+    assert (said.exit_code, "Name either a cycle (--cycle) or a message (--message)." in said.stderr) == (1, True)
