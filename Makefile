@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 # There are more workers than cores, because tests wait more than they compute. `tests/conftest.py` says which worker runs
 # what, and in what order.
-SIDE_BY_SIDE := -n 5 --no-loadscope-reorder
+SIDE_BY_SIDE := -n 4 --no-loadscope-reorder
 
 # Python keeps its compiled modules, whatever the environment says, because the tests start it a hundred times.
 unexport PYTHONDONTWRITEBYTECODE

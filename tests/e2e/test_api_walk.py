@@ -49,6 +49,7 @@ def problems_shown() -> set[str]:
     return set(re.findall(r'"type":"urn:upward:problem:(\w+)"', "\n".join(outputs)))
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not all(map(shutil.which, NEEDED)), reason=f"needs {', '.join(NEEDED)}")
 async def test_the_examples_of_the_api_run_a_whole_cycle_by_hand(tmp_path: Path) -> None:
     (tmp_path / "stack").mkdir()

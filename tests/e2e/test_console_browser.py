@@ -245,6 +245,7 @@ def test_whoever_signs_in_with_a_key_sees_the_cycle_and_signs_out(page: Page, si
     expect(page.get_by_label("Access key")).to_be_visible()
 
 
+@pytest.mark.long
 @with_sizes
 def test_long_words_break_no_page(browser: Browser, site: Site, size: str) -> None:
     """In a language whose words are a third longer, at a desk and on a phone."""
@@ -281,6 +282,7 @@ def test_people_are_told_at_the_front_what_this_is(page: Page, site: Site, size:
     expect(page.get_by_role("heading", name="Upward", exact=False).first).to_be_visible()
 
 
+@pytest.mark.long
 @with_sizes
 def test_the_description_of_the_api_is_shown_without_loading_anything_from_elsewhere(
     page: Page, site: Site, size: str

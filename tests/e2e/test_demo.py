@@ -128,6 +128,7 @@ def check_cycle(demo: Demo) -> None:
     assert len({letter.message_id for letter in letters}) == len(letters)
 
 
+@pytest.mark.long
 def test_the_demo_runs_a_whole_cycle_on_an_export_of_ones_own_and_says_which_rows_it_left_out(
     folder: Path, export_with_bad_rows: Path
 ) -> None:

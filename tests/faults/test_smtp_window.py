@@ -1,10 +1,9 @@
 """The one window in which a message can be sent twice, shown by dying at the steps of a delivery.
 
 A delivery of two messages is killed at its first step, another at a later one, and so on; each is then delivered again.
-`make long` kills at every step, `make test` at one of each kind before and behind the mail server's answer. A kill
-doubles a message if and only if it falls between the mail server's answer and the commit of the message's row; no kill
-loses one. The deliveries have one connection to the mail server, so that each takes the same steps; with several, the
-same holds for each of them.
+In `make test` a whole cycle is killed once in this window (`test_kill.py`). A kill doubles a message if and only if it
+falls between the mail server's answer and the commit of the message's row; no kill loses one. The deliveries have one
+connection to the mail server, so that each takes the same steps; with several, the same holds for each of them.
 """
 
 import asyncio
@@ -31,12 +30,12 @@ from shared.database import Database
 from shared.http.internal import Internal
 from tests.clusters import copy_cluster
 from tests.faults.stack_process import OTHER_SESSIONS, ROOT
-from tests.faults.steps import one_of_each
 from tests.patience import PATIENCE_SECONDS
 from tests.services.notifications.world import World
 from upward.demo.mailbox import read_letter
 from upward.embedded import EmbeddedPostgres, MailCatcher
 
+pytestmark = pytest.mark.long
 TOKEN = "a-service-token-of-the-tests-only-0123456789"
 TAKEN = "wrote content"
 """The kill comes before the answer is read: whether the server has taken the message by then is the server's doing."""
@@ -156,10 +155,10 @@ def _delivery_process(folder: Path, settings: Settings) -> Iterator["subprocess.
         process.stdin.close()
 
 
-@pytest.fixture(scope="module", params=["one of each", pytest.param("every", marks=pytest.mark.long)])
-async def deaths(request: pytest.FixtureRequest, faults_folder: Path) -> list[Death]:
-    """One for each kind of step of a delivery, or for every step."""
-    folder = faults_folder / f"window-{request.param[:3]}"
+@pytest.fixture(scope="module")
+async def deaths(faults_folder: Path) -> list[Death]:
+    """One for every step of a delivery."""
+    folder = faults_folder / "window"
     folder.mkdir()
     copy_cluster(folder / "postgres", migrated=True, durable=True)
     postgres, mail = EmbeddedPostgres(folder / "postgres"), MailCatcher(folder / "mail")
@@ -171,8 +170,7 @@ async def deaths(request: pytest.FixtureRequest, faults_folder: Path) -> list[De
         with _delivery_process(folder, settings) as process:
             deliveries = Deliveries(settings, mail, database, process)
             steps = await deliveries.steps()
-            numbers = range(1, len(steps) + 1) if request.param == "every" else one_of_each(steps, "after DATA")
-            deaths = await deliveries.die_at(numbers)
+            deaths = await deliveries.die_at(range(1, len(steps) + 1))
             assert {death.steps[-1] for death in deaths} == set(steps)
             await deliveries.deliver_again(deaths)
         return deaths

@@ -28,6 +28,7 @@ from tests.clusters import cluster
 from tests.open_transactions import watched
 from tests.services.tables import import_tables
 
+GATHER = asyncio.gather
 TOKEN = "a-service-token-of-the-tests-only-0123456789"
 
 
@@ -132,8 +133,10 @@ class OneAtATime(Database):
     single_statements = transaction
 
 
-async def one_by_one(*reads: Awaitable[Any]) -> list[Any]:
+async def one_by_one(*reads: Awaitable[Any], return_exceptions: bool = False) -> list[Any]:
     """Stands for `asyncio.gather` where reads within reads share one connection, which takes one at a time."""
+    if return_exceptions:  # somebody else's, who waits for what runs already
+        return list(await GATHER(*reads, return_exceptions=True))
     try:
         return [await read for read in reads]
     finally:
