@@ -114,7 +114,7 @@ def exposition(registry: Registry) -> str:
         if not values and not distributions:
             continue
         lines += [f"# HELP {metric.name} {metric.about}", f"# TYPE {metric.name} {metric.kind.value}"]
-        lines += [f"{metric.name}{_labelled(metric, labels)} {value:g}" for labels, value in sorted(values.items())]
+        lines += [f"{metric.name}{_labelled(metric, labels)} {value:.15g}" for labels, value in sorted(values.items())]
         for labels, one in sorted(distributions.items()):
             lines += _buckets(metric, labels, one)
     return "\n".join([*lines, ""])

@@ -11,6 +11,7 @@ from shared.telemetry.metrics import (
     REGISTRY,
     REQUESTS,
     STAGED,
+    STAGED_AGE,
     STALLED,
     Kind,
     Registry,
@@ -47,6 +48,15 @@ def test_values_are_written_with_their_labels_and_what_they_mean(registry: Regis
         "# TYPE upward_events_dispatched_total counter",
         'upward_events_dispatched_total{outcome="started"} 2',
     ]
+
+
+def test_a_large_counter_is_written_to_the_last_digit(registry: Registry) -> None:
+    """A rate is made of small differences, also after months."""
+    registry.values[DISPATCHED][("started",)] = 1_234_567.0
+    registry.put([Sample(STAGED_AGE, 0.25)], [STAGED_AGE])
+    lines = exposition(registry).splitlines()
+    assert 'upward_events_dispatched_total{outcome="started"} 1234567' in lines
+    assert "upward_staged_age_seconds 0.25" in lines
 
 
 def test_a_histogram_counts_what_is_at_most_so_long(registry: Registry) -> None:
