@@ -141,6 +141,36 @@ def test_silence_in_one_round_is_one_matter_until_the_sponsor_was_told() -> None
     assert {type(one.argument) for one in found} == {Digest, Concern}
 
 
+def test_silence_of_which_the_sponsor_was_told_keeps_its_workflow_until_that_is_sent() -> None:
+    """The message may wait for Monday morning. If its workflow is lost, nobody else would send it."""
+    over = matter(ConcernReason.MISSED_CHECK_INS, rung=ConcernRung.SPONSOR)
+    escalated = announced(Template.CONCERN_ESCALATED, over.round_id, over.cycle_id)
+    [one] = wanted(Rows(matters=[over], announcements=[escalated]))
+    assert one.id == f"digest-{over.round_id}"
+    assert isinstance(one.argument, Digest)
+    assert one.argument.rebuilt is not None
+    assert one.argument.rebuilt.unfinished == (escalated,)
+
+
+def test_a_digest_of_a_known_round_is_never_orphaned_as_it_ends_by_itself() -> None:
+    """It sleeps until its next rung, and only then notices that all of its concerns are resolved."""
+    ref, stage = cycle(Stage.ACTIVE)
+    round_id = round_id_for(ref.cycle_id, RoundKind.CHECK_IN, 1)
+    rows = Rows([(ref, stage)], {round_id: (ref.cycle_id, False)})
+    running = {f"cycle-{ref.cycle_id}", f"digest-{round_id}"}
+    assert compare(rows, running, {ref.cycle_id: Seen(stage)}) == []
+
+
+def test_a_cycle_is_ahead_that_knows_a_check_in_to_be_over_of_which_there_is_no_row() -> None:
+    """Nothing of that round runs any more, and the cycle has heard no event of it."""
+    ref, stage = cycle(Stage.ACTIVE)
+    running, told = {f"cycle-{ref.cycle_id}"}, {ref.cycle_id: Seen(stage, check_ins=2)}
+    closed = {round_id_for(ref.cycle_id, RoundKind.CHECK_IN, number): (ref.cycle_id, False) for number in (1, 2)}
+    assert compare(Rows([(ref, stage)], closed), running, told) == []
+    closed.pop(round_id_for(ref.cycle_id, RoundKind.CHECK_IN, 2))
+    assert [one.difference for one in compare(Rows([(ref, stage)], closed), running, told)] == [Difference.AHEAD]
+
+
 def test_what_waits_is_told_by_its_cycle_or_its_concern_or_by_itself() -> None:
     ref, stage = cycle()
     over = uuid4()

@@ -41,6 +41,7 @@ async def _seen(database: Database, cycle: CycleRef, state: CycleState | None) -
     if state is None:
         return None
     if state.rebuilt or not state.heard_events:
-        return Seen(state.stage, begins=state.rebuilt)
+        return Seen(state.stage, begins=state.rebuilt, check_ins=state.check_ins)
     async with database.transaction() as session:
-        return Seen(state.stage, await is_unknown(session, cycle, state.heard_events[-1], state.heard))
+        unknown = await is_unknown(session, cycle, state.heard_events[-1], state.heard)
+    return Seen(state.stage, unknown, check_ins=state.check_ins)

@@ -9,7 +9,7 @@ from uuid import UUID
 from services.events.recovery.rules.wanted import Rows, wanted
 from shared.contracts.programs import CycleRef, Stage
 from shared.contracts.rounds import RoundKind, round_id_for
-from workflows.ids import cycle_workflow_id, round_workflow_id
+from workflows.ids import cycle_workflow_id, digest_workflow_id, round_workflow_id
 
 ORDER = tuple(Stage)
 MOST_ROUNDS = 60
@@ -40,6 +40,8 @@ class Seen(NamedTuple):
     """It has heard an event that the log does not have."""
     begins: bool = False
     """It was started from the rows, and has not read them yet. So it agrees with them."""
+    check_ins: int = 0
+    """How many of its check-ins are over. Nothing of these runs any more, and no event has told it of them."""
 
 
 class Finding(NamedTuple):
@@ -65,7 +67,7 @@ def compare(rows: Rows, running: Collection[str], seen: Mapping[UUID, Seen | Non
     orphans = _orphans(rows, running)
     lost = {cycle_id for id, (cycle_id, open) in rows.rounds.items() if open and round_workflow_id(id) not in running}
     owners = _owners(rows, orphans)
-    astray = lost | set(owners.values())
+    astray = lost | set(owners.values()) | _forgotten(rows, seen)
     found = [
         finding
         for cycle, stage in rows.cycles
@@ -83,7 +85,9 @@ def disagreeing(findings: Collection[Finding]) -> set[UUID]:
 
 
 def _orphans(rows: Rows, running: Collection[str]) -> list[str]:
-    asked_for = {one.id for one in wanted(rows)} | {round_workflow_id(round_id) for round_id in rows.rounds}
+    """A digest whose matters are all over sleeps until its next rung, and then ends by itself."""
+    asked_for = {one.id for one in wanted(rows)}
+    asked_for |= {of(round_id) for round_id in rows.rounds for of in (round_workflow_id, digest_workflow_id)}
     return sorted(one for one in running if one.startswith(KNOWN) and one not in asked_for)
 
 
@@ -100,10 +104,16 @@ def _owners(rows: Rows, orphans: Collection[str]) -> dict[str, UUID]:
     return {one: known[one] for one in rounds if one in known}
 
 
+def _forgotten(rows: Rows, seen: Mapping[UUID, Seen | None]) -> set[UUID]:
+    """The cycles that know a check-in to be over of which there is no row."""
+    last = {id: round_id_for(id, RoundKind.CHECK_IN, one.check_ins) for id, one in seen.items() if one and one.check_ins}
+    return {cycle_id for cycle_id, round_id in last.items() if round_id not in rows.rounds}
+
+
 def _compare_cycle(
     cycle: CycleRef, row: Stage, running: Collection[str], seen: Mapping[UUID, Seen | None], astray: bool
 ) -> Finding | None:
-    """`astray` says that a round of the cycle runs without a row, or has an open row and does not run."""
+    """`astray` says that a round of the cycle runs or is over without a row, or has an open row and does not run."""
     workflow_id, ids = cycle_workflow_id(cycle.cycle_id), (cycle.organization_id, cycle.cycle_id)
     if workflow_id not in running:
         return Finding(Difference.MISSING, workflow_id, row, None, *ids)

@@ -73,12 +73,12 @@ def _cycles(rows: Rows) -> Iterator[Wanted]:
 
 def _matters(rows: Rows) -> Iterator[Wanted]:
     """One workflow for each concern that somebody raised, and one for all silence in one round. After the sponsor was
-    told of silence, nobody else is."""
+    told of silence, nobody else is, so that it is needed only until that is sent."""
     waiting = _announced_about(rows)
     digests = defaultdict[UUID, list[OpenMatter]](list)
     for matter in rows.matters:
         if matter.reason is ConcernReason.MISSED_CHECK_INS:
-            if matter.rung is not ConcernRung.SPONSOR:
+            if matter.rung is not ConcernRung.SPONSOR or matter.round_id in waiting:
                 digests[matter.round_id].append(matter)
             continue
         cycle = {"organization_id": matter.organization_id, "cycle_id": matter.cycle_id}
