@@ -6,6 +6,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import text, update
+from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio.exceptions import ApplicationError
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput
 
@@ -100,6 +101,20 @@ async def test_everybody_is_held_until_the_relay_has_noticed_that_the_log_goes_o
         assert (await session.execute(text("select epoch from events.log"))).scalar_one() != before
     assert not await Gate(database, Watch()).is_closed(uuid4())
     assert await Gate(database, Watch()).is_closed(organization_id)
+
+
+async def test_the_gate_stays_closed_while_the_relay_notices_the_restore(database: Database) -> None:
+    organization_id = uuid4()
+    await record(database, organization_id, CyclePaused(cycle_id=uuid4()))
+    async with database.transaction() as session:
+        await epoch_store.note_server(session, epoch_store.Server(1, 1))
+
+    class Meanwhile(Watch):
+        async def is_elsewhere(self, session: AsyncSession) -> bool:
+            assert await keeper(database).step() == 1
+            return await super().is_elsewhere(session)
+
+    assert await Gate(database, Meanwhile()).is_closed(organization_id)
 
 
 class Works(ActivityInboundInterceptor):

@@ -29,7 +29,8 @@ class Gate:
 
     async def is_closed(self, organization_id: UUID) -> bool:
         async with self._database.transaction() as session:
-            return await holds.is_held(session, organization_id) or await self._watch.is_elsewhere(session)
+            # In this order: whoever sees that the restore was noticed sees the holds that were written with that.
+            return await self._watch.is_elsewhere(session) or await holds.is_held(session, organization_id)
 
 
 async def read_held(session: AsyncSession, watch: Watch = watch) -> set[UUID] | None:
