@@ -1,14 +1,18 @@
-"""Compares the rows with what runs. What differs for a moment only, because it is under way, is left out."""
+"""Compares the rows with what runs. Left out is what differs for a moment only, because it is under way, and what waits
+for nothing but that its organization is released."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
 
 from temporalio.client import Client
 
+from services.events.log.dispatcher import ON_HOLD
 from services.events.log.store.heard import is_unknown
-from services.events.recovery.rules.comparing import Finding, Seen, compare
+from services.events.log.store.set_aside import read_types_for
+from services.events.recovery.rules.comparing import Difference, Finding, Seen, compare
 from services.events.recovery.rules.wanted import Rows
-from services.events.recovery.temporal import ask_cycles, read_running
+from services.events.recovery.temporal import ask_cycles, read_running, read_unopened
+from shared.contracts.events import CycleRequested
 from shared.contracts.programs import CycleRef
 from shared.database import Database
 from workflows.states.cycle_state import CycleState
@@ -34,7 +38,25 @@ async def _look_once(database: Database, client: Client, read_rows: ReadRows) ->
     cycles = [cycle for cycle, _ in rows.cycles if f"cycle-{cycle.cycle_id}" in running]
     states = await ask_cycles(client, cycles)
     seen = {cycle.cycle_id: await _seen(database, cycle, states[cycle.cycle_id]) for cycle in cycles}
-    return compare(rows, running, seen)
+    found = compare(rows, running, seen)
+    orphans = [one for one in found if one.difference is Difference.ORPHANED]
+    if unopened := await read_unopened(client, [one.workflow_id for one in orphans]):
+        found = compare(rows, running - unopened, seen)
+        replaced = {one.cycle_id for one in found if one.cycle_id is not None}
+        # What is left out is not ended, but a round whose cycle is replaced has to end before that begins again.
+        found += [one for one in orphans if one.workflow_id in unopened and one.cycle_id in replaced]
+    return await _without_starting(database, found)
+
+
+async def _without_starting(database: Database, found: list[Finding]) -> list[Finding]:
+    """Without the cycles that were requested while their organization was held: they start when it is released, and
+    would keep it from that."""
+    missing = [one.workflow_id for one in found if one.difference is Difference.MISSING and one.cycle_id is not None]
+    if not missing:
+        return found
+    async with database.transaction() as session:
+        waits = await read_types_for(session, missing, ON_HOLD)
+    return [one for one in found if (one.workflow_id, CycleRequested.type) not in waits]
 
 
 async def _seen(database: Database, cycle: CycleRef, state: CycleState | None) -> Seen | None:

@@ -3,8 +3,10 @@
 import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import TypeVar
 from uuid import UUID
 
+from pydantic import BaseModel
 from temporalio.client import Client, WorkflowQueryFailedError, WorkflowQueryRejectedError
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
@@ -17,7 +19,9 @@ from shared.temporal import WORKFLOWS_QUEUE, is_missing
 from workflows.ids import cycle_workflow_id
 from workflows.searching import attributes_of, summary_of
 from workflows.states.cycle_state import CycleState
+from workflows.states.round_state import RoundStatus
 
+Answer = TypeVar("Answer", bound=BaseModel)
 ANSWER_WITHIN = timedelta(seconds=10)
 AT_ONCE = 20
 TRIES, PAUSE_SECONDS = 8, 2.0
@@ -40,9 +44,23 @@ async def ask_cycles(client: Client, cycles: Sequence[CycleRef]) -> dict[UUID, C
     told: dict[UUID, CycleState | None] = {}
     for start in range(0, len(cycles), AT_ONCE):
         batch = cycles[start : start + AT_ONCE]
-        answers = await asyncio.gather(*(_ask(client, cycle.cycle_id) for cycle in batch))
+        answers = await asyncio.gather(
+            *(_query(client, cycle_workflow_id(cycle.cycle_id), "everything", CycleState) for cycle in batch)
+        )
         told |= {cycle.cycle_id: answer for cycle, answer in zip(batch, answers, strict=True)}
     return told
+
+
+async def read_unopened(client: Client, workflow_ids: Sequence[str]) -> set[str]:
+    """Those among these workflows that are rounds and have not written their row yet. One that does not answer may
+    have."""
+    rounds = [one for one in workflow_ids if one.startswith("round-")]
+    found: set[str] = set()
+    for start in range(0, len(rounds), AT_ONCE):
+        batch = rounds[start : start + AT_ONCE]
+        answers = await asyncio.gather(*(_query(client, one, "status", RoundStatus) for one in batch))
+        found |= {one for one, answer in zip(batch, answers, strict=True) if answer is not None and not answer.open}
+    return found
 
 
 async def become_searchable(client: Client) -> bool:
@@ -87,10 +105,11 @@ async def end(client: Client, workflow_id: str) -> bool:
     return True
 
 
-async def _ask(client: Client, cycle_id: UUID) -> CycleState | None:
-    handle = client.get_workflow_handle(cycle_workflow_id(cycle_id))
+async def _query(client: Client, workflow_id: str, name: str, answer: type[Answer]) -> Answer | None:
+    """What the workflow answers; None if it does not."""
+    handle = client.get_workflow_handle(workflow_id)
     try:
-        state: CycleState = await handle.query("everything", result_type=CycleState, rpc_timeout=ANSWER_WITHIN)
+        told: Answer = await handle.query(name, result_type=answer, rpc_timeout=ANSWER_WITHIN)
     except (RPCError, WorkflowQueryFailedError, WorkflowQueryRejectedError):
         return None
-    return state
+    return told

@@ -1,6 +1,6 @@
 """SQL of the events that the dispatcher had to set aside, and of what they hold back."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
@@ -72,6 +72,19 @@ async def read_held(session: AsyncSession) -> set[tuple[UUID, str]]:
         .distinct()
     )
     return {(row.organization_id, row.holds) for row in rows}
+
+
+async def read_types_for(session: AsyncSession, workflow_ids: Collection[str], reason: str) -> set[tuple[str, str]]:
+    """For each of these workflows, the types of the events that wait for it because of this reason."""
+    columns = (Undispatchable.event_id, Undispatchable.organization_id, Undispatchable.position)
+    rows = await session.execute(
+        select(*columns, Undispatchable.reason, Undispatchable.holds, Undispatchable.recorded_at)
+        .where(Undispatchable.holds.in_(workflow_ids), Undispatchable.reason == reason)
+        .order_by(Undispatchable.position)
+    )
+    found = [SetAside(*row) for row in rows]
+    records = await read_records(session, found) if found else {}
+    return {(one.holds, records[one.position].type) for one in found if one.holds and one.position in records}
 
 
 async def read_due(session: AsyncSession, limit: int) -> Sequence[SetAside]:

@@ -106,7 +106,9 @@ def _owners(rows: Rows, orphans: Collection[str]) -> dict[str, UUID]:
 
 def _forgotten(rows: Rows, seen: Mapping[UUID, Seen | None]) -> set[UUID]:
     """The cycles that know a check-in to be over of which there is no row."""
-    last = {id: round_id_for(id, RoundKind.CHECK_IN, one.check_ins) for id, one in seen.items() if one and one.check_ins}
+    last = {
+        id: round_id_for(id, RoundKind.CHECK_IN, one.check_ins) for id, one in seen.items() if one and one.check_ins
+    }
     return {cycle_id for cycle_id, round_id in last.items() if round_id not in rows.rounds}
 
 
