@@ -176,6 +176,25 @@ async def test_an_overdue_round_stalls_its_cycle(
     assert await told(db, organization_id) == [StallReason.ROUND_OVERDUE]
 
 
+async def test_a_cycle_that_is_resumed_after_its_deadline_is_not_stalled(
+    http: httpx.AsyncClient, db: Database, watch: Watch, key: Headers, organization_id: UUID, cycle_id: UUID
+) -> None:
+    """The workflow of the round hears of it a moment later, and moves the deadline once more to the same moment."""
+    round_id = await add_round(db, cycle_id, LONG_AGO)
+    await http.post(f"/v1/cycles/{cycle_id}/pause", headers=key)
+    paused_at = LONG_AGO - timedelta(days=2)
+    async with db.transaction() as session:
+        await session.execute(update(CycleRow).where(CycleRow.id == cycle_id).values(paused_at=paused_at))
+        opened_at = paused_at - timedelta(days=1)
+        await session.execute(update(Round).where(Round.id == round_id).values(opened_at=opened_at))
+    resumed = (await http.post(f"/v1/cycles/{cycle_id}/resume", headers=key)).json()
+    assert resumed["stalled"] is None
+    left = datetime.fromisoformat(resumed["waits_for"]["until"]) - datetime.now(UTC)
+    assert timedelta(days=1, hours=23) < left <= timedelta(days=2)
+    await watch.look()
+    assert await told(db, organization_id) == []
+
+
 async def test_events_that_the_relay_does_not_hand_on_stall_the_cycle_they_tell_of(
     http: httpx.AsyncClient, db: Database, watch: Watch, key: Headers, organization_id: UUID, cycle_id: UUID
 ) -> None:

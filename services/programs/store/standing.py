@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -14,6 +14,7 @@ from shared.contracts.programs import CycleRef, Outcome, Pause, ProgramRef, Stag
 from shared.contracts.recovery.facts import CycleStanding, RoundStanding
 from shared.contracts.rounds import RoundState
 from shared.errors import NotFound
+from shared.rounds.models import Round
 from shared.rounds.store import read_rounds
 
 OVER = (Stage.COMPLETED, Stage.CANCELLED)
@@ -27,8 +28,17 @@ class Recurring(NamedTuple):
 
 
 async def note_pause(session: AsyncSession, row: CycleRow, ends_at: datetime) -> None:
-    """Ends the pause of a cycle, whose row the caller has locked."""
+    """Ends the pause of a cycle, whose row the caller has locked. The deadlines of its open rounds move by that
+    time, so that none looks overdue until the workflows of the rounds hear of it, and move them too."""
     if row.paused_at is not None:  # a process of the version before notes no beginning
+        await session.execute(
+            update(Round)
+            .where(
+                Round.organization_id == row.organization_id, Round.cycle_id == row.id, Round.state == RoundState.OPEN
+            )
+            .values(closes_at=Round.closes_at + (ends_at - func.greatest(Round.opened_at, row.paused_at)))
+            .execution_options(synchronize_session=False)
+        )
         values = {"cycle_id": row.id, "begins_at": row.paused_at, "ends_at": ends_at}
         await session.execute(
             insert(PauseRow).values(organization_id=row.organization_id, **values).on_conflict_do_nothing()
