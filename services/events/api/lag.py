@@ -23,7 +23,7 @@ Seconds = Annotated[int, Query(ge=1, le=86_400)]
 async def read_waiting(caller: ServiceCaller, session: Session, seconds: Seconds = 120) -> WaitingEvents:
     """What has waited for so long, of all organizations: the answer is for Upward itself, and no customer reads it."""
     late = await read_late(session, CONSUMER, seconds)
-    held = await set_aside.read_held(session)
+    held = await set_aside.read_held(session, seconds)
     return WaitingEvents(
         cycles=tuple(
             CycleRef(organization_id=one.organization_id, cycle_id=UUID(id["cycle_id"]))

@@ -1,7 +1,7 @@
 """SQL of the events that the dispatcher had to set aside, and of what they hold back."""
 
 from collections.abc import Collection, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
 
@@ -64,11 +64,15 @@ async def set_aside(session: AsyncSession, position: int, event: EventRecord, re
     )
 
 
-async def read_held(session: AsyncSession) -> set[tuple[UUID, str]]:
-    """The workflows whose events wait, each with its organization."""
+async def read_held(session: AsyncSession, seconds: int = 0) -> set[tuple[UUID, str]]:
+    """The workflows whose events wait, and have done so for that long, each with its organization."""
     rows = await session.execute(
         select(Undispatchable.organization_id, Undispatchable.holds)
-        .where(Undispatchable.holds.is_not(None), Undispatchable.retry_at.is_not(None))
+        .where(
+            Undispatchable.holds.is_not(None),
+            Undispatchable.retry_at.is_not(None),
+            Undispatchable.recorded_at <= func.clock_timestamp() - timedelta(seconds=seconds),
+        )
         .distinct()
     )
     return {(row.organization_id, row.holds) for row in rows}
