@@ -26,6 +26,7 @@ PRIVATE = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
 """Every answer has these headers, unless its handler gave it others: answers are for their caller, and no browser
 guesses what they are."""
 READING = {"GET", "HEAD", "OPTIONS"}
+METHODS = READING | {"POST", "PUT", "PATCH", "DELETE"}
 PUBLIC = "/v1/"
 """Whoever changes something here is an admin or an integration, and each change has a log entry with its ids."""
 
@@ -58,13 +59,16 @@ class Observed:
                 headers[REQUEST_ID] = get_contextvars()["request_id"]
             await send(message)
 
-        parent = Headers(scope=scope).get(TRACEPARENT)
+        parent, method = Headers(scope=scope).get(TRACEPARENT), _method(scope)
         try:
-            with span(scope["method"], kind="server", parent=parent) as made:
-                await self._app(scope, receive, send_privately)
-                made.rename(f"{scope['method']} {_route(scope)}")
+            with span(method, kind="server", parent=parent) as made:
+                try:
+                    await self._app(scope, receive, send_privately)
+                finally:
+                    made.rename(f"{method} {_route(scope)}")
                 made.note(status=status)
         except Exception as error:
+            REGISTRY.observe(REQUESTS, time.perf_counter() - started, method, _route(scope), "5xx")
             # The class of the error alone is logged, as the message of a database error can quote a row.
             log.error("request.failed", route=_route(scope), error=type(error).__name__, where=where(error))
             if status:
@@ -72,13 +76,13 @@ class Observed:
             await problem(500, "internal_error")(scope, receive, send_privately)
             return
         seconds = time.perf_counter() - started
-        REGISTRY.observe(REQUESTS, seconds, scope["method"], _route(scope), f"{status // 100}xx")
+        REGISTRY.observe(REQUESTS, seconds, method, _route(scope), f"{status // 100}xx")
         ids = ids_in(scope.get("path_params") or {})
         if scope["method"] not in READING and status < 400 and _route(scope).startswith(PUBLIC):
             log.info("action.taken", action=getattr(scope["route"], "name", ""), **ids)
         log.info(
             "request.answered",
-            method=scope["method"],
+            method=method,
             route=_route(scope),
             status=status,
             ms=round(seconds * 1000, 1),
@@ -97,6 +101,11 @@ def _context_of_its_own(request_id: str) -> Iterator[None]:
     finally:
         clear_contextvars()
         bind_contextvars(**before)
+
+
+def _method(scope: Scope) -> str:
+    """The method, unless a caller has invented it: it stands in logs, metrics and traces."""
+    return scope["method"] if scope["method"] in METHODS else "other"
 
 
 def _route(scope: Scope) -> str:

@@ -126,6 +126,27 @@ async def test_a_process_serves_its_metrics_with_the_time_of_its_requests(
     assert value_of(answered.text, f"{REQUESTS.name}_count{{{labels}}}") == 1
 
 
+async def test_a_request_that_fails_unexpectedly_is_counted_as_failed(db: Database, settings: Settings) -> None:
+    app = create_application([], db, settings)
+
+    @app.get("/broken")
+    async def broken() -> None:
+        raise ValueError("anna@company.example")
+
+    async with client_of(app) as client:
+        assert (await client.get("/broken")).status_code == 500
+    labels = 'method="GET",route="/broken",status="5xx"'
+    assert value_of(exposition(REGISTRY), f"{REQUESTS.name}_count{{{labels}}}") == 1
+
+
+async def test_whoever_invents_methods_makes_no_new_labels(application: Callable[..., FastAPI]) -> None:
+    async with client_of(application(main)) as client:
+        for method in ("ANNA", "BERTA"):
+            await client.request(method, "/livez")
+    assert value_of(exposition(REGISTRY), f'{REQUESTS.name}_count{{method="other",route="/livez",status="4xx"}}') == 2
+    assert "ANNA" not in exposition(REGISTRY)
+
+
 async def test_metrics_are_not_served_unless_the_settings_say_so(application: Callable[..., FastAPI]) -> None:
     async with client_of(application(main)) as client:
         assert (await client.get("/metrics")).status_code == 404
