@@ -32,7 +32,11 @@ LAG = Metric("upward_dispatcher_lag_seconds", Kind.GAUGE, "How long the first ev
 SET_ASIDE = Metric("upward_events_set_aside", Kind.GAUGE, "Events that could not be handled and are tried again.")
 DISPATCHED = Metric("upward_events_dispatched_total", Kind.COUNTER, "Events that moved a workflow.", ("outcome",))
 ATTEMPTS = Metric("upward_webhook_attempts_total", Kind.COUNTER, "Attempts to deliver a webhook.", ("result",))
-WAITING = Metric("upward_messages_waiting", Kind.GAUGE, "Messages that are due and were not sent yet, at most 10,000.")
+WAITING = Metric(
+    "upward_messages_waiting",
+    Kind.GAUGE,
+    "Messages that are due and not sent, at most 10,000, but for those of paused cycles.",
+)
 WAITING_AGE = Metric("upward_messages_waiting_age_seconds", Kind.GAUGE, "How long the oldest of them has been due.")
 MESSAGES = Metric("upward_messages_total", Kind.COUNTER, "Messages that were sent, or failed for good.", ("state",))
 CYCLES = Metric("upward_cycles_running", Kind.GAUGE, "Cycles that have not ended.")

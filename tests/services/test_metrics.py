@@ -14,6 +14,7 @@ from temporalio.service import RPCStatusCode
 from services.events.log.models import Undispatchable
 from services.notifications.models import AnnouncementRow, MessageRow
 from services.programs import main
+from services.programs.models import CycleRow, ProgramRow
 from shared.config import Settings
 from shared.contracts.events import CyclePaused
 from shared.database import Database
@@ -23,6 +24,7 @@ from shared.rounds.models import Round
 from shared.telemetry.metrics import REGISTRY, REQUESTS, exposition
 from tests.services.conftest import client_of
 from tests.services.faulty_temporal import answer
+from tests.services.programs_examples import add_organization
 from upward.metrics.measuring import Measuring
 
 LATE = datetime.now(UTC) - timedelta(minutes=10)
@@ -49,10 +51,10 @@ def temporal(backlog: int | None) -> Client:
     return cast(Client, SimpleNamespace(namespace="default", workflow_service=service))
 
 
-async def add_trouble(db: Database, organization_id: UUID) -> None:
+async def add_trouble(db: Database, organization_id: UUID, cycle_id: UUID | None = None) -> None:
     """An event that waits, one that was set aside, a message that is due, and a round that is overdue."""
     own = {"organization_id": organization_id}
-    told = {"cycle_id": None, "scope_id": uuid4(), "template": "kickoff", "occurrence": 1}
+    told = {"cycle_id": cycle_id, "scope_id": uuid4(), "template": "kickoff", "occurrence": 1}
     async with db.transaction() as session:
         await emit(session, organization_id, CyclePaused(cycle_id=uuid4()))
         session.add(Undispatchable(**own, event_id=uuid4(), position=1, reason="reaction_failed", retry_at=LATE))
@@ -82,6 +84,25 @@ async def test_what_waits_is_measured_over_all_organizations(db: Database, organ
     assert value_of(new, "upward_messages_waiting_age_seconds") >= 600
     assert value_of(new, 'upward_queue_backlog{queue="workflows",kind="workflow"}') == 3
     assert value_of(new, 'upward_cycles_stalled{reason="round_overdue"}') >= 0
+
+
+async def test_messages_of_a_paused_cycle_do_not_wait_for_the_mail_server(db: Database, organization_id: UUID) -> None:
+    """A pause may last for weeks, and nobody needs to be woken by it."""
+    cycle_id = uuid4()
+    await add_trouble(db, organization_id, cycle_id)
+    await Measuring(db, temporal(0)).look()
+    before = value_of(exposition(REGISTRY), "upward_messages_waiting")
+    await add_organization(db, organization_id)
+    program = {"name": "Reverse", "direction": "reverse", "time_zone": "UTC", "recurs": False}
+    empty: dict[str, Any] = {"topics": [], "calendar": {}, "policy": {}}
+    cycle = {"period": "2026-Q1", "stage": "intake", "direction": "reverse", "paused": True, "starts_at": LATE}
+    async with db.transaction() as session:
+        own, program_id = {"organization_id": organization_id}, uuid4()
+        session.add(ProgramRow(**own, **program, **empty, id=program_id, coordinator_ids=[]))
+        await session.flush()
+        session.add(CycleRow(**own, **cycle, **empty, id=cycle_id, program_id=program_id))
+    await Measuring(db, temporal(0)).look()
+    assert value_of(exposition(REGISTRY), "upward_messages_waiting") == before - 1
 
 
 async def test_it_is_measured_at_most_every_few_seconds(db: Database, organization_id: UUID) -> None:

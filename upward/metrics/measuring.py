@@ -44,9 +44,14 @@ class OfService(NamedTuple):
     metrics: Sequence[Metric]
 
 
+async def _measure_messages(session: AsyncSession) -> list[Sample]:
+    running = await stalls.read_running(session)
+    return await waiting.measure(session, [cycle.id for cycle in running if cycle.paused])
+
+
 SERVICES = (
     OfService(lag.measure, (metrics.STAGED, metrics.STAGED_AGE, metrics.LAG, metrics.SET_ASIDE)),
-    OfService(waiting.measure, (metrics.WAITING, metrics.WAITING_AGE)),
+    OfService(_measure_messages, (metrics.WAITING, metrics.WAITING_AGE)),
     OfService(stalls.measure, (metrics.CYCLES, metrics.STALLED, metrics.OVERDUE)),
 )
 
