@@ -10,7 +10,7 @@ as it is one of the parts that are watched.
 """
 
 import asyncio
-from collections.abc import Collection, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
@@ -49,7 +49,6 @@ FAILING = (
 )
 RUNNING = "ExecutionStatus = 'Running' AND WorkflowType = 'CycleWorkflow'"
 SEARCHED = SearchAttributeKey.for_keyword(SEARCHED_CYCLE)
-OF_WORKFLOWS = (StallReason.WORKFLOW_MISSING, StallReason.WORKFLOW_FAILING)
 OF_EVENTS = (StallReason.EVENT_SET_ASIDE, StallReason.EVENTS_WAITING)
 URGENCY = tuple(StallReason)
 """Of several reasons, the one that explains the others is told."""
@@ -100,17 +99,19 @@ class Watch:
             if now - one.closes_at >= OVERDUE and one.cycle_id not in paused:
                 add(one.cycle_id, StallReason.ROUND_OVERDUE)
         of_round = {f"{ROUND}{one.id}": one.cycle_id for one in rounds}
-        try:
-            async for failing in self._client.list_workflows(FAILING):
-                told = failing.typed_search_attributes.get(SEARCHED)
-                add(of_round.get(failing.id) or _cycle_of(told or failing.id), StallReason.WORKFLOW_FAILING)
-            for cycle in await self._without_workflow(running, now):
-                add(cycle.id, StallReason.WORKFLOW_MISSING)
-        except (RPCError, RuntimeError, OSError) as error:
-            if isinstance(error, RuntimeError) and not is_away(error):
-                raise
-            log.warning("watch.temporal_away", error=type(error).__name__)
-            unknown |= set(OF_WORKFLOWS)
+        asked = {
+            StallReason.WORKFLOW_FAILING: self._failing(of_round),
+            StallReason.WORKFLOW_MISSING: self._without_workflow(running, now),
+        }
+        for reason, asking in asked.items():
+            try:
+                async for cycle_id in asking:
+                    add(cycle_id, reason)
+            except (RPCError, RuntimeError, OSError) as error:
+                if isinstance(error, RuntimeError) and not is_away(error):
+                    raise
+                log.warning("watch.temporal_away", error=type(error).__name__, reason=reason.value)
+                unknown.add(reason)
         try:
             waiting = await self._read_waiting()
         except (httpx.HTTPError, DomainError) as error:
@@ -127,11 +128,19 @@ class Watch:
         params = {"seconds": LATE_SECONDS}
         return await self._internal.get(Service.EVENTS, "/waiting", WaitingEvents, NOBODY, params)
 
-    async def _without_workflow(self, running: list[RunningCycle], now: datetime) -> list[RunningCycle]:
+    async def _failing(self, of_round: Mapping[str, UUID]) -> AsyncIterator[UUID | None]:
+        """A server that reports no problems refuses to be asked."""
+        async for failing in self._client.list_workflows(FAILING):
+            told = failing.typed_search_attributes.get(SEARCHED)
+            yield of_round.get(failing.id) or _cycle_of(told or failing.id)
+
+    async def _without_workflow(self, running: list[RunningCycle], now: datetime) -> AsyncIterator[UUID]:
         """The list of workflows lags behind, so that each cycle that it lacks is looked up by itself."""
         listed = {found.id async for found in self._client.list_workflows(RUNNING)}
-        lacking = [one for one in running if f"{CYCLE}{one.id}" not in listed and now - one.requested_at >= YOUNG]
-        return [one for one in lacking if not await self._runs(f"{CYCLE}{one.id}")]
+        for one in running:
+            lacks = f"{CYCLE}{one.id}" not in listed and now - one.requested_at >= YOUNG
+            if lacks and not await self._runs(f"{CYCLE}{one.id}"):
+                yield one.id
 
     async def _runs(self, workflow_id: str) -> bool:
         try:

@@ -51,10 +51,14 @@ class Workflows:
         self.attributes: dict[str, str] = {}
         """The cycle that each workflow can be found by."""
         self.away = False
+        self.reports = True
+        """Whether the server knows of problems of workflows. One before 1.29 refuses to be asked."""
 
     async def list_workflows(self, query: str) -> AsyncIterator[Any]:
         if self.away:
             raise answer(RPCStatusCode.UNAVAILABLE)
+        if query == FAILING and not self.reports:
+            raise answer(RPCStatusCode.INVALID_ARGUMENT)
         for id in {RUNNING: self.running, FAILING: self.failing}[query]:
             pairs = [SearchAttributePair(SEARCHED, self.attributes[id])] if id in self.attributes else []
             yield SimpleNamespace(id=id, typed_search_attributes=TypedSearchAttributes(pairs))
@@ -163,6 +167,18 @@ async def test_while_temporal_is_away_what_was_known_of_workflows_stays(
     await watch.look()
     assert await stalled(http, key, cycle_id) == StallReason.WORKFLOW_FAILING
     temporal.away = False
+    await watch.look()
+    assert await stalled(http, key, cycle_id) is None
+
+
+async def test_a_server_that_reports_no_problems_still_tells_which_workflows_are_gone(
+    http: httpx.AsyncClient, watch: Watch, temporal: Workflows, key: Headers, cycle_id: UUID
+) -> None:
+    temporal.reports = False
+    temporal.running.clear()
+    await watch.look()
+    assert await stalled(http, key, cycle_id) == StallReason.WORKFLOW_MISSING
+    temporal.running.add(f"cycle-{cycle_id}")
     await watch.look()
     assert await stalled(http, key, cycle_id) is None
 
