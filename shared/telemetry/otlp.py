@@ -5,7 +5,7 @@ Sampling, batching and headers follow OpenTelemetry's own variables, such as `OT
 `OTEL_EXPORTER_OTLP_HEADERS`.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -16,8 +16,8 @@ from opentelemetry.metrics import CallbackOptions, Observation
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExportResult
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from temporalio.contrib.opentelemetry import TracingInterceptor
 
@@ -73,6 +73,32 @@ class OtelTracer:
         return carrier.get(TRACEPARENT)
 
 
+class TerseExporter(OTLPSpanExporter):
+    """Sends spans without what the errors in them say: the interceptor of Temporal tells messages and tracebacks."""
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        return super().export([_terse(span) for span in spans])
+
+
+def _terse(span: ReadableSpan) -> ReadableSpan:
+    status = span.status
+    if status.description:
+        status = trace.Status(status.status_code, status.description.partition(":")[0])
+    return ReadableSpan(
+        span.name,
+        context=span.get_span_context(),
+        parent=span.parent,
+        resource=span.resource,
+        attributes=span.attributes,
+        links=span.links,
+        kind=span.kind,
+        status=status,
+        start_time=span.start_time,
+        end_time=span.end_time,
+        instrumentation_scope=span.instrumentation_scope,
+    )
+
+
 class Exporting:
     """Sends to a collector until it is closed."""
 
@@ -80,7 +106,7 @@ class Exporting:
         resource = Resource.create({"service.name": name, "service.namespace": "upward"})
         base = url.rstrip("/")
         self._tracers = TracerProvider(resource=resource)
-        self._tracers.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(f"{base}/v1/traces")))
+        self._tracers.add_span_processor(BatchSpanProcessor(TerseExporter(f"{base}/v1/traces")))
         reader = PeriodicExportingMetricReader(OTLPMetricExporter(f"{base}/v1/metrics"), EXPORT_MILLISECONDS)
         self._meters = MeterProvider(metric_readers=[reader], resource=resource)
         tracer = self._tracers.get_tracer("upward")

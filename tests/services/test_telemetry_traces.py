@@ -9,6 +9,7 @@ import pytest
 pytest.importorskip("opentelemetry.sdk", reason="requirements/telemetry.txt is not installed")
 
 from fastapi import FastAPI
+from opentelemetry.trace import SpanKind
 from sqlalchemy import select
 from temporalio.client import Client
 
@@ -124,6 +125,20 @@ def test_the_error_of_a_span_is_told_by_its_class_alone(exported: Exported) -> N
         raise ValueError("anna@company.example is taken")
     made = exported().span("work")
     assert (made.status.message, list(made.events)) == ("ValueError", [])
+    assert "anna" not in str(made)
+
+
+def test_the_error_of_a_span_of_temporal_is_told_by_its_class_too() -> None:
+    """Its interceptor tells the whole message, such as the detail of an activity that was refused."""
+    with collecting() as collector:
+        exporting = Exporting(collector.url, "upward tests", Registry())
+        spanning = exporting.interceptor._start_as_current_span
+        with pytest.raises(ValueError), spanning("RunActivity:work", attributes={"id": 1}, kind=SpanKind.SERVER):
+            raise ValueError("anna@company.example: is taken")
+        exporting.close()
+    made = collector.span("RunActivity:work")
+    assert (made.status.message, list(made.events)) == ("ValueError", [])
+    assert [one.key for one in made.attributes] == ["id"]
     assert "anna" not in str(made)
 
 
