@@ -30,6 +30,7 @@ STAGED = Metric("upward_staged_events", Kind.GAUGE, "Events that have no positio
 STAGED_AGE = Metric("upward_staged_age_seconds", Kind.GAUGE, "How long the oldest of them has waited.")
 LAG = Metric("upward_dispatcher_lag_seconds", Kind.GAUGE, "How long the first event has waited for the dispatcher.")
 SET_ASIDE = Metric("upward_events_set_aside", Kind.GAUGE, "Events that could not be handled and are tried again.")
+ORGANIZATIONS_HELD = Metric("upward_organizations_held", Kind.GAUGE, "Organizations that are held since a restore.")
 DISPATCHED = Metric("upward_events_dispatched_total", Kind.COUNTER, "Events that moved a workflow.", ("outcome",))
 ATTEMPTS = Metric("upward_webhook_attempts_total", Kind.COUNTER, "Attempts to deliver a webhook.", ("result",))
 WAITING = Metric(
@@ -48,7 +49,7 @@ SOLVED = Metric("upward_match_seconds", Kind.HISTOGRAM, "How long one match run 
 REQUESTS = Metric("upward_request_seconds", Kind.HISTOGRAM, "How long requests took.", ("method", "route", "status"))
 METRICS: tuple[Metric, ...] = (
     *(STAGED, STAGED_AGE, LAG, SET_ASIDE, DISPATCHED, ATTEMPTS, WAITING, WAITING_AGE, MESSAGES, CYCLES, STALLED),
-    *(OVERDUE, BACKLOG, CONNECTIONS, SOLVED, REQUESTS),
+    *(OVERDUE, ORGANIZATIONS_HELD, BACKLOG, CONNECTIONS, SOLVED, REQUESTS),
 )
 
 

@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from temporalio.client import Client
 from temporalio.service import RPCStatusCode
 
-from services.events.log.models import Undispatchable
+from services.events.log.models import Hold, Undispatchable
 from services.notifications.models import AnnouncementRow, MessageRow
 from services.programs import main
 from services.programs.models import CycleRow, ProgramRow
@@ -52,12 +52,13 @@ def temporal(backlog: int | None) -> Client:
 
 
 async def add_trouble(db: Database, organization_id: UUID, cycle_id: UUID | None = None) -> None:
-    """An event that waits, one that was set aside, a message that is due, and a round that is overdue."""
+    """An event that waits, one that was set aside, a hold, a message that is due, and a round that is overdue."""
     own = {"organization_id": organization_id}
     told = {"cycle_id": cycle_id, "scope_id": uuid4(), "template": "kickoff", "occurrence": 1}
     async with db.transaction() as session:
         await emit(session, organization_id, CyclePaused(cycle_id=uuid4()))
         session.add(Undispatchable(**own, event_id=uuid4(), position=1, reason="reaction_failed", retry_at=LATE))
+        session.add(Hold(**own))
         announcement_id = uuid4()
         session.add(AnnouncementRow(**own, **told, id=announcement_id, audience="participants"))
         cycle = {"cycle_id": uuid4(), "kind": "enrolment", "number": 1, "state": "open", "closes_at": LATE}
@@ -79,8 +80,8 @@ async def test_what_waits_is_measured_over_all_organizations(db: Database, organ
     await add_trouble(db, organization_id)
     await Measuring(db, temporal(3)).look()
     new = exposition(REGISTRY)
-    for name in ("upward_staged_events", "upward_events_set_aside", "upward_messages_waiting", "upward_rounds_overdue"):
-        assert value_of(new, name) == value_of(old, name) + 1
+    for name in ("staged_events", "events_set_aside", "messages_waiting", "rounds_overdue", "organizations_held"):
+        assert value_of(new, f"upward_{name}") == value_of(old, f"upward_{name}") + 1
     assert value_of(new, "upward_messages_waiting_age_seconds") >= 600
     assert value_of(new, 'upward_queue_backlog{queue="workflows",kind="workflow"}') == 3
     assert value_of(new, 'upward_cycles_stalled{reason="round_overdue"}') >= 0

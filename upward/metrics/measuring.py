@@ -50,7 +50,10 @@ async def _measure_messages(session: AsyncSession) -> list[Sample]:
 
 
 SERVICES = (
-    OfService(lag.measure, (metrics.STAGED, metrics.STAGED_AGE, metrics.LAG, metrics.SET_ASIDE)),
+    OfService(
+        lag.measure,
+        (metrics.STAGED, metrics.STAGED_AGE, metrics.LAG, metrics.SET_ASIDE, metrics.ORGANIZATIONS_HELD),
+    ),
     OfService(_measure_messages, (metrics.WAITING, metrics.WAITING_AGE)),
     OfService(stalls.measure, (metrics.CYCLES, metrics.STALLED, metrics.OVERDUE)),
 )

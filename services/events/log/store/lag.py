@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.events.log.models import Event
 from services.events.log.store.reading import AFTER_CURSOR, find_unread
 from shared.events import StagedEvent
-from shared.telemetry.metrics import LAG, SET_ASIDE, STAGED, STAGED_AGE, Sample
+from shared.telemetry.metrics import LAG, ORGANIZATIONS_HELD, SET_ASIDE, STAGED, STAGED_AGE, Sample
 
 CYCLE = "cycle_id"
 DISPATCHER = "dispatcher"
@@ -49,17 +49,19 @@ FIGURES = text(
     select (select count(*) from (select from events.staged_event limit 10000) as counted),
         (select coalesce(extract(epoch from clock_timestamp() - min(time)), 0)
          from (select time from events.staged_event order by id limit 1) as first),
-        (select count(*) from events.undispatchable where retry_at is not null)
+        (select count(*) from events.undispatchable where retry_at is not null),
+        (select count(*) from events.hold)
     """
 )
 
 
 async def measure(session: AsyncSession, consumer: str = DISPATCHER) -> list[Sample]:
-    """How much waits in the log, and for how long."""
-    staged, age, set_aside = (await session.execute(FIGURES)).one()
+    """How much waits in the log, and for how long, and how many organizations are held."""
+    staged, age, set_aside, held = (await session.execute(FIGURES)).one()
     lag = 0.0
     if (unread := await find_unread(session, consumer)) is not None:
         first = select(extract("epoch", func.clock_timestamp() - Event.recorded_at)).where(AFTER_CURSOR)
         first = first.order_by(Event.day, Event.position).limit(1)
         lag = float(await session.scalar(first, unread._asdict()) or 0)
-    return [Sample(STAGED, staged), Sample(STAGED_AGE, float(age)), Sample(LAG, lag), Sample(SET_ASIDE, set_aside)]
+    waits = [Sample(STAGED, staged), Sample(STAGED_AGE, float(age)), Sample(LAG, lag)]
+    return [*waits, Sample(SET_ASIDE, set_aside), Sample(ORGANIZATIONS_HELD, held)]
