@@ -26,7 +26,7 @@ test: $(VENV)/.test  ## everything but the long tests: lint, then types and test
 	$(BIN)/python -m pytest $(SIDE_BY_SIDE) --durations 15 || failed=1; \
 	wait $$types || failed=1; cat "$$said"; rm "$$said"; exit $$failed
 
-long: $(VENV)/.test  ## the same rules with many kills, many examples and large references
+long: $(VENV)/.test  ## whole installations, many kills, many examples and large references
 	UPWARD_TESTS_EXAMPLES=20 $(BIN)/python -m pytest -m "long or property" $(SIDE_BY_SIDE) --durations 15
 
 lint: $(VENV)/.test
