@@ -177,7 +177,8 @@ class DeliveryRun:
         self, batch: BatchFacts, message: ClaimedMessage, refusal: RefusedForGood, now: datetime
     ) -> None:
         """The message has failed. If the channel refuses everybody, the announcement waits instead."""
-        everybody = refusal.asked and self._connections.refusals[message.channel].refused(refusal.code)
+        held_until = self._held.until if self._held.code == refusal.code else None
+        everybody = refusal.asked and self._connections.refusals[message.channel].refused(refusal.code, held_until)
         if everybody and now - batch.delivery.announced_at <= LONGEST_WAIT:
             log.warning("announcement.held", announcement_id=str(self._announcement_id), code=refusal.code)
             self._held = await self._lease.hold(message, refusal.code)

@@ -39,17 +39,15 @@ async def read_hold(session: AsyncSession, organization_id: UUID, announcement_i
 
 
 async def hold(session: AsyncSession, organization_id: UUID, announcement_id: UUID, code: str) -> None:
-    """Lets the announcement wait: a minute, and twice as long each time, up to an hour. The first time, its messages
-    that were refused in the same way wait again too, and `announcement.held` is emitted if it belongs to a cycle."""
+    """Lets the announcement wait: a minute, and twice as long each time, up to an hour. Its messages that were refused
+    in the same way wait again too. When it begins to wait, `announcement.held` is emitted if it belongs to a cycle."""
     now = datetime.now(UTC)
     row = await session.scalar(select(AnnouncementRow).where(*_is(organization_id, announcement_id)).with_for_update())
     if row is None or (row.held_until is not None and row.held_until > now):
         return
-    first, pause = row.holds == 0, min(FIRST_PAUSE * (1 << min(row.holds, 10)), LONGEST_PAUSE)
+    begins, pause = row.held_code is None, min(FIRST_PAUSE * (1 << min(row.holds, 10)), LONGEST_PAUSE)
     row.held_code, row.held_until, row.holds = code, now + pause, row.holds + 1
     await session.flush()
-    if not first:
-        return
     await session.execute(
         update(MessageRow)
         .where(
@@ -61,7 +59,7 @@ async def hold(session: AsyncSession, organization_id: UUID, announcement_id: UU
         .values(state=MessageState.WAITING, failure_code=None)
         .execution_options(synchronize_session=False)
     )
-    if row.cycle_id is not None and row.template != Template.MESSAGES_HELD:
+    if begins and row.cycle_id is not None and row.template != Template.MESSAGES_HELD:
         held = AnnouncementHeld(announcement_id=announcement_id, cycle_id=row.cycle_id, code=code)
         await emit(session, organization_id, held)
 

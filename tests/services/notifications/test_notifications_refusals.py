@@ -18,10 +18,12 @@ from services.notifications.rules.messages import MessageState
 from services.notifications.rules.waiting import WaitingFor
 from services.notifications.store import messages as store
 from shared.auth import Role
+from shared.config import Settings
 from shared.contracts.notifications import Announcement, Audience, DeliverMessages, Delivery, Template
 from shared.database import Database
 from shared.errors import NotFound
 from shared.events import StagedEvent
+from shared.http.internal import Internal
 from shared.http.lists import Page
 from tests.services.conftest import client_of
 from tests.services.notifications.conftest import deliver, messages, prepare
@@ -146,6 +148,51 @@ async def test_another_announcement_waits_with_it_such_as_the_one_that_tells_the
     text = post.texts()["mara"]
     assert "The mail server refuses everybody with the same answer" in text
     assert f"https://up.example/console/messages?cycle_id={world.cycle_id}&state=waiting" in text
+
+
+async def test_another_process_burns_no_message_of_an_announcement_that_waits(
+    activities: Activities, database: Database, world: World, post: Post, settings: Settings
+) -> None:
+    """Such as the second worker, or the same one after it was started again: it has counted no refusal itself."""
+    announcement = await announced(activities, database, world, 53)
+    asked: list[str] = []
+    post.answers = lambda address: asked.append(address) or REFUSED  # type: ignore[func-returns-value]
+    await deliver(activities, announcement)
+    mail = {"smtp_port": post.port, "smtp_connections": 1, "public_url": "https://up.example"}
+    settings = settings.model_copy(update=mail)
+    internal = Internal(settings, world.application(settings))
+    another = main.create_activities(database=database, internal=internal, settings=settings)
+    await end_of_the_pause(database, world)
+    answer = await deliver(another, announcement)
+    assert (len(asked), answer.failed, answer.waiting) == (51, 0, 53)
+    assert await states(database, world) == {("waiting", None): 53}
+    post.answers = lambda address: None
+    await end_of_the_pause(database, world)
+    assert (await deliver(another, announcement)).sent == 53
+    await internal.close()
+
+
+async def test_a_mail_server_that_refuses_everybody_for_a_second_time_burns_no_message_either(
+    activities: Activities, database: Database, world: World, post: Post
+) -> None:
+    """Such as one that takes so many messages an hour, and refuses the others for good."""
+    announcement = await announced(activities, database, world, 104)
+    post.answers = lambda address: REFUSED
+    await deliver(activities, announcement)
+    taken: list[str] = []
+
+    def takes_one(address: str) -> str | None:
+        taken.append(address)
+        return None if len(taken) == 1 else REFUSED
+
+    post.answers = takes_one
+    await end_of_the_pause(database, world)
+    answer = await deliver(activities, announcement)
+    assert (answer.sent, answer.failed, answer.waiting) == (1, 0, 103)
+    assert (await told(database, world))["announcement.held"] == 2
+    post.answers = lambda address: None
+    await end_of_the_pause(database, world)
+    assert (await deliver(activities, announcement)).sent == 104
 
 
 async def test_what_is_sent_again_waits_while_its_cycle_is_paused(
