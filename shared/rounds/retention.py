@@ -7,7 +7,7 @@ from sqlalchemy import exists, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database import Database
-from shared.retention import Ages, delete_all, delete_some
+from shared.retention import MOST_BATCHES, Ages, delete_all, delete_some
 from shared.rounds.models import Round, RoundRecipient
 
 ROUNDS_AT_ONCE = 100
@@ -17,14 +17,17 @@ async def purge(database: Database, ages: Ages) -> dict[str, int]:
     """Deletes the recipients of rounds that were closed so long ago. A round whose counts are noted is read by them, so
     that nobody sees a part of its recipients."""
     deleted = 0
-    async with database.transaction() as session:
-        old = await _note_counts(session, ages.history)
-    for round_id in old:
+    for _ in range(MOST_BATCHES):
+        async with database.transaction() as session:
+            old = await _note_counts(session, ages.history)
+        for round_id in old:
 
-        async def delete_recipients(session: AsyncSession, round_id: UUID = round_id) -> int:
-            return await delete_some(session, RoundRecipient, RoundRecipient.round_id == round_id)
+            async def delete_recipients(session: AsyncSession, round_id: UUID = round_id) -> int:
+                return await delete_some(session, RoundRecipient, RoundRecipient.round_id == round_id)
 
-        deleted += await delete_all(database, delete_recipients)
+            deleted += await delete_all(database, delete_recipients)
+        if len(old) < ROUNDS_AT_ONCE:
+            break
     return {"recipients": deleted}
 
 

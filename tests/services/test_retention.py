@@ -10,6 +10,7 @@ from sqlalchemy import insert, select
 from structlog.testing import capture_logs
 
 import shared.retention
+import shared.rounds.retention
 from services.intake.models import Link
 from services.matching.models import MatchRun
 from services.matching.runs.store.reading import InputsPurged, read_stored_run
@@ -115,6 +116,21 @@ async def test_an_old_round_keeps_its_counts_without_its_recipients(
             read = await read_rounds(session, organization_id, cycle_id)
         assert [(one.recipients, one.answered, one.pending) for one in read] == [(5, 3, 2), (5, 3, 2)]
     assert set(await left(db, RoundRecipient.round_id, organization_id)) == {rounds[1]["id"]}
+
+
+async def test_however_many_rounds_are_over_all_lose_their_recipients_on_the_same_day(
+    db: Database, organization_id: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or a large installation, which closes more of them in a day, would keep them for ever."""
+    monkeypatch.setattr(shared.rounds.retention, "ROUNDS_AT_ONCE", 2)
+    for number in range(1, 6):
+        ids = {"id": uuid4(), "organization_id": organization_id, "cycle_id": uuid4(), "number": number}
+        closed = {"closes_at": OLD, "closed_at": OLD, "kind": RoundKind.SURVEY, "state": RoundState.CLOSED}
+        await put(db, Round, {**ids, **closed})
+        asked = {"round_id": ids["id"], "organization_id": organization_id}
+        await put(db, RoundRecipient, {**asked, "person_id": uuid4(), "subject_id": uuid4()})
+    assert (await purge_all(db, AGES))["recipients"] == 5
+    assert await left(db, RoundRecipient.round_id, organization_id) == []
 
 
 async def test_an_old_run_says_that_its_inputs_are_no_longer_kept(db: Database, organization_id: UUID) -> None:
