@@ -49,7 +49,7 @@ class Connections:
                 idle.append(transport)
 
     async def _close(self) -> None:
-        while found := [transport for idle in self._idle.values() for transport in idle]:
-            self._idle.clear()
-            for transport in found:
-                await transport.__aexit__(None, None, None)
+        """Whatever a delivery opens that begins meanwhile is closed at its own end."""
+        found = [idle.pop() for idle in self._idle.values() for _ in range(len(idle))]
+        for transport in found:
+            await transport.__aexit__(None, None, None)
