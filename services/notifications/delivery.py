@@ -155,13 +155,13 @@ class DeliveryRun:
         try:
             await transport.send(compose(message, batch, self._settings, now))
         except RefusedForGood as refusal:
-            await self._refused(batch, message, refusal, now)
+            await self._refused(message, refusal, now)
         except PutOff:
             await self._lease.record(_put_off(batch, message, now))
         except ChannelAway:
             raise
         except Exception:  # a broken connection, or an error that only this message causes
-            if now - batch.delivery.announced_at > LONGEST_WAIT:
+            if now - message.due_at > LONGEST_WAIT:
                 await self._lease.record(partial(store.mark_failed, message=message, code="undeliverable"))
             else:
                 await self._lease.record(partial(store.count_attempt, message=message))
@@ -173,13 +173,11 @@ class DeliveryRun:
                 self._held = NOT_HELD
                 await self._lease.lift()
 
-    async def _refused(
-        self, batch: BatchFacts, message: ClaimedMessage, refusal: RefusedForGood, now: datetime
-    ) -> None:
+    async def _refused(self, message: ClaimedMessage, refusal: RefusedForGood, now: datetime) -> None:
         """The message has failed. If the channel refuses everybody, the announcement waits instead."""
         held_until = self._held.until if self._held.code == refusal.code else None
         everybody = refusal.asked and self._connections.refusals[message.channel].refused(refusal.code, held_until)
-        if everybody and now - batch.delivery.announced_at <= LONGEST_WAIT:
+        if everybody and now - message.due_at <= LONGEST_WAIT:
             log.warning("announcement.held", announcement_id=str(self._announcement_id), code=refusal.code)
             self._held = await self._lease.hold(message, refusal.code)
             return

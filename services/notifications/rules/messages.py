@@ -17,6 +17,7 @@ MOST_DEFERRALS = 12
 FIRST_PAUSE = timedelta(minutes=1)
 LONGEST_PAUSE = timedelta(hours=1)
 LONGEST_WAIT = timedelta(days=5)
+"""So long after it was due a message is given up that cannot be sent."""
 
 
 class Channel(StrEnum):
@@ -52,6 +53,7 @@ class ClaimedMessage(NamedTuple):
     template: Template
     channel: Channel
     message_id: str
+    due_at: datetime
     deferrals: int
     lease: UUID
 

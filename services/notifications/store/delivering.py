@@ -65,6 +65,7 @@ async def claim(
             template=Template(row.template),
             channel=Channel(row.channel),
             message_id=row.message_id,
+            due_at=row.due_at,
             deferrals=row.deferrals,
             lease=lease,
         )

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.notifications.models import AnnouncementRow, MessageRow
-from services.notifications.rules.messages import FIRST_PAUSE, LONGEST_PAUSE, MessageState
+from services.notifications.rules.messages import FIRST_PAUSE, LONGEST_PAUSE, LONGEST_WAIT, MessageState
 from shared.contracts.events import AnnouncementHeld, AnnouncementRetried
 from shared.contracts.notifications import Audience, Template
 from shared.contracts.round_kinds import untold_reminders
@@ -40,7 +40,8 @@ async def read_hold(session: AsyncSession, organization_id: UUID, announcement_i
 
 async def hold(session: AsyncSession, organization_id: UUID, announcement_id: UUID, code: str) -> None:
     """Lets the announcement wait: a minute, and twice as long each time, up to an hour. Its messages that were refused
-    in the same way wait again too. When it begins to wait, `announcement.held` is emitted if it belongs to a cycle."""
+    in the same way wait again too, but for those that were given up. When it begins to wait, `announcement.held` is
+    emitted if it belongs to a cycle."""
     now = datetime.now(UTC)
     row = await session.scalar(select(AnnouncementRow).where(*_is(organization_id, announcement_id)).with_for_update())
     if row is None or (row.held_until is not None and row.held_until > now):
@@ -55,6 +56,7 @@ async def hold(session: AsyncSession, organization_id: UUID, announcement_id: UU
             MessageRow.announcement_id == announcement_id,
             MessageRow.state == MessageState.FAILED,
             MessageRow.failure_code == code,
+            MessageRow.due_at >= now - LONGEST_WAIT,
         )
         .values(state=MessageState.WAITING, failure_code=None)
         .execution_options(synchronize_session=False)

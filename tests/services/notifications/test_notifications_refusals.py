@@ -16,6 +16,7 @@ from services.notifications.activities import Activities
 from services.notifications.models import AnnouncementRow, MessageRow
 from services.notifications.rules.messages import MessageState
 from services.notifications.rules.waiting import WaitingFor
+from services.notifications.store import holding
 from services.notifications.store import messages as store
 from shared.auth import Role
 from shared.config import Settings
@@ -208,6 +209,41 @@ async def test_what_is_sent_again_waits_while_its_cycle_is_paused(
 
 
 # Sending again, by the API and by the command
+
+
+async def test_what_was_given_up_after_five_days_does_not_wait_again_with_the_others(
+    activities: Activities, database: Database, world: World, post: Post
+) -> None:
+    announcement = await announced(activities, database, world, 51)
+    async with database.transaction() as session:
+        one = (await session.scalars(select(MessageRow.id).limit(1))).one()
+        given_up = {"state": MessageState.FAILED, "failure_code": "smtp_550"}
+        long_ago = datetime.now(UTC) - timedelta(days=6)
+        await session.execute(update(MessageRow).where(MessageRow.id == one).values(**given_up, due_at=long_ago))
+    post.answers = lambda address: REFUSED
+    answer = await deliver(activities, announcement)
+    assert (answer.failed, answer.waiting) == (1, 50)
+
+
+async def test_what_is_sent_again_after_a_week_waits_for_the_mail_server_as_if_it_were_new(
+    activities: Activities, database: Database, world: World, post: Post
+) -> None:
+    announcement = await announced(activities, database, world, 50)
+    long_ago = datetime.now(UTC) - timedelta(days=7)
+    async with database.transaction() as session:
+        await session.execute(
+            update(AnnouncementRow).where(AnnouncementRow.id == announcement.id).values(created_at=long_ago)
+        )
+        failed = {"state": MessageState.FAILED, "failure_code": "smtp_550", "due_at": long_ago}
+        of_it = MessageRow.announcement_id == announcement.id
+        await session.execute(update(MessageRow).where(of_it).values(**failed))
+        assert await holding.resend_all(session, world.organization_id, world.cycle_id) == 50
+    post.answers = lambda address: REFUSED
+    answer = await deliver(activities, announcement)
+    assert (answer.failed, answer.waiting) == (0, 50)
+
+
+# Sending again, by the API
 
 
 async def test_a_failed_message_is_sent_again_once_however_often_somebody_asks(
