@@ -17,7 +17,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from time import monotonic
 from typing import Any, TypeVar
@@ -54,6 +54,9 @@ WORK_SECONDS = 25.0
 HEARTBEAT_PART = 1 / 3
 """The time between heartbeats, as a part of the heartbeat timeout."""
 PAUSE_SECONDS = 0.5
+LOOKS_AGAIN = timedelta(minutes=10)
+"""So long after its cycle was found paused, what is sent again is looked at again. Nobody tells its workflow that the
+pause is over, and each look costs billable actions."""
 MOST_FAILED = 1000
 """So many messages that failed are looked at for an overview, the newest ones."""
 NOT_HELD = Hold(None, None)
@@ -86,6 +89,7 @@ class DeliveryRun:
         async with _heartbeats(), self._connections.kept(), self._lease.renewed():
             self._held = await self._lease.read_hold()
             facts: DeliveryFacts | None = None
+            paused = False
             while self._may_go_on():
                 if not (claimed := await self._lease.claim(BATCH)):
                     if not await self._lease.others_have():
@@ -93,7 +97,7 @@ class DeliveryRun:
                     await asyncio.sleep(PAUSE_SECONDS)
                     continue
                 facts = facts or await self._read_facts()
-                if self._again and facts.brief is not None and facts.brief.paused:
+                if paused := self._again and facts.brief is not None and facts.brief.paused:
                     break
                 round_ = await self._read_round(facts)
                 if round_ is not None and round_.state is RoundState.CLOSED:
@@ -107,7 +111,8 @@ class DeliveryRun:
                     break
                 await self._deliver_batch(batch, claimed)
         async with self._database.transaction() as session:
-            return await store.read_delivery(session, self._organization_id, self._announcement_id)
+            answer = await store.read_delivery(session, self._organization_id, self._announcement_id)
+        return answer.model_copy(update={"next_due_at": datetime.now(UTC) + LOOKS_AGAIN}) if paused else answer
 
     def _may_go_on(self) -> bool:
         stopping = activity.in_activity() and activity.is_worker_shutdown()

@@ -204,6 +204,8 @@ async def test_what_is_sent_again_waits_while_its_cycle_is_paused(
     world.paused = True
     answer = await ActivityEnvironment().run(activities.deliver_messages, request)
     assert (answer.sent, answer.waiting) == (0, 2)
+    assert answer.next_due_at is not None
+    assert answer.next_due_at - datetime.now(UTC) > timedelta(minutes=9), "a pause of weeks is not asked every minute"
     world.paused = False
     assert (await ActivityEnvironment().run(activities.deliver_messages, request)).sent == 2
 
