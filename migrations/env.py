@@ -64,6 +64,8 @@ def run(connection: Connection) -> None:
         compare_server_default=False,
         version_table="alembic_version",
         version_table_schema="public",
+        # A table that one migration has changed is free for services again while the next ones run.
+        transaction_per_migration=True,
     )
     with context.begin_transaction():
         context.run_migrations()
@@ -74,6 +76,8 @@ def run(connection: Connection) -> None:
 
 import_models()
 engine = create_engine(database_url(), connect_args={"application_name": "upward migrate"})
-with engine.connect() as connection:
-    run(connection)
-engine.dispose()
+try:
+    with engine.connect() as connection:
+        run(connection)
+finally:
+    engine.dispose()  # which also ends the turn of a migration that failed

@@ -13,6 +13,7 @@ import pytest
 from alembic import command
 from alembic.script import ScriptDirectory
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy.exc import OperationalError
 
 from services.events.log.rules.cloudevents import cloud_event
 from services.events.log.rules.digest import genesis
@@ -176,6 +177,21 @@ def test_the_short_limits_are_for_tables_and_not_for_the_turn_of_another_migrati
     for limit in ("lock_timeout", "statement_timeout"):
         assert f"set {limit} = 0" in statements[:turn], "the database's own limit could be short"
         assert [one for one in statements[turn:first_table] if one.startswith(f"set {limit} = '")]
+
+
+def test_each_migration_keeps_its_tables_for_itself_no_longer_than_it_takes_alone(migrated: URL) -> None:
+    """What the ones before a busy table have changed is committed, so that services go on with it, and the next try
+    goes on from there."""
+    config = alembic_config(written(migrated))
+    command.downgrade(config, "0036")
+    with changing(migrated) as reader:
+        reader.execute(text("lock table notifications.announcement in access share mode"))  # which 0042 changes
+        with pytest.raises(OperationalError, match="lock timeout"):
+            migrate(written(migrated))
+        with changing(migrated) as writer:
+            assert writer.scalar(text("select version_num from alembic_version")) == "0041"
+    migrate(written(migrated))
+    command.check(config)
 
 
 def test_events_from_before_get_the_digests_that_the_sequencer_would_have_given_them(url: str, engine: Engine) -> None:
