@@ -203,6 +203,7 @@ async def bare(office: Office, batch: BatchFacts, port: int, most: int) -> int:
                     channel=Channel.EMAIL,
                     message_id=message_id(announcement, person_id, office.settings.mail_domain),
                     deferrals=0,
+                    due_at=now,
                     lease=uuid4(),
                 )
                 email = email_of(compose(message, batch, office.settings, now), office.settings)

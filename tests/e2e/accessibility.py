@@ -90,13 +90,20 @@ FOCUSED = f"""() => {{ {BY_NAME}
     return {{named: named(element), place, ringed, covered, parts}};
 }}"""
 
+SETTLED = """() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done))).then(() => Promise.all(
+  document.getAnimations().filter(one => one.effect.getComputedTiming().endTime < Infinity)
+    .map(one => one.finished.catch(() => {}))))"""
+"""Waits until the page has drawn itself and what fades from one colour into another has come to its end."""
+
 
 async def violations(page: Page) -> list[str]:
     """What axe finds in the light theme, and about colours in the dark one."""
     await page.emulate_media(color_scheme="light")
+    await page.evaluate(SETTLED)
     await page.evaluate(AXE)
     found = [f"axe, {text}" for text in await page.evaluate(RUN, RULES)]
     await page.emulate_media(color_scheme="dark")
+    await page.evaluate(SETTLED)
     return found + [f"axe in the dark, {text}" for text in await page.evaluate(RUN, COLOURS)]
 
 

@@ -17,7 +17,7 @@ from upward.migration import alembic_config
 LEAST_VERSION = 16
 MOST_CLOCK = timedelta(seconds=5)
 CONNECT_SECONDS = 10
-NEEDED_CONNECTIONS = 60
+NEEDED_CONNECTIONS = 90
 """What the two processes of the small installation open at most, with some for people and backups."""
 FACTS = """
 select current_setting('server_version_num')::int / 10000 as version, current_user as role,
