@@ -25,8 +25,10 @@ from tests.patience import PATIENCE_SECONDS
 
 @pytest.fixture
 async def organization(database: Database) -> AsyncIterator[UUID]:
-    """Its events are committed for real, and removed after the test."""
+    """Its events are committed for real, and removed after the test. What other tests have left staged goes first."""
     organization_id = uuid4()
+    async with database.transaction() as session:
+        await session.execute(delete(StagedEvent))
     yield organization_id
     async with database.transaction() as session:
         for table in (StagedEvent, Event, OrganizationHead):
