@@ -77,7 +77,7 @@ async def _sequenced_the_request(call: Call) -> bool:
 
 
 async def _started_the_cycle(call: Call) -> bool:
-    return bool(call.arguments[1].workflow == "CycleWorkflow")
+    return bool(call.arguments[2].workflow == "CycleWorkflow")
 
 
 async def _claimed(call: Call) -> bool:
