@@ -36,7 +36,8 @@ from workflows.announcement import AnnouncementWorkflow
 
 pytestmark = pytest.mark.long
 TOKEN = "a-service-token-of-the-tests-only-0123456789"
-PEOPLE = 12
+PEOPLE = 60
+"""Several for each connection, so that some have arrived while others are asked for."""
 
 
 async def test_another_worker_goes_on_within_fifteen_seconds(faults_folder: Path) -> None:
