@@ -38,12 +38,6 @@ def test_the_compose_file_has_the_shape_that_compose_expects() -> None:
     jsonschema.validate(COMPOSE, schema)
 
 
-def test_the_compose_file_is_one_by_the_specification() -> None:
-    """The schema is the one of the Compose specification (Apache 2.0), as `check-jsonschema` 0.39.0 brings it."""
-    schema = json.loads((ROOT / "tests/architecture/compose-spec.json").read_text())
-    jsonschema.validate(COMPOSE, schema)
-
-
 def in_profile(profile: str) -> dict[str, dict[str, Any]]:
     """The containers of an installation of this size."""
     return {name: one for name, one in SERVICES.items() if profile in one.get("profiles", [profile])}
