@@ -96,17 +96,15 @@ def told_of_messages_that_wait() -> Start:
     return Start("AnnouncementWorkflow", f"announcement-{announcement.id}", announcement)
 
 
-def sent_again() -> Start:
-    announcement = Announcement(
-        organization_id=ORGANIZATION,
-        cycle_id=CYCLE,
-        scope_id=OTHER,
-        template=Template.KICKOFF,
-        audience=Audience.PARTICIPANTS,
-        occurrence=3,
-        again=True,
-    )
-    return Start("AnnouncementWorkflow", f"announcement-{announcement.id}-again-{EVENT}", announcement)
+SENT_AGAIN = Announcement(
+    organization_id=ORGANIZATION,
+    cycle_id=CYCLE,
+    scope_id=OTHER,
+    template=Template.KICKOFF,
+    audience=Audience.PARTICIPANTS,
+    occurrence=3,
+    again=True,
+)
 
 
 TABLE: list[tuple[EventData, Reaction]] = [
@@ -117,14 +115,14 @@ TABLE: list[tuple[EventData, Reaction]] = [
     (AnnouncementHeld(announcement_id=OTHER, cycle_id=CYCLE, code="smtp_550"), told_of_messages_that_wait()),
     (
         AnnouncementRetried(
-            announcement_id=sent_again().argument.id,  # type: ignore[attr-defined]
+            announcement_id=SENT_AGAIN.id,
             cycle_id=CYCLE,
             scope_id=OTHER,
             template=Template.KICKOFF,
             audience=Audience.PARTICIPANTS,
             occurrence=3,
         ),
-        sent_again(),
+        Start("AnnouncementWorkflow", f"announcement-{SENT_AGAIN.id}-again-{EVENT}", SENT_AGAIN),
     ),
     (
         ProgramScheduleChanged(program_id=OTHER),

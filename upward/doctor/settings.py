@@ -31,7 +31,7 @@ def _public_url(url: str) -> Finding:
     advice = "Set UPWARD_PUBLIC_URL to the address at which participants reach Upward, such as https://mentoring.example.com."
     try:
         parts = urlsplit(url)
-        parts.port  # noqa: B018 - it raises for a port that is none
+        _ = parts.port  # raises for a port that is none
     except ValueError:
         return wrong("public URL", "it is no address.", advice)
     if parts.scheme not in ("http", "https") or not parts.hostname:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import QueuePool, select
 
 from services.notifications import delivery, leasing
 from services.notifications.activities import Activities
@@ -57,7 +57,9 @@ async def test_no_connection_to_the_database_is_held_while_a_message_is_on_its_w
     held: list[object] = []
 
     def look(address: str) -> None:
-        held.append(database.engine.sync_engine.pool.checkedout())  # type: ignore[attr-defined]
+        pool = database.engine.sync_engine.pool
+        assert isinstance(pool, QueuePool)
+        held.append(pool.checkedout())
 
     post.answers = look
     assert (await deliver(activities, announcement)).sent == 5

@@ -38,6 +38,18 @@ Keys = Callable[..., Awaitable[dict[str, str]]]
 REFUSED = "550 5.7.1 not from you"
 
 
+def refuse_all(post: Post) -> list[str]:
+    """The server refuses every address from now on. The list has those that it was asked about."""
+    asked: list[str] = []
+
+    def refuse(address: str) -> str:
+        asked.append(address)
+        return REFUSED
+
+    post.answers = refuse
+    return asked
+
+
 async def announced(activities: Activities, database: Database, world: World, people: int) -> Announcement:
     world.ask(*(f"p{number}@acme.example" for number in range(people)))
     await world.open_round(database)
@@ -71,8 +83,7 @@ async def test_fifty_equal_refusals_in_a_row_let_all_messages_wait_and_all_arriv
     activities: Activities, database: Database, world: World, post: Post
 ) -> None:
     announcement = await announced(activities, database, world, 53)
-    asked: list[str] = []
-    post.answers = lambda address: asked.append(address) or REFUSED  # type: ignore[func-returns-value]
+    asked = refuse_all(post)
     answer = await deliver(activities, announcement)
     assert (len(asked), answer.sent, answer.failed, answer.waiting) == (50, 0, 0, 53)
     assert answer.next_due_at is not None
@@ -156,8 +167,7 @@ async def test_another_process_burns_no_message_of_an_announcement_that_waits(
 ) -> None:
     """Such as the second worker, or the same one after it was started again: it has counted no refusal itself."""
     announcement = await announced(activities, database, world, 53)
-    asked: list[str] = []
-    post.answers = lambda address: asked.append(address) or REFUSED  # type: ignore[func-returns-value]
+    asked = refuse_all(post)
     await deliver(activities, announcement)
     mail = {"smtp_port": post.port, "smtp_connections": 1, "public_url": "https://up.example"}
     settings = settings.model_copy(update=mail)

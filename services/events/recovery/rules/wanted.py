@@ -6,8 +6,6 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 from uuid import UUID
 
-from pydantic import BaseModel
-
 from shared.contracts.endpoints import EndpointRef
 from shared.contracts.feedback import ConcernReason, ConcernRung
 from shared.contracts.notifications import Announcement, Template
@@ -46,7 +44,7 @@ class Wanted(NamedTuple):
 
     workflow: str
     id: str
-    argument: BaseModel
+    argument: Announcement | CycleRef | EndpointRef
     cycle_id: UUID | None = None
     """The cycle that it belongs to."""
     signal: str | None = None
@@ -54,8 +52,7 @@ class Wanted(NamedTuple):
 
     @property
     def organization_id(self) -> UUID:
-        found: UUID = getattr(self.argument, "organization_id")  # noqa: B009 - each argument has one
-        return found
+        return self.argument.organization_id
 
 
 def wanted(rows: Rows, cycle_id: UUID | None = None) -> list[Wanted]:
