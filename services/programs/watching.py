@@ -1,16 +1,18 @@
 """Watching whether cycles move: every minute each running cycle is held against what should move it.
 
-A round that is open though its deadline is over, a workflow that is gone or fails again and again, and an event that
-has not been told for minutes mean that a cycle stands still and nobody would hear of it. What is found is written to
-the cycle's row and told by the event `cycle.stalled`, once. What cannot be asked just now, such as Temporal while it is
-away, leaves what was known before as it is.
+A round that is open though its deadline is over, a workflow that is gone or fails again and again, an activity that
+does so or that no worker takes (`steps.py`), and an event that has not been told for minutes mean that a cycle stands
+still and nobody would hear of it. What is found is written to the cycle's row and told by the event `cycle.stalled`,
+once. What cannot be asked just now, such as Temporal while it is away, leaves what was known before as it is.
 
 Every process that runs the worker of programs watches. Two that find the same write it once. The relay does not watch,
 as it is one of the parts that are watched.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections import defaultdict
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
@@ -21,6 +23,7 @@ from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.common import SearchAttributeKey
 from temporalio.service import RPCError
 
+from services.programs.steps import OF_STEPS, Looked, Steps
 from services.programs.store import stalls
 from services.programs.store.stalls import RunningCycle
 from shared.attention.waiting import OVERDUE
@@ -47,7 +50,10 @@ FAILING = (
     "ExecutionStatus = 'Running' AND TemporalReportedProblems IN "
     "('category=WorkflowTaskFailed', 'category=WorkflowTaskTimedOut')"
 )
-RUNNING = "ExecutionStatus = 'Running' AND WorkflowType = 'CycleWorkflow'"
+RUNNING = (
+    "ExecutionStatus = 'Running' AND WorkflowType IN ('CycleWorkflow', 'RoundWorkflow', 'AnnouncementWorkflow', "
+    "'ConcernWorkflow', 'DigestWorkflow')"
+)
 SEARCHED = SearchAttributeKey.for_keyword(SEARCHED_CYCLE)
 OF_EVENTS = (StallReason.EVENT_SET_ASIDE, StallReason.EVENTS_WAITING)
 URGENCY = tuple(StallReason)
@@ -58,10 +64,13 @@ class Found(NamedTuple):
     """Why cycles do not move, and which reasons could not be looked into."""
 
     reasons: Mapping[UUID, Collection[StallReason]]
-    unknown: Collection[StallReason] = ()
+    unknown: Collection[StallReason]
+    looked_at: Collection[UUID]
+    """The cycles whose steps were looked at. The others have their turn later."""
 
     def reason_of(self, cycle: RunningCycle) -> StallReason | None:
-        before = {one for one in self.unknown if one == cycle.stall_reason}
+        unknown = (*self.unknown, *(OF_STEPS if cycle.id not in self.looked_at else ()))
+        before = {one for one in unknown if one == cycle.stall_reason}
         found = {*self.reasons.get(cycle.id, ()), *before}
         return next((one for one in URGENCY if one in found), None)
 
@@ -71,6 +80,7 @@ class Watch:
 
     def __init__(self, database: Database, internal: Internal, client: Client) -> None:
         self._database, self._internal, self._client = database, internal, client
+        self._steps = Steps(client)
 
     async def look(self) -> None:
         """One look. Raises what the database raises."""
@@ -99,19 +109,20 @@ class Watch:
             if now - one.closes_at >= OVERDUE and one.cycle_id not in paused:
                 add(one.cycle_id, StallReason.ROUND_OVERDUE)
         of_round = {f"{ROUND}{one.id}": one.cycle_id for one in rounds}
-        asked = {
-            StallReason.WORKFLOW_FAILING: self._failing(of_round),
-            StallReason.WORKFLOW_MISSING: self._without_workflow(running, now),
-        }
-        for reason, asking in asked.items():
-            try:
-                async for cycle_id in asking:
-                    add(cycle_id, reason)
-            except (RPCError, RuntimeError, OSError) as error:
-                if isinstance(error, RuntimeError) and not is_away(error):
-                    raise
-                log.warning("watch.temporal_away", error=type(error).__name__, reason=reason.value)
-                unknown.add(reason)
+        with _unless_away(unknown, StallReason.WORKFLOW_FAILING):
+            async for cycle_id in self._failing(of_round):
+                add(cycle_id, StallReason.WORKFLOW_FAILING)
+        looked = Looked({}, ())
+        with _unless_away(unknown, StallReason.WORKFLOW_MISSING, *OF_STEPS):
+            listed = await self._read_workflows(of_round)
+            async for cycle_id in self._without_workflow(running, listed, now):
+                add(cycle_id, StallReason.WORKFLOW_MISSING)
+            stuck = {one.id for one in running if one.stall_reason in OF_STEPS}
+            workflows = {one.id: {f"{CYCLE}{one.id}", *listed[one.id]} for one in running}
+            looked = await self._steps.look(workflows, stuck, now)
+        for cycle_id, of_steps in looked.reasons.items():
+            for reason in of_steps:
+                add(cycle_id, reason)
         try:
             waiting = await self._read_waiting()
         except (httpx.HTTPError, DomainError) as error:
@@ -122,7 +133,7 @@ class Watch:
                 add(late.cycle_id, StallReason.EVENTS_WAITING)
             for held in waiting.held:
                 add(of_round.get(held.workflow_id) or _cycle_of(held.workflow_id), StallReason.EVENT_SET_ASIDE)
-        return Found(reasons, unknown)
+        return Found(reasons, unknown, looked.cycles)
 
     async def _read_waiting(self) -> WaitingEvents:
         params = {"seconds": LATE_SECONDS}
@@ -134,12 +145,24 @@ class Watch:
             told = failing.typed_search_attributes.get(SEARCHED)
             yield of_round.get(failing.id) or _cycle_of(told or failing.id)
 
-    async def _without_workflow(self, running: list[RunningCycle], now: datetime) -> AsyncIterator[UUID]:
-        """The list of workflows lags behind, so that each cycle that it lacks is looked up by itself."""
-        listed = {found.id async for found in self._client.list_workflows(RUNNING)}
+    async def _read_workflows(self, of_round: Mapping[str, UUID]) -> Mapping[UUID, set[str]]:
+        """The workflows of each cycle that run, as far as they tell whose they are. The list is late."""
+        found = defaultdict[UUID, set[str]](set)
+        for round_workflow, cycle_id in of_round.items():
+            found[cycle_id].add(round_workflow)
+        async for one in self._client.list_workflows(RUNNING):
+            if cycle := _cycle_of(one.typed_search_attributes.get(SEARCHED) or one.id):
+                found[cycle].add(one.id)
+        return found
+
+    async def _without_workflow(
+        self, running: list[RunningCycle], listed: Mapping[UUID, set[str]], now: datetime
+    ) -> AsyncIterator[UUID]:
+        """Each cycle that the list lacks is looked up by itself."""
         for one in running:
-            lacks = f"{CYCLE}{one.id}" not in listed and now - one.requested_at >= YOUNG
-            if lacks and not await self._runs(f"{CYCLE}{one.id}"):
+            workflow_id = f"{CYCLE}{one.id}"
+            lacks = workflow_id not in listed[one.id] and now - one.requested_at >= YOUNG
+            if lacks and not await self._runs(workflow_id):
                 yield one.id
 
     async def _runs(self, workflow_id: str) -> bool:
@@ -150,6 +173,18 @@ class Watch:
                 raise
             return False
         return found.status is WorkflowExecutionStatus.RUNNING
+
+
+@contextmanager
+def _unless_away(unknown: set[StallReason], *reasons: StallReason) -> Iterator[None]:
+    """If Temporal cannot be asked, these reasons are not known just now."""
+    try:
+        yield
+    except (RPCError, RuntimeError, OSError) as error:
+        if isinstance(error, RuntimeError) and not is_away(error):
+            raise
+        log.warning("watch.temporal_away", error=type(error).__name__, reason=reasons[0].value)
+        unknown |= set(reasons)
 
 
 async def keep_watching(watch: Watch, stop: asyncio.Event) -> None:

@@ -1,124 +1,30 @@
 """Whether cycles move is watched: what is wrong is written to the cycle, told once, and forgotten when it is mended."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import cast
 from uuid import UUID, uuid4
 
 import httpx
 import pytest
 from fastapi import FastAPI
 from sqlalchemy import update
-from temporalio.client import Client, WorkflowExecutionStatus
-from temporalio.common import SearchAttributePair, TypedSearchAttributes
-from temporalio.service import RPCStatusCode
 
-from services.events import main as events
 from services.events.log.models import Event, Undispatchable
 from services.events.log.positions import sequence_batch
-from services.programs import main as programs
 from services.programs import watching
 from services.programs.models import CycleRow
-from services.programs.watching import FAILING, RUNNING, SEARCHED, Watch, keep_watching
-from shared.auth import Role
+from services.programs.watching import Watch, keep_watching
 from shared.contracts.overview import StallReason
 from shared.database import Database
 from shared.events import StagedEvent
 from shared.rounds.models import Round
 from shared.temporal import WORKFLOWS_QUEUE, connect, create_worker
 from tests.patience import PATIENCE_SECONDS
-from tests.services.conftest import client_of
-from tests.services.faulty_temporal import answer
-from tests.services.programs_examples import PROGRAM, add_organization, once, staged
+from tests.services.watching.world import LONG_AGO, Headers, Workflows, add_round, stalled, told
 from tests.temporal_server import temporal_server
 from workflows.registry import WORKFLOWS
-
-Headers = dict[str, str]
-LONG_AGO = datetime.now(UTC) - timedelta(minutes=10)
-
-
-class Workflows:
-    """What the watch asks of Temporal."""
-
-    def __init__(self) -> None:
-        self.running: set[str] = set()
-        self.unlisted: set[str] = set()
-        """Workflows that run, though the list lacks them."""
-        self.failing: set[str] = set()
-        self.attributes: dict[str, str] = {}
-        """The cycle that each workflow can be found by."""
-        self.away = False
-        self.reports = True
-        """Whether the server knows of problems of workflows. One before 1.29 refuses to be asked."""
-
-    async def list_workflows(self, query: str) -> AsyncIterator[Any]:
-        if self.away:
-            raise answer(RPCStatusCode.UNAVAILABLE)
-        if query == FAILING and not self.reports:
-            raise answer(RPCStatusCode.INVALID_ARGUMENT)
-        for id in {RUNNING: self.running, FAILING: self.failing}[query]:
-            pairs = [SearchAttributePair(SEARCHED, self.attributes[id])] if id in self.attributes else []
-            yield SimpleNamespace(id=id, typed_search_attributes=TypedSearchAttributes(pairs))
-
-    def get_workflow_handle(self, id: str) -> Any:
-        async def describe() -> Any:
-            if id not in self.unlisted:
-                raise answer(RPCStatusCode.NOT_FOUND)
-            return SimpleNamespace(status=WorkflowExecutionStatus.RUNNING)
-
-        return SimpleNamespace(describe=describe)
-
-
-@pytest.fixture
-async def app(db: Database, application: Callable[..., FastAPI], organization_id: UUID) -> FastAPI:
-    await add_organization(db, organization_id)
-    return application(programs, events)
-
-
-@pytest.fixture
-async def http(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
-    async with client_of(app) as client:
-        yield client
-
-
-@pytest.fixture
-def temporal() -> Workflows:
-    return Workflows()
-
-
-@pytest.fixture
-def watch(db: Database, app: FastAPI, temporal: Workflows) -> Watch:
-    return Watch(db, app.state.internal, cast(Client, temporal))
-
-
-@pytest.fixture
-async def key(access_key: Callable[..., Any]) -> Headers:
-    found: Headers = await access_key(Role.ADMIN)
-    return found
-
-
-@pytest.fixture
-async def cycle_id(http: httpx.AsyncClient, db: Database, temporal: Workflows, key: Headers) -> UUID:
-    """A cycle that was requested ten minutes ago, whose workflow runs and has heard everything."""
-    program = (await http.post("/v1/programs", json=dict(PROGRAM), headers=once(key))).json()
-    made = (await http.post(f"/v1/programs/{program['id']}/cycles", headers=once(key))).json()
-    async with db.transaction() as session:
-        await session.execute(update(CycleRow).where(CycleRow.id == UUID(made["id"])).values(requested_at=LONG_AGO))
-    temporal.running.add(f"cycle-{made['id']}")
-    return UUID(made["id"])
-
-
-async def stalled(http: httpx.AsyncClient, key: Headers, cycle_id: UUID) -> Any:
-    cycle = (await http.get(f"/v1/cycles/{cycle_id}", headers=key)).json()
-    assert (cycle["waits_for"]["who"] == ["operator"]) == (cycle["stalled"] is not None)
-    return cycle["stalled"] and cycle["stalled"]["reason"]
-
-
-async def told(db: Database, organization_id: UUID) -> list[str]:
-    return [data["reason"] for type, data in await staged(db, organization_id) if type == "cycle.stalled"]
 
 
 async def test_a_cycle_whose_workflow_is_gone_is_stalled_once_and_moves_again_when_it_is_back(
@@ -285,13 +191,3 @@ async def test_the_watch_ends_at_once_when_it_is_told_to(monkeypatch: pytest.Mon
     monkeypatch.setattr(watching, "LOOK_SECONDS", 0.01)
     await keep_watching(cast(Watch, endless), stop)
     assert endless.looks == 2
-
-
-async def add_round(db: Database, cycle_id: UUID, closes_at: datetime) -> UUID:
-    async with db.transaction() as session:
-        cycle = await session.get_one(CycleRow, cycle_id)
-        cycle.stage = "intake"
-        round_id = uuid4()
-        of = {"organization_id": cycle.organization_id, "cycle_id": cycle_id}
-        session.add(Round(**of, id=round_id, kind="enrolment", number=1, state="open", closes_at=closes_at))
-    return round_id
