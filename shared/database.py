@@ -14,8 +14,10 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import DateTime, MetaData, event, make_url
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy.pool import NullPool
 
 from shared.notices import Teller
 
@@ -136,7 +138,9 @@ class Database:
             pool_timeout=30,
         )
         _try_out_once(self.engine.sync_engine.dialect)
-        event.listen(self.engine.sync_engine, "connect", _limit)
+        self._apart = create_async_engine(address, connect_args=named, poolclass=NullPool)
+        for engine in (self.engine, self._apart):
+            event.listen(engine.sync_engine, "connect", _limit)
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
         alone = self.engine.execution_options(isolation_level="AUTOCOMMIT")
         self._single = async_sessionmaker(alone, expire_on_commit=False)
@@ -170,6 +174,19 @@ class Database:
             raise
         reading.give_back(session)
 
+    @asynccontextmanager
+    async def connection_within(self, seconds: float) -> AsyncIterator[AsyncConnection]:
+        """A connection of the pool, if one is free within so many seconds, or else one that is made apart from it: that
+        all connections of the pool are in use does not mean that the database is away."""
+        try:
+            connection = await asyncio.wait_for(self.engine.connect().start(), seconds)
+        except (TimeoutError, PoolTimeout):
+            connection = await self._apart.connect().start()
+        try:
+            yield connection
+        finally:
+            await connection.close()
+
     async def tell_all(self) -> None:
         """Waits until those are told who wait for what has been committed."""
         await self._teller.finish()
@@ -177,6 +194,7 @@ class Database:
     async def close(self) -> None:
         await self.tell_all()
         await self.engine.dispose()
+        await self._apart.dispose()
 
 
 def _try_out_once(dialect: Any) -> None:

@@ -21,6 +21,9 @@ from shared.temporal import names_no_namespace
 LOOK_SECONDS = 5.0
 """So long the last answer of a check is given again: probes of many processes come every few seconds."""
 CHECK_SECONDS = 4.0
+POOL_SECONDS = 1.0
+"""So long a check waits for a connection of the pool. If all are in use, the process is busy, and the check makes a
+connection of its own."""
 FILLER_BYTES = 3500
 """Written as hexadecimal digits, it needs a new page."""
 
@@ -64,7 +67,7 @@ def database_check(database: Database) -> Check:
     async def check() -> Missing | None:
         reached = False
         try:
-            async with asyncio.timeout(CHECK_SECONDS), database.engine.connect() as connection:
+            async with asyncio.timeout(CHECK_SECONDS), database.connection_within(POOL_SECONDS) as connection:
                 await connection.execute(text("select 1"))
                 reached = True
                 await connection.execute(insert(Probe), {"filler": secrets.token_hex(FILLER_BYTES)})

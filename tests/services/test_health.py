@@ -45,6 +45,15 @@ async def test_a_database_that_takes_no_writes_is_missing_its_writes(postgres_ur
         await database.close()
 
 
+async def test_a_process_whose_connections_are_all_in_use_is_busy_and_not_without_a_database(postgres_url: str) -> None:
+    database = Database(postgres_url, pool_size=1)
+    try:
+        async with database.engine.connect(), database.engine.connect():
+            assert await database_check(database)() is None
+    finally:
+        await database.close()
+
+
 async def test_the_probe_of_an_api_names_what_is_missing(postgres_url: str, settings: Settings) -> None:
     for database, missing in ((taking_no_writes(postgres_url), "database_writes"), (Database(NOWHERE), "database")):
         app: FastAPI = create_application([main.router], database, settings)

@@ -61,11 +61,25 @@ async def add_trouble(db: Database, organization_id: UUID, cycle_id: UUID | None
         session.add(Hold(**own))
         announcement_id = uuid4()
         session.add(AnnouncementRow(**own, **told, id=announcement_id, audience="participants"))
-        cycle = {"cycle_id": uuid4(), "kind": "enrolment", "number": 1, "state": "open", "closes_at": LATE}
+        cycle = {"cycle_id": cycle_id or uuid4(), "kind": "enrolment", "number": 1, "state": "open", "closes_at": LATE}
         session.add(Round(**own, **cycle, id=uuid4()))
         await session.flush()
         ids = {"id": uuid4(), "announcement_id": announcement_id, "person_id": uuid4()}
         session.add(MessageRow(**own, **told, **ids, message_id="<x@y>", due_at=LATE))
+
+
+async def add_cycle(
+    db: Database, organization_id: UUID, cycle_id: UUID, *, stage: str = "intake", paused: bool = False
+) -> None:
+    await add_organization(db, organization_id)
+    program = {"name": "Reverse", "direction": "reverse", "time_zone": "UTC", "recurs": False}
+    empty: dict[str, Any] = {"topics": [], "calendar": {}, "policy": {}}
+    cycle = {"period": "2026-Q1", "stage": stage, "direction": "reverse", "paused": paused, "starts_at": LATE}
+    async with db.transaction() as session:
+        own, program_id = {"organization_id": organization_id}, uuid4()
+        session.add(ProgramRow(**own, **program, **empty, id=program_id, coordinator_ids=[]))
+        await session.flush()
+        session.add(CycleRow(**own, **cycle, **empty, id=cycle_id, program_id=program_id))
 
 
 def value_of(text: str, name: str) -> float:
@@ -77,7 +91,9 @@ async def test_what_waits_is_measured_over_all_organizations(db: Database, organ
     before = Measuring(db, temporal(3))
     await before.look()
     old = exposition(REGISTRY)
-    await add_trouble(db, organization_id)
+    cycle_id = uuid4()
+    await add_cycle(db, organization_id, cycle_id)
+    await add_trouble(db, organization_id, cycle_id)
     await Measuring(db, temporal(3)).look()
     new = exposition(REGISTRY)
     for name in ("staged_events", "events_set_aside", "messages_waiting", "rounds_overdue", "organizations_held"):
@@ -87,21 +103,24 @@ async def test_what_waits_is_measured_over_all_organizations(db: Database, organ
     assert value_of(new, 'upward_cycles_stalled{reason="round_overdue"}') >= 0
 
 
+async def test_an_open_round_of_a_cycle_that_has_ended_is_not_overdue(db: Database, organization_id: UUID) -> None:
+    """Nobody waits for it, and no workflow will close it."""
+    await Measuring(db, temporal(0)).look()
+    before = value_of(exposition(REGISTRY), "upward_rounds_overdue")
+    cycle_id = uuid4()
+    await add_cycle(db, organization_id, cycle_id, stage="cancelled")
+    await add_trouble(db, organization_id, cycle_id)
+    await Measuring(db, temporal(0)).look()
+    assert value_of(exposition(REGISTRY), "upward_rounds_overdue") == before
+
+
 async def test_messages_of_a_paused_cycle_do_not_wait_for_the_mail_server(db: Database, organization_id: UUID) -> None:
     """A pause may last for weeks, and nobody needs to be woken by it."""
     cycle_id = uuid4()
     await add_trouble(db, organization_id, cycle_id)
     await Measuring(db, temporal(0)).look()
     before = value_of(exposition(REGISTRY), "upward_messages_waiting")
-    await add_organization(db, organization_id)
-    program = {"name": "Reverse", "direction": "reverse", "time_zone": "UTC", "recurs": False}
-    empty: dict[str, Any] = {"topics": [], "calendar": {}, "policy": {}}
-    cycle = {"period": "2026-Q1", "stage": "intake", "direction": "reverse", "paused": True, "starts_at": LATE}
-    async with db.transaction() as session:
-        own, program_id = {"organization_id": organization_id}, uuid4()
-        session.add(ProgramRow(**own, **program, **empty, id=program_id, coordinator_ids=[]))
-        await session.flush()
-        session.add(CycleRow(**own, **cycle, **empty, id=cycle_id, program_id=program_id))
+    await add_cycle(db, organization_id, cycle_id, paused=True)
     await Measuring(db, temporal(0)).look()
     assert value_of(exposition(REGISTRY), "upward_messages_waiting") == before - 1
 

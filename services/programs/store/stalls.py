@@ -56,14 +56,14 @@ async def note_stall(session: AsyncSession, cycle: RunningCycle, reason: StallRe
 
 
 async def measure(session: AsyncSession) -> list[Sample]:
-    """How many cycles run, why some of them do not move, and how many rounds are overdue."""
+    """How many cycles run, why some of them do not move, and how many of their rounds are overdue."""
     running = await read_running(session)
     now = datetime.now(UTC)
-    paused = {cycle.id for cycle in running if cycle.paused}
+    moving = {cycle.id for cycle in running if not cycle.paused}
     late = [
         one
         for one in await read_open_rounds(session)
-        if now - one.closes_at >= OVERDUE_AFTER and one.cycle_id not in paused
+        if now - one.closes_at >= OVERDUE_AFTER and one.cycle_id in moving
     ]
     stalled = Counter(cycle.stall_reason for cycle in running if cycle.stall_reason is not None)
     return [
