@@ -19,7 +19,6 @@ more than 1.5 s, a page has more than 100 kB, or the ratio is below 0.4.
 import argparse
 import asyncio
 import gzip
-import json
 import re
 import sys
 import tempfile
@@ -32,13 +31,12 @@ from typing import NamedTuple
 import httpx
 from fastapi import FastAPI
 from pydantic import SecretStr
-from rich.console import Console
-from rich.table import Table
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from bench.console_bare import bare_application, recorded
 from bench.console_company import Company, make_company
+from bench.verdict import end
 from shared.config import Settings
 from shared.contracts.base import Service
 from shared.database import Database
@@ -203,17 +201,7 @@ def main() -> None:
     given = parser.parse_args()
     configure_logging(level="ERROR")
     found = asyncio.run(measure(Options(given.people, given.pairs, given.requests, given.previews)))
-    if given.json:
-        print(json.dumps(found))
-    else:
-        table = Table("measure", "found", "required", title=f"The console, {given.pairs} pairs")
-        for name, value in found.items():
-            wanted = f"at most {MOST[name]:g}" if name in MOST else f"at least {LEAST[name]:g}"
-            table.add_row(name, f"{value:g}", wanted)
-        Console().print(table)
-    missed = [name for name, most in MOST.items() if found[name] > most]
-    missed += [name for name, least in LEAST.items() if found[name] < least]
-    sys.exit(1 if missed else 0)
+    end(found, f"The console, {given.pairs} pairs", most=MOST, least=LEAST, as_json=given.json)
 
 
 if __name__ == "__main__":

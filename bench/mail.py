@@ -17,7 +17,6 @@ it stores nothing. It ends with 1 if `ratio_bare` is below 0.5 or `per_s_slow` b
 
 import argparse
 import asyncio
-import json
 import subprocess
 import sys
 import tempfile
@@ -33,12 +32,11 @@ from uuid import UUID, uuid4
 
 import aiosmtplib
 from pydantic import SecretStr
-from rich.console import Console
-from rich.table import Table
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from bench.company import Company
+from bench.verdict import end
 from services.accounts.store.keys import find_or_create_organization
 from services.intake.main import create_activities as create_intake
 from services.intake.store.people import create_people
@@ -254,14 +252,7 @@ def main() -> None:
     given = parser.parse_args()
     configure_logging("ERROR", "console")
     found = asyncio.run(measure(given.messages))
-    if given.json:
-        print(json.dumps(found | {"required": LEAST}))
-    else:
-        table = Table("measure", "value", "required")
-        for measured, value in found.items():
-            table.add_row(measured, str(value), f"at least {LEAST[measured]}" if measured in LEAST else "")
-        Console().print(table)
-    sys.exit(int(any(found[measured] < least for measured, least in LEAST.items())))
+    end(found, "Mail", least=LEAST, as_json=given.json)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,6 @@ second, or the p99 is above 2 seconds.
 
 import argparse
 import asyncio
-import json
 import re
 import sys
 import tempfile
@@ -35,8 +34,6 @@ from uuid import uuid4
 import httpx
 from fastapi import FastAPI
 from pydantic import SecretStr
-from rich.console import Console
-from rich.table import Table
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
@@ -44,6 +41,7 @@ from bench.console import timed
 from bench.console_bare import recorded
 from bench.pages_answers import measure_answers
 from bench.pages_bare import bare_form
+from bench.verdict import end
 from services.accounts.store.keys import find_or_create_organization
 from services.intake.person import PersonRecord
 from services.intake.store.links import mint_links
@@ -213,17 +211,7 @@ def main() -> None:
     given = parser.parse_args()
     configure_logging(level="ERROR")
     found = measure(Options(given.people, given.requests, given.answers, given.runs))
-    if given.json:
-        print(json.dumps(found))
-    else:
-        table = Table("measure", "found", "required", title="Participants' pages")
-        for name, value in found.items():
-            wanted = f"at most {MOST[name]:g}" if name in MOST else f"at least {LEAST[name]:g}"
-            table.add_row(name, f"{value:g}", wanted)
-        Console().print(table)
-    missed = [name for name, most in MOST.items() if found[name] > most]
-    missed += [name for name, least in LEAST.items() if found[name] < least]
-    sys.exit(1 if missed else 0)
+    end(found, "Participants' pages", most=MOST, least=LEAST, as_json=given.json)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from temporalio.workflow import ParentClosePolicy
 with workflow.unsafe.imports_passed_through():
     from shared.contracts.rounds import CloseReason
     from workflows.ids import concern_workflow_id
-    from workflows.searching import attributes_of_child, summary_of
+    from workflows.searching import attributes_of_child
     from workflows.states.concern_state import Concern
     from workflows.states.cycle_state import (
         REMEMBERED,
@@ -97,7 +97,6 @@ class ControlledCycle(RebuildingCycle):
                 id=workflow_id,
                 parent_close_policy=ParentClosePolicy.ABANDON,
                 search_attributes=attributes_of_child(concern.cycle_id),
-                static_summary=summary_of(concern),
             )
         except WorkflowAlreadyStartedError:
             workflow.logger.info("concern.repeated")

@@ -16,7 +16,8 @@ CYCLE = "cycle_id"
 DISPATCHER = "dispatcher"
 """The consumer that moves workflows."""
 MOST = 10_000
-"""So many late events are looked at. If there are more, every cycle that has something to tell is among the first."""
+"""So many late events are looked at, the oldest ones. If there are more, a cycle of which only later events tell is not
+found. That the relay stands still is seen all the same, by the others and by the metrics."""
 TOO_LATE = func.clock_timestamp() - bindparam("age", type_=Interval)
 
 
