@@ -108,9 +108,11 @@ class AnnouncementWorkflow:
 
     @workflow.init
     def __init__(self, announcement: Announcement) -> None:
-        self._announcement = announcement
+        self._announcement = announcement.model_copy(update={"paused": False})
         self._clock = PausableClock()
-        self._telling = Telling(announcement, self._clock)
+        if announcement.paused:
+            self._clock.pause()
+        self._telling = Telling(self._announcement, self._clock)
 
     @workflow.run
     async def run(self, announcement: Announcement) -> None:
@@ -135,9 +137,12 @@ class AnnouncementWorkflow:
             workflow.continue_as_new(self._announcement)
 
 
-async def announce(announcement: Announcement) -> str:
-    """Starts the announcement, once, without waiting for its end. Returns its workflow id."""
+async def announce(announcement: Announcement, *, paused: bool = False) -> str:
+    """Starts the announcement, once, without waiting for its end. If it is `paused`, it sends nothing before it is told
+    to resume. Returns its workflow id."""
     workflow_id = announcement_workflow_id(announcement.id)
+    if paused:
+        announcement = announcement.model_copy(update={"paused": True})
     try:
         await workflow.start_child_workflow(
             AnnouncementWorkflow.run,

@@ -218,9 +218,10 @@ class AskingCycle:
             audience=audience,
             occurrence=occurrence,
         )
-        workflow_id = await announce(announcement)
+        follows = not self.called_off()  # the end of a paused cycle is told at once
+        workflow_id = await announce(announcement, paused=follows and self.clock.paused)
         self.note(announcements=(*self.state.announcements, workflow_id))
-        if not self.called_off():  # the end of a paused cycle is told at once
+        if not self.called_off():
             await self.followers.add(workflow_id)
 
     async def concerns_follow(self) -> None:

@@ -138,7 +138,7 @@ class ConcernWorkflow(Escalating):
         if self._concern.ladder is None:
             self.tell(announcement)
         else:
-            await self._announcements.add(await announce(announcement))
+            await self._announcements.add(await announce(announcement, paused=self.clock.paused))
 
 
 @workflow.defn

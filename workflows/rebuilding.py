@@ -119,7 +119,7 @@ class RebuildingCycle(AskingCycle):
         rounds = [found.id for found in standing.rounds]
         for found in self._found.announcements:
             if found.unfinished and found.announcement.scope_id not in rounds:
-                workflow_id = await announce(found.announcement)
+                workflow_id = await announce(found.announcement, paused=self.clock.paused)
                 self.note(announcements=(*self.state.announcements, workflow_id))
                 await self.followers.add(workflow_id)
         if self.cancelled:

@@ -197,7 +197,7 @@ class RoundWorkflow:
             round_kind=self._request.kind,
             occurrence=max(occurrence, 1),
         )
-        await self._announcements.add(await announce(announcement))
+        await self._announcements.add(await announce(announcement, paused=self._clock.paused))
 
     async def _close(self) -> RoundClosed:
         assert self._closing is not None

@@ -2,9 +2,10 @@
 
 from abc import ABC, abstractmethod
 from enum import StrEnum
+from typing import Annotated
 from uuid import UUID, uuid5
 
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, Field
 from temporalio import activity
 
 from shared.contracts.base import Contract, Vocabulary
@@ -110,6 +111,9 @@ class Announcement(Contract):
     """Whom it is for. Given if the audience is one person."""
     again: bool = False
     """Whether its messages are prepared already, and those that failed are sent again. This is not stored."""
+    paused: Annotated[bool, Field(exclude_if=lambda paused: not paused)] = False
+    """Whether its cycle is paused while it is started, so that nothing is sent before it hears of a pause. Neither is
+    this stored."""
 
     @property
     def id(self) -> UUID:

@@ -68,6 +68,18 @@ async def settled(database: Database) -> None:
             await asyncio.sleep(0.2)
 
 
+async def let_one_wait(database: Database, cycle_id: str) -> tuple[str, str]:
+    """Lets an invitation of this cycle wait as if it had not been sent. Returns its Message-ID and its announcement."""
+    one = "select id from notifications.message where cycle_id = :id and state = 'sent' order by id limit 1"
+    waits = "state = 'waiting', sent_at = null, due_at = now()"
+    [row] = await _rows(
+        database,
+        f"update notifications.message set {waits} where id = ({one}) returning message_id, announcement_id",
+        id=cycle_id,
+    )
+    return row["message_id"], str(row["announcement_id"])
+
+
 async def message_states(database: Database, organization_id: UUID) -> dict[str, str]:
     """The state of every message by its Message-ID."""
     query = "select message_id, state from notifications.message where organization_id = :id"

@@ -273,6 +273,33 @@ def test_a_message_that_waits_is_delivered_and_follows_the_pause() -> None:
     assert cycle.ledger.delivered == [kickoff.id]
 
 
+@pytest.mark.parametrize(("stage", "template"), [("intake", "enrolment_invitation"), ("active", "kickoff")])
+def test_a_paused_cycle_that_begins_again_sends_nothing_even_before_its_announcements_hear_of_the_pause(
+    stage: str, template: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watched = Watched()
+    watched.play_for(DAY, stage)
+    watched.cycle.signal("pause")
+    watched.paused_at = watched.now
+    cycle, waits = watched.cycle, next(one for one in watched.cycle.ledger.announced if one.template == template)
+    watched.lose()
+    cycle.ledger.unfinished = [AnnouncementStanding(announcement=waits, unfinished=True)]
+    cycle.ledger.delivered.clear()
+    signal = cycle.simulation._signal
+
+    def lose_pauses(workflow_id: str, name: str, arguments: Any) -> bool:
+        return (name == "pause" and workflow_id.startswith("announcement-")) or signal(workflow_id, name, arguments)
+
+    monkeypatch.setattr(cycle.simulation, "_signal", lose_pauses)
+    cycle.simulation.run(longest=DAY)
+    assert f"announcement-{waits.id}" in cycle.simulation.running
+    assert cycle.ledger.delivered == []
+    cycle.signal("resume")
+    watched.play(lambda watched, moment: waits.id in cycle.ledger.delivered)
+    assert cycle.ledger.delivered == [waits.id]
+    assert not any(one.paused for one in cycle.ledger.announced), "what is stored does not know of the pause"
+
+
 @pytest.mark.parametrize(("days", "rungs"), [(0.5, ["coordinator"]), (1.5, ["coordinator"]), (5.0, ["sponsor"])])
 def test_a_lost_concern_is_escalated_when_it_would_have_been(days: float, rungs: list[str]) -> None:
     cycle = SimulatedCycle()
