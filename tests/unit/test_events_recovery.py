@@ -193,6 +193,17 @@ def test_what_waits_is_told_by_its_cycle_or_its_concern_or_by_itself() -> None:
     assert concern.rebuilt.unfinished == (of_a_concern,)
 
 
+def test_a_round_that_is_about_to_end_is_ended_before_its_cycle_begins_again() -> None:
+    """Its row is closed. The new workflow of the cycle would wait for it, and be told nothing."""
+    ref, stage = cycle(Stage.KICKOFF)
+    ends, over = uuid4(), uuid4()
+    rows = Rows([(ref, stage)], {ends: (ref.cycle_id, False), over: (ref.cycle_id, False)})
+    workflow_id = f"cycle-{ref.cycle_id}"
+    todo = steps(rows, [Finding(Difference.BEHIND, workflow_id, cycle_id=ref.cycle_id)], running={f"round-{ends}"})
+    done = [(step.what, step.workflow_id) for step in todo]
+    assert done == [("end", workflow_id), ("end", f"round-{ends}"), ("start", workflow_id)]
+
+
 def test_what_disagrees_is_ended_and_begins_again_and_what_is_silent_stays() -> None:
     refs = [cycle() for _ in range(4)]
     ahead, missing, silent, whole = (f"cycle-{ref.cycle_id}" for ref, _ in refs)

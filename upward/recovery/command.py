@@ -12,7 +12,7 @@ from temporalio.service import RPCError
 from services.events.log.store.holds import read_holds
 from services.events.recovery.looking import look
 from services.events.recovery.replacing import carry_out, steps
-from services.events.recovery.temporal import read_schedules
+from services.events.recovery.temporal import read_running, read_schedules
 from services.programs.schedules import ensure_overview, ensure_schedule, overview_id, schedule_id
 from services.programs.store.standing import Recurring, read_recurring, read_running_cycles
 from shared.config import Settings
@@ -56,7 +56,8 @@ async def rebuild(folder: Path | None, cycle: str | None, *, dry_run: bool) -> l
     async with _place(folder) as place:
         cycle_id = await _find(place, cycle) if cycle is not None else None
         findings = await look(place.database, place.client, lambda: read_rows(place.database))
-        todo = steps(await read_rows(place.database), findings, cycle_id)
+        running = await read_running(place.client)
+        todo = steps(await read_rows(place.database), findings, cycle_id, running)
         lines = [str(step) for step in todo] if dry_run else [str(step) async for step in carry_out(place.client, todo)]
         if cycle_id is None:
             lines += [f"start     {made}" for made in await _make_schedules(place, dry_run=dry_run)]

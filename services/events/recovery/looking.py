@@ -11,7 +11,7 @@ from services.events.log.store.heard import is_unknown
 from services.events.log.store.set_aside import read_types_for
 from services.events.recovery.rules.comparing import Difference, Finding, Seen, compare
 from services.events.recovery.rules.wanted import Rows
-from services.events.recovery.temporal import ask_cycles, read_running, read_unopened
+from services.events.recovery.temporal import ask_cycles, read_known, read_running, read_unopened
 from shared.contracts.events import CycleRequested
 from shared.contracts.programs import CycleRef
 from shared.database import Database
@@ -45,18 +45,20 @@ async def _look_once(database: Database, client: Client, read_rows: ReadRows) ->
         replaced = {one.cycle_id for one in found if one.cycle_id is not None}
         # What is left out is not ended, but a round whose cycle is replaced has to end before that begins again.
         found += [one for one in orphans if one.workflow_id in unopened and one.cycle_id in replaced]
-    return await _without_starting(database, found)
+    return await _without_starting(database, client, found)
 
 
-async def _without_starting(database: Database, found: list[Finding]) -> list[Finding]:
+async def _without_starting(database: Database, client: Client, found: list[Finding]) -> list[Finding]:
     """Without the cycles that were requested while their organization was held: they start when it is released, and
-    would keep it from that."""
+    would keep it from that. One whose workflow has been there is not started by its event any more."""
     missing = [one.workflow_id for one in found if one.difference is Difference.MISSING and one.cycle_id is not None]
     if not missing:
         return found
     async with database.transaction() as session:
         waits = await read_types_for(session, missing, ON_HOLD)
-    return [one for one in found if (one.workflow_id, CycleRequested.type) not in waits]
+    starting = {one for one, type in waits if type == CycleRequested.type}
+    starting -= await read_known(client, sorted(starting))
+    return [one for one in found if one.workflow_id not in starting]
 
 
 async def _seen(database: Database, cycle: CycleRef, state: CycleState | None) -> Seen | None:

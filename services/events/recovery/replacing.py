@@ -1,6 +1,6 @@
 """Makes what runs agree with the rows: ends what disagrees, and starts what is missing."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from typing import NamedTuple
 from uuid import UUID
 
@@ -26,16 +26,21 @@ class Step(NamedTuple):
         return f"{self.what:<9} {self.workflow_id}"
 
 
-def steps(rows: Rows, findings: Sequence[Finding], cycle_id: UUID | None = None) -> list[Step]:
-    """What makes everything agree, or only what belongs to one cycle. Doing it again does nothing."""
+def steps(
+    rows: Rows, findings: Sequence[Finding], cycle_id: UUID | None = None, running: Collection[str] = ()
+) -> list[Step]:
+    """What makes everything agree, or only what belongs to one cycle. Doing it again does nothing. `running` holds the
+    workflows that run."""
     wants = wanted(rows, cycle_id)
     mine = {one.id for one in wants}
     meant = [one for one in findings if cycle_id is None or one.workflow_id in mine or one.cycle_id == cycle_id]
     ended = [one for one in meant if one.difference in DISAGREES]
     replaced = {one.cycle_id for one in ended}
     ends = [one.workflow_id for one in ended]
-    # A round ends with its cycle, but a moment later. The new workflow of the cycle must not take it for its own.
-    ends += [round_workflow_id(id) for id, (cycle, open) in rows.rounds.items() if open and cycle in replaced]
+    # A round ends with its cycle, but a moment later. The new workflow of the cycle must not take it for its own, nor
+    # wait for one whose row is closed and which is about to end.
+    rounds = {round_workflow_id(id): open for id, (cycle, open) in rows.rounds.items() if cycle in replaced}
+    ends += [one for one, open in rounds.items() if open or one in running]
     missing = {one.workflow_id for one in meant if one.difference is Difference.MISSING}
     starts = [one for one in wants if one.id in missing or one.id in ends]
     return [Step("end", one) for one in dict.fromkeys(ends)] + [Step("start", one.id, one) for one in starts]

@@ -63,6 +63,20 @@ async def read_unopened(client: Client, workflow_ids: Sequence[str]) -> set[str]
     return found
 
 
+async def read_known(client: Client, workflow_ids: Sequence[str]) -> set[str]:
+    """Those among these workflows that Temporal knows, also if they have ended. Raises RPCError."""
+    found: set[str] = set()
+    for workflow_id in workflow_ids:
+        try:
+            await client.get_workflow_handle(workflow_id).describe()
+        except RPCError as error:
+            if not is_missing(error):
+                raise
+        else:
+            found.add(workflow_id)
+    return found
+
+
 async def become_searchable(client: Client) -> bool:
     """Whether workflows may have the attributes by which they are found. A namespace that was made anew is told of
     them, and knows them some seconds later."""
