@@ -105,6 +105,7 @@ HANDS_ON = {
     "services.notifications.overviews",
     "services.notifications.preparing",
     "services.programs.schedules",
+    "services.programs.steps",
     "services.programs.watching",
 }
 
