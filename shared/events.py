@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, cast
 from uuid import UUID, uuid4
 
-from sqlalchemy import BigInteger, Identity, SmallInteger, Table, func, insert
+from sqlalchemy import BigInteger, Identity, Index, SmallInteger, Table, func, insert
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
@@ -27,7 +27,7 @@ class StagedEvent(Base):
     """An event that has no position in the log yet. The sequencer moves these rows into the log."""
 
     __tablename__ = "staged_event"
-    __table_args__ = {"schema": "events"}
+    __table_args__ = (Index("ix_staged_event_organization_id_id", "organization_id", "id"), {"schema": "events"})
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
     event_id: Mapped[UUID]

@@ -60,6 +60,7 @@ HANDS_ON = {
     "services.console.surroundings",
     "services.events.broker.jetstream",
     "services.events.broker.publisher",
+    "services.events.log.calling",
     "services.events.log.dispatcher",
     "services.events.log.epoch",
     "services.events.log.feed",

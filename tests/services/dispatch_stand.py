@@ -10,7 +10,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.events.log.dispatcher import CONSUMER, Dispatcher, Progress
-from services.events.log.models import Consumer, Event, Hold, OrganizationHead, Undispatchable
+from services.events.log.models import BehindRow, Consumer, Event, Hold, OrganizationHead, Undispatchable
 from services.events.log.positions import sequence_batch
 from services.events.log.store import reading
 from shared.contracts.events import EventData, EventRecord
@@ -21,7 +21,7 @@ from tests.patience import PATIENCE_SECONDS
 
 async def empty_log(database: Database) -> None:
     async with database.transaction() as session:
-        for table in (StagedEvent, Event, OrganizationHead, Consumer, Undispatchable, Hold):
+        for table in (StagedEvent, Event, OrganizationHead, Consumer, Undispatchable, Hold, BehindRow):
             await session.execute(delete(table))
 
 

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query
 
 from services.events.log.dispatcher import CONSUMER
 from services.events.log.store import set_aside
-from services.events.log.store.lag import read_late
+from services.events.log.store.lag import read_late, read_late_behind
 from shared.auth import ServiceCaller
 from shared.contracts.overview import HeldWorkflow, WaitingEvents
 from shared.contracts.programs import CycleRef
@@ -22,7 +22,7 @@ Seconds = Annotated[int, Query(ge=1, le=86_400)]
 @router.get("/internal/events/waiting")
 async def read_waiting(caller: ServiceCaller, session: Session, seconds: Seconds = 120) -> WaitingEvents:
     """What has waited for so long, of all organizations: the answer is for Upward itself, and no customer reads it."""
-    late = await read_late(session, CONSUMER, seconds)
+    late = await read_late(session, CONSUMER, seconds) | await read_late_behind(session, seconds)
     held = await set_aside.read_held(session, seconds)
     return WaitingEvents(
         cycles=tuple(

@@ -16,37 +16,40 @@ until an operator leaves it out (`upward events set-aside`).
 
 import asyncio
 import time
-from collections.abc import Callable, Collection
+from collections import Counter
+from collections.abc import Callable, Collection, Sequence
 from typing import NamedTuple
 from uuid import UUID
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio.client import Client
-from temporalio.common import TypedSearchAttributes, WorkflowIDConflictPolicy, WorkflowIDReusePolicy
-from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
+from services.events.log.calling import CALL_SECONDS, Caller, temporal_is_well
 from services.events.log.holding import read_held
-from services.events.log.searchable import Searchable
+from services.events.log.store import behind as behind_store
 from services.events.log.store import reading, set_aside
+from services.events.log.store.behind import Behind, OwnEvent
 from services.events.log.store.reading import EventBrief
 from shared.contracts.base import Origin
 from shared.contracts.events import CATALOGUE, EventData, EventRecord
 from shared.telemetry.metrics import DISPATCHED, REGISTRY
 from shared.telemetry.spans import span
-from shared.temporal import WORKFLOWS_QUEUE, is_for_all, is_missing
+from shared.temporal import is_for_all
 from shared.tracing import following
 from workflows.reactions import SILENT, Reaction, Signal, Start, reaction_to
-from workflows.searching import attributes_of, summary_of
 
 log = structlog.get_logger(__name__)
 CONSUMER = "dispatcher"
-CALL_SECONDS = 5.0
 LOOK_SECONDS = 5.0
 """How often the dispatcher looks whether an event that was set aside is due."""
 PATIENCE_SECONDS = 15.0
 """When Temporal is well but has failed at one event for this long, that event is set aside."""
+SHARE = 10
+"""So many events of one organization are dispatched in a batch, of those that ask for something."""
+SLICE_SECONDS = 0.02
+"""For so long an organization that is behind is served before the others are looked at again."""
 BEHIND = "behind_another"
 ON_HOLD = "on_hold"
 """The organization is held since a restore (`services.events.log.holding`)."""
@@ -77,7 +80,17 @@ class Progress(NamedTuple):
     """Why Temporal was away and the batch stopped early, as a code; None if it did not stop."""
 
 
-class Dispatcher:
+class Waiting(NamedTuple):
+    """What events have to wait for, and the epoch of the log that holds them."""
+
+    epoch: UUID | None
+    held: Collection[tuple[UUID, str]] = ()
+    """Workflows whose later events wait for one that was set aside, each with its organization."""
+    on_hold: Collection[UUID] | None = ()
+    """The organizations that are held since a restore; None if all are."""
+
+
+class Dispatcher(Caller):
     """Executes reactions. `react` says what an event asks for. Events of the `silent` types never ask for anything."""
 
     def __init__(
@@ -89,13 +102,14 @@ class Dispatcher:
         limit: int = 500,
         patience: float = PATIENCE_SECONDS,
     ) -> None:
-        self._client = client
-        self._searchable = Searchable(client)
+        super().__init__(client)
         self._react = react
         self._silent = silent
         self._limit = limit
         self._patience = patience
         self._looks_at = 0.0
+        self._served: UUID | None = None
+        """The organization that was behind and was served last."""
         self._stuck: tuple[int, float] | None = None
         """The position of the event at which Temporal fails, and since when."""
 
@@ -106,37 +120,120 @@ class Dispatcher:
             self._looks_at = time.monotonic() + LOOK_SECONDS
             if away := await self._try_again(session):
                 return Progress(0, away)
+        progress = await self._dispatch_next(session)
+        if progress.away is not None:
+            return progress
+        caught_up, away = await self._serve_behind(session)
+        return Progress(progress.dispatched + caught_up, away)
+
+    async def _dispatch_next(self, session: AsyncSession) -> Progress:
+        """Dispatches the next events of all organizations that are not behind, up to its share of each."""
         batch = await reading.read_unread_types(session, CONSUMER, self._limit)
         events = await reading.read_records(session, [found for found in batch if not self._is_silent(found)])
-        # Read after the events: whoever sees an event that was given its sequence after a restore sees the new epoch.
-        epoch = await reading.read_epoch(session) if events else None
-        held = await set_aside.read_held(session) if events else set()
-        on_hold = await read_held(session) if events else set()
+        waiting = await self._read_waiting(session, events)
+        apart = {one.organization_id for one in await behind_store.read_behind(session)} if events else set()
         await session.commit()
-        if on_hold is None:
+        if waiting.on_hold is None:
             return Progress(0, ON_HOLD)
-        away = None
-        done = 0
-        for position in (found.position for found in batch):
-            if (event := events.get(position)) is None:
-                done += 1
+        fallen: list[Behind] = []
+        taken = Counter[UUID]()
+        away, done, passed = None, 0, 0
+        for day, position, *_ in batch:
+            event = events.get(position)
+            if event is not None and event.organization_id not in apart and taken[event.organization_id] >= SHARE:
+                apart.add(event.organization_id)
+                fallen.append(Behind(event.organization_id, day, event.sequence - 1))
+            if event is None or event.organization_id in apart:
+                done, passed = done + 1, passed + (event is not None)
                 continue
+            taken[event.organization_id] += 1
             try:
-                await self._dispatch(event.model_copy(update={"epoch": epoch}), held, on_hold)
+                refusal = await self._try(position, event, waiting)
             except TemporalAway as error:
-                if not await self._is_stuck(position, error):
-                    away = str(error)
-                    break
-                await self._set_aside(session, position, event, CannotDispatch(f"temporal_{error}", _about(event)))
-                held = await set_aside.read_held(session)
-            except CannotDispatch as error:
-                await self._set_aside(session, position, event, error)
-                held = await set_aside.read_held(session)
+                away = str(error)
+                break
+            if refusal is not None:
+                await self._set_aside(session, position, event, refusal)
+                await behind_store.add_behind(session, fallen)
+                await reading.move_cursor(session, CONSUMER, position)
+                waiting = await self._read_held_anew(session, waiting)
             done += 1
         if done:
+            await behind_store.add_behind(session, fallen)
             await reading.move_cursor(session, CONSUMER, batch[done - 1].position)
             await session.commit()
+        return Progress(done - passed, away)
+
+    async def _serve_behind(self, session: AsyncSession) -> Progress:
+        """Dispatches the next events of one organization that is behind. They take turns."""
+        found = await behind_store.read_behind(session)
+        if not found:
+            await session.commit()
+            return Progress(0)
+        served = self._served
+        one = next((one for one in found if served is None or one.organization_id > served), found[0])
+        self._served = one.organization_id
+        own = await behind_store.read_next(session, one, CONSUMER, self._limit)
+        is_last = len(own) < self._limit
+        asking = [found.brief for found in own if not self._is_silent(found.brief)]
+        if len(asking) > SHARE:
+            own = own[: [found.brief for found in own].index(asking[SHARE])]
+            is_last = False
+        events = await reading.read_records(session, asking[:SHARE])
+        waiting = await self._read_waiting(session, events)
+        await session.commit()
+        if waiting.on_hold is None:
+            return Progress(0, ON_HOLD)
+        return await self._dispatch_own(session, one, own, is_last, events, waiting)
+
+    async def _dispatch_own(
+        self,
+        session: AsyncSession,
+        one: Behind,
+        own: Sequence[OwnEvent],
+        is_last: bool,
+        events: dict[int, EventRecord],
+        waiting: Waiting,
+    ) -> Progress:
+        """Dispatches events of one organization until its time is over. If these are its last, it has caught up."""
+        until = time.monotonic() + SLICE_SECONDS
+        away, done = None, 0
+        for found in own:
+            event = events.get(found.brief.position)
+            if event is not None:
+                if done and time.monotonic() >= until:
+                    break
+                try:
+                    refusal = await self._try(found.brief.position, event, waiting)
+                except TemporalAway as error:
+                    away = str(error)
+                    break
+                if refusal is not None:
+                    await self._set_aside(session, found.brief.position, event, refusal)
+                    await behind_store.note_reached(session, one.organization_id, found)
+                    waiting = await self._read_held_anew(session, waiting)
+            done += 1
+        if is_last and done == len(own):
+            await behind_store.remove_behind(session, one.organization_id)
+        elif done:
+            await behind_store.note_reached(session, one.organization_id, own[done - 1])
+        await session.commit()
         return Progress(done, away)
+
+    async def _read_waiting(self, session: AsyncSession, events: Collection[object]) -> Waiting:
+        """Reads it after the events: whoever sees an event that was given its sequence after a restore sees the new
+        epoch."""
+        if not events:
+            return Waiting(None)
+        epoch = await reading.read_epoch(session)
+        return Waiting(epoch, await set_aside.read_held(session), await read_held(session))
+
+    async def _read_held_anew(self, session: AsyncSession, waiting: Waiting) -> Waiting:
+        """Commits that an event was set aside, and reads what waits for it."""
+        await session.commit()
+        held = await set_aside.read_held(session)
+        await session.commit()
+        return waiting._replace(held=held)
 
     async def _try_again(self, session: AsyncSession) -> str | None:
         """Tries the events that are set aside and due, and then those that waited for them. Returns why Temporal was
@@ -181,8 +278,19 @@ class Dispatcher:
             error=type(cause).__name__ if cause is not None else None,
         )
         await set_aside.set_aside(session, position, event, str(error), error.holds)
-        await reading.move_cursor(session, CONSUMER, position)
-        await session.commit()
+
+    async def _try(self, position: int, event: EventRecord, waiting: Waiting) -> CannotDispatch | None:
+        """Dispatches the event, or returns why it must be set aside. Raises TemporalAway."""
+        known = event.model_copy(update={"epoch": waiting.epoch})
+        try:
+            await self._dispatch(known, waiting.held, waiting.on_hold or ())
+        except TemporalAway as error:
+            if not await self._is_stuck(position, error):
+                raise
+            return CannotDispatch(f"temporal_{error}", _about(event))
+        except CannotDispatch as error:
+            return error
+        return None
 
     async def _is_stuck(self, position: int, error: TemporalAway) -> bool:
         """Whether Temporal fails at this event alone, and has done so for long."""
@@ -254,59 +362,6 @@ class Dispatcher:
         origin = event.origin or Origin()
         with following(origin), span(event.type, kind="consumer", parent=origin.traceparent, event_id=str(event.id)):
             return await self._execute(event.organization_id, reaction)
-
-    async def _execute(self, organization_id: UUID, reaction: Start | Signal) -> str:
-        """Starts or signals the workflow, and returns the result as a code."""
-        if isinstance(reaction, Start):
-            return await self._start(organization_id, reaction)
-        return await self._signal(reaction)
-
-    async def _start(self, organization_id: UUID, start: Start) -> str:
-        attributes = attributes_of(organization_id, start.argument) if await self._searchable.is_known() else None
-        try:
-            try:
-                await self._start_with(start, attributes)
-            except RPCError as error:
-                if attributes is None or error.status is not RPCStatusCode.INVALID_ARGUMENT:
-                    raise
-                self._searchable.doubt()
-                await self._start_with(start, None)
-        except WorkflowAlreadyStartedError:
-            return "over_already"
-        return "started"
-
-    async def _start_with(self, start: Start, attributes: TypedSearchAttributes | None) -> None:
-        await self._client.start_workflow(
-            start.workflow,
-            start.argument,
-            id=start.id,
-            task_queue=WORKFLOWS_QUEUE,
-            id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
-            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-            search_attributes=attributes,
-            static_summary=summary_of(start.argument),
-        )
-
-    async def _signal(self, signal: Signal) -> str:
-        handle = self._client.get_workflow_handle(signal.workflow_id)
-        arguments = [] if signal.argument is None else [signal.argument]
-        try:
-            await handle.signal(signal.name, args=arguments)
-        except RPCError as error:
-            if not is_missing(error):
-                raise
-            return "over_already"
-        return "signalled"
-
-
-async def temporal_is_well(client: Client) -> bool:
-    """Whether Temporal says so. It tells an error that means "Temporal is away" from a bug, where both have one
-    class."""
-    try:
-        async with asyncio.timeout(CALL_SECONDS):
-            return await client.service_client.check_health()
-    except Exception:  # whatever it is, Temporal did not say that it is well
-        return False
 
 
 def _about(event: EventRecord) -> str:

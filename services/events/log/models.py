@@ -135,6 +135,21 @@ class Consumer(Base):
     position: Mapped[int] = mapped_column(BigInteger)
 
 
+class BehindRow(Base):
+    """An organization that has more events for the dispatcher than its share. The dispatcher reads them apart from
+    those of the others, and has passed them with its cursor."""
+
+    __tablename__ = "behind"
+    __table_args__ = {"schema": "events"}
+
+    organization_id: Mapped[UUID] = mapped_column(primary_key=True)
+    day: Mapped[date]
+    """No event after the sequence has an earlier day."""
+    sequence: Mapped[int] = mapped_column(BigInteger)
+    """The last event of the organization that is dispatched."""
+    since: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
 class Undispatchable(Base):
     """An event that the dispatcher had to set aside, and the reason as a code. It is tried again until it is
     dispatched, and then the row is deleted."""

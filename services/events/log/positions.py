@@ -9,11 +9,13 @@ passed id 7 never sees id 6 if that one commits later. Therefore **positions are
   later position. A row that is rolled back never appears, and its id leaves no gap: sequences are counted, not drawn.
 - The lock is held until the batch has committed, so batches become visible one after the other. Whoever has read up to
   a sequence or position has read everything that will ever be below it, so that a number is a safe cursor.
-- The order is that of the staged ids. Writers emit after they have locked the aggregate's row, and hold that lock until
-  their commit. Of two transactions about one subject, the second therefore draws its ids after the first has committed,
-  and whoever sees the second's rows sees the first's. So the events of one subject are in the order of their commits;
-  events of different subjects may come in any order. (This needs an identity column that draws one value at a time,
-  which is Postgres' default.)
+- The order of one organization's events is that of the staged ids. Writers emit after they have locked the aggregate's
+  row, and hold that lock until their commit. Of two transactions about one subject, the second therefore draws its ids
+  after the first has committed, and whoever sees the second's rows sees the first's. So the events of one subject are
+  in the order of their commits; events of different subjects may come in any order. (This needs an identity column that
+  draws one value at a time, which is Postgres' default.)
+- When more is staged than a batch holds, organizations share the batch: a hundred thousand events that one has staged
+  delay nobody else's by more than a batch. Each organization's own events keep the order of their ids.
 - One statement deletes the staged rows, numbers them, raises the organizations' heads and appends to the log. After a
   crash at any point an event is either staged or in the log, never both and never neither.
 - Each event also gets the digest of its organization's events so far (`services.events.log.rules.digest`). It depends

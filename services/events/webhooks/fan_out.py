@@ -17,7 +17,8 @@ from temporalio.client import Client
 from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.service import RPCError
 
-from services.events.log.dispatcher import CALL_SECONDS, TemporalAway, temporal_is_well
+from services.events.log.calling import CALL_SECONDS, temporal_is_well
+from services.events.log.dispatcher import TemporalAway
 from services.events.log.waiting import Backoff
 from services.events.webhooks.store import fan_out
 from shared.contracts.endpoints import EndpointRef

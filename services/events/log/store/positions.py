@@ -19,6 +19,7 @@ from sqlalchemy import (
     LargeBinary,
     Text,
     Uuid,
+    any_,
     bindparam,
     column,
     delete,
@@ -77,6 +78,29 @@ LOCK = select(
 """It asks in the order of ids, as the index then shows at once whether there is one. In no order, Postgres may read
 over all dead rows."""
 STAGED = select(*COLUMNS).order_by(StagedEvent.id).limit(bindparam("limit", type_=Integer))
+STAGED_BY_ID = select(*COLUMNS).where(StagedEvent.id == any_(bindparam("ids", type_=ARRAY(BigInteger))))
+SHARES = text(
+    """
+    with recursive waiting(organization_id) as (
+        (select organization_id from events.staged_event order by organization_id limit 1)
+        union all
+        select (
+            select staged.organization_id from events.staged_event as staged
+            where staged.organization_id > waiting.organization_id order by staged.organization_id limit 1
+        )
+        from waiting where waiting.organization_id is not null
+    ), share as (
+        select greatest(1, :limit / nullif(count(organization_id), 0)) as most from waiting
+    )
+    select first.id from waiting cross join lateral (
+        select staged.id from events.staged_event as staged
+        where staged.organization_id = waiting.organization_id order by staged.id limit (select most from share)
+    ) as first
+    where waiting.organization_id is not null order by first.id limit :limit
+    """
+).bindparams(bindparam("limit", type_=Integer))
+"""The oldest staged events of each organization, as many of each as is its share of a batch. It goes from one
+organization to the next by the index, as most rows may be of one."""
 
 
 def _moving() -> Insert:
@@ -148,12 +172,25 @@ async def keep_sequencers_away(session: AsyncSession) -> bool:
 
 
 async def read_staged(session: AsyncSession, limit: int) -> list[Staged]:
-    """The oldest staged events, in the order of their ids. Needs the lock.
+    """Up to `limit` staged events, in the order of their ids. Needs the lock.
 
     It must be a statement of its own, after the one that took the lock. Its snapshot then shows everything that the
     previous holder committed.
+
+    If more are staged than that, each organization that waits has its share of the batch, and the rest goes to the
+    oldest. Of each organization these are its oldest ones, so that its events keep their order.
     """
-    return [Staged._make(row) for row in await session.execute(STAGED, {"limit": limit})]
+    oldest = [Staged._make(row) for row in await session.execute(STAGED, {"limit": limit})]
+    if len(oldest) < limit:
+        return oldest
+    shares = set(await session.scalars(SHARES, {"limit": limit}))
+    later = shares - {row.id for row in oldest}
+    if not later:
+        return oldest
+    found = [Staged._make(row) for row in await session.execute(STAGED_BY_ID, {"ids": list(later)})]
+    found += [row for row in oldest if row.id in shares]
+    found += [row for row in oldest if row.id not in shares][: limit - len(found)]
+    return sorted(found)
 
 
 async def move_staged(
