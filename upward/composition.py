@@ -146,9 +146,10 @@ ROUND_KINDS: Mapping[Service, Collection[RoundKind]] = Rooms(
 """The kinds of rounds that each service opens and closes, and whose answers it keeps."""
 
 MOST_ACTIVITIES = 20
-ACTIVITIES_AT_ONCE = {Service.EVENTS.value: 1000}
+ACTIVITIES_AT_ONCE = {Service.EVENTS.value: 1000, Service.NOTIFICATIONS.value: 60}
 """The most activities that a worker runs at the same time. A drain mostly waits for its endpoint, and endpoints that do
-not answer must not keep others waiting. The worker of a queue that is not named runs `MOST_ACTIVITIES`."""
+not answer must not keep others waiting. A delivery mostly waits for its turn with the connections to the mail server,
+and many may be under way when the quarter begins. The worker of a queue that is not named runs `MOST_ACTIVITIES`."""
 
 QUEUES: tuple[str, ...] = (WORKFLOWS_QUEUE, *(service.value for service in ACTIVITIES))
 """The task queues that have a worker."""
