@@ -15,7 +15,9 @@ from structlog.contextvars import bound_contextvars
 from temporalio import activity
 from temporalio.api.enums.v1 import ResourceExhaustedCause
 from temporalio.api.errordetails.v1 import NamespaceNotFoundFailure, ResourceExhaustedFailure
-from temporalio.client import Client
+from temporalio.client import Client, OutboundInterceptor, StartWorkflowInput, WorkflowHandle
+from temporalio.client import Interceptor as ClientInterceptor
+from temporalio.common import Priority
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.envconfig import ClientConfig
 from temporalio.exceptions import ApplicationError
@@ -96,7 +98,7 @@ async def connect(address: str | None = None, *, lazy: bool = True, telemetry: T
     return await Client.connect(
         **config,
         data_converter=pydantic_data_converter,
-        interceptors=[CarryingClient(), *(telemetry.interceptors if telemetry is not None else ())],
+        interceptors=[CarryingClient(), Sharing(), *(telemetry.interceptors if telemetry is not None else ())],
         runtime=_runtime(telemetry.sdk if telemetry is not None else None),
         lazy=lazy,
     )
@@ -196,6 +198,27 @@ def longer_pauses() -> Iterator[None]:
             doubled = FIRST_PAUSE * 2 ** min(activity.info().attempt - 1, 10)
             setattr(error, PAUSE, min(doubled, LONGEST_PAUSE))
         raise
+
+
+def share_of(organization_id: UUID) -> Priority:
+    """The share of an organization in the task queues: Temporal hands out the tasks that wait in turn, by this key. The
+    activities and children of a workflow have the share of the workflow."""
+    return Priority(fairness_key=str(organization_id))
+
+
+class Sharing(ClientInterceptor):
+    """Gives each workflow that is started for an organization that organization's share."""
+
+    def intercept_client(self, next: OutboundInterceptor) -> OutboundInterceptor:
+        return _Shared(next)
+
+
+class _Shared(OutboundInterceptor):
+    async def start_workflow(self, input: StartWorkflowInput) -> WorkflowHandle[Any, Any]:
+        organization_id = getattr(input.args[0], "organization_id", None) if input.args else None
+        if input.priority == Priority.default and isinstance(organization_id, UUID):
+            input.priority = share_of(organization_id)
+        return await super().start_workflow(input)
 
 
 class Held(Interceptor):

@@ -53,6 +53,7 @@ class Server:
                     *(BINARY, "server", "start-dev", "--headless", "--ip", "127.0.0.1", "--log-level", "error"),
                     *("--port", str(self._port), "--http-port", str(self._http_port)),
                     *("--db-filename", self._folder / "temporal.db"),
+                    *("--dynamic-config-value", "matching.enableFairness=true"),
                 ],
                 stdin=subprocess.DEVNULL,
                 stdout=output,

@@ -207,6 +207,7 @@ class EmbeddedTemporal:
             *("--ip", "127.0.0.1", "--port", str(self.port), "--http-port", str(free_port())),
             *("--db-filename", str(self._folder / "temporal.db")),
             *(f"--search-attribute={name}=Keyword" for name in SEARCHED),
+            *("--dynamic-config-value", "matching.enableFairness=true"),
             *("--log-level", "error"),
         ]
         with (self._folder / "server.log").open("ab") as log:

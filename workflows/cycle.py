@@ -20,7 +20,7 @@ with workflow.unsafe.imports_passed_through():
     from shared.contracts.notifications import Audience, Template
     from shared.contracts.programs import CycleRef, Outcome, Stage
     from shared.contracts.rounds import CloseReason, RoundKind
-    from workflows.options import FEEDBACK, MATCHING
+    from workflows.options import FEEDBACK, MATCHING, PROPOSING
     from workflows.states.cycle_state import CycleState
 
 from workflows.control import ControlledCycle
@@ -201,7 +201,7 @@ class CycleWorkflow(ControlledCycle):
 
     async def _propose(self, attempt: int) -> Proposal:
         request = ProposeMatches(**self.cycle, attempt=attempt, direction=self.plan.direction, policy=self.plan.policy)
-        return await workflow.execute_activity_method(MatchingActivities.propose_matches, request, **MATCHING)
+        return await workflow.execute_activity_method(MatchingActivities.propose_matches, request, **PROPOSING)
 
     async def _conclude_pairs(self, state: PairState) -> None:
         request = ConcludePairs(**self.cycle, state=state)

@@ -7,7 +7,7 @@ raised as one that is not retried (`shared.temporal`).
 from dataclasses import replace
 from datetime import timedelta
 
-from temporalio.common import RetryPolicy
+from temporalio.common import Priority, RetryPolicy
 from temporalio.workflow import ActivityCancellationType, ActivityConfig
 
 from shared.contracts.base import Service
@@ -20,6 +20,10 @@ RETRY = RetryPolicy(
 SOON = replace(RETRY, maximum_interval=timedelta(seconds=5))
 """For an activity that runs for minutes. That an earlier attempt failed says little about the next one, so that the
 pause between attempts stays short."""
+
+BULK = Priority(priority_key=4)
+"""For work that takes long and that nobody waits for at a page: what else waits in its queue goes first. The default is
+3. Organizations take turns within each level, as an activity has the fairness key of its workflow."""
 
 
 def _options(
@@ -36,11 +40,13 @@ def _options(
 PROGRAMS = _options(Service.PROGRAMS)
 INTAKE = _options(Service.INTAKE)
 MATCHING = _options(Service.MATCHING, seconds=1800, heartbeat=60)
+PROPOSING = ActivityConfig(**MATCHING, priority=BULK)
 FEEDBACK = _options(Service.FEEDBACK)
 NOTIFICATIONS = _options(Service.NOTIFICATIONS, seconds=300, heartbeat=60)
 DELIVERY = ActivityConfig(
     **_options(Service.NOTIFICATIONS, seconds=300, heartbeat=10, retry=SOON),
     cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+    priority=BULK,
 )
 """How messages are delivered. A delivery that was killed is missed after 10 seconds, and begun again within 15."""
 EVENTS = _options(Service.EVENTS, seconds=600, heartbeat=20, retry=SOON)

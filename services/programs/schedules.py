@@ -22,7 +22,7 @@ from temporalio.service import RPCError
 from services.programs.rules.calendar import QUARTER_MONTHS, START_HOUR
 from shared.contracts.overview import MADE_AT
 from shared.contracts.programs import OrganizationRef, ProgramRef
-from shared.temporal import WORKFLOWS_QUEUE, is_missing
+from shared.temporal import WORKFLOWS_QUEUE, is_missing, share_of
 
 RECURRENCE_WORKFLOW = "RecurrenceWorkflow"
 """Declared in `workflows/scheduled/recurrence.py`. It is started by its name, as services do not import workflows."""
@@ -79,6 +79,7 @@ def quarterly_schedule(program: ProgramRef, time_zone: str) -> Schedule:
             program,
             id=schedule_id(program.program_id),
             task_queue=WORKFLOWS_QUEUE,
+            priority=share_of(program.organization_id),
         ),
         spec=ScheduleSpec(
             calendars=[
@@ -103,6 +104,7 @@ def weekly_schedule(organization: OrganizationRef) -> Schedule:
             organization,
             id=overview_id(organization.organization_id),
             task_queue=WORKFLOWS_QUEUE,
+            priority=share_of(organization.organization_id),
         ),
         spec=ScheduleSpec(
             calendars=[
