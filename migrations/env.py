@@ -8,6 +8,7 @@ import importlib
 import os
 import pkgutil
 import re
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,6 +20,8 @@ from shared.database import SCHEMAS, Base, psycopg_url
 
 LOCK = 7_303_014_001
 """The key of the advisory lock that keeps two migrations from running at once."""
+TURN_SECONDS = 0.5
+"""How often it is tried."""
 
 
 def import_models() -> None:
@@ -49,10 +52,11 @@ def is_ours(name: str | None, kind: str, parents: Mapping[Any, str | None]) -> b
 
 
 def run(connection: Connection) -> None:
-    # Another migration may take long, so this one waits for it without a limit. The short limits are for the tables.
-    connection.execute(text("set lock_timeout = 0"))
-    connection.execute(text("set statement_timeout = 0"))
-    connection.execute(text("select pg_advisory_lock(:key)"), {"key": LOCK})
+    # Another migration may take long, so this one waits for it without a limit. It asks again and again, as a statement
+    # that waits would be waited for by an index which the other one builds while others write.
+    while not connection.scalar(text("select pg_try_advisory_lock(:key)"), {"key": LOCK}):
+        connection.rollback()
+        time.sleep(TURN_SECONDS)
     connection.execute(text("set lock_timeout = '5s'"))
     connection.execute(text("set statement_timeout = '10min'"))
     connection.commit()

@@ -55,7 +55,8 @@ class MessageRow(Base):
             "due_at",
             postgresql_where=text("state = 'waiting'"),
         ),
-        Index("ix_message_announcement_id", "organization_id", "announcement_id"),
+        # Deleting an announcement looks for its messages by this column alone.
+        Index("ix_message_announcement", "announcement_id"),
         Index("ix_message_cycle_id", "organization_id", "cycle_id"),
         Index("ix_message_due_at", "organization_id", "due_at", "id"),
         Index("ix_message_person_id", "organization_id", "person_id"),

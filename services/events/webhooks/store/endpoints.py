@@ -112,7 +112,8 @@ async def delete_endpoint(session: AsyncSession, endpoint: EndpointRef) -> None:
     """Deletes the endpoint with its deliveries, attempts and secrets. It should be disabled before (`switching.py`).
     Raises EndpointNotFound."""
     row = await _lock(session, endpoint)
-    await session.delete(row)
+    mine = (EndpointRow.organization_id == row.organization_id, EndpointRow.id == row.id)
+    await session.execute(delete(EndpointRow).where(*mine))
 
 
 async def disable_endpoint(session: AsyncSession, endpoint: EndpointRef) -> Endpoint:
