@@ -24,7 +24,7 @@ from temporalio.common import SearchAttributeKey
 from temporalio.service import RPCError
 
 from services.programs.steps import OF_STEPS, Looked, Steps
-from services.programs.store import stalls
+from services.programs.store import stalls, standing
 from services.programs.store.stalls import RunningCycle
 from shared.attention.waiting import OVERDUE
 from shared.contracts.base import SEARCHED_CYCLE, Service
@@ -85,6 +85,7 @@ class Watch:
     async def look(self) -> None:
         """One look. Raises what the database raises."""
         async with self._database.transaction() as session:
+            await standing.note_ended_pauses(session)
             running = await stalls.read_running(session)
             rounds = await read_open_rounds(session) if running else []
         if not running:

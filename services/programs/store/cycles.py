@@ -138,7 +138,7 @@ async def read_plan(session: AsyncSession, ref: CycleRef) -> CyclePlan:
             "calendar": row.calendar,
             "policy": row.policy,
             "paused": row.paused,
-            "paused_at": row.paused_at,
+            "paused_at": row.paused_at if row.paused else None,
             "pauses": await read_pauses(session, row),
         }
     )

@@ -1,7 +1,7 @@
 """SQL of what a workflow must know that begins again: how far a cycle has come, and when it was paused."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import NamedTuple
 from uuid import UUID
 
@@ -44,6 +44,23 @@ async def note_pause(session: AsyncSession, row: CycleRow, ends_at: datetime) ->
             insert(PauseRow).values(organization_id=row.organization_id, **values).on_conflict_do_nothing()
         )
     row.paused, row.paused_at = False, None
+
+
+async def note_ended_pauses(session: AsyncSession) -> None:
+    """During an upgrade, a process of the version before may end a pause that one of this version began, and notes
+    nothing but the end. So that a later pause does not seem to have begun then, it is noted as over now. The rounds of
+    the cycle have moved their deadlines themselves."""
+    found = await session.scalars(
+        select(CycleRow)
+        .where(CycleRow.paused.is_(False), CycleRow.paused_at.is_not(None))
+        .with_for_update(skip_locked=True)
+    )
+    for row in found.all():
+        values = {"cycle_id": row.id, "begins_at": row.paused_at, "ends_at": datetime.now(UTC)}
+        await session.execute(
+            insert(PauseRow).values(organization_id=row.organization_id, **values).on_conflict_do_nothing()
+        )
+        row.paused_at = None
 
 
 async def read_pauses(session: AsyncSession, row: CycleRow) -> tuple[Pause, ...]:

@@ -9,14 +9,16 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 from fastapi import FastAPI
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from services.events.log.models import Event, Undispatchable
 from services.events.log.positions import sequence_batch
 from services.programs import watching
 from services.programs.models import CycleRow
+from services.programs.store.cycles import read_plan
 from services.programs.watching import Watch, keep_watching
 from shared.contracts.overview import StallReason
+from shared.contracts.programs import CycleRef
 from shared.database import Database
 from shared.events import StagedEvent
 from shared.rounds.models import Round
@@ -61,6 +63,25 @@ async def test_a_failing_workflow_of_a_cycle_or_of_its_open_round_stalls_the_cyc
         temporal.failing.clear()
         await watch.look()
         assert await stalled(http, key, cycle_id) is None
+
+
+async def test_a_pause_that_the_version_before_has_ended_is_over(
+    db: Database, watch: Watch, organization_id: UUID, cycle_id: UUID
+) -> None:
+    """It knows nothing of when a pause began, and leaves that in the row."""
+    ref = CycleRef(organization_id=organization_id, cycle_id=cycle_id)
+    async with db.transaction() as session:
+        await session.execute(update(CycleRow).where(CycleRow.id == cycle_id).values(paused=False, paused_at=LONG_AGO))
+    async with db.transaction() as session:
+        assert (await read_plan(session, ref)).paused_at is None
+    for _ in range(2):
+        await watch.look()
+        async with db.transaction() as session:
+            (pause,) = (await read_plan(session, ref)).pauses
+            assert pause.begins_at == LONG_AGO < pause.ends_at
+            row = await session.scalar(select(CycleRow).where(CycleRow.id == cycle_id))
+            assert row is not None
+            assert row.paused_at is None
 
 
 async def test_while_temporal_is_away_what_was_known_of_workflows_stays(
