@@ -10,6 +10,7 @@ from time import monotonic
 from typing import NamedTuple
 
 from sqlalchemy import BigInteger, Identity, insert, text
+from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import Mapped, mapped_column
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client
@@ -26,6 +27,8 @@ POOL_SECONDS = 1.0
 connection of its own."""
 FILLER_BYTES = 3500
 """Written as hexadecimal digits, it needs a new page."""
+TELLS_MIGRATION = "select has_table_privilege(to_regclass('public.alembic_version'), 'select')"
+"""Null: the database is not migrated. False: somebody else migrates it, and does not tell us."""
 
 
 class Missing(NamedTuple):
@@ -63,13 +66,18 @@ def seldom(check: Check) -> Check:
     return look
 
 
-def database_check(database: Database) -> Check:
+def database_check(database: Database, migration: str | None = None) -> Check:
+    """Whether the database takes writes, and has this migration, if one is named. A newer one is in order, as the
+    previous release runs beside the schema of the next one."""
+
     async def check() -> Missing | None:
         reached = False
         try:
             async with asyncio.timeout(CHECK_SECONDS), database.connection_within(POOL_SECONDS) as connection:
-                await connection.execute(text("select 1"))
+                told = await connection.scalar(text(TELLS_MIGRATION))
                 reached = True
+                if migration is not None and (behind := await _behind(connection, migration, told)):
+                    return behind
                 await connection.execute(insert(Probe), {"filler": secrets.token_hex(FILLER_BYTES)})
                 await connection.rollback()
         except Exception as error:
@@ -80,6 +88,16 @@ def database_check(database: Database) -> Check:
         return None
 
     return check
+
+
+async def _behind(connection: AsyncConnection, migration: str, told: bool | None) -> Missing | None:
+    if told is False:
+        return None
+    found = await connection.scalar(text("select version_num from public.alembic_version")) if told else None
+    if found is not None and found >= migration:
+        return None
+    has = f"is at migration {found}" if found else "is not migrated"
+    return Missing("database_schema", f"The database {has}, and this release needs {migration}: run `upward migrate`.")
 
 
 def temporal_check(client: Client) -> Check:

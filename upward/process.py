@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import structlog
 import uvicorn
 from fastapi import FastAPI
+from starlette.types import ASGIApp
 from temporalio.service import RPCError
 
 from shared.config import Settings
@@ -25,6 +26,7 @@ from shared.temporal import connect, is_away, temporal_address
 from upward.composition import RELAY, ROUTERS, WEBHOOKS, Resources, load, queue_worker, routers
 from upward.connections import Connection
 from upward.failures import CannotRun
+from upward.release.schema import Waiting, newest_migration
 from upward.round_kinds import check_round_kinds
 
 if TYPE_CHECKING:
@@ -33,6 +35,8 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 RETRY_SECONDS = 1.0
 TICK_SECONDS = 1.0
+FINISHING_SECONDS = 10
+"""How long requests that have begun are waited for at the end."""
 SWITCH_SECONDS = 0.0002
 """How soon a thread that computes, such as that of an import, gives way to a request. Python's 5 ms are waited for at
 each of the dozen steps of a request."""
@@ -89,7 +93,12 @@ async def assemble(
     database = Database(settings.database_url, pool_size=settings.database_pool_size, name=name)
     # The document of the API describes all services. Their rooms are imported when somebody asks for it.
     app = create_application(
-        routers(services), database, settings, webhooks=WEBHOOKS.values(), described=ROUTERS.values()
+        routers(services),
+        database,
+        settings,
+        webhooks=WEBHOOKS.values(),
+        described=ROUTERS.values(),
+        migration=newest_migration(),
     )
     if telemetry.serves_metrics:
         add_metrics(app, telemetry.exposition)
@@ -115,7 +124,7 @@ def listen(host: str, port: int) -> socket.socket:
     return address
 
 
-async def serve_http(app: FastAPI, address: socket.socket, stop: asyncio.Event) -> None:
+async def serve_http(app: ASGIApp, address: socket.socket, stop: asyncio.Event) -> None:
     """Serves HTTP until `stop` is set, and then finishes the requests that have begun."""
     sys.setswitchinterval(SWITCH_SECONDS)
     config = uvicorn.Config(
@@ -124,7 +133,7 @@ async def serve_http(app: FastAPI, address: socket.socket, stop: asyncio.Event) 
         access_log=False,
         http=Connection,
         ws="none",
-        timeout_graceful_shutdown=10,
+        timeout_graceful_shutdown=FINISHING_SECONDS,
     )
     server = Server(config, stop)
     serving = asyncio.create_task(server.serve(sockets=[address]))
@@ -219,7 +228,7 @@ def freeze_started_objects() -> None:
 
 
 async def serve(settings: Settings, services: Sequence[Service]) -> None:
-    """`upward serve`: the HTTP side of these services."""
+    """`upward serve`: the HTTP side of these services, once the database has the migrations of this release."""
     stop = asyncio.Event()
     stop_on_signals(stop)
     with listen(settings.host, settings.port) as address:
@@ -228,12 +237,15 @@ async def serve(settings: Settings, services: Sequence[Service]) -> None:
             freeze_started_objects()
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(run_measuring(app, resources, stop, relay=False))
-                tasks.create_task(serve_http(app, address, stop))
+                waiting = Waiting(app, resources.database)
+                await waiting.look()
+                tasks.create_task(serve_http(waiting, address, stop))
+                await waiting.until_migrated(stop)
 
 
 async def work(settings: Settings, queues: Sequence[str]) -> None:
-    """`upward worker`: the Temporal side of these services, and the relay of events. Its probes are served on a port of
-    their own, if the settings name one."""
+    """`upward worker`: the Temporal side of these services, and the relay of events, once the database has the
+    migrations of this release. Its probes are served on a port of their own, if the settings name one."""
     stop = asyncio.Event()
     stop_on_signals(stop)
     async with contextlib.AsyncExitStack() as stack:
@@ -245,9 +257,12 @@ async def work(settings: Settings, queues: Sequence[str]) -> None:
         app.state.checks.append(seldom(temporal_check(resources.temporal)))
         tasks = await stack.enter_async_context(asyncio.TaskGroup())
         freeze_started_objects()
-        tasks.create_task(run_measuring(app, resources, stop, relay=RELAY in queues))
+        waiting = Waiting(app, resources.database)
+        await waiting.look()
         if address is not None:
-            tasks.create_task(serve_http(app, address, stop))
+            tasks.create_task(serve_http(waiting, address, stop))
+        await waiting.until_migrated(stop)
+        tasks.create_task(run_measuring(app, resources, stop, relay=RELAY in queues))
         for queue in queues:
             if queue == RELAY:
                 tasks.create_task(run_relay(resources, stop))

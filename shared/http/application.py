@@ -17,7 +17,7 @@ from shared.http.internal import Internal
 from shared.http.observing import Observed
 from shared.http.openapi.description import Described
 from shared.http.openapi.docs import install_docs
-from shared.http.problems import install_problem_handlers, problem
+from shared.http.problems import install_problem_handlers, not_ready
 from shared.http.public import PublicApi
 from shared.http.routing import Indexed, joined
 
@@ -32,6 +32,7 @@ def create_application(
     lifespan: Lifespan | None = None,
     webhooks: Iterable[APIRouter] = (),
     described: Iterable[APIRouter] | None = None,
+    migration: str | None = None,
 ) -> FastAPI:
     """Makes one ASGI application of these routers. Its `app.state` holds the database, the settings, the clients of the
     internal and of the public API, the event `stopping`, which is set when the process is about to end, `uploads`,
@@ -39,7 +40,7 @@ def create_application(
 
     `webhooks` are only described in the OpenAPI document: others serve them, and Upward calls them. The document
     describes the routes of `described`, where other processes serve some of them; by default, those of `routers`. Both
-    are iterated only when somebody asks for the document.
+    are iterated only when somebody asks for the document. `migration` is the one that the database must have.
     """
     served = joined(*routers)
     app = Described(
@@ -61,7 +62,7 @@ def create_application(
     install_problem_handlers(app)
     app.router.routes.extend(served.routes)
     install_docs(app)
-    app.state.checks = [seldom(database_check(database))]
+    app.state.checks = [seldom(database_check(database, migration))]
     _add_health(app)
     app.router.middleware_stack = Indexed(app.router)
     app.add_middleware(Observed)
@@ -94,5 +95,4 @@ def _add_health(app: FastAPI) -> None:
             return {"status": "ready"}
         codes = [one.code for one in missing]
         log.warning("readiness.failed", missing=codes)
-        detail = " ".join(one.detail for one in missing)
-        return problem(503, "not_ready", detail, missing=codes, headers={"retry-after": "5"})
+        return not_ready(codes, " ".join(one.detail for one in missing))

@@ -109,6 +109,11 @@ def not_available(detail: str = "This part of Upward is busy; try again in a mom
     return problem(503, "not_available", detail, headers={"retry-after": "5"})
 
 
+def not_ready(missing: Sequence[str], detail: str) -> JSONResponse:
+    """What `/readyz` answers while a process cannot do its work. `missing` are codes (`shared/health.py`)."""
+    return problem(503, "not_ready", detail, missing=list(missing), headers={"retry-after": "5"})
+
+
 def invalid(error: ValidationError) -> Invalid:
     """Makes an expected failure of pydantic's error about a value that a caller sent."""
     return Invalid("Some fields are not valid; see errors.", errors=field_errors(error))

@@ -1,11 +1,13 @@
 """Readiness says what is missing: the database, its writes, Temporal, or its namespace."""
 
 import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
 from types import SimpleNamespace
 from typing import Any, cast
 
 import httpx
 import pytest
+from alembic.script import ScriptDirectory
 from fastapi import FastAPI
 from sqlalchemy import func, make_url, select, text
 from temporalio.client import Client
@@ -21,9 +23,31 @@ from shared.temporal import connect
 from tests.services.conftest import client_of
 from tests.services.faulty_temporal import answer, no_namespace
 from upward import process
+from upward.composition import RELAY
 from upward.embedded import free_port
+from upward.migration import alembic_config
+from upward.release import schema
+from upward.release.schema import Waiting, newest_migration
 
 NOWHERE = "postgresql://nobody@127.0.0.1:1/none"
+BEFORE = "0035"
+Stamp = Callable[[str], Awaitable[None]]
+
+
+@pytest.fixture
+async def stamp(database: Database) -> AsyncIterator[Stamp]:
+    """Says which migration the database has."""
+    table = "public.alembic_version"
+
+    async def write(migration: str) -> None:
+        async with database.engine.begin() as connection:
+            await connection.execute(text(f"create table if not exists {table} (version_num varchar(32))"))
+            await connection.execute(text(f"truncate {table}"))
+            await connection.execute(text(f"insert into {table} values (:migration)"), {"migration": migration})
+
+    yield write
+    async with database.engine.begin() as connection:
+        await connection.execute(text(f"drop table if exists {table}"))
 
 
 def taking_no_writes(url: str) -> Database:
@@ -62,6 +86,73 @@ async def test_the_probe_of_an_api_names_what_is_missing(postgres_url: str, sett
             assert (found.status_code, found.json()["code"], found.json()["missing"]) == (503, "not_ready", [missing])
             assert (await client.get("/livez")).status_code == 200
         await database.close()
+
+
+def test_the_migration_that_a_release_needs_is_the_last_one_of_the_line() -> None:
+    assert ScriptDirectory.from_config(alembic_config(NOWHERE)).get_heads() == [newest_migration()]
+
+
+async def test_a_schema_that_is_behind_is_missing_and_one_that_is_ahead_is_not(
+    database: Database, stamp: Stamp
+) -> None:
+    """The previous release runs beside the schema of the next one."""
+    look = database_check(database, newest_migration())
+    detail = f"and this release needs {newest_migration()}: run `upward migrate`."
+    assert await look() == Missing("database_schema", f"The database is not migrated, {detail}")
+    await stamp(BEFORE)
+    assert await look() == Missing("database_schema", f"The database is at migration {BEFORE}, {detail}")
+    for found in (newest_migration(), "9999"):
+        await stamp(found)
+        assert await look() is None
+
+
+async def test_a_process_that_starts_before_the_migrations_waits_for_them(
+    database: Database, settings: Settings, stamp: Stamp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(schema, "LOOK_SECONDS", 0.05)
+    app = create_application([main.router], database, settings, migration=newest_migration())
+    waiting = Waiting(app, database)
+    await stamp(BEFORE)
+    await waiting.look()
+    begun = asyncio.create_task(waiting.until_migrated(asyncio.Event()))
+    async with client_of(cast(FastAPI, waiting)) as client:
+        ready = await client.get("/readyz")
+        assert (ready.status_code, ready.json()["missing"]) == (503, ["database_schema"])
+        assert BEFORE in ready.json()["detail"]
+        assert (await client.get("/livez")).status_code == 200
+        refused = await client.get("/v1/programs")
+        assert (refused.status_code, refused.json()["code"]) == (503, "not_available")
+        assert "retry-after" in refused.headers
+        assert not begun.done()
+        await stamp(newest_migration())
+        await begun
+        assert (await client.get("/readyz")).status_code == 200
+        assert (await client.get("/v1/programs")).status_code == 401
+
+
+async def test_a_worker_that_starts_before_the_migrations_takes_no_tasks(
+    settings: Settings, stamp: Stamp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    began = asyncio.Event()
+    stops: list[asyncio.Event] = []
+
+    async def run(*_: object) -> None:
+        began.set()
+
+    monkeypatch.setattr(schema, "LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(process, "freeze_started_objects", lambda: None)
+    monkeypatch.setattr(process, "stop_on_signals", stops.append)
+    monkeypatch.setattr(process, "run_relay", run)
+    told = asyncio.Event()
+    monkeypatch.setattr(schema.log, "warning", lambda *_, **__: told.set())
+    await stamp(BEFORE)
+    working = asyncio.create_task(process.work(settings, [RELAY]))
+    await told.wait()
+    assert not began.is_set()
+    await stamp(newest_migration())
+    await began.wait()
+    stops[0].set()
+    await working
 
 
 async def test_a_wrong_address_of_temporal_is_named() -> None:
@@ -113,8 +204,9 @@ async def test_a_check_is_made_once_for_probes_that_come_close_together(monkeypa
 
 
 async def test_a_worker_serves_its_probes_and_says_where_it_looked_for_temporal(
-    postgres_url: str, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, stamp: Stamp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    await stamp(newest_migration())
     monkeypatch.setenv("TEMPORAL_ADDRESS", "127.0.0.1:1")
     monkeypatch.setattr(process, "freeze_started_objects", lambda: None)
     stops: list[asyncio.Event] = []
