@@ -1,13 +1,15 @@
 # One image with many commands: the API and the worker of every service, and the migrations.
 # With `--build-arg requirements=telemetry` it can send traces and metrics to a collector (UPWARD_OTLP_URL).
-FROM python:3.11-slim AS requirements
+ARG PYTHON_IMAGE=python:3.11-slim
+
+FROM ${PYTHON_IMAGE} AS requirements
 ARG requirements=runtime
 COPY requirements/runtime.txt /tmp/runtime.txt
 COPY requirements/telemetry.txt /tmp/telemetry.txt
 RUN python -m venv /opt/upward \
  && /opt/upward/bin/python -m pip install --no-cache-dir --require-hashes --requirement /tmp/${requirements}.txt
 
-FROM python:3.11-slim
+FROM ${PYTHON_IMAGE}
 RUN useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin upward
 COPY --from=requirements /opt/upward /opt/upward
 WORKDIR /app

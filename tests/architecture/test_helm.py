@@ -33,11 +33,19 @@ def package(name: str) -> Any:
     return importlib.import_module(name) if os.environ.get("CI") else pytest.importorskip(name)
 
 
+MONITORING = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}
+WATCHED: dict[str, Any] = {
+    "telemetry": {"metrics": True, "otlpUrl": "http://collector.observability:4318"},
+    "networkPolicy": {"metricsFrom": [MONITORING]},
+}
+
+
 @lru_cache
-def rendered(size: str) -> tuple[Manifest, ...]:
+def rendered(size: str, *, watched: bool = False) -> tuple[Manifest, ...]:
     helm = package("helm_python")
     with helm.Chart.load(CHART) as chart:
-        files = chart.render({**EXAMPLE, "size": size}, name="demo", namespace="people")
+        values = {**EXAMPLE, "size": size, **(WATCHED if watched else {})}
+        files = chart.render(values, name="demo", namespace="people")
     texts = (text for name, text in sorted(files.items()) if name.endswith(".yaml"))
     return tuple(one for text in texts for one in yaml.safe_load_all(text) if one)
 
@@ -80,8 +88,9 @@ def test_the_example_has_every_value_that_must_be_set_and_none_that_does_not_exi
         jsonschema.validate(defaults, schema)
 
 
-def test_helm_finds_nothing_wrong() -> None:
-    report = package("helm_python").lint(CHART, EXAMPLE, strict=True)
+@pytest.mark.parametrize("values", [{}, WATCHED, {"size": "small", "networkPolicy": {"enabled": False}}])
+def test_helm_finds_nothing_wrong(values: dict[str, Any]) -> None:
+    report = package("helm_python").lint(CHART, {**EXAMPLE, **values}, strict=True)
     assert report["errors"] == []
     assert [one["error"] for one in report["messages"]] == ["icon is recommended"]
 
@@ -103,7 +112,7 @@ def test_values_that_would_not_work_are_refused() -> None:
 )
 def test_kubernetes_accepts_every_manifest(size: str, version: str) -> None:
     kubernetes = package("kubernetes_validate")
-    for manifest in rendered(size):
+    for manifest in rendered(size, watched=True):
         kubernetes.validate(manifest, version, strict=True)
 
 
@@ -172,6 +181,13 @@ def test_everything_that_runs_is_limited_probed_and_has_no_rights(size: str) -> 
         assert pod["spec"]["securityContext"]["runAsNonRoot"] is True, name
 
 
+@pytest.mark.parametrize("size", SIZES)
+def test_what_takes_requests_goes_on_until_nobody_sends_it_any(size: str) -> None:
+    for name, container in containers(size):
+        takes = container["name"] == "caddy" or container["args"][0] == "serve"
+        assert ("lifecycle" in container) == takes, name
+
+
 def test_migrations_run_before_a_release_after_the_configuration_was_examined() -> None:
     [job] = of_kind("Job").values()
     assert job["metadata"]["annotations"]["helm.sh/hook"] == "pre-install,pre-upgrade"
@@ -212,6 +228,31 @@ def test_nothing_but_the_proxy_can_be_reached_and_only_who_must_goes_out(size: s
     senders = {"all"} if size == "small" else {"notifications"}
     assert chosen("mail") - {"migrate"} == senders
     assert chosen("webhooks") == ({"all"} if size == "small" else {"events"})
+
+
+def policies_of(size: str, *, watched: bool) -> dict[str, Manifest]:
+    found = [one for one in rendered(size, watched=watched) if one["kind"] == "NetworkPolicy"]
+    return {one["metadata"]["name"].removeprefix("demo-upward-"): one["spec"] for one in found}
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_metrics_are_read_and_sent_only_if_the_values_say_so(size: str) -> None:
+    assert {"collector", "metrics"} & set(policies_of(size, watched=False)) == set()
+    policies = policies_of(size, watched=True)
+    assert policies["metrics"]["ingress"] == [{"ports": [{"port": "http"}], "from": [MONITORING]}]
+    assert policies["collector"]["egress"] == [{"ports": [{"port": 4318}]}]
+    for name in ("metrics", "collector"):
+        assert policies[name]["podSelector"]["matchExpressions"] == [
+            {"key": "upward/kind", "operator": "In", "values": ["api", "worker"]}
+        ]
+    deployments = [one for one in rendered(size, watched=True) if one["kind"] == "Deployment"]
+    running = [one["spec"]["template"]["spec"]["containers"][0] for one in deployments]
+    for container in running:
+        if container["name"] == "upward":
+            given = {one["name"]: one.get("value") for one in container["env"]}
+            assert given["UPWARD_METRICS"] == "true"
+            assert given["UPWARD_OTLP_URL"] == WATCHED["telemetry"]["otlpUrl"]
+            assert [port["name"] for port in container["ports"]] == ["http"]
 
 
 def ours_first(size: str) -> Iterator[tuple[str, Manifest]]:

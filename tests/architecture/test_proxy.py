@@ -37,6 +37,11 @@ def rules() -> list[Rule]:
     return [Rule(service, re.compile(patterns[name])) for name, service in handled]
 
 
+def test_requests_wait_while_a_process_is_replaced() -> None:
+    upstream = CADDYFILE[CADDYFILE.index("(upstream) {") : CADDYFILE.index("\n}\n\n:8080")]
+    assert "\tlb_try_duration 30s\n" in upstream
+
+
 def target(path: str) -> str | None:
     return next((rule.service for rule in rules() if rule.pattern.search(path)), None)
 

@@ -15,4 +15,4 @@ async def test_the_embedded_postgres_is_the_version_that_is_said(database: Datab
     assert running.split(".")[0] == str(POSTGRES_VERSION)
     assert f"Postgres {POSTGRES_VERSION} " in (EmbeddedPostgres.__doc__ or "")
     compose = (Path(__file__).parents[2] / "docker-compose.yml").read_text()
-    assert set(re.findall(r"image: postgres:(\d+)", compose)) == {str(POSTGRES_VERSION)}
+    assert set(re.findall(r"image: .*-postgres:(\d+)}", compose)) == {str(POSTGRES_VERSION)}

@@ -101,6 +101,14 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
       key: {{ .key | quote }}
 {{- end }}
 {{- end }}
+{{- if .Values.telemetry.metrics }}
+- name: UPWARD_METRICS
+  value: "true"
+{{- end }}
+{{- with .Values.telemetry.otlpUrl }}
+- name: UPWARD_OTLP_URL
+  value: {{ . | quote }}
+{{- end }}
 {{- range $name, $value := .Values.environment }}
 - name: {{ $name }}
   value: {{ $value | quote }}
@@ -214,6 +222,12 @@ spec:
           ports:
             - name: http
               containerPort: {{ $port }}
+          {{- if eq .kind "api" }}
+          # It goes on until nobody sends it requests any more.
+          lifecycle:
+            preStop:
+              exec: {command: [sleep, "5"]}
+          {{- end }}
           startupProbe:
             httpGet: {path: /livez, port: http}
             periodSeconds: 2
