@@ -137,7 +137,7 @@ async def production() -> AsyncIterator[Production]:
         await asyncio.gather(*(apis[service].until_ready(urls[service]) for service in Service))
         client = await cleanup.enter_async_context(httpx.AsyncClient(timeout=30))
         stop = asyncio.Event()
-        proxying = asyncio.create_task(serve_http(proxy_to(urls, client), address, stop))  # type: ignore[arg-type]
+        proxying = asyncio.create_task(serve_http(proxy_to(urls, client), address, stop))
         yield Production(proxy, urls, apis, workers, mail, settings)
         stop.set()
         await proxying

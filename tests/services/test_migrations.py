@@ -199,7 +199,7 @@ def test_an_index_that_is_built_beside_writers_waits_for_them_and_leaves_the_sho
 
     def note(connection: Connection, _cursor: object, statement: str, *_: object) -> None:
         if statement.startswith(("create index concurrently", "UPDATE public.alembic_version")):
-            limits.append(str(connection.connection.execute("show lock_timeout").fetchone()[0]))  # type: ignore
+            limits.append(str(connection.connection.execute("show lock_timeout").fetchone()[0]))
 
     event.listen(Engine, "before_cursor_execute", note)
     try:
