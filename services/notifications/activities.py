@@ -4,7 +4,7 @@ from temporalio import activity
 
 from services.notifications.channels.connections import Connections
 from services.notifications.delivery import DeliveryRun
-from services.notifications.preparing import prepare_page
+from services.notifications.preparing import prepare
 from services.notifications.store import delivering as store
 from services.notifications.store import unfinished
 from shared.config import Settings
@@ -33,7 +33,7 @@ class Activities(NotificationsActivities, NotificationsRecovery):
 
     @activity.defn
     async def prepare_messages(self, request: PrepareMessages) -> MessagesPrepared:
-        return await prepare_page(self._database, self._internal, self._settings.mail_domain, request)
+        return await prepare(self._database, self._internal, self._settings.mail_domain, request)
 
     @activity.defn
     async def deliver_messages(self, request: DeliverMessages) -> Delivery:

@@ -1,7 +1,9 @@
-"""Preparing an announcement: one page of its messages is stored, each with its channel and the time at which it is
-due."""
+"""Preparing an announcement: its messages are stored by page, each with its channel and the time at which it is due."""
 
 from datetime import UTC, datetime
+from time import monotonic
+
+from temporalio import activity
 
 from services.notifications.audience import read_audience, read_brief, read_contacts
 from services.notifications.overviews import read_running
@@ -16,6 +18,24 @@ from shared.contracts.notifications import Audience, MessagesPrepared, PrepareMe
 from shared.database import Database
 from shared.http.internal import Internal
 from shared.rounds.reminding import note_told
+
+WORK_SECONDS = 20.0
+"""So long one activity prepares page after page. Each activity is a billable action, and so is each heartbeat; without
+any, an activity may take a minute."""
+
+
+async def prepare(
+    database: Database, internal: Internal, mail_domain: str, request: PrepareMessages
+) -> MessagesPrepared:
+    """Prepares page after page for about `WORK_SECONDS`, one at least. `after` of the answer is where to go on."""
+    stop_at, prepared = monotonic() + WORK_SECONDS, 0
+    while True:
+        page = await prepare_page(database, internal, mail_domain, request)
+        prepared += page.prepared
+        stopping = activity.in_activity() and activity.is_worker_shutdown()
+        if page.after is None or stopping or monotonic() >= stop_at:
+            return MessagesPrepared(prepared=prepared, after=page.after)
+        request = request.model_copy(update={"after": page.after})
 
 
 async def prepare_page(

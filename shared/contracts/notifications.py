@@ -123,13 +123,13 @@ class Announcement(Contract):
 class PrepareMessages(Contract):
     announcement: Announcement
     after: UUID | None = None
-    """The cursor: the last person of the page before. None for the first page."""
+    """The cursor: the last person for whom a message was prepared before. None at the beginning."""
 
 
 class MessagesPrepared(Contract):
     prepared: int
     after: UUID | None = None
-    """The cursor of the next page; None when all messages are prepared."""
+    """The cursor with which to go on; None when all messages are prepared."""
 
 
 class AnnouncementRef(Contract):
@@ -163,8 +163,8 @@ class NotificationsActivities(ABC):
     @activity.defn
     @abstractmethod
     async def prepare_messages(self, request: PrepareMessages) -> MessagesPrepared:
-        """Stores one page of messages with the times at which they are due. A message is stored once for each scope,
-        person, template and occurrence."""
+        """Stores messages with the times at which they are due, for some seconds. A message is stored once for each
+        scope, person, template and occurrence."""
 
     @activity.defn
     @abstractmethod

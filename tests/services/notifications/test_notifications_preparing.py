@@ -4,6 +4,9 @@ from datetime import UTC, datetime, time
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
+import pytest
+
+from services.notifications import preparing
 from services.notifications.activities import Activities
 from services.notifications.rules.sending_hours import next_sending_moment
 from services.notifications.store import delivering as store
@@ -48,9 +51,18 @@ async def test_a_round_knows_when_its_people_were_told_something(
     assert after.told_at is not None
 
 
-async def test_large_audiences_are_prepared_page_by_page(
-    activities: Activities, database: Database, world: World
+async def test_one_activity_prepares_many_pages(activities: Activities, database: Database, world: World) -> None:
+    """Each activity is a billable action, which must not grow with the audience."""
+    world.ask(*(f"p{number}@acme.example" for number in range(1001)))
+    prepared = await activities.prepare_messages(PrepareMessages(announcement=world.announcement()))
+    assert (prepared.prepared, prepared.after) == (1001, None)
+    assert (await messages(database, world)).keys() == world.pending
+
+
+async def test_an_activity_that_has_prepared_for_its_time_says_where_to_go_on(
+    activities: Activities, database: Database, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(preparing, "WORK_SECONDS", 0.0)
     world.ask(*(f"p{number}@acme.example" for number in range(501)))
     announcement = world.announcement()
     first = await activities.prepare_messages(PrepareMessages(announcement=announcement))
@@ -126,8 +138,9 @@ async def test_each_message_is_due_in_its_readers_sending_hours_and_waits_until_
 
 
 async def test_what_is_unfinished_is_found_until_each_message_is_prepared_and_sent(
-    activities: Activities, database: Database, world: World, post: Post
+    activities: Activities, database: Database, world: World, post: Post, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(preparing, "WORK_SECONDS", 0.0)
     world.ask(*(f"p{number}@acme.example" for number in range(501)))
     await world.open_round(database)
     ref = CycleRef(organization_id=world.organization_id, cycle_id=world.cycle_id)
