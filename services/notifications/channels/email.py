@@ -1,12 +1,12 @@
 """The channel e-mail: a composed message becomes an e-mail, which is sent over one connection to the mail server."""
 
-from email import policy
 from email.errors import MessageError
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import format_datetime, parseaddr
 from types import TracebackType
 
+from services.notifications.channels.headers import POLICY
 from services.notifications.channels.mail_server import MailServer
 from services.notifications.channels.transport import RefusedForGood, Transport
 from services.notifications.composing import Composed, InlineLogo
@@ -40,7 +40,7 @@ class Email(Transport):
 def email_of(message: Composed, settings: Settings) -> EmailMessage:
     """The whole e-mail. Raises RefusedForGood (`invalid_address`) if the address cannot stand in a header."""
     announcement, rendered = message.announcement, message.rendered
-    email = EmailMessage(policy=policy.SMTP)
+    email = EmailMessage(policy=POLICY)
     email["Message-ID"] = message.message_id
     email["From"] = sender_of(settings.mail_from, message.sender_name)
     email["To"] = _address(message.contact)
