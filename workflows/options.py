@@ -44,11 +44,16 @@ PROPOSING = ActivityConfig(**MATCHING, priority=BULK)
 FEEDBACK = _options(Service.FEEDBACK)
 NOTIFICATIONS = _options(Service.NOTIFICATIONS, seconds=300, heartbeat=60)
 DELIVERY = ActivityConfig(
-    **_options(Service.NOTIFICATIONS, seconds=300, heartbeat=10, retry=SOON),
+    **_options(
+        Service.NOTIFICATIONS,
+        seconds=300,
+        heartbeat=12,
+        retry=replace(SOON, maximum_interval=timedelta(seconds=3)),
+    ),
     cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
     priority=BULK,
 )
-"""How messages are delivered. A delivery that was killed is missed after 10 seconds, and begun again within 15."""
+"""How messages are delivered. A delivery that was killed is missed after 12 seconds, and begun again within 15."""
 EVENTS = _options(Service.EVENTS, seconds=600, heartbeat=20, retry=SOON)
 
 OPTIONS: dict[Service, ActivityConfig] = {

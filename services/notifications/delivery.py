@@ -51,7 +51,7 @@ from shared.rounds.store import RoundBrief, read_round_brief
 log = structlog.get_logger(__name__)
 BATCH = 400
 WORK_SECONDS = 25.0
-HEARTBEAT_PART = 1 / 3
+HEARTBEAT_PART = 1 / 2
 """The time between heartbeats, as a part of the heartbeat timeout."""
 PAUSE_SECONDS = 0.5
 LOOKS_AGAIN = timedelta(minutes=10)
