@@ -12,10 +12,12 @@ concern is raised. These would cost some actions for each round and for each con
 round starts every `--check-in-seconds`, which must be long enough to deliver the messages of one round. Without this
 option, a first cycle, in which nobody enrols, measures how long that takes.
 
-`actions` counts all workflows of the cycle, heartbeats included. `history_events_max` is the longest history among
-them. `wall_s` is the time from the trigger until the last announcement is over. Most of it is e-mail and the time
-between check-ins, so it cannot be compared with `naive_wall_s`, the time of timers and activities without any e-mail.
-The naive form costs the same for each pair, however many pairs there are; `--naive-pairs` runs fewer of them.
+`actions` counts all workflows of the cycle, heartbeats included. `heartbeats` are those of them that grow with the time
+for which messages are sent. `history_events_max` is the longest history among them. `wall_s` is the time from the
+trigger until the last announcement is over. Most of it is e-mail and the time between check-ins, so it cannot be
+compared with `naive_wall_s`, the time of timers and activities without any e-mail. The naive form costs the same for
+each pair, however many pairs there are; `--naive-pairs` runs fewer of them. With 1,000 pairs it ends with 1 above 0.3
+actions a pair or 240 seconds, with 10,000 pairs above 0.1 actions a pair.
 """
 
 import argparse
@@ -38,7 +40,7 @@ from rich.table import Table
 from sqlalchemy import select
 from temporalio.client import Client, WorkflowExecution, WorkflowExecutionStatus
 
-from bench.actions import Requests, count_actions
+from bench.actions import REQUESTS, Requests, count_actions
 from bench.answers import answer_all
 from bench.company import Company
 from bench.mail import mail_server, taken
@@ -60,6 +62,9 @@ from upward.embedded import free_port
 from upward.stack import Stack, running_stack
 
 POLL_SECONDS = 0.25
+HEARTBEATS = REQUESTS["RecordActivityTaskHeartbeat"]
+MOST = {1_000: {"actions_per_pair": 0.3, "wall_s": 240.0}, 10_000: {"actions_per_pair": 0.1}}
+"""What is required of a cycle of so many pairs."""
 
 
 @dataclass
@@ -234,18 +239,23 @@ def main() -> None:
     configure_logging("ERROR", "console")
     pairs, naive_pairs = given.pairs, given.naive_pairs or given.pairs
     real, naive, messages = asyncio.run(run_bench(pairs, naive_pairs, given.check_ins, given.check_in_seconds))
-    if not given.json:
-        return show(pairs, naive_pairs, given.check_ins, real, naive, messages)
     found = {
         "pairs": pairs,
         "actions": real.total,
         "actions_per_pair": round(real.total / pairs, 4),
         "naive_actions_per_pair": round(naive.total / naive_pairs, 4),
+        "heartbeats": real.actions[HEARTBEATS],
         "history_events_max": real.longest,
+        "messages": messages,
         "wall_s": round(real.seconds, 1),
         "naive_wall_s": round(naive.seconds, 1),
     }
-    return print(json.dumps(found))
+    most = MOST.get(pairs, {})
+    if given.json:
+        print(json.dumps(found | {"required": most}))
+    else:
+        show(pairs, naive_pairs, given.check_ins, real, naive, messages)
+    sys.exit(int(any(found[measured] > allowed for measured, allowed in most.items())))
 
 
 if __name__ == "__main__":

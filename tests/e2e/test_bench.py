@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,25 +16,37 @@ ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.long
 
 
-def test_the_bench_prints_one_json_line_with_its_measures() -> None:
+def cycle_of(pairs: int) -> dict[str, Any]:
     # From another folder, as nothing may depend on where the command is given.
-    arguments = ("--pairs", "6", "--check-ins", "1", "--json")
+    arguments = ("--pairs", str(pairs), "--check-ins", "1", "--naive-pairs", "6", "--json")
     command = [sys.executable, str(ROOT / "bench" / "cycle.py"), *arguments]
     done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_SECONDS, cwd=ROOT.parent)
 
     assert done.returncode == 0, done.stderr
     (line,) = done.stdout.splitlines()
-    found = json.loads(line)
+    found: dict[str, Any] = json.loads(line)
+    return found
+
+
+def test_the_bench_of_a_cycle_prints_one_json_line_and_more_people_cost_no_more_actions() -> None:
+    """Heartbeats are left out: they count seconds in which messages were sent, and a busy machine needs more of
+    them."""
+    found, larger = cycle_of(6), cycle_of(120)
     assert list(found) == [
         "pairs",
         "actions",
         "actions_per_pair",
         "naive_actions_per_pair",
+        "heartbeats",
         "history_events_max",
+        "messages",
         "wall_s",
         "naive_wall_s",
+        "required",
     ]
     assert found["pairs"] == 6
+    assert larger["messages"] > 15 * found["messages"]
+    assert larger["actions"] - larger["heartbeats"] == found["actions"] - found["heartbeats"]
     assert isinstance(found["actions"], int)
     assert isinstance(found["actions_per_pair"], float)
     assert isinstance(found["naive_actions_per_pair"], float)
