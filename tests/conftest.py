@@ -31,6 +31,7 @@ ONE_STACK = (
 )
 """Files whose tests share a stack, so that one worker runs them all."""
 LONGEST = (
+    "tests/faults/test_upgrade.py",
     "tests/faults/test_lost_temporal.py",
     "tests/faults/test_restored_postgres.py",
     *ONE_STACK,

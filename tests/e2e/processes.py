@@ -26,11 +26,11 @@ def environment(**settings: str) -> dict[str, str]:
     return own | {"COLUMNS": "300"} | settings
 
 
-def upward(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
-    """Runs one command to its end."""
+def upward(*arguments: str, sources: str = str(ROOT), **settings: str) -> subprocess.CompletedProcess[str]:
+    """Runs one command to its end, of this release or of that whose sources are in another folder."""
     return subprocess.run(
         [sys.executable, "-m", "upward", *arguments],
-        cwd=ROOT,
+        cwd=sources,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -42,13 +42,13 @@ def upward(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]
 class Running:
     """A command that goes on until it is told to end, in a process group of its own as a terminal would start it."""
 
-    def __init__(self, log: Path, *arguments: str, **settings: str) -> None:
+    def __init__(self, log: Path, *arguments: str, sources: str = str(ROOT), **settings: str) -> None:
         self.name = " ".join(arguments)
         self._log = log
         with log.open("wb") as output:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "upward", *arguments],
-                cwd=ROOT,
+                cwd=sources,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,

@@ -84,7 +84,13 @@ async def found_company(url: str, database: Database, folder: Path, check_in: st
     async with database.transaction() as session:
         organization_id = await find_or_create_organization(session, domain)
         key = await create_access_key(session, organization_id, Role.ADMIN, "faults")
-    admin = PatientAdmin(url, key)
+    return await staffed(organization_id, PatientAdmin(url, key), domain, url, folder, check_in)
+
+
+async def staffed(
+    organization_id: UUID, admin: PatientAdmin, domain: str, url: str, folder: Path, check_in: str = CHECK_IN
+) -> Company:
+    """The organization with its people imported and one program."""
     people = folder / f"{domain}.csv"
     write_people(people, domain)
     await admin.import_people(people, None, False)
