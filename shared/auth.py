@@ -1,41 +1,48 @@
 """Authentication: who is calling, somebody with an access key or a session, or one of Upward's own services.
 
-An access key has the form `upw_<key id>_<secret><checksum>`. The key id is that of the stored row, the secret has 256
-random bits, and the checksum (CRC-32, base 36) shows that a text is a key: secret scanners find keys by it, and a
-mistyped key is refused without a look into the database. Only the SHA-256 of the whole key is stored; a slow hash
-would add nothing to 256 random bits. Whoever signs in changes a key into a session (`shared/sessions.py`), whose token
-every service takes as it takes a key. Only `services/accounts` writes the tables of organizations and keys. They are
-declared here because every service authenticates its own callers.
+Whoever signs in changes an access key (`shared/keys.py`) into a session (`shared/sessions.py`), whose token every
+service takes as it takes a key. Only `services/accounts` writes the tables. They are declared in `shared` because every
+service authenticates its own callers.
+
+That a key or a session was used is noted once the answer is sent, so that nobody waits for it, and no request fails
+because it could not be noted.
 """
 
-import hashlib
 import hmac
-import re
-import secrets
-import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
-from functools import cache
+from functools import cache, partial
+from types import MappingProxyType
 from typing import Annotated, Any, NamedTuple
 from uuid import UUID
 
 from fastapi import Depends, Header, Request, Security
 from fastapi.security import HTTPBearer
-from sqlalchemy import ColumnElement, DateTime, Select, UniqueConstraint, bindparam, func, select, update
+from sqlalchemy import ColumnElement, DateTime, Select, UniqueConstraint, Update, bindparam, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 from structlog.contextvars import bind_contextvars
 
 from shared.contracts.accounts import Role as Role
 from shared.contracts.base import Contract
-from shared.database import Base
+from shared.database import Base, Database
 from shared.errors import Forbidden, Unauthorized
 from shared.http.inside import IDENTIFIED, Identified
+from shared.http.observing import after_answer
 from shared.http.routing import WITHOUT_BODY, BeforeBody
+from shared.keys import (
+    AccessKey,
+    Address,
+    address_in,
+    has_expired,
+    hash_key,
+    is_valid,
+    is_within,
+    key_id_of,
+)
 from shared.sessions import NOTED_EVERY, SessionRow, hash_token, is_alive, is_session_token
 from shared.tracing import ids_in
 
-ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
 ACCESS_KEY = HTTPBearer(
     scheme_name="accessKey",
     bearerFormat="upw_…",
@@ -51,7 +58,6 @@ CALLER = "upward.caller"
 """Where the scope of a request keeps who calls."""
 THIS_HOUR = func.date_trunc("hour", func.now(), type_=DateTime(timezone=True))
 Reading = Callable[[Select[*tuple[Any, ...]]], Select[*tuple[Any, ...]]]
-KEY = re.compile(r"^upw_([0-9a-z]{12})_([0-9a-f]{64})([0-9a-z]{7})$")
 
 
 class OrganizationRow(Base):
@@ -63,28 +69,6 @@ class OrganizationRow(Base):
     id: Mapped[UUID] = mapped_column(primary_key=True)
     name: Mapped[str]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
-
-
-class AccessKey(Base):
-    __tablename__ = "access_key"
-    __table_args__ = {"schema": "programs"}
-
-    id: Mapped[str] = mapped_column(primary_key=True)
-    """The key id, which is the part of the key that may be shown."""
-    organization_id: Mapped[UUID]
-    role: Mapped[str]
-    label: Mapped[str]
-    key_hash: Mapped[str]
-    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
-    revoked_at: Mapped[datetime | None]
-    last_used_at: Mapped[datetime | None]
-    """The hour in which it was used last, itself or by a session, so that at most one request an hour writes it."""
-
-
-class NewKey(Contract):
-    key: str
-    id: str
-    key_hash: str
 
 
 class Caller(Contract):
@@ -101,26 +85,6 @@ class InternalCaller(Contract):
     organization_id: UUID
 
 
-def new_key() -> NewKey:
-    """Makes a new access key. Its `key` is shown once and never stored."""
-    key_id = "".join(secrets.choice(ALPHABET) for _ in range(12))
-    body = f"upw_{key_id}_{secrets.token_hex(32)}"
-    key = body + _checksum(body)
-    return NewKey(key=key, id=key_id, key_hash=hash_key(key))
-
-
-def hash_key(key: str) -> str:
-    return hashlib.sha256(key.encode()).hexdigest()
-
-
-def key_id_of(key: str) -> str | None:
-    """The key id, if the text has the form of a key; None otherwise."""
-    found = KEY.match(key)
-    if found is None or not hmac.compare_digest(_checksum(key[:-7]), found[3]):
-        return None
-    return found[1]
-
-
 def _as_it_is(query: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
     return query
 
@@ -130,27 +94,29 @@ class Found(NamedTuple):
     session: SessionRow | None = None
     more: tuple[Any, ...] = ()
     """What the same statement has read besides."""
+    uses: Mapping[str, Update] = MappingProxyType({})
+    """The statements that note that the key and the session were used, by what they note. Mostly there are none."""
 
 
-async def authenticate(session: AsyncSession, credential: str) -> Caller:
-    """Finds the caller who has this access key or this session. Raises Unauthorized."""
-    return (await identify(session, credential)).caller
+async def authenticate(session: AsyncSession, credential: str, address: Address | None = None) -> Caller:
+    """Finds the caller who has this access key or this session, and calls from this address.
+
+    Raises Unauthorized, Forbidden."""
+    return (await identify(session, credential, address)).caller
 
 
-async def authenticate_key(session: AsyncSession, key: str) -> Caller:
-    """Finds the caller who has this access key. Raises Unauthorized."""
-    return (await _identify_key(session, key)).caller
-
-
-async def identify(session: AsyncSession, credential: str, reading: Reading = _as_it_is) -> Found:
+async def identify(
+    session: AsyncSession, credential: str, address: Address | None, reading: Reading = _as_it_is
+) -> Found:
     """Finds the caller who has this access key or this session. `reading` adds columns to the statement, which has
-    the key. Raises Unauthorized."""
+    the key. Raises Unauthorized, and Forbidden if the key is not taken from this address."""
     if is_session_token(credential):
-        return await _identify_session(session, credential, reading)
-    return await _identify_key(session, credential, reading)
+        return await _identify_session(session, credential, address, reading)
+    return await identify_key(session, credential, address, reading)
 
 
-async def _identify_key(session: AsyncSession, key: str, reading: Reading = _as_it_is) -> Found:
+async def identify_key(session: AsyncSession, key: str, address: Address | None, reading: Reading = _as_it_is) -> Found:
+    """Finds the caller who has this access key. Raises as `identify`."""
     refused = Unauthorized("Send a valid access key as 'Authorization: Bearer upw_…'.", code="invalid_access_key")
     key_id = key_id_of(key)
     if key_id is None:
@@ -158,33 +124,37 @@ async def _identify_key(session: AsyncSession, key: str, reading: Reading = _as_
     one = (await session.execute(_of_key(reading), {"key_id": key_id})).one_or_none()
     if one is None or not hmac.compare_digest(one[0].key_hash, hash_key(key)):
         raise refused
-    row, is_due, *more = one
-    if is_due:
-        await _note_use(session, row.id)
+    row, is_over, is_due, *more = one
+    if is_over:
+        raise Unauthorized("This access key has expired; an owner can make another one.", code="access_key_expired")
+    _check_network(row, address)
     caller = Caller(organization_id=row.organization_id, key_id=row.id, role=Role(row.role))
-    return Found(caller, more=tuple(more))
+    return Found(caller, more=tuple(more), uses=_uses_of_key(row) if is_due else {})
 
 
-async def _identify_session(session: AsyncSession, token: str, reading: Reading) -> Found:
-    """Finds the caller who has this session, and notes that it is used. Raises Unauthorized."""
+async def _identify_session(session: AsyncSession, token: str, address: Address | None, reading: Reading) -> Found:
+    """Finds the caller who has this session. Raises as `identify`."""
     one = (await session.execute(_of_session(reading), {"token_hash": hash_token(token)})).one_or_none()
     if one is None:
         raise Unauthorized("This session has ended; sign in again.", code="session_ended")
     row, key, is_due, is_key_due, *more = one
-    if is_due:
-        used = update(SessionRow).where(SessionRow.id == row.id, _is_not_noted()).values(last_used_at=func.now())
-        await session.execute(used.execution_options(synchronize_session=False))
-    if is_key_due:
-        await _note_use(session, key.id)
+    _check_network(key, address)
+    uses = (_uses_of_session(row) if is_due else {}) | (_uses_of_key(key) if is_key_due else {})
     caller = Caller(organization_id=key.organization_id, key_id=key.id, role=Role(key.role), session_id=row.id)
-    return Found(caller, row, tuple(more))
+    return Found(caller, row, tuple(more), uses)
+
+
+def _check_network(key: AccessKey, address: Address | None) -> None:
+    """Raises Forbidden. Whoever gets so far has the key, and may learn that it is their network which is refused."""
+    if not is_within(address, key.networks):
+        raise Forbidden("This access key is not taken from your network.", code="network_not_allowed")
 
 
 @cache
 def _of_key(reading: Reading) -> Select[*tuple[Any, ...]]:
     """These two are made once, as every request needs one of them."""
-    query = select(AccessKey, _is_due()).where(AccessKey.id == bindparam("key_id"), AccessKey.revoked_at.is_(None))
-    return reading(query)
+    query = select(AccessKey, has_expired(), _is_due())
+    return reading(query.where(AccessKey.id == bindparam("key_id"), AccessKey.revoked_at.is_(None)))
 
 
 @cache
@@ -192,7 +162,7 @@ def _of_session(reading: Reading) -> Select[*tuple[Any, ...]]:
     query = (
         select(SessionRow, AccessKey, _is_not_noted(), _is_due())
         .join(AccessKey, AccessKey.id == SessionRow.key_id)
-        .where(SessionRow.token_hash == bindparam("token_hash"), is_alive(), AccessKey.revoked_at.is_(None))
+        .where(SessionRow.token_hash == bindparam("token_hash"), is_alive(), is_valid())
     )
     return reading(query)
 
@@ -206,16 +176,38 @@ def _is_due() -> ColumnElement[bool]:
     return func.coalesce(AccessKey.last_used_at < THIS_HOUR, True)
 
 
-async def _note_use(session: AsyncSession, key_id: str) -> None:
-    """Of several requests at once, one writes."""
-    used = update(AccessKey).where(AccessKey.id == key_id, _is_due()).values(last_used_at=THIS_HOUR)
-    await session.execute(used.execution_options(synchronize_session=False))
+def _uses_of_key(key: AccessKey) -> dict[str, Update]:
+    due = select(AccessKey.id).where(AccessKey.id == key.id, _is_due()).with_for_update(skip_locked=True)
+    return {f"key {key.id}": update(AccessKey).where(AccessKey.id.in_(due)).values(last_used_at=THIS_HOUR)}
+
+
+def _uses_of_session(row: SessionRow) -> dict[str, Update]:
+    due = select(SessionRow.id).where(SessionRow.id == row.id, _is_not_noted()).with_for_update(skip_locked=True)
+    return {f"session {row.id}": update(SessionRow).where(SessionRow.id.in_(due)).values(last_used_at=func.now())}
+
+
+def note_uses(request: Request, found: Found) -> None:
+    """Has it noted, once the answer is sent, that the key and the session were used. Of several requests at once, one
+    writes, and none waits for another."""
+    database: Database = request.app.state.database
+    for what, statement in found.uses.items():
+        after_answer(what, partial(_note, database, statement))
+
+
+async def _note(database: Database, statement: Update) -> None:
+    async with database.single_statements() as session:
+        await session.execute(statement.execution_options(synchronize_session=False))
+
+
+def caller_address(request: Request) -> Address | None:
+    """The address from which the request came, as the proxies say that are trusted (`UPWARD_TRUSTED_PROXIES`)."""
+    return address_in(request.client.host) if request.client is not None else None
 
 
 class RoleNeeded(BeforeBody):
     """The dependency that answers 401 to callers without a valid key or session, and 403 to those whose role does not
-    cover `role`. It reads the key in a transaction of its own, which ends before anything else is read from the
-    client."""
+    cover `role` or whose key is not taken from their network. It reads the key in a transaction of its own, which ends
+    before anything else is read from the client."""
 
     def __init__(self, role: Role) -> None:
         self._role = role
@@ -234,7 +226,7 @@ class RoleNeeded(BeforeBody):
 
 
 async def current_caller(request: Request) -> Caller:
-    """Who calls, read once a request. Raises Unauthorized."""
+    """Who calls, read once a request. Raises Unauthorized, and Forbidden for a key of another network."""
     found: Caller | None = request.scope.get(CALLER)
     if found is None:
         request.scope[CALLER] = found = await _identify(request)
@@ -252,24 +244,26 @@ async def _identify(request: Request) -> Caller:
         if known is not None:
             return known
     async with request.app.state.database.single_statements() as session:
-        found = await authenticate(session, credential)
+        found = await identify(session, credential, caller_address(request))
+    _keep(request, credential, found)
+    return found.caller
+
+
+async def identify_reading(request: Request, session: AsyncSession, reading: Reading) -> Found:
+    """Who calls, always read anew, with what `reading` adds to the statement. Raises Unauthorized, Forbidden."""
+    credential = bearer_of(request.headers.get("authorization", ""))
+    found = await identify(session, credential, caller_address(request), reading)
+    request.scope[CALLER] = found.caller
     _keep(request, credential, found)
     return found
 
 
-async def identify_reading(request: Request, session: AsyncSession, reading: Reading) -> Found:
-    """Who calls, always read anew, with what `reading` adds to the statement. Raises Unauthorized."""
-    credential = bearer_of(request.headers.get("authorization", ""))
-    found = await identify(session, credential, reading)
-    request.scope[CALLER] = found.caller
-    _keep(request, credential, found.caller)
-    return found
-
-
-def _keep(request: Request, credential: str, caller: Caller) -> None:
+def _keep(request: Request, credential: str, found: Found) -> None:
+    """Whom the page that asks has identified, and that the key was used."""
+    note_uses(request, found)
     before: Identified | None = request.scope.get(IDENTIFIED)
     if before is not None:
-        before.keep(credential, caller)
+        before.keep(credential, found.caller)
 
 
 class ServiceNeeded(BeforeBody):
@@ -311,11 +305,3 @@ def bearer_of(header: str) -> str:
     """What an `Authorization: Bearer` header holds. Empty for every other header."""
     scheme, _, value = header.partition(" ")
     return value.strip() if scheme.lower() == "bearer" else ""
-
-
-def _checksum(body: str) -> str:
-    number, digits = zlib.crc32(body.encode()), ""
-    while number:
-        number, digit = divmod(number, 36)
-        digits = ALPHABET[digit] + digits
-    return digits.rjust(7, "0")

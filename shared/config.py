@@ -40,6 +40,9 @@ class Settings(BaseSettings):
     port: int = 8080
     worker_port: int = 0
     """The port of `host` on which a worker serves `/livez` and `/readyz`; 0 for none."""
+    trusted_proxies: tuple[IPvAnyNetwork, ...] = ()
+    """The networks of proxies, and of Upward's own services in other processes, whose `X-Forwarded-For` is believed, as
+    JSON, such as `["172.30.0.0/24"]`. No client may be in them. Without any, a request comes from whoever connects."""
     webhook_development_networks: tuple[IPvAnyNetwork, ...] = ()
     """For development only: internal networks in which endpoints are allowed, also without TLS, as JSON, such as
     `["127.0.0.0/8"]`. Leave it empty in production."""

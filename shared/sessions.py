@@ -1,9 +1,9 @@
 """Sessions of people who have signed in: their table, their tokens, and how long they live.
 
-A session begins with an access key, which is sent once and is not needed again. It may do what its key may do now, and
-it ends with its key. A token has the form `ups_<secret>`, where the secret has 256 random bits; only the SHA-256 of the
-token is stored. Only `services/accounts` opens and ends sessions. The table is declared here because every service
-authenticates its own callers (`shared/auth.py`).
+A session begins with an access key, which is sent once and is not needed again. It may do what its key may do now, in
+the networks of its key, and it ends with its key. A token has the form `ups_<secret>`, where the secret has 256 random
+bits; only the SHA-256 of the token is stored. Only `services/accounts` opens and ends sessions. The table is declared
+here because every service authenticates its own callers (`shared/auth.py`).
 """
 
 import hashlib
@@ -54,5 +54,5 @@ def hash_token(token: str) -> str:
 
 
 def is_alive() -> ColumnElement[bool]:
-    """The condition that a session has not ended by itself. Whether its key is revoked is asked of the key."""
+    """The condition that a session has not ended by itself. Whether its key is valid is asked of the key."""
     return and_(SessionRow.last_used_at > func.now() - IDLE, SessionRow.created_at > func.now() - LONGEST)

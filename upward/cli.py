@@ -1,12 +1,10 @@
 """The command line: the embedded stack, the demo, matching from files, and the processes that production runs."""
 
 import asyncio
-import contextlib
-import gc
 import json
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import date, datetime
 from functools import partial
 from pathlib import Path
@@ -14,21 +12,16 @@ from typing import Annotated
 from uuid import UUID
 
 import typer
-from pydantic import ValidationError
-from pydantic_settings import SettingsError
 from rich.console import Console
-from sqlalchemy.exc import OperationalError
 
 from shared.config import Settings
-from shared.contracts.accounts import Role
 from shared.contracts.base import Service
 from shared.contracts.programs import Direction
-from shared.errors import DomainError
 from shared.logging import configure_logging
-from upward.failures import CannotRun
+from upward.failures import clear_failures
+from upward.keys.commands import KeyFolder, keys
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Reverse-mentoring programs that run themselves.")
-keys = typer.Typer(no_args_is_help=True, help="Access keys of organizations.")
 app.add_typer(keys, name="keys")
 messages = typer.Typer(no_args_is_help=True, help="Messages to people.")
 app.add_typer(messages, name="messages")
@@ -38,9 +31,6 @@ cycles = typer.Typer(no_args_is_help=True, help="Cycles and their workflows, aft
 app.add_typer(cycles, name="cycles")
 
 Folder = Annotated[Path, typer.Option(help="Where the embedded stack keeps its data and e-mails.")]
-KeyFolder = Annotated[
-    Path | None, typer.Option("--folder", help="Use the embedded stack of this folder instead of UPWARD_DATABASE_URL.")
-]
 DEFAULT_FOLDER = Path(".upward")
 ALL = "all"
 WORKERS = ("workflows", "programs", "intake", "matching", "feedback", "notifications", "events", "relay")
@@ -62,7 +52,7 @@ def up(
 
     configure_logging(log_level, "console")
     first = partial(make_sample, folder=folder) if sample else None
-    with _command():
+    with clear_failures():
         asyncio.run(run_until_stopped(folder, port, organization, first))
 
 
@@ -83,7 +73,7 @@ def demo(
     from upward.demo.story import run_demo
 
     configure_logging(log_level, "console")
-    with _command(FilesInvalid):
+    with clear_failures(FilesInvalid):
         raise typer.Exit(asyncio.run(run_demo(folder, people, columns, skip_invalid)))
 
 
@@ -112,7 +102,7 @@ def match(
 
     day = starts_on.date() if starts_on else date.today()  # noqa: DTZ011 - the day of the user
     request = Request(people, enrolments, out, day, policy, columns, direction, skip_invalid, force, seed)
-    with _command(FilesInvalid):
+    with clear_failures(FilesInvalid):
         run_match(request, Console(highlight=False))
 
 
@@ -124,7 +114,7 @@ def serve(
     from upward.process import serve as serve_services
 
     chosen = [Service(name) for name in _chosen(services, tuple(Service))]
-    with _command():
+    with clear_failures():
         asyncio.run(serve_services(_production(), chosen))
 
 
@@ -136,7 +126,7 @@ def worker(
     from upward.process import work
 
     chosen = _chosen(queues, WORKERS)
-    with _command():
+    with clear_failures():
         asyncio.run(work(_production(), chosen))
 
 
@@ -145,7 +135,7 @@ def migrate() -> None:
     """Bring the database to the newest version."""
     from upward.migration import migrate as run
 
-    with _command():
+    with clear_failures():
         settings = Settings()
         configure_logging(settings.log_level, settings.log_format)
         run(settings.database_url)
@@ -163,42 +153,12 @@ def doctor(
     from upward.doctor.findings import Verdict
 
     configure_logging("ERROR", "console")
-    with _command():
+    with clear_failures():
         findings = asyncio.run(examine(Settings(), before_migrating=before_migrating))
         for finding in findings:
             print(json.dumps(finding._asdict()) if as_json else finding)
         if any(finding.verdict is Verdict.WRONG for finding in findings):
             raise typer.Exit(1)
-
-
-@keys.command("create")
-def create_key(
-    organization: Annotated[str, typer.Option(help="The organization; created if it does not exist.")],
-    role: Annotated[Role, typer.Option(help="What the key may do.")] = Role.ADMIN,
-    label: Annotated[str, typer.Option(help="What the key is for.")] = "command line",
-    folder: KeyFolder = None,
-) -> None:
-    """Create an access key and print it. It is not shown again."""
-    from upward.running import create_access_key
-
-    configure_logging("WARNING", "console")  # the key alone is printed, so that a script can take it
-    with _command():
-        print(asyncio.run(create_access_key(organization, role, label, folder)))
-
-
-@keys.command("revoke")
-def revoke_key(
-    key_id: Annotated[str, typer.Argument(help="The id of the key, which is between the underscores of upw_…_….")],
-    organization: Annotated[str, typer.Option(help="The organization that the key belongs to.")],
-    folder: KeyFolder = None,
-) -> None:
-    """Make an access key invalid from now on."""
-    from upward.running import revoke_access_key
-
-    configure_logging("WARNING", "console")
-    with _command():
-        asyncio.run(revoke_access_key(organization, key_id, folder))
-        print(f"The key {key_id} is refused from now on.")
 
 
 @messages.command("resend")
@@ -212,7 +172,7 @@ def resend_messages(
     from upward.running import resend
 
     configure_logging("WARNING", "console")
-    with _command():
+    with clear_failures():
         count = asyncio.run(resend(organization, cycle, message, folder))
         print(f"{count} {'message is' if count == 1 else 'messages are'} sent again.")
 
@@ -229,7 +189,7 @@ def tail_events(
     from upward.tail import Tail, read_events
 
     said = Console(stderr=True, highlight=False, soft_wrap=True)
-    with _command():
+    with clear_failures():
         try:
             for line in read_events(Tail(url, key, after, types, follow), said.print):
                 print(line, flush=True)
@@ -258,7 +218,7 @@ def publish_events(
     """Publish the event log to NATS JetStream until Ctrl-C. While the broker is away, wait for it."""
     from upward.publishing import parse_target, publish_events
 
-    with _command():
+    with clear_failures():
         settings = Settings()
         configure_logging(settings.log_level, settings.log_format)
         asyncio.run(publish_events(settings, parse_target(nats, stream, nats_credentials)))
@@ -270,7 +230,7 @@ def events_restored(folder: KeyFolder = None) -> None:
     from upward.running import tell_restored
 
     configure_logging("WARNING", "console")
-    with _command():
+    with clear_failures():
         print(f"The log's epoch is now {asyncio.run(tell_restored(folder))}.")
 
 
@@ -283,7 +243,7 @@ def events_set_aside(
     from upward.running import leave_out_event, list_set_aside
 
     configure_logging("WARNING", "console")
-    with _command():
+    with clear_failures():
         if skip is not None:
             asyncio.run(leave_out_event(folder, skip))
             print(f"The event {skip} is left out, and what waited for it goes on.")
@@ -298,7 +258,7 @@ def check_cycles(folder: KeyFolder = None) -> None:
     from upward.recovery.command import check
 
     configure_logging("WARNING", "console")
-    with _command():
+    with clear_failures():
         lines = asyncio.run(check(folder))
         print("\n".join(lines) if lines else "Everything that the rows ask for runs.")
         if lines:
@@ -315,7 +275,7 @@ def rebuild_cycles(
     from upward.recovery.command import rebuild
 
     configure_logging("WARNING", "console")
-    with _command():
+    with clear_failures():
         lines = asyncio.run(rebuild(folder, cycle, dry_run=dry_run))
         print("\n".join(lines) if lines else "There is nothing to do.")
 
@@ -327,39 +287,9 @@ def translations(
     """Bring the catalogues of languages up to date with the sentences in the code, and say what is not translated."""
     from upward.translations import update_all
 
-    with _command():
+    with clear_failures():
         for line in update_all(*(more or ())):
             print(line)
-
-
-@contextlib.contextmanager
-def _command(*expected: type[Exception]) -> Iterator[None]:
-    """What every command runs in, once it has imported what it needs.
-
-    The collection of garbage, which `upward/__main__.py` has put off, begins here, without the objects of modules.
-    Failures that the user can correct, and those of `expected`, are printed without a traceback, and end with exit
-    code 1.
-    """
-    if not gc.isenabled():
-        gc.freeze()
-        gc.enable()
-    try:
-        yield
-        return
-    except (CannotRun, DomainError, SettingsError) as failure:
-        message = str(failure)
-    except ValidationError as failure:
-        from shared.http.problems import field_errors
-
-        message = "; ".join(f"{found['field']}: {found['detail']}" for found in field_errors(failure))
-    except OperationalError as failure:
-        if getattr(failure.orig, "sqlstate", None):
-            raise  # the server answered, so the address is right
-        message = "The database cannot be reached, or refuses the sign-in: look at UPWARD_DATABASE_URL."
-    except expected as failure:
-        message = str(failure)
-    Console(stderr=True, highlight=False, soft_wrap=True).print(message, markup=False)
-    raise typer.Exit(1)
 
 
 def _chosen(names: list[str], known: Sequence[str]) -> list[str]:

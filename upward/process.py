@@ -124,15 +124,19 @@ def listen(host: str, port: int) -> socket.socket:
     return address
 
 
-async def serve_http(app: ASGIApp, address: socket.socket, stop: asyncio.Event) -> None:
-    """Serves HTTP until `stop` is set, and then finishes the requests that have begun."""
+async def serve_http(app: ASGIApp, address: socket.socket, stop: asyncio.Event, proxies: Sequence[object] = ()) -> None:
+    """Serves HTTP until `stop` is set, and then finishes the requests that have begun. `proxies` are the networks whose
+    `X-Forwarded-For` is believed."""
     sys.setswitchinterval(SWITCH_SECONDS)
+    trusted = [str(network) for network in proxies]
     config = uvicorn.Config(
         app,
         log_config=None,
         access_log=False,
         http=Connection,
         ws="none",
+        proxy_headers=bool(trusted),
+        forwarded_allow_ips=trusted,  # uvicorn would trust every process of this machine, or what a variable says
         timeout_graceful_shutdown=FINISHING_SECONDS,
     )
     server = Server(config, stop)
@@ -239,7 +243,7 @@ async def serve(settings: Settings, services: Sequence[Service]) -> None:
                 tasks.create_task(run_measuring(app, resources, stop, relay=False))
                 waiting = Waiting(app, resources.database)
                 await waiting.look()
-                tasks.create_task(serve_http(waiting, address, stop))
+                tasks.create_task(serve_http(waiting, address, stop, settings.trusted_proxies))
                 await waiting.until_migrated(stop)
 
 

@@ -11,9 +11,11 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.accounts.resources import A_YEAR, Key, KeyRotation, KeyState
 from services.accounts.store.keys import create_access_key as store_key
-from services.accounts.store.keys import find_or_create_organization, find_organization
+from services.accounts.store.keys import find_or_create_organization, find_organization, list_keys
 from services.accounts.store.keys import revoke_access_key as revoke_key
+from services.accounts.store.rotating import rotate_key
 from services.events.log.store import set_aside
 from services.events.log.store.epoch import change_epoch
 from services.notifications.store import holding
@@ -23,16 +25,43 @@ from shared.database import Database
 from upward.failures import CannotRun
 from upward.migration import migrate
 
+LISTED_AT_ONCE = 200
+
 
 class NoSuchStack(CannotRun):
     pass
 
 
-async def create_access_key(organization: str, role: Role, label: str, folder: Path | None) -> str:
+async def create_access_key(
+    organization: str,
+    role: Role,
+    label: str,
+    folder: Path | None,
+    valid_days: int = A_YEAR,
+    networks: Sequence[str] = (),
+) -> str:
     """Creates a key in the database of an embedded stack or in the configured one. Raises NoSuchStack, DomainError."""
     async with _transaction(folder) as session:
         organization_id = await find_or_create_organization(session, organization)
-        return await store_key(session, organization_id, role, label)
+        return await store_key(session, organization_id, role, label, valid_days, networks)
+
+
+async def list_access_keys(organization: str, state: KeyState | None, folder: Path | None) -> Sequence[Key]:
+    """The keys of an organization, newest first, without the keys themselves. Raises NoSuchStack, DomainError."""
+    found: list[Key] = []
+    async with _transaction(folder) as session:
+        organization_id, after = await find_organization(session, organization), None
+        while True:
+            page = await list_keys(session, organization_id, state, after, LISTED_AT_ONCE)
+            found += page.items
+            if (after := page.next) is None:
+                return found
+
+
+async def rotate_access_key(organization: str, key_id: str, wanted: KeyRotation, folder: Path | None) -> str:
+    """Creates a key that takes the place of this one, and returns it. Raises NoSuchStack, DomainError."""
+    async with _transaction(folder) as session:
+        return (await rotate_key(session, await find_organization(session, organization), key_id, wanted))[1]
 
 
 async def revoke_access_key(organization: str, key_id: str, folder: Path | None) -> None:

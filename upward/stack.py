@@ -87,7 +87,7 @@ async def running_stack(
             assemble(settings, list(Service), temporal.address, queues=QUEUES)
         )
         app.state.stopping = stop
-        tasks = [asyncio.create_task(serve_http(app, address, stop))]
+        tasks = [asyncio.create_task(serve_http(app, address, stop, settings.trusted_proxies))]
         tasks += [asyncio.create_task(run_worker(queue, resources, stop)) for queue in QUEUES]
         tasks.append(asyncio.create_task(run_relay(resources, stop)))
         tasks.append(asyncio.create_task(run_watch(resources, stop)))

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import httpx
 
-from shared.auth import key_id_of
+from shared.keys import key_id_of
 from upward.failures import CannotRun
 
 WAIT_SECONDS = 25

@@ -97,6 +97,8 @@ class CallerDetails(Contract):
     """Null for a caller who sends the access key itself."""
     brand: Brand = Brand()
     """How the organization shows itself."""
+    address: str | None = None
+    """The address from which the request came, as far as it is known. It is not kept."""
 
 
 class NewSession(Contract):

@@ -1,12 +1,15 @@
-"""What is done around every request: an id, a log entry with the caller, and headers that keep answers private.
+"""What is done around every request: an id, a log entry with the caller, headers that keep answers private, and what
+is done once the answer is sent.
 
 This is plain ASGI, so that the handler runs in the same context as the log entry, which then has the organization and
 the key that the handler found.
 """
 
+import asyncio
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import structlog
@@ -31,6 +34,19 @@ PUBLIC = "/v1/"
 """Whoever changes something here is an admin or an integration, and each change has a log entry with its ids."""
 
 
+Work = Callable[[], Awaitable[None]]
+AFTERWARDS_SECONDS = 5.0
+"""How long one piece of work after an answer may take."""
+_afterwards: ContextVar[dict[str, Work] | None] = ContextVar("afterwards", default=None)
+
+
+def after_answer(what: str, work: Work) -> None:
+    """Has this done once the answer is sent, that of the page if a page has asked for it inside this process. It is
+    done once, whoever asks for the same. If it fails, nobody is told but the log. Without a request nothing is done."""
+    if (works := _afterwards.get()) is not None:
+        works[what] = work
+
+
 class Observed:
     """An application whose requests are logged, and whose unexpected failures are answered with a problem."""
 
@@ -43,7 +59,7 @@ class Observed:
             return
         request_id = request_id_of(Headers(scope=scope).get(REQUEST_ID))
         with _context_of_its_own(request_id):
-            async with reading_together():
+            async with _with_afterwards(), reading_together():
                 await self._answer(scope, receive, send)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -88,6 +104,27 @@ class Observed:
             ms=round(seconds * 1000, 1),
             **({"cycle_id": ids["cycle_id"]} if "cycle_id" in ids else {}),
         )
+
+
+@asynccontextmanager
+async def _with_afterwards() -> AsyncIterator[None]:
+    """Collects what is to be done after the answer, and then does it. A request inside another one leaves it to that
+    one, which waits for its answer."""
+    if _afterwards.get() is not None:
+        yield
+        return
+    works: dict[str, Work] = {}
+    before = _afterwards.set(works)
+    try:
+        yield
+    finally:
+        _afterwards.reset(before)
+    for work in works.values():
+        try:
+            async with asyncio.timeout(AFTERWARDS_SECONDS):
+                await work()
+        except Exception as error:  # the answer is sent, so that nobody else can be told
+            log.warning("afterwards.failed", error=type(error).__name__)
 
 
 @contextmanager

@@ -1,7 +1,8 @@
 """The client by which the console calls the public API of services, as the person who is signed in.
 
 It sends the credential of that person and never that of the services, so that it can do what the person may do, and no
-more. Like the internal client, it calls over TCP or inside the same process.
+more. It also says from which address the person came, as a proxy does. Like the internal client, it calls over TCP or
+inside the same process.
 """
 
 import re
@@ -38,6 +39,8 @@ HEADER = re.compile(r"[ -~]*")
 """What goes into any other header, such as the ETag that a form brings back."""
 TOLD = ("errors", "total", "changed", "etag")
 """What refusals say besides their sentence."""
+UNKNOWN = "unknown"
+"""An address that is not known, as proxies write it (RFC 7239, 6.2)."""
 UNSERVED = NotFound.code
 """The code of the answer when no route serves the address, as in a process of the previous version."""
 
@@ -53,15 +56,21 @@ class PublicApi:
     """Calls the public API. What it refuses is raised as a DomainError with the same status and code. If a service is
     away or fails, `httpx.HTTPError` is raised."""
 
-    def __init__(self, internal: Internal, credential: str | None = None) -> None:
-        """`internal` only carries the requests. `credential` is an access key or the token of a session."""
+    def __init__(self, internal: Internal, credential: str | None = None, address: str | None = None) -> None:
+        """`internal` only carries the requests. `credential` is an access key or the token of a session, and `address`
+        that of the person, None if it is not known."""
         self._internal = internal
         self._credential = credential
-        self._extensions = {IDENTIFIED: Identified()} if credential is not None else {}
+        self._extensions: dict[str, Any] = {}
+        self._forwarded: dict[str, str] = {}
+        if credential is not None:
+            client = (address, 0) if address is not None else None  # as a server would say it, inside this process
+            self._extensions = {IDENTIFIED: Identified(), "client": client}
+            self._forwarded = {"x-forwarded-for": address or UNKNOWN}
 
-    def acting_as(self, credential: str) -> "PublicApi":
-        """The API for the calls of one page."""
-        return PublicApi(self._internal, credential)
+    def acting_as(self, credential: str, address: str | None = None) -> "PublicApi":
+        """The API for the calls of one page, whose visitor comes from this address, if it is known."""
+        return PublicApi(self._internal, credential, address)
 
     async def get(
         self, service: Service, path: str, answer: type[Answer], params: Mapping[str, Any] | None = None
@@ -126,7 +135,7 @@ class PublicApi:
         headers: Mapping[str, str] | None = None,
         content: bytes | None = None,
     ) -> httpx.Response:
-        sent = {"accept": "application/json"} | dict(headers or {})
+        sent = {"accept": "application/json"} | self._forwarded | dict(headers or {})
         if not all(HEADER.fullmatch(value) for value in sent.values()):
             raise BadRequest("What was sent with the form is no ETag of ours.", code="bad_form")
         if self._credential is not None:

@@ -10,8 +10,9 @@ import pytest
 from tests.architecture.sources import CODE, ROOMS, ROOT, imported_names, module_name, place, python_files, wall
 
 SHARED = {
-    *("attention", "auth", "config", "contracts", "database", "errors", "events", "health", "http", "language"),
-    *("logging", "notices", "retention", "rounds", "sessions", "suppression", "telemetry", "temporal", "tracing"),
+    *("attention", "auth", "config", "contracts", "database", "errors", "events", "health", "http", "keys"),
+    *("language", "logging", "notices", "retention", "rounds", "sessions", "suppression", "telemetry", "temporal"),
+    "tracing",
 }
 SERVICES = {"accounts", "console", "events", "feedback", "intake", "matching", "notifications", "programs"}
 STOREYS = {"log", "webhooks", "broker", "pairs", "runs"}

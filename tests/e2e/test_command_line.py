@@ -81,7 +81,8 @@ class Refuse(Protocol):
 @pytest.fixture
 def refuse(monkeypatch: pytest.MonkeyPatch) -> Refuse:
     """Runs a command in this process, which must end with the code given and one clear text; answers the text."""
-    monkeypatch.setattr("upward.cli.configure_logging", lambda *_: None)
+    for module in ("upward.cli", "upward.keys.commands"):
+        monkeypatch.setattr(f"{module}.configure_logging", lambda *_: None)
 
     def run(code: int, *arguments: str, **settings: str) -> str:
         result = CliRunner().invoke(app, arguments, env={"COLUMNS": "300", **settings})

@@ -20,10 +20,11 @@ from pydantic import SecretStr
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
-from shared.auth import AccessKey, Role, new_key
+from shared.auth import Role
 from shared.config import Settings
 from shared.database import SCHEMAS, Base, Database
 from shared.http.application import create_application
+from shared.keys import AccessKey, new_key
 from tests.clusters import cluster
 from tests.open_transactions import watched
 from tests.services.tables import import_tables

@@ -12,8 +12,9 @@ from sqlalchemy import event, select
 
 from services.accounts import main as accounts
 from services.accounts.store import codes
-from shared.auth import AccessKey, Role, key_id_of
+from shared.auth import Role
 from shared.database import Database
+from shared.keys import AccessKey, key_id_of
 from tests.services.conftest import client_of
 from tests.services.programs_examples import add_organization, once
 

@@ -5,10 +5,11 @@ from uuid import uuid4
 import pytest
 
 from services.accounts.store import keys
-from shared.auth import Role, authenticate, key_id_of
+from shared.auth import Role, authenticate
 from shared.config import Settings
 from shared.database import Database
 from shared.errors import DomainError, NotFound, Unauthorized
+from shared.keys import key_id_of
 from upward.running import create_access_key, revoke_access_key
 
 

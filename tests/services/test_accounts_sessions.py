@@ -16,12 +16,13 @@ from services.accounts.models import SignInCode
 from services.accounts.store import codes, keys
 from services.accounts.store import sessions as store
 from services.programs import main as programs
-from shared.auth import Role, key_id_of
+from shared.auth import Role
 from shared.contracts.accounts import CallerDetails, Organization
 from shared.contracts.base import Service
 from shared.database import Database
 from shared.errors import Unauthorized
 from shared.http.public import PublicApi
+from shared.keys import key_id_of
 from shared.sessions import IDLE, LONGEST, NOTED_EVERY, SessionRow, hash_token
 from tests.services.conftest import client_of
 from tests.services.programs_examples import PROGRAM, add_organization, once

@@ -7,18 +7,19 @@ from uuid import UUID
 import httpx
 import pytest
 from fastapi import FastAPI
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from services.accounts import main as accounts
 from services.accounts.store import codes, keys
 from services.console import main as console
 from services.programs import main as programs
-from shared.auth import Role, key_id_of
+from shared.auth import Role
 from shared.config import Settings
 from shared.contracts.accounts import ONE_TIME_LABEL
 from shared.database import Database
 from shared.errors import Unauthorized
 from shared.http.application import create_application
+from shared.keys import AccessKey, key_id_of
 from shared.sessions import SessionRow, new_session_token
 from tests.services.conftest import client_of
 from tests.services.programs_examples import add_organization
@@ -110,6 +111,32 @@ async def test_a_wrong_key_signs_nobody_in(browser: httpx.AsyncClient, db: Datab
     assert 'value="/console/cycles/7"' in answer.text
     assert SESSION not in browser.cookies
     assert await sessions(db) == 0
+
+
+@pytest.mark.parametrize(
+    ("values", "why"),
+    [
+        ({"expires_at": func.now()}, "This key has expired."),
+        ({"networks": ["192.0.2.0/24"]}, "This key is not taken from the network that you are in."),
+    ],
+)
+async def test_a_key_that_has_ended_or_is_of_another_network_is_told_so_and_nothing_typed_is_lost(
+    browser: httpx.AsyncClient, access_key: KeyMaker, db: Database, values: dict[str, object], why: str
+) -> None:
+    key = key_of(await access_key())
+    assert (await sign_in(browser, key)).status_code == 303
+    async with db.transaction() as session:
+        await session.execute(update(AccessKey).where(AccessKey.id == key_id_of(key)).values(values))
+    led = await browser.get("/console")
+    assert led.headers["location"].startswith(SIGN_IN), "the session is of no use, and another key may be"
+    answer = await sign_in(browser, key)
+    assert (answer.status_code, why in answer.text) == (422, True)
+    other = key_of(await access_key())
+    token = token_in(await browser.get(SIGN_IN))
+    form = {"form_token": token, "label": "Ana", "role": "viewer", "access_key": key}
+    shown = await browser.post("/console/settings/keys/new", data=form)
+    assert (shown.status_code, why in shown.text, 'value="Ana"' in shown.text) == (401, True, True)
+    assert (await sign_in(browser, other)).status_code == 303
 
 
 async def test_a_session_s_token_is_no_key_to_sign_in_with(browser: httpx.AsyncClient, access_key: KeyMaker) -> None:

@@ -13,11 +13,11 @@ from typer.testing import CliRunner
 from services.events import main
 from services.events.log.models import OrganizationDay
 from services.events.log.store.epoch import change_epoch
-from shared.auth import new_key
 from shared.config import Settings
 from shared.contracts.events import CycleCancelled, CyclePaused
 from shared.database import Database
 from shared.http.application import create_application
+from shared.keys import new_key
 from tests.e2e.processes import Running, upward
 from tests.patience import PATIENCE_SECONDS
 from tests.services.test_events_wait import headers, record, served

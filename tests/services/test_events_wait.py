@@ -16,12 +16,13 @@ from services.events.api import feed
 from services.events.log.feed import read_or_wait
 from services.events.log.models import Event, OrganizationDay, OrganizationHead
 from services.events.log.positions import sequence_batch
-from shared.auth import AccessKey, Role, new_key
+from shared.auth import Role
 from shared.config import Settings
 from shared.contracts.events import CycleCancelled, CyclePaused, EventData
 from shared.database import Database
 from shared.events import emit
 from shared.http.application import create_application
+from shared.keys import AccessKey, new_key
 from tests.services.conftest import client_of
 from upward.process import listen, serve_http
 

@@ -1,15 +1,36 @@
-"""The public API of accounts: the organization, who is calling, signing in and out, and access keys."""
+"""The public API of accounts: the organization, who is calling, signing in and out, sessions, and access keys."""
 
 from dataclasses import dataclass
 from typing import Annotated
+from uuid import UUID
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response, Security
 from fastapi.responses import JSONResponse
 from structlog.contextvars import bind_contextvars
 
-from services.accounts.resources import Key, KeyDefinition, KeyPage, KeyState, NewAccessKey
-from services.accounts.store import codes, keys, sessions
-from shared.auth import ACCESS_KEY, Caller, Owner, Role, Viewer, authenticate_key, bearer_of, identify_reading
+from services.accounts.resources import (
+    Key,
+    KeyDefinition,
+    KeyPage,
+    KeyRotation,
+    KeyState,
+    NewAccessKey,
+    OwnSessions,
+    RotatedKey,
+)
+from services.accounts.store import codes, keys, rotating, sessions
+from shared.auth import (
+    ACCESS_KEY,
+    Caller,
+    Owner,
+    Role,
+    Viewer,
+    bearer_of,
+    caller_address,
+    identify_key,
+    identify_reading,
+    note_uses,
+)
 from shared.contracts.accounts import CallerDetails, NewSession, Organization
 from shared.http.dependencies import Reading, Session
 from shared.http.idempotency import Answer, IdempotencyKey, answer_once
@@ -44,7 +65,9 @@ class SignInNeeded(BeforeBody):
                 if codes.is_code(sent):
                     found = SigningIn(await codes.authenticate_code(session, sent), sent)
                 else:
-                    found = SigningIn(await authenticate_key(session, sent), None)
+                    identified = await identify_key(session, sent, caller_address(request))
+                    found = SigningIn(identified.caller, None)
+                    note_uses(request, identified)
             request.scope[FOUND] = found
         bind_contextvars(organization_id=str(found.caller.organization_id), key_id=found.caller.key_id)
         return found
@@ -59,7 +82,9 @@ WhoSignsIn = Annotated[SigningIn, Security(SignInNeeded(), scopes=[Role.VIEWER])
 
 async def _details(request: Request, session: Reading) -> CallerDetails:
     """One statement finds who calls and reads their details."""
-    return sessions.details_of(await identify_reading(request, session, sessions.with_details))
+    address = caller_address(request)
+    found = await identify_reading(request, session, sessions.with_details)
+    return sessions.details_of(found, str(address) if address is not None else None)
 
 
 @router.get("/organization", tags=["programs"])  # the tag names a module of clients that were generated before
@@ -70,14 +95,14 @@ async def read_organization(caller: Viewer, session: Session) -> Organization:
 
 @router.get("/caller", tags=["accounts"])
 async def read_caller(details: Annotated[CallerDetails, Depends(_details)], caller: Viewer) -> CallerDetails:
-    """Who is calling: the organization, the role, and the session if there is one."""
+    """Who is calling, and from which address: the organization, the role, and the session if there is one."""
     return details
 
 
 @router.post("/session", status_code=201, tags=["accounts"])
 async def open_session(who: WhoSignsIn, session: Session) -> NewSession:
     """Changes an access key into a session, whose token is sent as the key is. It ends after 12 hours without use,
-    after seven days, when it is ended, and when its key is revoked."""
+    after seven days, when it is ended, and when its key is revoked or expires."""
     if who.code is not None:
         await codes.use_code(session, who.code)
     return await sessions.open_session(session, who.caller)
@@ -91,11 +116,32 @@ async def end_session(caller: Viewer, session: Session) -> Response:
     return Response(status_code=204)
 
 
+@router.get("/sessions", tags=["accounts"])
+async def list_sessions(caller: Viewer, session: Session) -> OwnSessions:
+    """The sessions that were opened with the access key of the caller, the one that was used last first."""
+    return await sessions.list_own(session, caller)
+
+
+@router.delete("/sessions", status_code=204, tags=["accounts"])
+async def end_other_sessions(caller: Viewer, session: Session) -> Response:
+    """Ends all sessions that were opened with the access key of the caller, but not the one that asks."""
+    await sessions.end_others(session, caller)
+    return Response(status_code=204)
+
+
+@router.delete("/sessions/{session_id}", status_code=204, responses=refusals(404), tags=["accounts"])
+async def end_own_session(session_id: UUID, caller: Viewer, session: Session) -> Response:
+    """Ends a session that was opened with the access key of the caller. One that has ended is 404."""
+    await sessions.end_own(session, caller, session_id)
+    return Response(status_code=204)
+
+
 @router.get("/keys", tags=["accounts"])
 async def list_keys(
     caller: Owner, session: Session, state: State = None, cursor: KeyCursor = None, limit: Limit = 50
 ) -> KeyPage:
-    """The access keys of the organization, newest first, without the keys themselves. Revoked ones are among them."""
+    """The access keys of the organization, newest first, without the keys themselves. Expired and revoked ones are
+    among them."""
     return await keys.list_keys(session, caller.organization_id, state, cursor, limit)
 
 
@@ -103,10 +149,11 @@ async def list_keys(
 async def create_key(
     body: KeyDefinition, caller: Owner, session: Session, request: Request, idempotency_key: IdempotencyKey = None
 ) -> JSONResponse:
-    """Makes an access key of any role. Only this answer shows it. An organization has at most 200 that are valid."""
+    """Makes an access key of any role, which expires after a year unless the body says otherwise. Only this answer
+    shows it. An organization has at most 200 that are valid."""
 
     async def work() -> Answer:
-        made, key = await keys.make_key(session, caller.organization_id, body.role, body.label)
+        made, key = await keys.make_key(session, caller.organization_id, body)
         document = NewAccessKey(**dict(made)).model_dump(mode="json")
         headers = {"location": f"/v1/keys/{made.id}"}
         return Answer(status=201, body=document, headers=headers, shown_once={"key": key})
@@ -117,6 +164,32 @@ async def create_key(
 @router.get("/keys/{key_id}", responses=refusals(404), tags=["accounts"])
 async def read_key(key_id: KeyId, caller: Owner, session: Session) -> Key:
     return await keys.read_key(session, caller.organization_id, key_id)
+
+
+@router.post(
+    "/keys/{key_id}/rotate",
+    status_code=201,
+    response_model=RotatedKey,
+    responses=refusals(404, 409),
+    tags=["accounts"],
+)
+async def rotate_key(
+    key_id: KeyId,
+    caller: Owner,
+    session: Session,
+    request: Request,
+    body: KeyRotation | None = None,
+    idempotency_key: IdempotencyKey = None,
+) -> JSONResponse:
+    """Makes a new access key with label, role and networks of this one. Only this answer shows it. The old one is still
+    taken for a while, 24 hours unless the body says otherwise, and is then refused."""
+
+    async def work() -> Answer:
+        made, key = await rotating.rotate_key(session, caller.organization_id, key_id, body or KeyRotation())
+        headers = {"location": f"/v1/keys/{made.id}"}
+        return Answer(status=201, body=made.model_dump(mode="json"), headers=headers, shown_once={"key": key})
+
+    return await answer_once(session, request, caller.organization_id, idempotency_key, work)
 
 
 @router.delete("/keys/{key_id}", status_code=204, responses=refusals(404, 409), tags=["accounts"])

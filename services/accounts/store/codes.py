@@ -14,9 +14,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.accounts.models import SignInCode
 from services.accounts.store.keys import create_key_of_codes
-from shared.auth import AccessKey, Caller, Role
+from shared.auth import Caller, Role
 from shared.contracts.accounts import ONE_TIME_LABEL
 from shared.errors import Unauthorized
+from shared.keys import AccessKey, is_valid
 from shared.sessions import hash_token
 
 CODE = re.compile(r"upo_[0-9A-Za-z_-]{43}")
@@ -52,7 +53,7 @@ async def authenticate_code(session: AsyncSession, code: str) -> Caller:
         .where(
             SignInCode.code_hash == hash_token(code),
             SignInCode.expires_at > func.now(),
-            AccessKey.revoked_at.is_(None),
+            is_valid(),
         )
     )
     if key is None:
@@ -76,7 +77,7 @@ async def _key_of_codes(session: AsyncSession, organization_id: UUID) -> str:
             AccessKey.organization_id == organization_id,
             AccessKey.label == ONE_TIME_LABEL,
             AccessKey.role == Role.OWNER,
-            AccessKey.revoked_at.is_(None),
+            is_valid(),
         )
         .order_by(AccessKey.created_at)
         .limit(1)

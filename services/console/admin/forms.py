@@ -195,8 +195,8 @@ async def _sent_without_session(request: Request, public_api: PublicApiClient) -
         visit = await sign_in(request, public_api, key)
         request.scope[TYPED] = typed
         return Sent(visit, typed, "", Notice.SIGNED_IN_AGAIN)
-    except WrongKey:
-        raise Interrupted(typed, SignInProblem.WRONG_KEY) from None
+    except WrongKey as wrong:
+        raise Interrupted(typed, wrong.why) from None
 
 
 async def _shown(show: Show, filled: Filled) -> Response:

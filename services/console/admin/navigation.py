@@ -25,6 +25,7 @@ HOME = "/console"
 REPORTS = "/console/reports"
 INTEGRATIONS = "/console/integrations"
 KEYS = "/console/settings/keys"
+SESSIONS = "/console/settings/sessions"
 ENTRIES: tuple[Entry, ...] = (
     Entry(translatable("Home"), HOME),
     Entry(translatable("Programs"), "/console/programs"),
@@ -34,6 +35,7 @@ ENTRIES: tuple[Entry, ...] = (
     Entry(translatable("Messages"), "/console/messages", Role.COORDINATOR),
     Entry(translatable("Integrations"), INTEGRATIONS, Role.ADMIN),
     Entry(translatable("Access keys"), KEYS, Role.OWNER),
+    Entry(translatable("Your sessions"), SESSIONS),
 )
 
 

@@ -30,6 +30,7 @@ from services.console.admin.programs import starting as programs_starting
 from services.console.admin.reports import page as reports
 from services.console.admin.review import pages as review
 from services.console.admin.routes import AdminRoute
+from services.console.admin.sessions import page as sessions
 from services.console.admin.sign_in import one_time
 from services.console.admin.sign_in import page as sign_in
 from services.console.admin.visit import CurrentVisit
@@ -55,6 +56,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     cycle_endings.router,
     concerns.router,
     keys.router,
+    sessions.router,
     sign_in.router,
     one_time.router,
     people.router,

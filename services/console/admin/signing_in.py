@@ -18,11 +18,11 @@ from starlette.responses import Response
 
 from services.console.admin.cookies import BEFORE_SESSION, SESSION, Cookies, cookies_at
 from services.console.admin.form_tokens import is_form_token, new_form_token
-from services.console.admin.visit import Visit, visit_with
+from services.console.admin.visit import NETWORK_NOT_ALLOWED, Visit, api_as, visit_with
 from shared.config import Settings
 from shared.contracts.accounts import NewSession
 from shared.contracts.base import Service
-from shared.errors import DomainError, Unauthorized
+from shared.errors import DomainError, Forbidden, Unauthorized
 from shared.http.public import PublicApi
 from shared.sessions import is_session_token
 
@@ -40,10 +40,20 @@ class SignInProblem(StrEnum):
     NO_COOKIE = "no_cookie"
     NO_KEY = "no_key"
     WRONG_KEY = "wrong_key"
+    EXPIRED_KEY = "expired_key"
+    OTHER_NETWORK = "other_network"
+
+
+WHY = {"access_key_expired": SignInProblem.EXPIRED_KEY, NETWORK_NOT_ALLOWED: SignInProblem.OTHER_NETWORK}
+"""What the codes of the API's refusals mean."""
 
 
 class WrongKey(Unauthorized):
     code = "wrong_key"
+
+    def __init__(self, why: SignInProblem) -> None:
+        super().__init__("This does not sign anybody in.")
+        self.why = why
 
 
 async def sign_in(request: Request, public_api: PublicApi, credential: str) -> Visit:
@@ -51,20 +61,20 @@ async def sign_in(request: Request, public_api: PublicApi, credential: str) -> V
 
     The answer to the request sets the cookie (`set_cookies`)."""
     try:
-        opened = await public_api.acting_as(credential).post(Service.ACCOUNTS, "/session", NewSession)
-    except Unauthorized:
-        raise WrongKey("This does not sign anybody in.") from None
+        opened = await api_as(request, public_api, credential).post(Service.ACCOUNTS, "/session", NewSession)
+    except (Unauthorized, Forbidden) as error:
+        raise WrongKey(WHY.get(error.code, SignInProblem.WRONG_KEY)) from None
     before = _cookies(request).read(request, SESSION)
     if is_session_token(before):
-        await end_session(public_api, before)
+        await end_session(request, public_api, before)
     request.scope[OPENED] = opened.token
     return await visit_with(request, public_api, opened.token)
 
 
-async def end_session(public_api: PublicApi, token: str) -> None:
+async def end_session(request: Request, public_api: PublicApi, token: str) -> None:
     """Ends a session, if it has not ended yet."""
     with contextlib.suppress(DomainError, httpx.HTTPError):
-        await public_api.acting_as(token).delete(Service.ACCOUNTS, "/session")
+        await api_as(request, public_api, token).delete(Service.ACCOUNTS, "/session")
 
 
 def came_from_our_form(request: Request, token: str) -> bool:

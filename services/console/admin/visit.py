@@ -14,7 +14,7 @@ from structlog.contextvars import bind_contextvars
 from services.console.admin.cookies import SESSION, cookies_at
 from services.console.admin.form_tokens import new_form_token
 from services.console.pages import reader_words
-from shared.auth import bearer_of
+from shared.auth import bearer_of, caller_address
 from shared.contracts.accounts import CallerDetails, Role
 from shared.contracts.base import Service
 from shared.errors import Forbidden, Unauthorized
@@ -27,6 +27,9 @@ VISIT = "upward.visit"
 """Where the scope of a request keeps its visit, so that a failure is shown in the frame of the page."""
 SESSION_ENDED = "session_ended"
 """The code of the API's refusal when a session ends between two calls of a page."""
+
+NETWORK_NOT_ALLOWED = "network_not_allowed"
+"""The code of the API's refusal when a key is not taken from the network of the visitor."""
 
 
 class NotSignedIn(Unauthorized):
@@ -67,12 +70,23 @@ class Visit:
         return new_form_token(self.credential)
 
 
+def api_as(request: Request, public_api: PublicApi, credential: str) -> PublicApi:
+    """The public API, called as whoever has this credential, from where this request came."""
+    address = caller_address(request)
+    return public_api.acting_as(credential, str(address) if address is not None else None)
+
+
 async def visit_with(request: Request, public_api: PublicApi, credential: str) -> Visit:
-    """The visit of whoever has this session or this access key. Raises NotSignedIn."""
-    api = public_api.acting_as(credential)
+    """The visit of whoever has this session or this access key, and may use it from where they are. Raises
+    NotSignedIn."""
+    api = api_as(request, public_api, credential)
     try:
         who = await api.get(Service.ACCOUNTS, "/caller", CallerDetails)
     except Unauthorized:
+        raise NotSignedIn from None
+    except Forbidden as error:
+        if error.code != NETWORK_NOT_ALLOWED:
+            raise
         raise NotSignedIn from None
     bind_contextvars(organization_id=str(who.organization.id), key_id=who.key_id)
     visit = Visit(who, api, request.url.path, request.query_params, reader_words(request), credential)

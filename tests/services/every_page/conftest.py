@@ -9,15 +9,16 @@ import pytest
 from fastapi import FastAPI
 
 from services.programs.models import ProgramRow
-from shared.auth import AccessKey, Role, new_key
+from shared.auth import Role
 from shared.config import Settings
 from shared.contracts.base import Service
 from shared.database import Database
 from shared.http.application import create_application
 from shared.http.public import PublicApi
+from shared.keys import AccessKey, new_key
 from tests.services.conftest import RolledBack, client_of, one_by_one
 from tests.services.every_page.console import Console, fits
-from tests.services.wrong_input.public_routes import ROWS, Row, add_world
+from tests.services.wrong_input.public_routes import ROWS, Row, add_session, add_world
 from upward.composition import routers, webhooks
 
 
@@ -39,6 +40,8 @@ async def console(composed: FastAPI, database: Database) -> AsyncIterator[Consol
                 session.add(
                     AccessKey(id=key.id, organization_id=organization_id, role=role, label=role, key_hash=key.key_hash)
                 )
+        for key in keys.values():  # that of the owner is the last one
+            ids["session_id"] = await add_session(db, organization_id, key.id)
         composed.state.database = db
         async with client_of(composed) as http:
             yield Console(http, db, connection, ids, {role: key.key for role, key in keys.items()})

@@ -12,9 +12,10 @@ from shared.config import Settings
 from shared.contracts.base import Service
 from shared.database import Database
 from shared.http.application import create_application
+from shared.keys import key_id_of
 from tests.services.conftest import client_of
 from tests.services.wrong_input.attempts import Attempts, Headers
-from tests.services.wrong_input.public_routes import add_world
+from tests.services.wrong_input.public_routes import add_session, add_world
 from upward.composition import routers, webhooks
 
 KeyMaker = Callable[..., Awaitable[Headers]]
@@ -35,8 +36,11 @@ async def http(composed: FastAPI, db: Database) -> AsyncIterator[httpx.AsyncClie
 
 
 @pytest.fixture
-async def ids(db: Database, organization_id: UUID) -> dict[str, UUID | int]:
-    return await add_world(db, organization_id)
+async def ids(db: Database, organization_id: UUID, admin: Headers) -> dict[str, UUID | int]:
+    world = await add_world(db, organization_id)
+    key_id = key_id_of(admin["authorization"].removeprefix("Bearer "))
+    assert key_id is not None
+    return world | {"session_id": await add_session(db, organization_id, key_id)}
 
 
 @pytest.fixture

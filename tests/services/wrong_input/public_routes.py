@@ -21,14 +21,16 @@ from services.matching.models import MatchRun, Pair
 from services.notifications.models import AnnouncementRow, MessageRow, WordingRow
 from services.notifications.rules.messages import MessageState
 from services.programs.models import CycleRow, ProgramRow
-from shared.auth import AccessKey, Role, new_key
+from shared.auth import Role
 from shared.contracts.feedback import ConcernReason
 from shared.contracts.matching import MatchingSummary, MatchRunState, PairState
 from shared.contracts.notifications import Audience, Template
 from shared.contracts.programs import Calendar, Direction, MatchingPolicy, Outcome, Stage
 from shared.contracts.rounds import RoundKind, RoundState
 from shared.database import Database
+from shared.keys import AccessKey, new_key
 from shared.rounds.models import Round, RoundRecipient
+from shared.sessions import SessionRow, hash_token, new_session_token
 from tests.services.intake_examples import add_people, person
 from tests.services.pictures import png
 from tests.services.programs_examples import PROGRAM, add_organization
@@ -74,7 +76,7 @@ class Row(NamedTuple):
     params: tuple[str, ...] = ()
     """Query parameters that it insists on, all of them ids."""
     own: bool = False
-    """Whether it changes nothing but the caller's own session."""
+    """Whether it changes nothing but sessions of the caller's own key."""
     lists: bool = False
     """A list below an id: empty when the id is not known to the service that keeps the list."""
     picture: bool = False
@@ -108,9 +110,13 @@ ROWS = (
     Row("GET", "/v1/caller"),
     Row("POST", "/v1/session", own=True),
     Row("DELETE", "/v1/session", own=True),
+    Row("GET", "/v1/sessions"),
+    Row("DELETE", "/v1/sessions/{session_id}", own=True),
+    Row("DELETE", "/v1/sessions", own=True),
     Row("GET", "/v1/keys", Role.OWNER),
     Row("POST", "/v1/keys", Role.OWNER, {"role": "viewer", "label": "dashboard"}, once=True),
     Row("GET", "/v1/keys/{key_id}", Role.OWNER),
+    Row("POST", "/v1/keys/{key_id}/rotate", Role.OWNER, {"overlap_hours": 24}, optional_body=True, once=True),
     Row("DELETE", "/v1/keys/{key_id}", Role.OWNER),
     Row("GET", "/v1/brand"),
     Row("PUT", "/v1/brand", Role.ADMIN, BRAND, if_match=True, optional_body=True),
@@ -327,6 +333,7 @@ async def add_world(db: Database, organization_id: UUID) -> dict[str, Any]:
         )  # fmt: skip
     return await _add_endpoint(db, organization_id, mentor.id) | {
         "key_id": key.id,
+        "session_id": await add_session(db, organization_id, key.id),
         "upload_id": upload,
         "program_id": program,
         "cycle_id": cycle,
@@ -339,6 +346,16 @@ async def add_world(db: Database, organization_id: UUID) -> dict[str, Any]:
         "round_id": round_,
         "message_id": message,
     }
+
+
+async def add_session(db: Database, organization_id: UUID, key_id: str) -> UUID:
+    """Somebody is signed in with this key."""
+    row = SessionRow(
+        id=uuid4(), organization_id=organization_id, key_id=key_id, token_hash=hash_token(new_session_token())
+    )
+    async with db.transaction() as session:
+        session.add(row)
+    return row.id
 
 
 async def _add_endpoint(db: Database, organization_id: UUID, owner_id: UUID) -> dict[str, UUID | int]:

@@ -11,9 +11,10 @@ from uuid import UUID, uuid4
 import httpx
 from fastapi import FastAPI
 
-from shared.auth import Role, new_key
+from shared.auth import Role
 from shared.database import Database
 from shared.http.paging import encode_cursor
+from shared.keys import new_key
 from tests.services.wrong_input.attempts import JSON, Attempts, Headers
 from tests.services.wrong_input.public_routes import PLACEHOLDER, ROWS, Row, add_world, routes_of
 
@@ -275,7 +276,8 @@ async def test_pages_answer_problems_to_callers_that_ask_for_json(
         *(f"/console/integrations/{{endpoint_id}}/{step}" for step in ("edit", "secret", "replay", "enable", "test")),
         *(f"/console/integrations/{{endpoint_id}}/{step}" for step in ("disable", "delete", "deliveries/{sequence}")),
         "/console/programs/{program_id}/archive", "/console/programs/{program_id}/restore",
-        *(f"/console/settings/keys{rest}" for rest in ("", "/new", "/{key_id}/revoke")),
+        *(f"/console/settings/keys{rest}" for rest in ("", "/new", "/{key_id}/revoke", "/{key_id}/rotate")),
+        *(f"/console/settings/sessions{rest}" for rest in ("", "/end-others", "/{session_id}/end")),
     }  # fmt: skip
     attempts.done()
 

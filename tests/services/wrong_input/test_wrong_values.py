@@ -120,12 +120,29 @@ WRONG_REPLAY: Mapping[str, Iterable[Any]] = {
     "since": ("yesterday", "2026-01-01", "2026-01-01T00:00:00", "\x00", [], HUGE),
 }
 WRONG_ROTATION: Mapping[str, Iterable[Any]] = {"overlap_hours": (0, 23, 169, -1, HUGE, 24.5, "long", None, [])}
+WRONG_DAYS: tuple[Any, ...] = (0, -1, 3651, HUGE, 1.5, "long", [])
+WRONG_NETWORKS: tuple[Any, ...] = (
+    None, "10.0.0.0/8", [""], [1], ["10.0.0.1/8"], ["10.0.0.0/33"], ["localhost"], ["10.0.0"], ["::ffff:10.0.0.0/104"],
+    ["fe80::1%eth0"], ["10.0.0.0/8, 10.0.0.1"], ["\x00"], ["x" * 5000], ["10.0.0.0/8"] * 21,
+)  # fmt: skip
+WRONG_KEY: Mapping[str, Iterable[Any]] = {
+    "role": ("king", "", None, 1, "OWNER"),
+    "label": ("", " ", "a\x00b", "a\nb", "\ud800", "x" * 10_000, 5, None, []),
+    "valid_days": (*WRONG_DAYS, None),
+    "networks": WRONG_NETWORKS,
+}
+WRONG_KEY_ROTATION: Mapping[str, Iterable[Any]] = {
+    "overlap_hours": (-1, 721, HUGE, 24.5, "long", None, []),
+    "valid_days": WRONG_DAYS,
+}
 WRONG_END: Mapping[str, Iterable[Any]] = {"reason": ("", "declined", "cycle_cancelled", "\x00", None, 1, [])}
 
 
 @pytest.mark.parametrize(
     ("path", "table"),
     [
+        ("/v1/keys", WRONG_KEY),
+        ("/v1/keys/{key_id}/rotate", WRONG_KEY_ROTATION),
         ("/v1/programs", WRONG),
         ("/v1/programs/{program_id}", WRONG),
         ("/v1/programs/{program_id}/cycles", WRONG_CYCLE),
@@ -239,6 +256,7 @@ async def test_an_idempotency_key_serves_one_request_only(attempts: Attempts) ->
         "/v1/programs": {"name": "Another"},
         "/v1/programs/{program_id}/cycles": {"period": "other"},
         "/v1/keys": {"label": "another"},
+        "/v1/keys/{key_id}/rotate": {"overlap_hours": 48},
         "/v1/people": {"email": "another@example.org"},
         "/v1/endpoints": {"description": "another"},
         "/v1/endpoints/{endpoint_id}/secrets": {"overlap_hours": 48},

@@ -58,8 +58,8 @@ async def take_key(request: Request, public_api: PublicApiClient, settings: AppS
         return _page(request, address, 422, SignInProblem.NO_KEY)
     try:
         await sign_in(request, public_api, key)
-    except WrongKey:
-        return _page(request, address, 422, SignInProblem.WRONG_KEY)
+    except WrongKey as wrong:
+        return _page(request, address, 422, wrong.why)
     return RedirectResponse(address, status_code=303)
 
 
@@ -76,7 +76,7 @@ async def sign_out(request: Request, public_api: PublicApiClient, settings: AppS
         return response
     if not is_form_token(str((await read_typed(request)).get(FIELD, "")), visit.credential):
         raise NoFormToken("The form has no token of this session.")
-    await end_session(public_api, visit.credential)
+    await end_session(request, public_api, visit.credential)
     return response
 
 
