@@ -2,8 +2,9 @@
 `TEMPORAL_ADDRESS`, are read by its SDK."""
 
 from functools import lru_cache
+from typing import Annotated
 
-from pydantic import AliasChoices, Field, IPvAnyNetwork, SecretStr
+from pydantic import AliasChoices, Field, IPvAnyNetwork, SecretStr, StringConstraints
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -36,6 +37,9 @@ class Settings(BaseSettings):
     mail_from: str = "Upward <programs@upward.example>"
     mail_domain: str = "upward.example"
     """The part of every Message-ID after the @."""
+    security_contact: Annotated[str, StringConstraints(pattern=r"^((https://|mailto:|tel:)[!-~]+)?$")] = ""
+    """Whom to tell about a weakness: a URL that begins with `https://`, `mailto:` or `tel:`. Everybody can read it at
+    `/.well-known/security.txt`, which is not there if it is empty."""
     host: str = "127.0.0.1"
     port: int = 8080
     worker_port: int = 0

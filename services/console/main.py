@@ -4,11 +4,12 @@ The console has no tables and no activities. It reads from the other services an
 """
 
 from services.console.admin import registry
-from services.console.api import front, looks, participants
+from services.console.api import front, looks, participants, security
 from shared.http.routing import joined
 
 router = joined(
     front.router,
+    security.router,
     participants.router,
     participants.files,
     looks.router,

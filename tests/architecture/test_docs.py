@@ -221,7 +221,9 @@ def mentioned_routes() -> dict[str, set[str]]:
     found = {}
     for document, text in TEXTS.items():
         joined = re.sub(r"\$\{MET#met_\}", "{}", text)
-        paths = re.findall(r"(?<![\w/.-])(?:\$URL)?(/(?:(?:v1|internal|p)/|console(?=[/`]))[\w/{}$.…-]*)", joined)
+        paths = re.findall(
+            r"(?<![\w/.-])(?:\$URL)?(/(?:(?:v1|internal|p|\.well-known)/|console(?=[/`]))[\w/{}$.…-]*)", joined
+        )
         found[document] = {shape(path.rstrip(".")) for path in paths} - {"/internal", "/v1", "/p"}
     return found
 

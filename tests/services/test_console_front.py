@@ -2,9 +2,11 @@
 
 import re
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
+from pydantic import ValidationError
 
 from services.console import main
 from shared.config import Settings
@@ -15,6 +17,7 @@ from shared.http.openapi.docs import MEDIA_TYPES
 from tests.services.conftest import client_of
 from upward.composition import routers
 
+SECURITY = "/.well-known/security.txt"
 BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
 
 
@@ -72,3 +75,29 @@ async def test_the_files_of_the_description_come_packed_to_those_who_take_that(c
 async def test_no_other_file_of_the_package_is_served(client: httpx.AsyncClient, name: str) -> None:
     answer = await client.get(f"/docs/{name}")
     assert (answer.status_code, answer.headers["content-type"]) == (404, "application/problem+json")
+
+
+async def test_everybody_is_told_whom_to_tell_about_a_weakness_if_somebody_is_named(
+    db: Database, settings: Settings, client: httpx.AsyncClient
+) -> None:
+    missing = await client.get(SECURITY)
+    assert (missing.status_code, missing.json()["code"]) == (404, "no_security_contact")
+    named = {"security_contact": "mailto:security@example.org", "public_url": "https://upward.example/"}
+    async with client_of(create_application([main.router], db, settings.model_copy(update=named))) as told:
+        answer = await told.get(SECURITY)
+    assert answer.headers["content-type"] == "text/plain; charset=utf-8"
+    fields = dict(line.split(": ", 1) for line in answer.text.splitlines())
+    expires = datetime.fromisoformat(fields.pop("Expires"))
+    assert timedelta(days=80) < expires - datetime.now(UTC) < timedelta(days=366), "as RFC 9116, 2.5.5 recommends"
+    assert fields == {
+        "Contact": "mailto:security@example.org",
+        "Canonical": f"https://upward.example{SECURITY}",
+    }
+
+
+@pytest.mark.parametrize(
+    "contact", ["security@example.org", "http://example.org", "https://a b", "mailto:a\nExpires: x"]
+)
+def test_a_contact_is_a_url(contact: str) -> None:
+    with pytest.raises(ValidationError):
+        Settings.model_validate({"security_contact": contact})

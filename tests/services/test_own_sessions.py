@@ -64,8 +64,8 @@ async def test_whoever_is_signed_in_sees_the_sessions_of_their_key_with_the_hour
     found = await listed(http, mine)
     assert [(one["id"], one["current"]) for one in found] == [(own_id, True), (second_id, False)]
     for one in found:
-        begun, used, ends = (datetime.fromisoformat(one[name]) for name in ("created_at", "last_used_at", "expires_at"))
-        assert (used.minute, used.second, used.microsecond, ends - begun) == (0, 0, 0, timedelta(days=7))
+        begun, last, ends = (datetime.fromisoformat(one[name]) for name in ("created_at", "last_used_at", "expires_at"))
+        assert (last.minute, last.second, last.microsecond, ends - begun) == (0, 0, 0, timedelta(days=7))
         assert begun > at
     assert {one["current"] for one in await listed(http, key)} == {False}, "a key has no session of its own"
     assert set(found[0]) == {"id", "created_at", "expires_at", "last_used_at", "current"}, "no address, no browser"

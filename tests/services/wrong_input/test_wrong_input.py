@@ -20,7 +20,7 @@ from tests.services.wrong_input.public_routes import PLACEHOLDER, ROWS, Row, add
 
 KeyMaker = Callable[..., Awaitable[Headers]]
 HUGE = 10**40
-OUTSIDE = {"/livez", "/readyz"}
+OUTSIDE = {"/livez", "/readyz", "/.well-known/security.txt"}
 """Routes that everybody may read."""
 OF_CYCLE = (
     *("pairs", "pairs.csv", "pairs/{pair_id}/end", "pending", "pending.csv", "history"),
