@@ -1,8 +1,10 @@
 """The client by which one service reads from another at `/internal/...`, over TCP or inside the same process."""
 
+import asyncio
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from http.cookiejar import CookieJar, DefaultCookiePolicy
+from time import monotonic
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -37,6 +39,9 @@ NO_TRUST = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 """For clients that use no TLS: it knows no authority, and so accepts no certificate."""
 UNSERVED = NotFound.code
 """The code of the answer when no route serves the address. A NotFound that a service raises has another code."""
+UNSERVED_SECONDS, AGAIN_SECONDS = 15.0, 0.5
+"""During an upgrade a process of the previous release may be asked for what only the next one serves. It is asked again
+for so long and so often."""
 
 
 class Internal:
@@ -45,7 +50,9 @@ class Internal:
     A problem that the service answers is raised as the same DomainError. If the service is away, answers 5xx or does
     not serve the address, `httpx.HTTPError` is raised. Activities do not catch it, so that Temporal tries again.
 
-    A read whose connection was closed before any byte of an answer came is asked once more, on a new connection."""
+    A read whose connection was closed before any byte of an answer came is asked once more, on a new connection. What
+    is not served is asked again for some seconds, on new connections, which may lead to a process of a newer
+    release."""
 
     def __init__(self, settings: Settings, app: Any = None, *, timeout: float = 30) -> None:
         """`app` is the ASGI application of this process. Services without a URL in the settings are called in it."""
@@ -108,10 +115,13 @@ class Internal:
             if not reads:
                 raise
             response = await _begin(self._fresh[service], request)
-        try:
-            await response.aread()
-        finally:
-            await response.aclose()
+        response = await _whole(response)
+        if _is_unserved(response):
+            log.warning("internal.address_unserved", service=service.value)
+            given_up = monotonic() + UNSERVED_SECONDS
+            while _is_unserved(response) and monotonic() < given_up:
+                await asyncio.sleep(AGAIN_SECONDS)
+                response = await _whole(await _begin(self._fresh[service], request))
         return response
 
     async def close(self) -> None:
@@ -165,6 +175,21 @@ def _client(url: str, timeout: float, trust: ssl.SSLContext, kept: int | None = 
 async def _begin(client: httpx.AsyncClient, request: Mapping[str, Any]) -> httpx.Response:
     """Sends the request and returns the beginning of the answer."""
     return await client.send(client.build_request(**request), stream=True)
+
+
+async def _whole(response: httpx.Response) -> httpx.Response:
+    try:
+        await response.aread()
+    finally:
+        await response.aclose()
+    return response
+
+
+def _is_unserved(response: httpx.Response) -> bool:
+    if response.status_code != 404 or "problem+json" not in response.headers.get("content-type", ""):
+        return False
+    document = response.json()
+    return isinstance(document, dict) and document.get("code") == UNSERVED
 
 
 def _expected(response: httpx.Response) -> DomainError | None:

@@ -17,6 +17,7 @@ from shared.config import Settings
 from shared.contracts.base import PersonPage, Service
 from shared.contracts.intake import Contacts, ReadContacts
 from shared.http.internal import Internal
+from shared.http.problems import problem
 from tests.patience import PATIENCE_SECONDS
 from upward.connections import FREE_CHUNKS, LEAST_BYTES, LINGER_BYTES, SMALLEST_CHUNK, Connection, Waiting
 from upward.process import listen, serve_http
@@ -316,4 +317,35 @@ async def test_an_answer_that_breaks_off_and_a_write_are_not_asked_again() -> No
             await client.get(Service.MATCHING, "/page", PersonPage, uuid4())
         with pytest.raises(httpx.RemoteProtocolError):
             await client.post(Service.INTAKE, "/links", ReadContacts(person_ids=()), Contacts, uuid4())
+    assert scripted.answers == [ANSWER]
+
+
+def not_served() -> bytes:
+    """What a process of the previous release answers."""
+    answer = problem(404, "not_found")
+    head = f"HTTP/1.1 404 Not Found\r\ncontent-type: {answer.media_type}\r\ncontent-length: {len(answer.body)}\r\n\r\n"
+    return head.encode() + bytes(answer.body)
+
+
+async def test_what_a_process_of_the_previous_release_does_not_serve_is_asked_of_another(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Also what changes something, as whoever does not serve the address has changed nothing."""
+    monkeypatch.setattr("shared.http.internal.AGAIN_SECONDS", 0.01)
+    written = ANSWER.replace(b"person_ids", b"contacts").replace(b": 17", b": 15")
+    scripted = Scripted(not_served(), not_served(), ANSWER, not_served(), written)
+    async with serving(scripted) as client:
+        assert await client.get(Service.MATCHING, "/page", PersonPage, uuid4()) == PersonPage(person_ids=())
+        asked = ReadContacts(person_ids=())
+        assert await client.post(Service.INTAKE, "/links", asked, Contacts, uuid4()) == Contacts(contacts=())
+    assert scripted.answers == []
+
+
+async def test_what_nobody_serves_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shared.http.internal.AGAIN_SECONDS", 0.01)
+    monkeypatch.setattr("shared.http.internal.UNSERVED_SECONDS", 0.0)
+    scripted = Scripted(not_served(), ANSWER)
+    async with serving(scripted) as client:
+        with pytest.raises(httpx.HTTPStatusError):
+            await client.get(Service.MATCHING, "/page", PersonPage, uuid4())
     assert scripted.answers == [ANSWER]
