@@ -77,7 +77,8 @@ async def test_a_role_that_does_not_own_the_schemas_is_refused(own_database: str
     [
         (0, Verdict.OK, "the newest"),
         (1, Verdict.WRONG, "Run `upward migrate`."),
-        ("9999", Verdict.WRONG, "which this version does not know"),
+        ("9999", Verdict.DOUBTFUL, "of a newer version"),
+        ("000x", Verdict.WRONG, "which this version does not know"),
     ],
 )
 async def test_the_migration_is_compared_with_those_of_this_version(

@@ -126,6 +126,12 @@ def _judge_migration(found: str | None, migrations: list[str], *, before_migrati
         return ok("schema", f"migration {found}, the newest.")
     if found in migrations:
         return wrong("schema", f"it is at migration {found}, and this version needs {newest}.", "Run `upward migrate`.")
+    if found > newest:
+        return doubtful(
+            "schema",
+            f"it is at migration {found} of a newer version.",
+            "A version runs beside the schema of the next one, and of no later one.",
+        )
     return wrong(
         "schema", f"it is at migration {found}, which this version does not know.", "Use the version that migrated it."
     )
