@@ -186,10 +186,13 @@ async def _whole(response: httpx.Response) -> httpx.Response:
 
 
 def _is_unserved(response: httpx.Response) -> bool:
-    if response.status_code != 404 or "problem+json" not in response.headers.get("content-type", ""):
+    """Whether no route serves the address, or another one that takes a part of it for an id that is none."""
+    if response.status_code not in (404, 422) or "problem+json" not in response.headers.get("content-type", ""):
         return False
     document = response.json()
-    return isinstance(document, dict) and document.get("code") == UNSERVED
+    if response.status_code == 404:
+        return bool(document.get("code") == UNSERVED)
+    return any(str(error.get("field", "")).startswith("path.") for error in document.get("errors", ()))
 
 
 def _expected(response: httpx.Response) -> DomainError | None:

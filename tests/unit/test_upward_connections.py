@@ -11,11 +11,13 @@ import h11
 import httpx
 import pytest
 from fastapi import FastAPI, Request, Response
+from fastapi.responses import JSONResponse
 from pydantic import SecretStr
 
 from shared.config import Settings
 from shared.contracts.base import PersonPage, Service
 from shared.contracts.intake import Contacts, ReadContacts
+from shared.errors import Invalid, NotFound
 from shared.http.internal import Internal
 from shared.http.problems import problem
 from tests.patience import PATIENCE_SECONDS
@@ -320,11 +322,14 @@ async def test_an_answer_that_breaks_off_and_a_write_are_not_asked_again() -> No
     assert scripted.answers == [ANSWER]
 
 
-def not_served() -> bytes:
-    """What a process of the previous release answers."""
-    answer = problem(404, "not_found")
-    head = f"HTTP/1.1 404 Not Found\r\ncontent-type: {answer.media_type}\r\ncontent-length: {len(answer.body)}\r\n\r\n"
-    return head.encode() + bytes(answer.body)
+def refusing(answer: JSONResponse) -> bytes:
+    head = f"HTTP/1.1 {answer.status_code} Refused\r\ncontent-type: {answer.media_type}\r\n"
+    return f"{head}content-length: {len(answer.body)}\r\n\r\n".encode() + bytes(answer.body)
+
+
+NOT_SERVED = refusing(problem(404, "not_found"))
+TAKEN_FOR_AN_ID = refusing(problem(422, "invalid", errors=[{"field": "path.person_id", "detail": "no UUID"}]))
+"""What a process of the previous release answers to an address of the next one."""
 
 
 async def test_what_a_process_of_the_previous_release_does_not_serve_is_asked_of_another(
@@ -333,7 +338,7 @@ async def test_what_a_process_of_the_previous_release_does_not_serve_is_asked_of
     """Also what changes something, as whoever does not serve the address has changed nothing."""
     monkeypatch.setattr("shared.http.internal.AGAIN_SECONDS", 0.01)
     written = ANSWER.replace(b"person_ids", b"contacts").replace(b": 17", b": 15")
-    scripted = Scripted(not_served(), not_served(), ANSWER, not_served(), written)
+    scripted = Scripted(NOT_SERVED, TAKEN_FOR_AN_ID, ANSWER, NOT_SERVED, written)
     async with serving(scripted) as client:
         assert await client.get(Service.MATCHING, "/page", PersonPage, uuid4()) == PersonPage(person_ids=())
         asked = ReadContacts(person_ids=())
@@ -341,10 +346,19 @@ async def test_what_a_process_of_the_previous_release_does_not_serve_is_asked_of
     assert scripted.answers == []
 
 
+async def test_what_a_service_refuses_is_not_asked_again() -> None:
+    scripted = Scripted(refusing(problem(404, "person_not_found")), refusing(problem(422, "invalid", errors=[])), b"")
+    async with serving(scripted) as client:
+        for refusal in (NotFound, Invalid):
+            with pytest.raises(refusal):
+                await client.get(Service.MATCHING, "/page", PersonPage, uuid4())
+    assert scripted.answers == [b""]
+
+
 async def test_what_nobody_serves_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shared.http.internal.AGAIN_SECONDS", 0.01)
     monkeypatch.setattr("shared.http.internal.UNSERVED_SECONDS", 0.0)
-    scripted = Scripted(not_served(), ANSWER)
+    scripted = Scripted(NOT_SERVED, ANSWER)
     async with serving(scripted) as client:
         with pytest.raises(httpx.HTTPStatusError):
             await client.get(Service.MATCHING, "/page", PersonPage, uuid4())
