@@ -95,7 +95,7 @@ async def test_a_round_that_has_not_been_opened_yet_is_not_ahead_of_its_row(
     round_id: UUID = round_id_for(cycle.cycle_id, RoundKind.CHECK_IN, 1)
     state = CycleState(organization_id=cycle.organization_id, cycle_id=cycle.cycle_id, stage=Stage.ACTIVE)
     status = RoundStatus(open=is_open, closes_at=None, closing=None, paused=False)
-    running = Running(**{f"cycle-{cycle.cycle_id}": state, f"round-{round_id}": status})
+    running = Running(ended=(), **{f"cycle-{cycle.cycle_id}": state, f"round-{round_id}": status})
     found = await differences(database, running, Rows(cycles=[(cycle, Stage.ACTIVE)]))
     assert found == ([Difference.AHEAD, Difference.ORPHANED] if is_open else [])
     found = await differences(database, running, Rows(cycles=[(cycle, Stage.CLOSING)]))
