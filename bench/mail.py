@@ -108,8 +108,9 @@ class Office(NamedTuple):
 
     async def facts(self, announcement: Announcement) -> BatchFacts:
         facts = await read_delivery_facts(self.internal, announcement, datetime.now(UTC))
-        assert facts.pending is not None
-        people, found = sorted(facts.pending), BatchFacts(facts, None, {}, {}, {})
+        path = f"/rounds/{self.round_id}/recipients"
+        people = [one async for one in self.internal.people(Service.INTAKE, path, self.organization_id)]
+        found = BatchFacts(facts, None, {}, {}, {})
         for first in range(0, len(people), AT_ONCE):
             batch = await read_batch_facts(self.internal, facts, None, people[first : first + AT_ONCE])
             found.contacts.update(batch.contacts)

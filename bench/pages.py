@@ -56,7 +56,8 @@ from shared.database import Database
 from shared.http.application import create_application
 from shared.http.internal import Internal
 from shared.logging import configure_logging
-from shared.rounds.store import Recipient, open_round
+from shared.rounds.recipients import Recipient
+from shared.rounds.store import open_round
 from upward.composition import routers
 from upward.demo.program import TOPICS
 from upward.embedded import EmbeddedPostgres

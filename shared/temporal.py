@@ -1,9 +1,10 @@
 """What connects Upward with Temporal: the client, the workers, and an interceptor that raises expected failures by
 their code."""
 
+import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from datetime import timedelta
 from functools import lru_cache
 from typing import Any
@@ -56,6 +57,8 @@ IsHeld = Callable[[UUID], Awaitable[bool]]
 CORE = "temporalio.bridge"
 """The modules by which the SDK calls its core."""
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(milliseconds=500), timedelta(minutes=1)
+HEARTBEAT_PART = 1 / 2
+"""The time between heartbeats, as a part of the heartbeat timeout."""
 PAUSE = "upward_pause"
 """Under this name an error carries how long to wait before the next attempt."""
 FOR_ALL = frozenset(
@@ -219,6 +222,31 @@ class _Shared(OutboundInterceptor):
         if input.priority == Priority.default and isinstance(organization_id, UUID):
             input.priority = share_of(organization_id)
         return await super().start_workflow(input)
+
+
+def is_stopping() -> bool:
+    """Whether the worker is shutting down that runs this activity, so that it is better ended soon."""
+    return activity.in_activity() and activity.is_worker_shutdown()
+
+
+@asynccontextmanager
+async def heartbeats(details: Callable[[], Sequence[Any]] = tuple) -> AsyncIterator[None]:
+    """Sends heartbeats while the block runs, also while it waits, such as for a slow server (every wait has a time
+    limit of its own). `details` says how far it is, which the next attempt is told if this one dies. Heartbeats are the
+    cost of a long activity, as each is a billable action. A workflow that calls the activity off is heard by the answer
+    to the next heartbeat."""
+
+    async def beat() -> None:
+        timeout = activity.info().heartbeat_timeout if activity.in_activity() else None
+        while timeout is not None:
+            await asyncio.sleep(timeout.total_seconds() * HEARTBEAT_PART)
+            activity.heartbeat(*details())
+
+    beating = asyncio.create_task(beat())
+    try:
+        yield
+    finally:
+        beating.cancel()
 
 
 class Held(Interceptor):

@@ -86,6 +86,8 @@ from shared.contracts.working_days import WorkingDays, ladder_dates
 
 Script = Callable[[], Awaitable[None]]
 START = datetime(2026, 1, 5, 9, tzinfo=UTC)
+LAST_OF_PAGE = UUID(int=500)
+"""The last person of the first page of a large audience."""
 
 
 class Ledger:
@@ -116,6 +118,8 @@ class Ledger:
         """Leavers who are back."""
         self.pairs_of: dict[UUID, list[ReleasedPair]] = defaultdict(list)
         """The pairs that end when somebody has left."""
+        self.at_rest: Script | None = None
+        """What happens before an announcement's messages after the first page are prepared; None if there are none."""
         self.deliveries: list[Delivery] = []
         """Answers of the next deliveries; then everything is sent at once."""
         self.drains: list[Drained] = []
@@ -320,6 +324,10 @@ class FakeNotifications(NotificationsActivities, NotificationsRecovery):
     async def prepare_messages(self, request: PrepareMessages) -> MessagesPrepared:
         if request.after is None:
             self._ledger.announced.append(request.announcement)
+            return MessagesPrepared(prepared=4, after=LAST_OF_PAGE if self._ledger.at_rest is not None else None)
+        assert (request.after, request.rest) == (LAST_OF_PAGE, True)
+        if self._ledger.at_rest is not None:
+            await self._ledger.at_rest()
         return MessagesPrepared(prepared=4)
 
     @activity.defn

@@ -1,7 +1,10 @@
-"""An announcement tells an audience something: its messages are prepared, and each is delivered when it is due."""
+"""An announcement tells an audience something: its messages are prepared, and each is delivered when it is due. Those
+of a large audience are prepared while the first of them go out."""
 
+import asyncio
 from collections.abc import Callable
 from datetime import timedelta
+from uuid import UUID
 
 from temporalio import workflow
 from temporalio.exceptions import WorkflowAlreadyStartedError
@@ -18,7 +21,7 @@ with workflow.unsafe.imports_passed_through():
         PrepareMessages,
     )
     from workflows.ids import announcement_workflow_id
-    from workflows.options import DELIVERY, NOTIFICATIONS
+    from workflows.options import DELIVERY, NOTIFICATIONS, PREPARING
     from workflows.searching import attributes_of_child, summary_of
 
 from workflows.pausing import PausableClock
@@ -34,6 +37,8 @@ class Telling:
         self._announcement = announcement
         self._clock = clock
         self._stopped = False
+        self._preparing: asyncio.Task[None] | None = None
+        """What prepares the messages after the first ones."""
 
     def stop(self) -> None:
         """The messages that have not been sent are dropped."""
@@ -48,8 +53,9 @@ class Telling:
         done, sleep = 0, SMALLEST_SLEEP
         while not self._stopped:
             await self._clock.run(unless=self._is_stopped)
+            prepared = self._is_prepared()
             delivery = await self._deliver(ref)
-            if delivery is not None and delivery.waiting == 0:
+            if delivery is not None and delivery.waiting == 0 and prepared:
                 return
             if delivery is not None:
                 now = workflow.now()
@@ -62,22 +68,34 @@ class Telling:
                 else:
                     sleep = SMALLEST_SLEEP
                 if left or delivery.next_due_at is not None:
-                    await self._clock.reach(now + left - (now - self._clock.now()), unless=self._is_stopped)
-                if not self._stopped and not self._clock.paused:
+                    # What is prepared meanwhile may be due earlier than what was known.
+                    wakes = self._is_stopped if prepared else self._is_stopped_or_prepared
+                    await self._clock.reach(now + left - (now - self._clock.now()), unless=wakes)
+                if not self._stopped and not self._clock.paused and prepared:
                     goes_on()
         await workflow.execute_activity_method(
             NotificationsActivities.drop_messages, DropMessages(**dict(ref)), **NOTIFICATIONS
         )
 
     async def _prepare(self) -> None:
-        request = PrepareMessages(announcement=self._announcement)
-        while not self._stopped:
-            page = await workflow.execute_activity_method(
-                NotificationsActivities.prepare_messages, request, **NOTIFICATIONS
-            )
-            if page.after is None:
-                return
-            request = PrepareMessages(announcement=self._announcement, after=page.after)
+        """Prepares the first messages, and begins with the others. They can be left alone once the messages are
+        dropped, as none is added then."""
+        if self._stopped:
+            return
+        first = PrepareMessages(announcement=self._announcement)
+        page = await workflow.execute_activity_method(NotificationsActivities.prepare_messages, first, **NOTIFICATIONS)
+        if page.after is None:
+            return
+        self._preparing = asyncio.create_task(self._prepare_rest(page.after))
+        if not workflow.patched("prepared-meanwhile"):
+            await self._preparing
+
+    async def _prepare_rest(self, cursor: UUID) -> None:
+        after: UUID | None = cursor
+        while after is not None and not self._stopped:
+            rest = PrepareMessages(announcement=self._announcement, after=after, rest=True)
+            page = await workflow.execute_activity_method(NotificationsActivities.prepare_messages, rest, **PREPARING)
+            after = page.after
 
     async def _deliver(self, ref: AnnouncementRef) -> Delivery | None:
         """Delivers what is due. Returns None if the announcement was paused or stopped, which cancels the delivery."""
@@ -99,6 +117,16 @@ class Telling:
 
     def _is_stopped(self) -> bool:
         return self._stopped
+
+    def _is_prepared(self) -> bool:
+        """Whether all messages are prepared. Raises that they cannot be, if that is so."""
+        if self._preparing is None or not self._preparing.done():
+            return self._preparing is None
+        self._preparing.result()
+        return True
+
+    def _is_stopped_or_prepared(self) -> bool:
+        return self._stopped or self._preparing is None or self._preparing.done()
 
 
 @workflow.defn

@@ -54,6 +54,16 @@ DELIVERY = ActivityConfig(
     priority=BULK,
 )
 """How messages are delivered. A delivery that was killed is missed after 12 seconds, and begun again within 15."""
+PREPARING = ActivityConfig(
+    **_options(
+        Service.NOTIFICATIONS,
+        seconds=300,
+        heartbeat=12,
+        retry=replace(SOON, maximum_interval=timedelta(seconds=3)),
+    ),
+    priority=BULK,
+)
+"""How messages are prepared while the first of their announcement go out. That it was killed is missed as soon."""
 EVENTS = _options(Service.EVENTS, seconds=600, heartbeat=20, retry=SOON)
 
 OPTIONS: dict[Service, ActivityConfig] = {

@@ -2,7 +2,7 @@
 
 from temporalio import activity
 
-from services.intake.store.people import is_active, read_available_ids
+from services.intake.store.people import everybody_asked, is_active
 from shared.contracts.intake import IntakeActivities, Leaver, LeaverExcused
 from shared.contracts.rounds import CloseRound, ExtendRound, OpenRound, RoundClosed, RoundExtended, RoundOpened
 from shared.database import Database
@@ -16,10 +16,9 @@ class Intake(IntakeActivities):
     @activity.defn
     async def open_round(self, request: OpenRound) -> RoundOpened:
         """Asks every active person of the directory who is not on leave about the cycle itself."""
+        everybody = everybody_asked(request.organization_id, request.cycle_id)
         async with self._database.transaction() as session:
-            people = await read_available_ids(session, request.organization_id)
-            recipients = (rounds.Recipient(person_id, request.cycle_id) for person_id in people)
-            return await rounds.open_round(session, request, recipients)
+            return await rounds.open_round(session, request, everybody)
 
     @activity.defn
     async def extend_round(self, request: ExtendRound) -> RoundExtended:

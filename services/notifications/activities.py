@@ -4,8 +4,8 @@ from temporalio import activity
 
 from services.notifications.channels.connections import Connections
 from services.notifications.delivery import DeliveryRun
+from services.notifications.dropping import drop_waiting
 from services.notifications.preparing import prepare
-from services.notifications.store import delivering as store
 from services.notifications.store import unfinished
 from shared.config import Settings
 from shared.contracts.notifications import (
@@ -43,8 +43,7 @@ class Activities(NotificationsActivities, NotificationsRecovery):
 
     @activity.defn
     async def drop_messages(self, request: DropMessages) -> MessagesDropped:
-        async with self._database.transaction() as session:
-            dropped = await store.drop_waiting(session, request.organization_id, request.announcement_id, "given_up")
+        dropped = await drop_waiting(self._database, request.organization_id, request.announcement_id, "given_up")
         return MessagesDropped(dropped=dropped)
 
     @activity.defn

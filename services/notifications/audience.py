@@ -12,7 +12,7 @@ from shared.contracts.matching import PairSummary
 from shared.contracts.notifications import Announcement, Audience
 from shared.contracts.programs import CycleBrief, Direction, PausedCycles, ProgramBrief
 from shared.contracts.round_kinds import declaration_of
-from shared.contracts.rounds import RecipientState
+from shared.contracts.rounds import FindPending, RecipientState
 from shared.http.internal import Internal
 
 PAGE = 500
@@ -86,11 +86,12 @@ async def read_pair(internal: Internal, announcement: Announcement) -> PairSumma
     return await internal.get(Service.MATCHING, path, PairSummary, announcement.organization_id)
 
 
-async def read_pending(internal: Internal, announcement: Announcement) -> frozenset[UUID]:
-    """Everybody in the announcement's round who has not answered yet."""
-    service, path, params = _address(announcement)
-    people = internal.people(service, path, announcement.organization_id, params | {"limit": "1000"})
-    return frozenset([person_id async for person_id in people])
+async def read_pending(internal: Internal, announcement: Announcement, people: Iterable[UUID]) -> frozenset[UUID]:
+    """Those of these people who have not answered in the announcement's round yet."""
+    service, path, _ = _address(announcement)
+    body = FindPending(person_ids=tuple(sorted(people)))
+    found = await internal.ask(service, f"{path}/pending", body, PersonPage, announcement.organization_id)
+    return frozenset(found.person_ids)
 
 
 async def read_contacts(

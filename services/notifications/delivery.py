@@ -14,8 +14,7 @@ id. Cancelling does not lead to two copies, as the messages that are being sent 
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Coroutine
-from contextlib import asynccontextmanager
+from collections.abc import Coroutine
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -24,7 +23,6 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 import structlog
-from temporalio import activity
 
 from services.notifications.channels.connections import Connections
 from services.notifications.channels.transport import ChannelAway, ConnectionLost, PutOff, RefusedForGood, Transport
@@ -47,12 +45,11 @@ from shared.errors import Gone
 from shared.http.internal import Internal
 from shared.http.lists import Page
 from shared.rounds.store import RoundBrief, read_round_brief
+from shared.temporal import heartbeats, is_stopping
 
 log = structlog.get_logger(__name__)
 BATCH = 400
 WORK_SECONDS = 25.0
-HEARTBEAT_PART = 1 / 2
-"""The time between heartbeats, as a part of the heartbeat timeout."""
 PAUSE_SECONDS = 0.5
 LOOKS_AGAIN = timedelta(minutes=10)
 """So long after its cycle was found paused, what is sent again is looked at again. Nobody tells its workflow that the
@@ -86,7 +83,7 @@ class DeliveryRun:
         """Sends messages that are due, for at most `WORK_SECONDS`, and returns how far the announcement has come.
 
         Raises ChannelAway when a channel cannot be reached, such as the mail server; nothing is lost by that."""
-        async with _heartbeats(), self._connections.kept(), self._lease.renewed():
+        async with heartbeats(), self._connections.kept(), self._lease.renewed():
             self._held = await self._lease.read_hold()
             facts: DeliveryFacts | None = None
             paused = False
@@ -115,9 +112,8 @@ class DeliveryRun:
         return answer.model_copy(update={"next_due_at": datetime.now(UTC) + LOOKS_AGAIN}) if paused else answer
 
     def _may_go_on(self) -> bool:
-        stopping = activity.in_activity() and activity.is_worker_shutdown()
         waits = self._held.until is not None and datetime.now(UTC) < self._held.until
-        return monotonic() < self._stop_at and not stopping and not waits
+        return monotonic() < self._stop_at and not is_stopping() and not waits
 
     async def _deliver_batch(self, batch: BatchFacts, claimed: list[ClaimedMessage]) -> None:
         """Over several connections at once. A failure that only one message causes ends the batch, so that it is seen.
@@ -237,25 +233,6 @@ def _put_off(batch: BatchFacts, message: ClaimedMessage, now: datetime) -> Chang
 
 def _sending_moment(batch: BatchFacts, person_id: UUID, earliest: datetime) -> datetime:
     return batch.delivery.earliest_for(batch.contacts[person_id], earliest)
-
-
-@asynccontextmanager
-async def _heartbeats() -> AsyncIterator[None]:
-    """Sends heartbeats while the block runs, also while it waits, such as for a slow server (every wait has a time
-    limit of its own). Heartbeats are the cost of a long delivery, as each is a billable action. A pause of the cycle
-    cancels the delivery by the answer to the next heartbeat."""
-
-    async def beat() -> None:
-        timeout = activity.info().heartbeat_timeout if activity.in_activity() else None
-        while timeout is not None:
-            await asyncio.sleep(timeout.total_seconds() * HEARTBEAT_PART)
-            activity.heartbeat()
-
-    beating = asyncio.create_task(beat())
-    try:
-        yield
-    finally:
-        beating.cancel()
 
 
 async def _finished(work: Coroutine[Any, Any, Result]) -> Result:

@@ -42,8 +42,6 @@ class DeliveryFacts:
     announced_at: datetime
     brief: CycleBrief | None
     """None for an announcement that belongs to no cycle."""
-    pending: frozenset[UUID] | None = None
-    """The people who have not answered yet, if the announcement is for a round."""
     pairs: dict[UUID, list[PairSummary]] = field(default_factory=dict)
     """Each person's active pairs, for the kickoff. The pair that the announcement is about, if it is about one."""
     first_meetings: FirstMeetings | None = None
@@ -99,13 +97,15 @@ class BatchFacts:
     leavers: dict[UUID, Contact]
     """Partners who have left."""
     tokens: dict[UUID, str] = field(repr=False)
+    pending: frozenset[UUID] | None = None
+    """The readers who have not answered yet, if the announcement is for a round."""
 
     def reason_not_to_send(self, person_id: UUID, now: datetime) -> str | None:
         """The reason why the message is not needed any more, as a code; None if it is to be sent."""
         delivery = self.delivery
         if person_id not in self.contacts:
             return "person_inactive"
-        if delivery.pending is not None and person_id not in delivery.pending:
+        if self.pending is not None and person_id not in self.pending:
             return "not_asked"
         if delivery.announcement.round_kind is not None and person_id not in self.tokens:
             return "no_link"
@@ -144,7 +144,6 @@ def partner_of(pair: PairSummary, person_id: UUID) -> UUID:
 async def read_delivery_facts(internal: Internal, announcement: Announcement, announced_at: datetime) -> DeliveryFacts:
     brief = await read_brief(internal, announcement)
     endpoint = await _read_endpoint(internal, announcement) if announcement.template in NOTICES else None
-    pending = await read_pending(internal, announcement) if announcement.audience is Audience.ROUND else None
     by_person: dict[UUID, list[PairSummary]] = {}
     first_meetings = None
     if announcement.audience is Audience.PAIR:
@@ -176,7 +175,6 @@ async def read_delivery_facts(internal: Internal, announcement: Announcement, an
         announcement,
         announced_at,
         brief,
-        pending,
         by_person,
         first_meetings,
         endpoint,
@@ -192,7 +190,8 @@ async def read_delivery_facts(internal: Internal, announcement: Announcement, an
 async def read_batch_facts(
     internal: Internal, delivery: DeliveryFacts, round_: RoundBrief | None, people: Iterable[UUID]
 ) -> BatchFacts:
-    """Reads the contacts of the batch's people and of their partners, and mints a link for each person who is asked."""
+    """Reads the contacts of the batch's people and of their partners, and which of them are still asked, and mints a
+    link for each of these. What is read is as much as the batch needs, however many the announcement is for."""
     announcement, readers = delivery.announcement, set(people)
     partners = {partner_of(pair, person) for person in readers for pair in delivery.pairs.get(person, [])}
     known = await read_contacts(
@@ -200,9 +199,10 @@ async def read_batch_facts(
     )
     contacts = {person: contact for person, contact in known.items() if contact.active}
     leavers = {person: contact for person, contact in known.items() if not contact.active}
-    asked = readers & contacts.keys()
-    if delivery.pending is not None:
-        asked &= delivery.pending
+    asked, pending = readers & contacts.keys(), None
+    if announcement.audience is Audience.ROUND:
+        pending = await read_pending(internal, announcement, readers)
+        asked &= pending
     tokens: dict[UUID, str] = {}
     if announcement.round_kind is not None and asked:
         body = MintLinks(
@@ -213,7 +213,7 @@ async def read_batch_facts(
         )
         minted = await internal.post(Service.INTAKE, "/links", body, MintedLinks, announcement.organization_id)
         tokens = {link.person_id: link.token for link in minted.links}
-    return BatchFacts(delivery, round_, contacts, leavers, tokens)
+    return BatchFacts(delivery, round_, contacts, leavers, tokens, pending)
 
 
 async def _read_brand(internal: Internal, organization_id: UUID) -> tuple[Brand, LogoFile | None]:

@@ -16,6 +16,7 @@ import structlog
 from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.notifications.dropping import drop_waiting
 from services.notifications.rules.messages import ClaimedMessage
 from services.notifications.store import delivering as store
 from services.notifications.store import holding
@@ -72,8 +73,8 @@ class Lease:
 
     async def drop_all(self, code: str) -> None:
         """Gives up every message of the announcement that has not been sent."""
-        async with self._one_at_a_time, self._database.transaction() as session:
-            await store.drop_waiting(session, *self._of, code)
+        async with self._one_at_a_time:
+            await drop_waiting(self._database, *self._of, code)
 
     async def read_hold(self) -> Hold:
         """Whether the announcement waits because its channel refuses everybody."""

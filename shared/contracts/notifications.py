@@ -124,6 +124,8 @@ class PrepareMessages(Contract):
     announcement: Announcement
     after: UUID | None = None
     """The cursor: the last person for whom a message was prepared before. None at the beginning."""
+    rest: bool = False
+    """Whether the first messages are prepared already, so that nobody waits for an answer."""
 
 
 class MessagesPrepared(Contract):
@@ -163,8 +165,9 @@ class NotificationsActivities(ABC):
     @activity.defn
     @abstractmethod
     async def prepare_messages(self, request: PrepareMessages) -> MessagesPrepared:
-        """Stores messages with the times at which they are due, for some seconds. A message is stored once for each
-        scope, person, template and occurrence."""
+        """Stores messages with the times at which they are due: the first ones for a moment, so that they can go out,
+        and the rest for minutes; then it heartbeats. A message is stored once for each scope, person, template and
+        occurrence."""
 
     @activity.defn
     @abstractmethod

@@ -3,9 +3,10 @@
 from abc import ABC, abstractmethod
 from datetime import timedelta
 from enum import StrEnum
+from typing import Annotated
 from uuid import UUID, uuid5
 
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, Field
 from temporalio import activity
 
 from shared.contracts.base import Contract, Vocabulary
@@ -87,6 +88,12 @@ class ExtendRound(Contract):
 
 class RoundExtended(Contract):
     closes_at: AwareDatetime
+
+
+class FindPending(Contract):
+    """Asks who of these people has not answered in a round and is still asked."""
+
+    person_ids: Annotated[tuple[UUID, ...], Field(max_length=1000)]
 
 
 class RoundCounts(Contract):

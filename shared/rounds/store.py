@@ -4,7 +4,7 @@ Answering, excusing and closing first lock the row of the round, so that one tra
 everyone has answered and whether the round is closed. Functions never commit.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
@@ -13,14 +13,12 @@ from sqlalchemy import ColumnElement, bindparam, func, select, tuple_, update
 from sqlalchemy.dialects.postgresql import distinct_on, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.contracts.base import PersonPage
 from shared.contracts.events import RoundAnswered, RoundClosedEvent, RoundOpenedEvent
 from shared.contracts.rounds import (
     CloseReason,
     CloseRound,
     ExtendRound,
     OpenRound,
-    RecipientState,
     RoundClosed,
     RoundCounts,
     RoundExtended,
@@ -31,6 +29,7 @@ from shared.contracts.rounds import (
 from shared.errors import Forbidden, Gone, NotFound
 from shared.events import emit
 from shared.rounds.models import Round, RoundRecipient
+from shared.rounds.recipients import Recipients, ask
 
 ONE = select(Round).where(Round.organization_id == bindparam("organization_id"), Round.id == bindparam("round_id"))
 LOCKED = ONE.with_for_update().execution_options(populate_existing=True)
@@ -42,12 +41,6 @@ class RoundIsClosed(Gone):
 
 class NoLongerAsked(Gone):
     code = "no_longer_asked"
-
-
-class Recipient(NamedTuple):
-    person_id: UUID
-    subject_id: UUID
-    """The pair asked about, or the cycle."""
 
 
 class RoundBrief(NamedTuple):
@@ -64,8 +57,10 @@ class OpenRoundOf(NamedTuple):
     closes_at: datetime
 
 
-async def open_round(session: AsyncSession, request: OpenRound, recipients: Iterable[Recipient]) -> RoundOpened:
-    """Creates the round and its recipients, once, and emits `round.opened`. A repeated call returns what is stored."""
+async def open_round(session: AsyncSession, request: OpenRound, recipients: Recipients) -> RoundOpened:
+    """Creates the round and its recipients, once, and emits `round.opened`. A repeated call returns what is stored.
+
+    All of this is one transaction, however many they are, so that nobody ever sees a part of the recipients."""
     created = await session.scalar(
         insert(Round)
         .values(
@@ -81,17 +76,7 @@ async def open_round(session: AsyncSession, request: OpenRound, recipients: Iter
         .returning(Round.id)
     )
     if created is not None:
-        rows = [
-            {
-                "round_id": request.round_id,
-                "person_id": recipient.person_id,
-                "subject_id": recipient.subject_id,
-                "organization_id": request.organization_id,
-            }
-            for recipient in dict.fromkeys(recipients)
-        ]
-        if rows:
-            await session.execute(insert(RoundRecipient), rows)
+        asked = await ask(session, request, recipients)
         await emit(
             session,
             request.organization_id,
@@ -100,7 +85,7 @@ async def open_round(session: AsyncSession, request: OpenRound, recipients: Iter
                 cycle_id=request.cycle_id,
                 kind=request.kind,
                 number=request.number,
-                recipients=len(rows),
+                recipients=asked,
                 closes_at=request.closes_at,
             ),
         )
@@ -265,29 +250,6 @@ async def _excuse(session: AsyncSession, organization_id: UUID, whom: ColumnElem
         )
         if excused.all():
             await _tell_if_all_answered(session, round_)
-
-
-async def read_recipients(
-    session: AsyncSession,
-    organization_id: UUID,
-    round_id: UUID,
-    state: RecipientState,
-    after: UUID | None,
-    limit: int,
-) -> PersonPage:
-    """One page of the people asked, each once, ordered by id."""
-    query = select(RoundRecipient.person_id).where(
-        RoundRecipient.organization_id == organization_id,
-        RoundRecipient.round_id == round_id,
-        RoundRecipient.excused_at.is_(None),
-    )
-    if state is RecipientState.PENDING:
-        query = query.where(RoundRecipient.answered_at.is_(None))
-    if after is not None:
-        query = query.where(RoundRecipient.person_id > after)
-    found = (await session.scalars(query.distinct().order_by(RoundRecipient.person_id).limit(limit + 1))).all()
-    people = tuple(found[:limit])
-    return PersonPage(person_ids=people, after=people[-1] if len(found) > limit else None)
 
 
 async def read_round(session: AsyncSession, organization_id: UUID, round_id: UUID) -> RoundCounts:

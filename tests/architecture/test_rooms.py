@@ -102,6 +102,7 @@ HANDS_ON = {
     "services.notifications.channels",
     "services.notifications.composing",
     "services.notifications.delivery",
+    "services.notifications.dropping",
     "services.notifications.facts",
     "services.notifications.leasing",
     "services.notifications.overviews",

@@ -30,7 +30,7 @@ from shared.database import SCHEMAS, Base, Database
 from shared.http.application import create_application
 from shared.keys import AccessKey, NewKey, new_key
 from shared.rounds import store
-from shared.rounds.store import Recipient
+from shared.rounds.recipients import Recipient
 from tests.clusters import cluster
 from tests.console_fakes import CLOSES_AT, TOPICS, FakeServices, token_of
 from tests.services.tables import import_tables

@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 from fastapi import FastAPI
-from sqlalchemy import update
+from sqlalchemy import event, update
 
 from services.intake import main
 from services.intake.models import Person
@@ -55,6 +55,31 @@ async def test_every_active_person_is_asked_once(db: Database, asked: OpenRound,
 
     assert again.recipients == 3
     assert page["person_ids"] == sorted(str(one.id) for one in (TOP, MID, LOW))
+
+
+async def test_a_round_is_opened_by_as_many_statements_whether_it_asks_three_people_or_hundreds(
+    database: Database, db: Database, organization_id: UUID
+) -> None:
+    """None of their rows leaves Postgres, so that no process grows with the company."""
+    counts: list[int] = []
+
+    def note(_connection: object, _cursor: object, _statement: str, parameters: object, *_: object) -> None:
+        counts.append(len(str(parameters)))
+
+    taken: list[tuple[int, bool]] = []
+    for people in (3, 300):
+        await add_people(db, organization_id, *(person(f"{people}-{one}@x.example") for one in range(people)))
+        counts.clear()
+        event.listen(database.engine.sync_engine, "before_cursor_execute", note)
+        try:
+            opened = await open_enrolment(db, organization_id)
+        finally:
+            event.remove(database.engine.sync_engine, "before_cursor_execute", note)
+        taken.append((len(counts), max(counts) < 2000))
+        again = await main.create_activities(database=db).open_round(opened)
+        assert again.recipients == {3: 3, 300: 303}[people]
+    assert taken == [taken[0], (taken[0][0], True)]
+    assert [event_ for event_, _ in await staged(db, organization_id)].count("round.opened") == 2
 
 
 async def test_a_round_is_extended_and_closed_once(db: Database, organization_id: UUID, asked: OpenRound) -> None:

@@ -13,7 +13,7 @@ from sqlalchemy import event, select
 from services.intake import main
 from services.intake.api import upload
 from services.intake.models import Person
-from services.intake.store.people import read_available_ids
+from services.intake.store.people import everybody_asked
 from shared.auth import Role
 from shared.database import Database
 from tests.services.conftest import client_of
@@ -277,8 +277,8 @@ async def test_people_on_leave_are_active_and_not_asked_until_they_are_back(
     assert [people[number]["availability"] for number in "1234"] == ["available", "on_leave", "on_leave", "on_leave"]
     assert [people[number]["available_from"] for number in "1234"] == [None, "2150-01-01", None, "2020-01-01"]
     async with db.transaction() as session:
-        asked = await read_available_ids(session, organization_id)
-    assert set(map(str, asked)) == {people["1"]["id"], people["4"]["id"]}
+        asked = (await session.execute(everybody_asked(organization_id, uuid4()))).all()
+    assert {str(person_id) for person_id, _ in asked} == {people["1"]["id"], people["4"]["id"]}
 
     back = (await send(client, header + rows.replace("On leave", "Active"))).json()
     assert (back["changed"], back["unchanged"]) == (1, 3)

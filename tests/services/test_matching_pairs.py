@@ -19,7 +19,7 @@ from shared.contracts.rounds import OpenRound, RoundKind, round_id_for
 from shared.database import Database
 from shared.errors import DomainError
 from shared.rounds import store as rounds
-from shared.rounds.store import Recipient
+from shared.rounds.recipients import Recipient
 from tests.services.conftest import client_of
 from tests.services.matching_stand_ins import Matching, mentees, mentors
 

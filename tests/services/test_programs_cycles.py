@@ -23,7 +23,8 @@ from shared.events import StagedEvent
 from shared.http.application import create_application
 from shared.http.idempotency import IdempotencyRecord
 from shared.keys import AccessKey, new_key
-from shared.rounds.store import Recipient, close_round, lock_open_round, mark_answered, open_round
+from shared.rounds.recipients import Recipient
+from shared.rounds.store import close_round, lock_open_round, mark_answered, open_round
 from tests.services.conftest import client_of
 from tests.services.programs_examples import PROGRAM, add_organization, once, staged
 

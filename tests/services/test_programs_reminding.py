@@ -15,7 +15,8 @@ from shared.auth import Role
 from shared.contracts.rounds import OpenRound, RoundKind, round_id_for
 from shared.database import Database
 from shared.rounds.models import Round
-from shared.rounds.store import Recipient, open_round
+from shared.rounds.recipients import Recipient
+from shared.rounds.store import open_round
 from tests.services.conftest import client_of
 from tests.services.programs_examples import PROGRAM, add_organization, once, staged
 

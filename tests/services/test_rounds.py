@@ -11,9 +11,9 @@ from shared.contracts.rounds import CloseReason, CloseRound, ExtendRound, OpenRo
 from shared.errors import Forbidden
 from shared.events import StagedEvent
 from shared.rounds.models import Round
+from shared.rounds.recipients import Recipient, read_pending, read_recipients
 from shared.rounds.store import (
     NoLongerAsked,
-    Recipient,
     RoundIsClosed,
     asked_subjects,
     close_round,
@@ -22,7 +22,6 @@ from shared.rounds.store import (
     lock_open_round,
     mark_answered,
     open_round,
-    read_recipients,
     read_round,
 )
 
@@ -71,6 +70,21 @@ async def test_opening_twice_asks_everyone_once_and_tells_once(session: AsyncSes
     assert first.open
     assert first.recipients == 1
     assert await events(session, organization_id) == ["round.opened"]
+
+
+async def test_who_of_some_people_has_not_answered_is_told_for_each_once(
+    session: AsyncSession, organization_id: UUID
+) -> None:
+    request, cleo, another = opening(organization_id), uuid4(), uuid4()
+    people = [Recipient(ANNA, PAIR), Recipient(ANNA, another), Recipient(BEN, PAIR), Recipient(cleo, PAIR)]
+    await open_round(session, request, people)
+    round_ = await lock_open_round(session, organization_id, request.round_id)
+    await mark_answered(session, round_, ANNA, [PAIR])
+    await mark_answered(session, round_, BEN, [PAIR])
+    found = await read_pending(session, organization_id, request.round_id, [ANNA, BEN, uuid4()])
+    assert (found.person_ids, found.after) == ((ANNA,), None)
+    of_others = await read_pending(session, uuid4(), request.round_id, [ANNA])
+    assert of_others.person_ids == ()
 
 
 async def test_the_last_answer_tells_that_everyone_has_answered(session: AsyncSession, organization_id: UUID) -> None:

@@ -1,19 +1,22 @@
-"""A delivery that was killed goes on within 15 seconds: it is missed soon, and what it had leased is free by then."""
+"""A delivery that was killed goes on within 15 seconds: it is missed soon, and what it had leased is free by then. The
+same holds for what prepares messages."""
 
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from temporalio.testing import ActivityEnvironment
+from temporalio.workflow import ActivityConfig
 
 from services.notifications.store.delivering import LEASE
 from shared.temporal import PAUSE, longer_pauses
-from workflows.options import DELIVERY
+from workflows.options import DELIVERY, PREPARING
 
 
-def test_a_killed_delivery_is_begun_again_within_fifteen_seconds() -> None:
+@pytest.mark.parametrize("options", [DELIVERY, PREPARING])
+def test_what_was_killed_is_begun_again_within_fifteen_seconds(options: ActivityConfig) -> None:
     """It was missed after a minute once, in which a short round was over."""
-    missed_after, retry = DELIVERY["heartbeat_timeout"], DELIVERY["retry_policy"]
+    missed_after, retry = options["heartbeat_timeout"], options["retry_policy"]
     assert missed_after is not None
     assert retry is not None
     assert retry.maximum_interval is not None

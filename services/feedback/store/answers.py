@@ -16,7 +16,8 @@ from shared.contracts.round_kinds import RoundKindUnknown
 from shared.contracts.rounds import OpenRound, RoundKind, RoundOpened, RoundState
 from shared.errors import NotFound
 from shared.rounds.models import Round, RoundRecipient
-from shared.rounds.store import Recipient, RoundIsClosed, asked_subjects, excuse, opened
+from shared.rounds.recipients import Recipient
+from shared.rounds.store import RoundIsClosed, asked_subjects, excuse, opened
 from shared.rounds.store import open_round as open_shared_round
 from shared.rounds.store import read_round as read_counts
 

@@ -11,9 +11,11 @@ from sqlalchemy import (
     ColumnElement,
     Date,
     Integer,
+    Select,
     Text,
     Uuid,
     bindparam,
+    case,
     cast,
     column,
     func,
@@ -130,8 +132,11 @@ def asked_now(organization_id: UUID) -> tuple[ColumnElement[bool], ...]:
     return Person.organization_id == organization_id, Person.active.is_(True), here
 
 
-async def read_available_ids(session: AsyncSession, organization_id: UUID) -> list[UUID]:
-    return list(await session.scalars(select(Person.id).where(*asked_now(organization_id)).order_by(Person.id)))
+def everybody_asked(organization_id: UUID, cycle_id: UUID) -> Select[UUID, UUID]:
+    """The people who are asked to take part, and the cycle, which is what they are asked about. In the order of their
+    ids, as an index takes rows faster that come in its order."""
+    subject = literal(cycle_id, Uuid())
+    return select(Person.id, subject).where(*asked_now(organization_id)).order_by(Person.id)
 
 
 async def is_active(session: AsyncSession, organization_id: UUID, person_id: UUID) -> bool:
@@ -142,23 +147,15 @@ async def is_active(session: AsyncSession, organization_id: UUID, person_id: UUI
 
 async def read_contacts(session: AsyncSession, organization_id: UUID, person_ids: Sequence[UUID]) -> list[Contact]:
     """The contacts of those people who exist."""
-    rows = await session.scalars(
-        select(Person).where(Person.organization_id == organization_id, Person.id.in_(person_ids))
+    found = await session.execute(
+        select(
+            Person.id.label("person_id"),
+            *(Person.name, Person.given_name, Person.email, Person.time_zone),
+            case((Person.language_known, Person.language), else_="").label("language"),
+            *(Person.job_title, Person.department, Person.active),
+        ).where(Person.organization_id == organization_id, Person.id.in_(person_ids))
     )
-    return [
-        Contact(
-            person_id=row.id,
-            name=row.name,
-            given_name=row.given_name,
-            email=row.email,
-            time_zone=row.time_zone,
-            language=row.language if row.language_known else "",
-            job_title=row.job_title,
-            department=row.department,
-            active=row.active,
-        )
-        for row in rows
-    ]
+    return [Contact(**row) for row in found.mappings()]
 
 
 async def find_by_email(session: AsyncSession, organization_id: UUID, emails: set[str]) -> dict[str, UUID]:

@@ -151,17 +151,26 @@ async def count_attempt(session: AsyncSession, message: ClaimedMessage) -> None:
     await _set(session, [message], *_still(message), attempts=MessageRow.attempts + 1)
 
 
-async def drop_waiting(session: AsyncSession, organization_id: UUID, announcement_id: UUID, code: str) -> int:
-    """Gives up every message of the announcement that has not been sent, and returns how many."""
-    found = await session.scalars(
-        update(MessageRow)
+async def drop_some(session: AsyncSession, organization_id: UUID, announcement_id: UUID, code: str, limit: int) -> int:
+    """Gives up this many messages of the announcement that have not been sent, and returns how many. They are fewer
+    only if there are no more."""
+    some = (
+        select(MessageRow.id)
         .where(
             MessageRow.organization_id == organization_id,
             MessageRow.announcement_id == announcement_id,
             MessageRow.state == MessageState.WAITING,
         )
+        .limit(limit)
+        .with_for_update()
+        .cte("some")
+    )
+    found = await session.scalars(
+        update(MessageRow)
+        .where(MessageRow.organization_id == organization_id, MessageRow.id.in_(select(some.c.id)))
         .values(state=MessageState.DROPPED, failure_code=code, **NO_LEASE)
         .returning(MessageRow.id)
+        .execution_options(synchronize_session=False)
     )
     return len(found.all())
 

@@ -3,10 +3,10 @@
 from collections import Counter
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import NamedTuple, cast
 from uuid import UUID
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import ARRAY, Table, column, func, literal, or_, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -65,24 +65,28 @@ async def add_messages(
     session: AsyncSession, announcement: Announcement, messages: Sequence[NewMessage], mail_domain: str
 ) -> None:
     """Stores the messages that are not there yet (natural key: scope, person, template, occurrence)."""
-    rows = [
-        {
-            "id": message_uuid(announcement, message.person_id),
-            "organization_id": announcement.organization_id,
-            "announcement_id": announcement.id,
-            "cycle_id": announcement.cycle_id,
-            "scope_id": announcement.scope_id,
-            "person_id": message.person_id,
-            "template": announcement.template,
-            "channel": message.channel,
-            "occurrence": announcement.occurrence,
-            "message_id": message_id(announcement, message.person_id, mail_domain),
-            "due_at": message.due_at,
-        }
-        for message in messages
-    ]
-    if rows:
-        await session.execute(insert(MessageRow).on_conflict_do_nothing(), rows)
+    given = {
+        "id": [message_uuid(announcement, message.person_id) for message in messages],
+        "person_id": [message.person_id for message in messages],
+        "channel": [message.channel.value for message in messages],
+        "message_id": [message_id(announcement, message.person_id, mail_domain) for message in messages],
+        "due_at": [message.due_at for message in messages],
+    }
+    same = {
+        "organization_id": announcement.organization_id,
+        "announcement_id": announcement.id,
+        "cycle_id": announcement.cycle_id,
+        "scope_id": announcement.scope_id,
+        "template": announcement.template.value,
+        "occurrence": announcement.occurrence,
+    }
+    table = cast(Table, MessageRow.__table__)
+    types = {name: table.c[name].type for name in given | same}
+    arrays = (literal(values, ARRAY(types[name])) for name, values in given.items())
+    rows = func.unnest(*arrays).table_valued(*(column(name, types[name]) for name in given)).render_derived("given")
+    shared = [literal(value, types[name]) for name, value in same.items()]
+    # One statement, which has the same text for any number of messages (decision 0015).
+    await session.execute(insert(table).from_select([*given, *same], select(*rows.c, *shared)).on_conflict_do_nothing())
 
 
 async def read_announcement(session: AsyncSession, organization_id: UUID, announcement_id: UUID) -> StoredAnnouncement:

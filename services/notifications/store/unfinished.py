@@ -1,6 +1,7 @@
 """SQL of the announcements that are not finished: some of their messages wait, or were never prepared."""
 
 from collections.abc import Sequence
+from uuid import UUID
 
 from sqlalchemy import ColumnElement, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -28,13 +29,23 @@ MOST = 500
 """So many announcements of one cycle are found. A cycle makes a few for each of its rounds."""
 
 
-async def note_prepared(session: AsyncSession, announcement: Announcement) -> None:
-    """Records that all messages of the announcement are stored."""
+async def is_prepared(session: AsyncSession, announcement: Announcement) -> bool:
+    """Whether nothing is prepared any more: all messages of the announcement are stored, or were given up. Locks the
+    announcement, so that this stays so as long as the transaction lasts. It must be stored."""
+    query = select(AnnouncementRow.prepared_at).where(
+        AnnouncementRow.organization_id == announcement.organization_id, AnnouncementRow.id == announcement.id
+    )
+    # The lock is one that lets others store messages that point to this row, and send them.
+    return (await session.scalars(query.with_for_update(key_share=True))).one() is not None
+
+
+async def note_prepared(session: AsyncSession, organization_id: UUID, announcement_id: UUID) -> None:
+    """Records that all messages of the announcement are stored, or that the others are not needed any more."""
     await session.execute(
         update(AnnouncementRow)
         .where(
-            AnnouncementRow.organization_id == announcement.organization_id,
-            AnnouncementRow.id == announcement.id,
+            AnnouncementRow.organization_id == organization_id,
+            AnnouncementRow.id == announcement_id,
             AnnouncementRow.prepared_at.is_(None),
         )
         .values(prepared_at=func.now())

@@ -110,7 +110,7 @@ async def test_an_owner_who_has_left_is_not_written_to(
     gone = world.add_person("gone@acme.example", active=False)
     owner = world.add_person("ann@acme.example")
     world.fail(SINCE)
-    before, after = (world.notice(Template.ENDPOINT_FAILING, person) for person in (gone, owner))
+    before, after = (world.notice(Template.ENDPOINT_FAILING, *told) for told in ((gone, 41), (owner, 42)))
     assert await prepare(activities, before) == 0
     assert await deliver(activities, before) == Delivery(sent=0, failed=0, waiting=0)
     await prepare(activities, after)

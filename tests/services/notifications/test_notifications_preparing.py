@@ -32,7 +32,7 @@ async def test_preparing_twice_is_preparing_once(
     announcement = world.announcement()
     assert await prepare(activities, announcement) == 2
     await deliver(activities, announcement)
-    assert await prepare(activities, announcement) == 2
+    assert await prepare(activities, announcement) == 0
     assert (await deliver(activities, announcement)).sent == 2
     assert post.recipients() == ["a@acme.example", "b@acme.example"]
 
@@ -152,11 +152,9 @@ async def test_what_is_unfinished_is_found_until_each_message_is_prepared_and_se
     asked = world.announcement()
     first = await activities.prepare_messages(PrepareMessages(announcement=asked))
     assert await found() == [(asked.template, True)]
-    await activities.drop_messages(DropMessages(organization_id=asked.organization_id, announcement_id=asked.id))
-    assert await found() == [(asked.template, True)], "its second page was not prepared"
     await activities.prepare_messages(PrepareMessages(announcement=asked, after=first.after))
     assert await found() == [(asked.template, True)], "it waits to be sent"
-    await deliver(activities, asked)
+    await activities.drop_messages(DropMessages(organization_id=asked.organization_id, announcement_id=asked.id))
     assert await found() == [(asked.template, False)], "it is known as long as its round is open"
     told = world.announcement(Template.KICKOFF, Audience.PARTICIPANTS)
     world.pair(world.add_person("a@acme.example"), world.add_person("b@acme.example"))

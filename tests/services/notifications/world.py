@@ -1,5 +1,6 @@
 """The surroundings of notifications in its tests: the internal reads of the other services and a real SMTP server."""
 
+import asyncio
 import socket
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -39,11 +40,12 @@ from shared.contracts.programs import (
     Stage,
     Topic,
 )
-from shared.contracts.rounds import OpenRound, RecipientState, RoundKind
+from shared.contracts.rounds import FindPending, OpenRound, RecipientState, RoundKind
 from shared.database import Database
 from shared.errors import NotFound
 from shared.http.problems import install_problem_handlers
-from shared.rounds.store import Recipient, open_round
+from shared.rounds.recipients import Recipient
+from shared.rounds.store import open_round
 
 
 class World:
@@ -71,6 +73,12 @@ class World:
         self.running = Running(organization_name="Acme")
         self.concerns = Concerns()
         self.left: dict[UUID, int] = {}
+        self.read_after: list[UUID | None] = []
+        """Behind whom each page of the recipients was read."""
+        self.asked_about: list[int] = []
+        """Of how many people it was asked at a time whether they have answered."""
+        self.pause = 0.0
+        """How many seconds it takes to read contacts."""
         self.berlin = ZoneInfo("Europe/Berlin")
         """The time zone of the people."""
 
@@ -214,7 +222,14 @@ class World:
         ) -> PersonPage:
             assert round_id == self.round_id
             assert state is RecipientState.PENDING
+            self.read_after.append(after)
             return page(sorted(self.pending), after, limit)
+
+        @app.post("/internal/feedback/rounds/{round_id}/recipients/pending")
+        async def pending(round_id: UUID, body: FindPending, caller: ServiceCaller) -> PersonPage:
+            assert round_id == self.round_id
+            self.asked_about.append(len(body.person_ids))
+            return PersonPage(person_ids=tuple(self.pending.intersection(body.person_ids)))
 
         @app.get("/internal/matching/cycles/{cycle_id}/{group}")
         async def matched(
@@ -255,6 +270,7 @@ class World:
 
         @app.post("/internal/intake/contacts")
         async def contacts(body: ReadContacts, caller: ServiceCaller) -> Contacts:
+            await asyncio.sleep(self.pause)
             return Contacts(contacts=tuple(self.contacts[id] for id in body.person_ids if id in self.contacts))
 
         @app.post("/internal/intake/links")

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import func, or_, select, union_all, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.matching.models import Pair
@@ -26,7 +26,7 @@ from shared.contracts.rounds import (
 )
 from shared.rounds import store as rounds
 from shared.rounds.models import Round
-from shared.rounds.store import Recipient, RoundIsClosed
+from shared.rounds.store import RoundIsClosed
 
 
 async def open_round(session: AsyncSession, request: OpenRound) -> RoundOpened:
@@ -34,12 +34,11 @@ async def open_round(session: AsyncSession, request: OpenRound) -> RoundOpened:
     stored, and adds no pair that was offered since: the next round asks about it."""
     organization_id = request.organization_id
     await lock_runs(session, organization_id, request.cycle_id)
-    recipients: list[Recipient] = []
     stands = await session.scalar(
         select(Round.id).where(Round.organization_id == organization_id, Round.id == request.round_id)
     )
     if stands is None:
-        asked = await session.execute(
+        await session.execute(
             update(Pair)
             .where(
                 Pair.organization_id == organization_id,
@@ -48,11 +47,15 @@ async def open_round(session: AsyncSession, request: OpenRound) -> RoundOpened:
                 Pair.round_id.is_(None),
             )
             .values(round_id=request.round_id)
-            .returning(Pair.id, Pair.mentor_id, Pair.mentee_id)
             .execution_options(synchronize_session=False)
         )
-        recipients = [Recipient(person_id, pair_id) for pair_id, *sides in asked for person_id in sides]
-    return await rounds.open_round(session, request, recipients)
+    asked = (
+        Pair.organization_id == organization_id,
+        Pair.cycle_id == request.cycle_id,
+        Pair.round_id == request.round_id,
+    )
+    both = (select(side, Pair.id).where(*asked) for side in (Pair.mentor_id, Pair.mentee_id))
+    return await rounds.open_round(session, request, union_all(*both))
 
 
 async def close_round(session: AsyncSession, request: CloseRound) -> RoundClosed:
