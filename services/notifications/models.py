@@ -39,7 +39,7 @@ class AnnouncementRow(Base):
     holds: Mapped[int] = mapped_column(server_default="0")
     """How often it has waited so."""
     prepared_at: Mapped[datetime | None]
-    """When the last of its messages was stored."""
+    """When the last of its messages was stored, or when they were given up. From then on no other is added."""
 
 
 class MessageRow(Base):
@@ -49,10 +49,12 @@ class MessageRow(Base):
     __table_args__ = (
         UniqueConstraint("organization_id", "scope_id", "person_id", "template", "occurrence"),
         Index(
-            "ix_message_waiting",
+            "ix_message_in_turn",
             "organization_id",
             "announcement_id",
+            "attempts",
             "due_at",
+            "id",
             postgresql_where=text("state = 'waiting'"),
         ),
         # Deleting an announcement looks for its messages by this column alone.
