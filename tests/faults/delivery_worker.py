@@ -1,7 +1,7 @@
 """`python -m tests.faults.delivery_worker`: the worker of notifications in a process that a test kills.
 
 The order is one line of JSON on standard input: the settings, the address of Temporal, and the world that it reads
-from.
+from; `page` is how many people are prepared at a time, and `pause` how many seconds it takes to read about them.
 """
 
 import asyncio
@@ -10,6 +10,7 @@ import sys
 from typing import Any
 from uuid import UUID
 
+from services.notifications import audience
 from services.notifications.main import create_activities
 from shared.config import Settings
 from shared.contracts.base import Service
@@ -26,6 +27,7 @@ def world_of(order: dict[str, Any]) -> World:
     world.cycle_id, world.round_id = UUID(order["cycle_id"]), UUID(order["round_id"])
     world.contacts = {UUID(one["person_id"]): Contact.model_validate(one) for one in order["contacts"]}
     world.pending = set(world.contacts)
+    world.pause = order.get("pause", 0.0)
     return world
 
 
@@ -39,6 +41,7 @@ async def work(settings: Settings, temporal: str, world: World) -> None:
 def main() -> None:
     configure_logging("CRITICAL", "console")
     order = json.loads(sys.stdin.readline())
+    audience.PAGE = order.get("page", audience.PAGE)
     asyncio.run(work(Settings(**order["settings"]), order["temporal"], world_of(order)))
 
 
