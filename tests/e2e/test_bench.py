@@ -87,3 +87,16 @@ def test_the_bench_of_mail_prints_one_json_line_with_its_measures() -> None:
     found = json.loads(line)
     assert list(found) == ["messages", "per_s", "bare_per_s", "ratio_bare", "per_s_slow", "required"]
     assert found["messages"] == 40
+
+
+def test_the_bench_of_rounds_prints_one_json_line_with_its_measures() -> None:
+    command = [sys.executable, str(ROOT / "bench" / "rounds.py"), "--people", "1200", "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_SECONDS, cwd=ROOT.parent)
+
+    (line,) = done.stdout.splitlines() or [done.stderr]
+    found = json.loads(line)
+    assert list(found) == [
+        *("people", "open_s", "first_message_s", "prepared_s", "sent_when_prepared", "close_s", "bare_s", "ratio_bare"),
+        *("peak_mb", "postgres_mb", "temporal_mb", "required"),
+    ]
+    assert found["people"] == 1200
