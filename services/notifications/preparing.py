@@ -88,4 +88,3 @@ async def prepare_page(
         if announcement.round_kind is not None and request.after is None:
             await note_told(session, organization_id, announcement.scope_id)
     return MessagesPrepared(prepared=len(messages), after=page.after)
-

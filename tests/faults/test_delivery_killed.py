@@ -42,8 +42,9 @@ TOKEN = "a-service-token-of-the-tests-only-0123456789"
 PEOPLE = 60
 """Several for each connection, so that some have arrived while others are asked for."""
 PAGE = 5
-PAGE_SECONDS = 0.8
-"""So long the doomed worker takes at least for a page. It tells by a heartbeat after 3.3 seconds how far it is."""
+PAGE_SECONDS = 1.5
+"""So long the doomed worker takes at least for a page. After the first two pages it begins to tell by heartbeats, every
+six seconds, how far it is."""
 
 
 class Stand(NamedTuple):
@@ -154,7 +155,7 @@ async def test_another_worker_goes_on_preparing_where_the_one_that_was_killed_ha
     await internal.close()
     people = sorted(world.pending)
     assert world.read_after[0] is not None
-    assert people[PAGE - 1] < world.read_after[0] <= people[stored - 1], "it did not begin anew"
+    assert people[2 * PAGE - 1] < world.read_after[0] <= people[stored - 1], "it did not begin anew"
     assert len(await _sent(database, announcement)) == PEOPLE
     _check_copies(settings, post)
 

@@ -18,6 +18,7 @@ from shared.contracts.notifications import (
     PrepareMessages,
 )
 from shared.database import Database
+from tests.patience import PATIENCE_SECONDS
 from tests.services.notifications.conftest import deliver, messages
 from tests.services.notifications.world import World
 
@@ -43,6 +44,8 @@ def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(audience, "PAGE", 10)
     monkeypatch.setattr(delivery, "BATCH", 10)
     monkeypatch.setattr(dropping, "AT_ONCE", 10)
+    monkeypatch.setattr(preparing, "FIRST_SECONDS", 0.0)
+    monkeypatch.setattr(preparing, "WORK_SECONDS", PATIENCE_SECONDS)
 
 
 async def asked(world: World, database: Database, people: int) -> Announcement:

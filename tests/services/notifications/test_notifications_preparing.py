@@ -20,6 +20,7 @@ from shared.contracts.notifications import (
 from shared.contracts.programs import Calendar, CycleRef, SendingHours
 from shared.database import Database
 from shared.rounds.store import read_round
+from tests.patience import PATIENCE_SECONDS
 from tests.services.notifications.conftest import deliver, messages, prepare
 from tests.services.notifications.world import Post, World
 
@@ -51,8 +52,11 @@ async def test_a_round_knows_when_its_people_were_told_something(
     assert after.told_at is not None
 
 
-async def test_one_activity_prepares_many_pages(activities: Activities, database: Database, world: World) -> None:
+async def test_one_activity_prepares_many_pages(
+    activities: Activities, database: Database, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Each activity is a billable action, which must not grow with the audience."""
+    monkeypatch.setattr(preparing, "FIRST_SECONDS", PATIENCE_SECONDS)
     world.ask(*(f"p{number}@acme.example" for number in range(1001)))
     prepared = await activities.prepare_messages(PrepareMessages(announcement=world.announcement()))
     assert (prepared.prepared, prepared.after) == (1001, None)
@@ -62,7 +66,7 @@ async def test_one_activity_prepares_many_pages(activities: Activities, database
 async def test_an_activity_that_has_prepared_for_its_time_says_where_to_go_on(
     activities: Activities, database: Database, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(preparing, "WORK_SECONDS", 0.0)
+    monkeypatch.setattr(preparing, "FIRST_SECONDS", 0.0)
     world.ask(*(f"p{number}@acme.example" for number in range(501)))
     announcement = world.announcement()
     first = await activities.prepare_messages(PrepareMessages(announcement=announcement))
@@ -140,7 +144,7 @@ async def test_each_message_is_due_in_its_readers_sending_hours_and_waits_until_
 async def test_what_is_unfinished_is_found_until_each_message_is_prepared_and_sent(
     activities: Activities, database: Database, world: World, post: Post, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(preparing, "WORK_SECONDS", 0.0)
+    monkeypatch.setattr(preparing, "FIRST_SECONDS", 0.0)
     world.ask(*(f"p{number}@acme.example" for number in range(501)))
     await world.open_round(database)
     ref = CycleRef(organization_id=world.organization_id, cycle_id=world.cycle_id)
