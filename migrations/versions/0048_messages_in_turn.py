@@ -6,8 +6,8 @@ is: beside those who write, and without the short limits, as nobody waits for it
 
 from alembic import op
 
-revision = "0047"
-down_revision = "0046"
+revision = "0048"
+down_revision = "0047"
 branch_labels = None
 depends_on = None
 
