@@ -1,8 +1,8 @@
 """An upgrade under load, as production does it: migrations first, then processes one after another. No answer is 5xx.
 
 The processes of the previous release go on beside the new schema, and then beside those of this release. Those of this
-release wait for the new schema. There are two processes of each release, which call the services through the proxy, and
-not in their own process: so services of both releases call each other, as in the large installation.
+release wait for the new schema. They are the two processes of the small installation: the API asks itself, and workers
+ask the APIs of both releases.
 """
 
 import asyncio
@@ -46,7 +46,7 @@ class Release(NamedTuple):
 
 
 class Pair(NamedTuple):
-    """All APIs in one process, and all workers in another."""
+    """The two processes of the small installation."""
 
     api: Running
     worker: Running
@@ -75,7 +75,8 @@ class Installation:
         started = []
         for part, names in parts.items():
             log = self.folder / f"{release.name}-{part}-{len(self.started)}.log"
-            process = Running(log, part, *names, sources=str(release.sources), **self.settings | ports)
+            given = self.settings | ports | ({"UPWARD_SERVICE_URLS": "{}"} if part == "serve" else {})
+            process = Running(log, part, *names, sources=str(release.sources), **given)
             self.started.append(process)
             started.append(process)
         self.balancer.add(urls[0], release.name)
