@@ -5,12 +5,14 @@ more. It also says from which address the person came, as a proxy does. Like the
 inside the same process.
 """
 
+import json
 import re
 from collections.abc import Mapping
 from typing import Any, Generic, NamedTuple, TypeVar
 
 import httpx
-from pydantic import BaseModel
+import structlog
+from pydantic import BaseModel, ValidationError
 
 from shared.contracts.base import Contract, Service
 from shared.errors import (
@@ -29,6 +31,7 @@ from shared.http.inside import IDENTIFIED, Identified, answer_of
 from shared.http.internal import Internal
 
 Answer = TypeVar("Answer", bound=Contract)
+log = structlog.get_logger(__name__)
 REFUSALS: tuple[type[DomainError], ...] = (
     *(BadRequest, Unauthorized, Forbidden, NotFound, Conflict, Gone, PreconditionFailed, Invalid, PreconditionRequired),
 )
@@ -76,7 +79,7 @@ class PublicApi:
         self, service: Service, path: str, answer: type[Answer], params: Mapping[str, Any] | None = None
     ) -> Answer:
         """GET `/v1{path}` of the service that serves it."""
-        return answer_of(await self._call("GET", service, path, params=params), answer)
+        return known_part(await self._call("GET", service, path, params=params), answer)
 
     async def get_table(self, service: Service, path: str, params: Mapping[str, Any] | None = None) -> bytes:
         """The whole list as a table in CSV."""
@@ -85,7 +88,7 @@ class PublicApi:
     async def get_versioned(self, service: Service, path: str, answer: type[Answer]) -> Versioned[Answer]:
         """Reads what can be edited."""
         response = await self._call("GET", service, path)
-        return Versioned(answer_of(response, answer), response.headers.get("etag", ""))
+        return Versioned(known_part(response, answer), response.headers.get("etag", ""))
 
     async def post(
         self,
@@ -158,6 +161,34 @@ class PublicApi:
         if not response.is_success:
             response.raise_for_status()
         return response
+
+
+def known_part(response: httpx.Response, answer: type[Answer]) -> Answer:
+    """The answer without the items of lists that have a value which this release does not know: during an upgrade a
+    process of the next release may have answered, which has added it. Raises ValidationError for anything else."""
+    try:
+        return answer_of(response, answer)
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_context=False, include_input=False)
+        if not response.content or any(one["type"] != "enum" for one in found):
+            raise
+        document = json.loads(response.content)
+        for place in sorted({_item_of(one["loc"]) for one in found}, reverse=True):
+            if not place:
+                raise
+            *above, index = place
+            items = document
+            for step in above:
+                items = items[step]
+            del items[index]
+        log.warning("answer.items_left_out", count=len(found))
+        return answer.model_validate_json(json.dumps(document))
+
+
+def _item_of(place: tuple[int | str, ...]) -> tuple[Any, ...]:
+    """The place of the innermost item of a list around it; empty if there is none."""
+    last = max((number for number, step in enumerate(place) if isinstance(step, int)), default=-1)
+    return place[: last + 1]
 
 
 def _refusal(response: httpx.Response) -> DomainError | None:

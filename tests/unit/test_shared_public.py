@@ -1,5 +1,6 @@
 """The client of the public API: what it sends, and what it makes of answers."""
 
+from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
@@ -7,11 +8,11 @@ import httpx
 import pytest
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
-from pydantic import SecretStr
+from pydantic import SecretStr, ValidationError
 
 from shared.config import Settings
 from shared.contracts.accounts import Organization
-from shared.contracts.base import Service
+from shared.contracts.base import Contract, Service
 from shared.errors import DomainError, Forbidden, Invalid, PreconditionFailed, Unauthorized
 from shared.http.internal import Internal
 from shared.http.problems import problem
@@ -96,6 +97,34 @@ async def test_a_service_that_is_away_or_does_not_serve_the_address_is_no_refusa
     api.answer = answer
     with pytest.raises(httpx.HTTPStatusError):
         await api.public.get(Service.ACCOUNTS, "/thing", Organization)
+
+
+class Colour(StrEnum):
+    RED = "red"
+
+
+class Thing(Contract):
+    colour: Colour
+    tints: tuple[Colour, ...] = ()
+
+
+class Things(Contract):
+    items: tuple[Thing, ...]
+
+
+async def test_of_a_list_of_the_next_release_what_is_not_known_is_left_out(api: Api) -> None:
+    known = {"colour": "red"}
+    tinted = {"colour": "red", "tints": ["blue", "red", "green"]}
+    api.answer = JSONResponse({"items": [known, {"colour": "blue"}, tinted, {"colour": "green"}]})
+    found = await api.public.get(Service.ACCOUNTS, "/thing", Things)
+    assert found == Things(items=(Thing(colour=Colour.RED), Thing(colour=Colour.RED, tints=(Colour.RED,))))
+
+
+@pytest.mark.parametrize("wrong", [{"items": [{"colour": 1}, {}]}, {"items": "none"}, {"colour": "blue"}])
+async def test_any_other_answer_that_is_wrong_is_a_bug(api: Api, wrong: dict[str, Any]) -> None:
+    api.answer = JSONResponse(wrong)
+    with pytest.raises(ValidationError):
+        await api.public.get(Service.ACCOUNTS, "/thing", Thing if "colour" in wrong else Things)
 
 
 async def test_what_one_person_is_answered_is_kept_for_nobody_else(api: Api) -> None:
