@@ -21,7 +21,7 @@ Local activities and side effects: one for all of a workflow task
     1 for each workflow task with markers, other than those of versions.
 Activity heartbeat that reaches the server, query
     These are not in histories. The core of the SDK, which also limits how often heartbeats are sent, counts the
-    requests (`Requests`), so the count is exact.
+    requests (`count_requests`), so the count is exact.
 
 Where the documentation leaves a choice, the larger count is taken. The estimate of the UI differs in one point: for a
 child it shows 2 in the parent's history and 1 in the child's own, where the documentation says two together.
@@ -31,10 +31,8 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 
-import httpx
 from temporalio.api.enums.v1 import EventType
 from temporalio.api.history.v1 import HistoryEvent
-from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
 
 FREE_MARKERS = frozenset({"core_patch", "Version"})
 VERSION_ATTRIBUTE = "TemporalChangeVersion"
@@ -50,7 +48,7 @@ ONE_EACH: dict[int, str] = {
 }
 REQUESTS = {"RecordActivityTaskHeartbeat": "heartbeats", "QueryWorkflow": "queries"}
 """Operations of the service that are billed and leave no event in a history."""
-SAMPLE = re.compile(r'^temporal_request\{.*operation="(\w+)".*\} (\d+)$', re.MULTILINE)
+SAMPLE = re.compile(r'^temporal_request_total\{.*operation="(\w+)".*\} (\d+)$', re.MULTILINE)
 
 
 def count_actions(history: Iterable[HistoryEvent]) -> Counter[str]:
@@ -89,26 +87,18 @@ def _started(event: HistoryEvent) -> dict[str, int]:
     return {"workflow starts": 1, "schedule starts": 2 if scheduled else 0}
 
 
-class Requests:
-    """Billed requests that leave no event. The core of the SDK counts them in this process.
-
-    Create one before the first client of the process, because clients use the runtime that it sets."""
-
-    def __init__(self, port: int) -> None:
-        self._address = f"127.0.0.1:{port}"
-        Runtime.set_default(Runtime(telemetry=TelemetryConfig(metrics=PrometheusConfig(bind_address=self._address))))
-
-    async def count(self) -> Counter[str]:
-        """How many requests were sent so far, by kind."""
-        async with httpx.AsyncClient() as client:
-            answer = await client.get(f"http://{self._address}/metrics")
-        return count_requests(answer.raise_for_status().text)
+class NotCounted(Exception):
+    """The metrics of the core are not served, so that heartbeats would be taken for none."""
 
 
 def count_requests(metrics: str) -> Counter[str]:
-    """Reads the billed requests from the metrics of the core, which are in the text format of Prometheus."""
+    """How many billed requests the clients of a process have sent, by kind. `metrics` is the text that it serves for
+    Prometheus. Raises NotCounted if no request is counted there, as each worker sends some."""
     counted: Counter[str] = Counter()
-    for operation, value in SAMPLE.findall(metrics):
+    samples = SAMPLE.findall(metrics)
+    if not samples:
+        raise NotCounted("no requests to Temporal are counted: set UPWARD_METRICS=true")
+    for operation, value in samples:
         if operation in REQUESTS:
             counted[REQUESTS[operation]] += int(value)
     return counted

@@ -24,6 +24,7 @@ import argparse
 import asyncio
 import contextlib
 import json
+import os
 import sys
 import tempfile
 import time
@@ -40,7 +41,7 @@ from rich.table import Table
 from sqlalchemy import select
 from temporalio.client import Client, WorkflowExecution, WorkflowExecutionStatus
 
-from bench.actions import REQUESTS, Requests, count_actions
+from bench.actions import REQUESTS, count_actions, count_requests
 from bench.answers import answer_all
 from bench.company import Company
 from bench.mail import mail_server, taken
@@ -56,9 +57,9 @@ from shared.contracts.round_kinds import declaration_of
 from shared.contracts.rounds import CloseReason, RoundKind, RoundState
 from shared.logging import configure_logging
 from shared.rounds.models import Round
+from shared.telemetry.starting import Telemetry
 from shared.temporal import connect
 from upward.demo.admin import AdminClient
-from upward.embedded import free_port
 from upward.stack import Stack, running_stack
 
 POLL_SECONDS = 0.25
@@ -153,13 +154,14 @@ class Bench:
         return asked.state == RoundState.OPEN and delivery.sent > 0 and delivery.waiting == 0
 
 
-async def measure(client: Client, requests: Requests, work: Awaitable[object]) -> Cost:
+async def measure(client: Client, telemetry: Telemetry, work: Awaitable[object]) -> Cost:
     """Does the work, waits until every workflow is over, and counts what the workflows that ran since then cost."""
     known = {run.run_id for run in await _all_over(client)}
-    before, begun = await requests.count(), time.monotonic()
+    before, begun = count_requests(await telemetry.exposition()), time.monotonic()
     await work
     runs = [run for run in await _all_over(client) if run.run_id not in known]
-    cost = Cost(seconds=time.monotonic() - begun, actions=await requests.count() - before)
+    seconds = time.monotonic() - begun
+    cost = Cost(seconds=seconds, actions=count_requests(await telemetry.exposition()) - before)
     gate = asyncio.Semaphore(10)
 
     async def count(run: WorkflowExecution) -> None:
@@ -190,11 +192,13 @@ async def run_bench(
     pairs: int, naive_pairs: int, check_ins: int, check_in_seconds: int | None
 ) -> tuple[Cost, Cost, int]:
     """Returns what the cycle cost, what the naive form cost, and how many messages the cycle delivered."""
-    requests = Requests(free_port())
+    os.environ["UPWARD_METRICS"] = "true"  # the core of the SDK counts heartbeats there
     with tempfile.TemporaryDirectory(prefix="upward-bench-") as folder, contextlib.ExitStack() as cleanup:
         async with running_stack(Path(folder)) as stack:
             stack.settings.smtp_port = cleanup.enter_context(mail_server(0))  # the catcher would share this process
-            client = await connect(stack.temporal.address, lazy=False)
+            telemetry = stack.resources.telemetry
+            assert telemetry is not None
+            client = await connect(stack.temporal.address, lazy=False, telemetry=telemetry)
             bench = Bench(stack, pairs, check_ins)
             await bench.prepare()
             if check_in_seconds is None and check_ins == 0:
@@ -203,9 +207,9 @@ async def run_bench(
                 check_in_seconds = round(10 + 1.5 * await bench.run(1, nobody_enrols=True))
                 await _all_over(client)
             before = await taken(stack.settings.smtp_port)
-            real = await measure(client, requests, bench.run(check_in_seconds))
+            real = await measure(client, telemetry, bench.run(check_in_seconds))
             messages = await taken(stack.settings.smtp_port) - before
-            naive = await measure(client, requests, run_naive(client, naive_pairs, check_ins))
+            naive = await measure(client, telemetry, run_naive(client, naive_pairs, check_ins))
             return real, naive, messages
 
 

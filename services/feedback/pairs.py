@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from temporalio import activity
-
 from shared.contracts.base import Service
 from shared.contracts.matching import MatchingSummary, PairPage, PairState, PairSummary
 from shared.http.internal import Internal
@@ -17,8 +15,7 @@ ACTIVATED = (PairState.ACTIVE, PairState.ON_HOLD, PairState.ENDED, PairState.COM
 async def read_pairs(
     internal: Internal, organization_id: UUID, cycle_id: UUID, states: Sequence[PairState]
 ) -> list[PairSummary]:
-    """All pairs of the cycle that are in these states, read page by page. An activity sends a heartbeat after each
-    page."""
+    """All pairs of the cycle that are in these states, read page by page."""
     pairs: list[PairSummary] = []
     after: UUID | None = None
     while True:
@@ -27,8 +24,6 @@ async def read_pairs(
             Service.MATCHING, f"/cycles/{cycle_id}/pairs", PairPage, organization_id, params=params
         )
         pairs += page.pairs
-        if activity.in_activity():
-            activity.heartbeat()
         if (after := page.after) is None:
             return pairs
 

@@ -7,7 +7,7 @@ from temporalio.api.common.v1 import Payload, WorkflowExecution
 from temporalio.api.enums.v1 import EventType
 from temporalio.api.history.v1 import HistoryEvent
 
-from bench.actions import count_actions, count_requests
+from bench.actions import NotCounted, count_actions, count_requests
 
 
 def event(kind: str, id: int = 5, **attributes: Any) -> HistoryEvent:
@@ -124,13 +124,19 @@ def test_all_markers_of_a_workflow_task_are_one_action_and_those_of_versions_non
 
 
 def test_heartbeats_and_queries_are_counted_as_requests_and_other_requests_are_not() -> None:
-    metrics = """# TYPE temporal_request counter
-temporal_request{namespace="default",operation="RecordActivityTaskHeartbeat",service_name="temporal-core-sdk"} 7
-temporal_request{namespace="default",operation="RecordActivityTaskHeartbeat",task_queue="matching"} 2
-temporal_request{namespace="default",operation="QueryWorkflow"} 1
-temporal_request{namespace="default",operation="RespondActivityTaskCompleted"} 40
-temporal_request_failure{namespace="default",operation="RecordActivityTaskHeartbeat"} 3
-temporal_request_latency_count{namespace="default",operation="RecordActivityTaskHeartbeat"} 9
+    metrics = """# TYPE temporal_request_total counter
+temporal_request_total{namespace="default",operation="RecordActivityTaskHeartbeat",service_name="temporal-core-sdk"} 7
+temporal_request_total{namespace="default",operation="RecordActivityTaskHeartbeat",task_queue="matching"} 2
+temporal_request_total{namespace="default",operation="QueryWorkflow"} 1
+temporal_request_total{namespace="default",operation="RespondActivityTaskCompleted"} 40
+temporal_request_failure_total{namespace="default",operation="RecordActivityTaskHeartbeat"} 3
+temporal_request_latency_seconds_count{namespace="default",operation="RecordActivityTaskHeartbeat"} 9
 """
 
     assert count_requests(metrics) == {"heartbeats": 9, "queries": 1}
+
+
+def test_where_no_requests_are_counted_none_are_not_the_result() -> None:
+    """The bench counted no heartbeats once, after the core's metrics had moved elsewhere."""
+    with pytest.raises(NotCounted):
+        count_requests("# TYPE upward_messages_total counter\n")
