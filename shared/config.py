@@ -47,6 +47,11 @@ class Settings(BaseSettings):
     trusted_proxies: tuple[IPvAnyNetwork, ...] = ()
     """The networks of proxies, and of Upward's own services in other processes, whose `X-Forwarded-For` is believed, as
     JSON, such as `["172.30.0.0/24"]`. No client may be in them. Without any, a request comes from whoever connects."""
+    deployment: str = Field(default="", pattern="^[A-Za-z0-9_-]{0,60}$")
+    """The name of the Worker Deployment in Temporal whose versions the workers of the workflows are. Empty if they have
+    no versions."""
+    build_id: str = Field(default="", pattern="^[A-Za-z0-9_.-]{0,60}$")
+    """The version of the worker of the workflows. By default it is made from the code of the workflows."""
     webhook_development_networks: tuple[IPvAnyNetwork, ...] = ()
     """For development only: internal networks in which endpoints are allowed, also without TLS, as JSON, such as
     `["127.0.0.0/8"]`. Leave it empty in production."""

@@ -18,7 +18,7 @@ from temporalio.api.enums.v1 import ResourceExhaustedCause
 from temporalio.api.errordetails.v1 import NamespaceNotFoundFailure, ResourceExhaustedFailure
 from temporalio.client import Client, OutboundInterceptor, StartWorkflowInput, WorkflowHandle
 from temporalio.client import Interceptor as ClientInterceptor
-from temporalio.common import Priority
+from temporalio.common import Priority, VersioningBehavior, WorkerDeploymentVersion
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.envconfig import ClientConfig
 from temporalio.exceptions import ApplicationError
@@ -37,6 +37,7 @@ from temporalio.worker import (
     ExecuteActivityInput,
     Interceptor,
     Worker,
+    WorkerDeploymentConfig,
     WorkflowInboundInterceptor,
     WorkflowInterceptorClassInput,
 )
@@ -159,10 +160,11 @@ def create_worker(
     activities: Sequence[Callable[..., Any]] = (),
     at_once: int = 20,
     is_held: IsHeld | None = None,
+    version: WorkerDeploymentVersion | None = None,
 ) -> Worker:
     """Makes the worker of one queue, with Upward's interceptors and sandbox. It runs at most `at_once` activities at a
     time, and lets those that run end for up to `GRACE` when it is shut down. `is_held` is asked before each
-    activity."""
+    activity. With a `version`, each run of a workflow that begins on this worker stays with that version."""
     return Worker(
         client,
         task_queue=task_queue,
@@ -174,6 +176,11 @@ def create_worker(
         # An activity learns of its cancellation by a heartbeat, which by default may be held back for most of a minute.
         max_heartbeat_throttle_interval=timedelta(seconds=2),
         graceful_shutdown_timeout=GRACE,
+        deployment_config=None
+        if version is None
+        else WorkerDeploymentConfig(
+            version=version, use_worker_versioning=True, default_versioning_behavior=VersioningBehavior.PINNED
+        ),
     )
 
 

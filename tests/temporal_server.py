@@ -4,7 +4,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -20,8 +20,9 @@ class Server:
     Both calls block: from a test whose event loop must go on meanwhile, use `asyncio.to_thread(server.start)`.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, settings: Mapping[str, str] | None = None) -> None:
         self._folder = folder
+        self._settings = [f"{name}={value}" for name, value in (settings or {}).items()]
         self._port, self._http_port = _free_ports(2)
         self._is_known = False
         """Somebody may use the address."""
@@ -54,6 +55,7 @@ class Server:
                     *("--port", str(self._port), "--http-port", str(self._http_port)),
                     *("--db-filename", self._folder / "temporal.db"),
                     *("--dynamic-config-value", "matching.enableFairness=true"),
+                    *(part for setting in self._settings for part in ("--dynamic-config-value", setting)),
                 ],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -91,9 +93,10 @@ class Server:
 
 
 @contextmanager
-def temporal_server(folder: Path) -> Iterator[Server]:
-    """A running server whose data and log are in `folder`; it is stopped at the end of the block."""
-    server = Server(folder)
+def temporal_server(folder: Path, settings: Mapping[str, str] | None = None) -> Iterator[Server]:
+    """A running server whose data and log are in `folder`; it is stopped at the end of the block. `settings` are values
+    of its dynamic configuration, as JSON."""
+    server = Server(folder, settings)
     server.start()
     try:
         yield server

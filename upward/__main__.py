@@ -4,7 +4,7 @@ The process ends without shutting the interpreter down. Threads of Temporal's co
 still log into Python, and that would abort a process whose interpreter is being shut down.
 
 Garbage is not looked for while modules are imported: they stay, and looking through them takes a quarter of the start.
-The command line begins with it when a command has imported what it needs (`upward/cli.py`).
+The command line begins with it when a command has imported what it needs (`upward/failures.py`).
 """
 
 import contextlib

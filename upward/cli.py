@@ -18,6 +18,7 @@ from shared.config import Settings
 from shared.contracts.base import Service
 from shared.contracts.programs import Direction
 from shared.logging import configure_logging
+from upward.deployment.commands import deployment
 from upward.failures import clear_failures
 from upward.keys.commands import KeyFolder, keys
 
@@ -29,6 +30,7 @@ events = typer.Typer(no_args_is_help=True, help="The event feed.")
 app.add_typer(events, name="events")
 cycles = typer.Typer(no_args_is_help=True, help="Cycles and their workflows, after a database was lost or restored.")
 app.add_typer(cycles, name="cycles")
+app.add_typer(deployment, name="deployment")
 
 Folder = Annotated[Path, typer.Option(help="Where the embedded stack keeps its data and e-mails.")]
 DEFAULT_FOLDER = Path(".upward")

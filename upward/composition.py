@@ -22,6 +22,7 @@ from shared.database import Database
 from shared.http.internal import Internal
 from shared.telemetry.starting import Telemetry
 from shared.temporal import WORKFLOWS_QUEUE, activity_methods, create_worker
+from upward.deployment.build import version_of
 
 if TYPE_CHECKING:
     from services.events.log.holding import Gate
@@ -194,7 +195,8 @@ def workflows() -> Sequence[type]:
 def queue_worker(queue: str, client: Client, resources: Resources) -> Worker:
     """The worker of one queue, which runs the workflows or the activities of a service."""
     if queue == WORKFLOWS_QUEUE:
-        return create_worker(client, queue, workflows=workflows())
+        # Activities have no versions: contracts only grow, so that those of a release serve the workflows of others.
+        return create_worker(client, queue, workflows=workflows(), version=version_of(resources.settings))
     methods: list[Callable[..., Any]] = activity_methods(ACTIVITIES[Service(queue)](resources))
     # What other systems are told has happened. What people are told, and what happens next, is held after a restore.
     is_held = None if queue == Service.EVENTS else _gate(resources).is_closed

@@ -81,6 +81,7 @@ async def running_stack(
             service_token=SecretStr(_service_token(folder / "service-token")),
             smtp_host="127.0.0.1",
             smtp_port=mail.port,
+            deployment="",  # nobody would promote a version
         )
         await asyncio.to_thread(migrate, settings.database_url)
         app, resources = await cleanup.enter_async_context(

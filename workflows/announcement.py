@@ -25,6 +25,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.searching import attributes_of_child, summary_of
 
 from workflows.pausing import PausableClock
+from workflows.versions.upgrading import newer_code_waits, with_current_code
 
 SMALLEST_SLEEP, LONGEST_IDLE_SLEEP = timedelta(seconds=1), timedelta(minutes=1)
 """So long an announcement sleeps at least after a delivery in which nothing was sent, and twice as long each time."""
@@ -160,9 +161,11 @@ class AnnouncementWorkflow:
         self._telling.stop()
 
     def _go_on(self) -> None:
-        """Goes on in a new run when the history of this one is long, as when a mail server puts off for weeks."""
-        if workflow.info().is_continue_as_new_suggested() and workflow.patched("announcement-goes-on"):
-            workflow.continue_as_new(self._announcement)
+        """Goes on in a new run when the history of this one is long, as when a mail server puts off for weeks, or when
+        workers have a newer version."""
+        ends = workflow.info().is_continue_as_new_suggested() or newer_code_waits()
+        if ends and workflow.patched("announcement-goes-on"):
+            workflow.continue_as_new(self._announcement, initial_versioning_behavior=with_current_code())
 
 
 async def announce(announcement: Announcement, *, paused: bool = False) -> str:

@@ -31,6 +31,7 @@ with workflow.unsafe.imports_passed_through():
 from workflows.announcement import announce
 from workflows.pausing import Followers, PausableClock, tell
 from workflows.round import RoundWorkflow
+from workflows.versions.upgrading import is_pinned, with_current_code
 
 LOOK_AGAIN = timedelta(days=1)
 """After so long a cycle looks again after a round that it follows without being its parent."""
@@ -95,7 +96,8 @@ class AskingCycle:
 
     async def enter(self, stage: Stage) -> None:
         """Records the stage. A paused cycle stands still before and after. If the history of this run is long, the
-        cycle then goes on in a new run."""
+        cycle then goes on in a new run. Where workers have versions it always does, unless it is over, and comes to
+        newer code by that."""
         await self.clock.run(unless=self.called_off)
         if self.called_off() and stage is not Stage.CANCELLED:
             return
@@ -109,10 +111,11 @@ class AskingCycle:
         await workflow.wait_condition(workflow.all_handlers_finished)
         info = workflow.info()
         long = info.is_continue_as_new_suggested() or info.get_current_history_length() > self.state.longest_history
-        if long and not self.called_off() and not self.clock.paused:
+        ends = long or (is_pinned() and stage is not Stage.COMPLETED)
+        if ends and not self.called_off() and not self.clock.paused:
             await self._prune()
-        if long and not self.called_off() and not self.clock.paused:
-            workflow.continue_as_new(self.state)
+        if ends and not self.called_off() and not self.clock.paused:
+            workflow.continue_as_new(self.state, initial_versioning_behavior=with_current_code())
 
     async def _prune(self) -> None:
         """Forgets the announcements and concerns that are over, so that the next run does not know them."""

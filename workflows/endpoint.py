@@ -9,6 +9,8 @@ with workflow.unsafe.imports_passed_through():
     from shared.contracts.endpoints import EndpointRef, EventsActivities
     from workflows.options import EVENTS
 
+from workflows.versions.upgrading import newer_code_waits, with_current_code
+
 
 @workflow.defn
 class EndpointWorkflow:
@@ -26,8 +28,8 @@ class EndpointWorkflow:
                 await self._sleep_until(drained.next_due_at)
             elif not self._called:
                 return
-            if workflow.info().is_continue_as_new_suggested():
-                workflow.continue_as_new(endpoint)
+            if workflow.info().is_continue_as_new_suggested() or newer_code_waits():
+                workflow.continue_as_new(endpoint, initial_versioning_behavior=with_current_code())
 
     @workflow.signal
     def call(self) -> None:

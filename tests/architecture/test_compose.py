@@ -121,6 +121,15 @@ def test_every_service_is_served_once_and_every_queue_has_a_worker(profile: str)
     assert len(commands) == {"small": 3, "large": 1 + len(services) + len(WORKERS)}[profile]
 
 
+def test_an_earlier_release_keeps_a_worker_of_the_workflows_that_is_not_built_here() -> None:
+    worker = SERVICES["earlier-workflows-worker"]
+    assert (worker["profiles"], worker["command"]) == (["earlier"], ["worker", WORKFLOWS_QUEUE])
+    assert "build" not in worker
+    assert worker["image"] != SERVICES["workflows-worker"]["image"]
+    given = {name: worker[name] for name in ("environment", "healthcheck", "stop_grace_period")}
+    assert given == {name: SERVICES["workflows-worker"][name] for name in given}
+
+
 def test_the_one_process_that_serves_all_has_the_name_of_each_service_and_asks_itself() -> None:
     serve = SERVICES["serve"]
     assert sorted(serve["networks"]["default"]["aliases"]) == sorted(service.value for service in Service)

@@ -26,6 +26,8 @@ SIZES = ("small", "large")
 OLDEST, NEWEST = "1.27", "1.37"
 """The versions of Kubernetes that the chart is checked for."""
 Manifest = dict[str, Any]
+EARLIER = "registry.example.com/upward:0.0.9"
+DEPLOYMENT = {"name": "upward", "earlier": [{"name": "v0-0-9", "image": EARLIER}]}
 
 
 def package(name: str) -> Any:
@@ -41,10 +43,16 @@ WATCHED: dict[str, Any] = {
 
 
 @lru_cache
-def rendered(size: str, *, watched: bool = False) -> tuple[Manifest, ...]:
+def rendered(size: str, *, watched: bool = False, versions: bool = False) -> tuple[Manifest, ...]:
+    """What the chart makes, with metrics and traces or without, and where workers have versions or none."""
     helm = package("helm_python")
+    values = {
+        **EXAMPLE,
+        "size": size,
+        **(WATCHED if watched else {}),
+        **({"deployment": DEPLOYMENT} if versions else {}),
+    }
     with helm.Chart.load(CHART) as chart:
-        values = {**EXAMPLE, "size": size, **(WATCHED if watched else {})}
         files = chart.render(values, name="demo", namespace="people")
     texts = (text for name, text in sorted(files.items()) if name.endswith(".yaml"))
     return tuple(one for text in texts for one in yaml.safe_load_all(text) if one)
@@ -112,7 +120,7 @@ def test_values_that_would_not_work_are_refused() -> None:
 )
 def test_kubernetes_accepts_every_manifest(size: str, version: str) -> None:
     kubernetes = package("kubernetes_validate")
-    for manifest in rendered(size, watched=True):
+    for manifest in (*rendered(size), *rendered(size, watched=True, versions=True)):
         kubernetes.validate(manifest, version, strict=True)
 
 
@@ -194,6 +202,31 @@ def test_migrations_run_before_a_release_after_the_configuration_was_examined() 
     spec = job["spec"]["template"]["spec"]
     assert [one["args"] for one in spec["initContainers"]] == [["doctor", "--before-migrating"]]
     assert [one["args"] for one in spec["containers"]] == [["migrate"]]
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_with_versions_each_release_is_promoted_and_earlier_ones_keep_a_worker_of_the_workflows(size: str) -> None:
+    before = {(one["kind"], one["metadata"]["name"]) for one in rendered(size)}
+    added = [one for one in rendered(size, versions=True) if (one["kind"], one["metadata"]["name"]) not in before]
+    found = {one["kind"]: one for one in added}
+    assert [one["kind"] for one in added].count("Deployment") == 1
+    assert set(found) == {"Job", "Deployment", "PodDisruptionBudget"}
+    assert found["Job"]["metadata"]["annotations"]["helm.sh/hook"] == "post-install,post-upgrade,post-rollback"
+    [promoting] = found["Job"]["spec"]["template"]["spec"]["containers"]
+    word, *command = promoting["args"]
+    group: Any = get_command(app)
+    within: Any = group.commands[word]
+    above = group.make_context("upward", [], resilient_parsing=True)
+    name, subcommand, rest = within.resolve_command(above, command)
+    assert subcommand.make_context(name, list(rest)).params["watch"] == 60
+    [earlier] = found["Deployment"]["spec"]["template"]["spec"]["containers"]
+    assert (earlier["image"], earlier["args"]) == (EARLIER, ["worker", "workflows"])
+    for versions, expected in ((False, None), (True, "upward")):
+        for one in rendered(size, versions=versions):
+            if one["kind"] in ("Deployment", "Job") and not one["metadata"]["name"].endswith("-proxy"):
+                [container] = one["spec"]["template"]["spec"]["containers"]
+                given = {variable["name"]: variable.get("value") for variable in container["env"]}
+                assert given.get("UPWARD_DEPLOYMENT") == expected, one["metadata"]["name"]
 
 
 def test_workers_are_scaled_but_for_the_relay_of_which_one_works() -> None:

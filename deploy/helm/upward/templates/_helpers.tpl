@@ -109,6 +109,10 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 - name: UPWARD_OTLP_URL
   value: {{ . | quote }}
 {{- end }}
+{{- with .Values.deployment.name }}
+- name: UPWARD_DEPLOYMENT
+  value: {{ . | quote }}
+{{- end }}
 {{- range $name, $value := .Values.environment }}
 - name: {{ $name }}
   value: {{ $value | quote }}
@@ -160,10 +164,11 @@ priorityClassName: {{ . | quote }}
 {{- end }}
 {{- end -}}
 
-{{/* A deployment of one part: takes `root`, `kind` (api or worker), `name` and `values`. */}}
+{{/* A deployment of one part: takes `root`, `kind` (api or worker), `name`, `values`, `scales`, and for an earlier release
+its `component` and `image`. */}}
 {{- define "upward.deployment" -}}
 {{- $root := .root -}}
-{{- $component := ternary .name (printf "%s-worker" .name) (eq .kind "api") -}}
+{{- $component := .component | default (ternary .name (printf "%s-worker" .name) (eq .kind "api")) -}}
 {{- $port := ternary 8080 8081 (eq .kind "api") -}}
 apiVersion: apps/v1
 kind: Deployment
@@ -212,7 +217,7 @@ spec:
               app.kubernetes.io/component: {{ $component }}
       containers:
         - name: upward
-          image: {{ include "upward.image" $root | quote }}
+          image: {{ .image | default (include "upward.image" $root) | quote }}
           imagePullPolicy: {{ $root.Values.image.pullPolicy }}
           args: [{{ ternary "serve" "worker" (eq .kind "api") }}, {{ .name }}]
           env:

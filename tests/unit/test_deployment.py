@@ -1,0 +1,87 @@
+"""Versions of the workers of the workflows: what a version is made from, and which one was the current one before."""
+
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from shared.config import Settings
+from tests.architecture.sources import imported_names, python_files
+from upward.deployment import build
+from upward.deployment.build import CODE, build_id_of_code, version_of
+from upward.deployment.routing import Routing, State, Version
+
+DAY = datetime(2026, 11, 1)  # noqa: DTZ001 - as Temporal's moments are read
+
+
+def test_without_a_name_workers_have_no_version() -> None:
+    assert version_of(Settings()) is None
+
+
+def test_a_version_is_the_name_of_the_deployment_with_the_build_id_that_is_set_or_made_from_the_code() -> None:
+    named = version_of(Settings(deployment="upward", build_id="0.1.0-rc.1"))
+    assert named is not None
+    assert (named.deployment_name, named.build_id) == ("upward", "0.1.0-rc.1")
+    made = version_of(Settings(deployment="upward"))
+    assert made is not None
+    assert made.build_id == build_id_of_code()
+
+
+@pytest.mark.parametrize("wrong", [{"deployment": "a.b"}, {"deployment": "a:b"}, {"build_id": "a:b"}])
+def test_names_that_temporal_would_refuse_are_refused_before(wrong: dict[str, str]) -> None:
+    with pytest.raises(ValidationError):
+        Settings.model_validate(wrong)
+
+
+def test_the_build_id_changes_with_the_code_of_the_workflows_and_with_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / "releases_of_a_test"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "cycle.py").write_text("A = 1\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(build, "CODE", (package.name,))
+
+    def made() -> str:
+        build_id_of_code.cache_clear()
+        return build_id_of_code()
+
+    first = made()
+    assert made() == first
+    (package / "read.me").write_text("no code")
+    assert made() == first
+    (package / "cycle.py").write_text("A = 2\n")
+    assert made() != first
+    build_id_of_code.cache_clear()
+
+
+def test_everything_that_workflows_import_of_ours_is_in_the_build_id() -> None:
+    ours = ("shared.", "workflows.", "services.", "upward.")
+    imported = {name for path in python_files("workflows") for name in imported_names(path) if name.startswith(ours)}
+    assert len(imported) > 10
+    assert [name for name in imported if not name.startswith(("shared.contracts.", "workflows."))] == []
+    assert {"shared.contracts", "workflows"} <= set(CODE)
+
+
+def version(build_id: str, first_active: int | None, current: int | None = None) -> Version:
+    active = None if first_active is None else DAY + timedelta(days=first_active)
+    return Version(build_id, State.DRAINING, active, None if current is None else DAY + timedelta(days=current))
+
+
+@pytest.mark.parametrize(
+    ("versions", "current", "earlier"),
+    [
+        ([version("a", 0, 0)], "a", None),
+        ([version("b", 1, 1), version("a", 0, 0)], "b", "a"),
+        ([version("c", 2, 2), version("b", 1), version("a", 0, 0)], "c", "a"),  # b was tried on a share
+        ([version("c", None), version("b", 1, 1), version("a", 0, 0)], "b", "a"),  # c was never promoted
+        ([version("c", 2, 2), version("b", 1, 3), version("a", 0, 0)], "b", "a"),  # c was rolled back
+        ([version("a", 0, 0)], "", None),
+    ],
+)
+def test_the_version_before_is_the_one_that_was_current_last_and_not_one_that_was_left(
+    versions: list[Version], current: str, earlier: str | None
+) -> None:
+    assert Routing(tuple(versions), current).earlier() == earlier
