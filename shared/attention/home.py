@@ -18,6 +18,7 @@ from shared.attention.calendar import (
     next_of_cycle,
 )
 from shared.attention.resources import (
+    AccessKeys,
     Concern,
     Concerns,
     Cycle,
@@ -58,7 +59,9 @@ class Kind(IntEnum):
     FAILED_MESSAGES = 6
     ENDPOINT_DISABLED = 7
     ENDPOINT_FAILING = 8
-    PEOPLE_LEFT = 9
+    KEYS_END = 9
+    """Access keys expire soon, and nothing takes their place yet."""
+    PEOPLE_LEFT = 10
     """Pairs have ended because somebody left. Nothing must be done."""
 
 
@@ -72,7 +75,8 @@ class Task(NamedTuple):
     endpoint: Endpoint | None = None
     stalled: StallReason | None = None
     name: str = ""
-    """Whom a concern is about, if the visitor may know; what an endpoint is called: its description, or its host."""
+    """Whom a concern is about, if the visitor may know; what an endpoint is called: its description, or its host; what
+    the access key is for that ends first."""
     number: int = 0
     more: bool = False
     """Whether there may be more than `number`."""
@@ -109,6 +113,8 @@ class Found(NamedTuple):
     failed: Messages = Messages()
     waiting: Messages = Messages()
     endpoints: Endpoints = Endpoints()
+    keys: AccessKeys = AccessKeys()
+    """The valid ones."""
     names: Mapping[UUID, str] = {}
     """The names of people."""
     runs: Mapping[UUID, MatchRuns] = {}
@@ -164,6 +170,7 @@ def _tasks(found: Found, now: datetime) -> list[Task]:
         *_concerns(found, now),
         *_failed(found.failed, now),
         *_endpoints(found.endpoints),
+        *_keys(found.keys, now),
         *_left(found),
     ]
 
@@ -235,6 +242,13 @@ def _endpoints(endpoints: Endpoints) -> Sequence[Task]:
         elif one.state is EndpointState.ENABLED and one.failing_since is not None:
             tasks.append(Task(Kind.ENDPOINT_FAILING, since=one.failing_since, endpoint=one, name=name))
     return tasks
+
+
+def _keys(keys: AccessKeys, now: datetime) -> Iterator[Task]:
+    open_ones = [one for one in keys.items if one.replaced_by is None]
+    ends = sorted((one.expires_at, one.label) for one in open_ones if one.expires_at and one.expires_at <= now + SOON)
+    if ends:
+        yield Task(Kind.KEYS_END, until=ends[0][0], name=ends[0][1], number=len(ends))
 
 
 def _left(found: Found) -> Sequence[Task]:

@@ -89,6 +89,16 @@ class Endpoints(Contract):
     items: tuple[Endpoint, ...] = ()
 
 
+class AccessKey(Contract):
+    label: str
+    expires_at: AwareDatetime | None = None
+    replaced_by: str | None = None
+
+
+class AccessKeys(Contract):
+    items: tuple[AccessKey, ...] = ()
+
+
 class MatchRun(Contract):
     state: MatchRunState
     pairs_count: int = 0

@@ -173,3 +173,14 @@ async def test_the_page_says_if_a_service_that_it_can_do_without_is_away(
     async with client_of(application(accounts, programs, console)) as http:
         page = await http.get("/console", headers=await access_key(Role.OWNER))
     assert (page.status_code, "something may be missing here" in page.text) == (200, True)
+
+
+async def test_owners_are_told_that_keys_expire_soon_and_nobody_else(http: httpx.AsyncClient, access_key: Key) -> None:
+    owner, admin = await access_key(Role.OWNER), await access_key(Role.ADMIN)
+    for label, days in (("<b>HR</b>", 5), ("later", 90)):
+        body = {"role": "viewer", "label": label, "valid_days": days}
+        assert (await http.post("/v1/keys", headers=once(owner, label), json=body)).status_code == 201
+    page = (await http.get("/console", headers=owner)).text
+    assert "Access keys expire soon" in page
+    assert "&lt;b&gt;HR&lt;/b&gt;: on" in page
+    assert "Access keys expire soon" not in (await http.get("/console", headers=admin)).text

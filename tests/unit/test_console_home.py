@@ -17,6 +17,8 @@ from shared.attention.calendar import (
 )
 from shared.attention.home import FirstSteps, Found, Kind, home_of
 from shared.attention.resources import (
+    AccessKey,
+    AccessKeys,
     Concern,
     Concerns,
     Cycle,
@@ -182,6 +184,19 @@ def test_what_is_most_urgent_comes_first() -> None:
     assert [task.name for task in tasks if task.concern] == ["", "Ana", ""]
     assert [(task.number, task.more) for task in tasks if task.number] == [(1, False), (1, False)]
     assert tasks[-1].name == "bi.example.org", "the address itself may hold a secret"
+
+
+def test_keys_that_expire_within_14_days_and_are_not_replaced_are_told_together() -> None:
+    keys = [
+        AccessKey(label="later", expires_at=NOW + 13 * DAY),
+        AccessKey(label="first", expires_at=NOW + 2 * DAY),
+        AccessKey(label="replaced", expires_at=NOW + DAY, replaced_by="x"),
+        AccessKey(label="not yet", expires_at=NOW + 15 * DAY),
+        AccessKey(label="never"),
+    ]
+    (task,) = home_of(Found(Cycles(), keys=AccessKeys(items=tuple(keys))), NOW).tasks
+    assert (task.kind, task.name, task.until, task.number) == (Kind.KEYS_END, "first", NOW + 2 * DAY, 2)
+    assert home_of(Found(Cycles(), keys=AccessKeys(items=tuple(keys[2:]))), NOW).tasks == ()
 
 
 def test_a_mail_server_that_refuses_everybody_is_told_as_one_that_is_away() -> None:

@@ -16,6 +16,7 @@ from services.console.admin.names import read_names
 from services.console.admin.visit import Visit
 from shared.attention.home import FirstSteps, Found, Home, home_of
 from shared.attention.resources import (
+    AccessKeys,
     Concerns,
     Counted,
     Cycles,
@@ -33,6 +34,8 @@ Answer = TypeVar("Answer", bound=Contract)
 RUNNING = [stage.value for stage in Stage if stage not in (Stage.COMPLETED, Stage.CANCELLED)]
 MOST = 100
 MOST_PROGRAMS = 200
+VALID_KEYS = {"state": "valid", "limit": 200}
+"""An organization has no more."""
 MOST_KICKOFFS = 10
 """Of so many cycles it is looked up whether replacements wait for an approval. Few are in that stage at a time."""
 
@@ -54,6 +57,7 @@ async def read_home(visit: Visit, now: datetime) -> Home:
         failed=await others.messages("failed", "-due_at"),
         waiting=await others.messages("waiting", "due_at"),
         endpoints=await others.read(Service.EVENTS, "/endpoints", Endpoints(), {"limit": MOST}, role=Role.ADMIN),
+        keys=await others.read(Service.ACCOUNTS, "/keys", AccessKeys(), VALID_KEYS, role=Role.OWNER),
         runs={
             cycle.id: await others.read(Service.MATCHING, f"/cycles/{cycle.id}/match-runs", MatchRuns())
             for cycle in [one for one in cycles.items if one.stage is Stage.KICKOFF][:MOST_KICKOFFS]
