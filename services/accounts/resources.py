@@ -87,7 +87,8 @@ class Key(Contract):
     state: KeyState
     created_at: AwareDatetime
     expires_at: AwareDatetime | None
-    """From then on it is refused. Null for a key of an earlier version, which does not expire."""
+    """From then on it is refused. Null for a key that does not expire: one of an earlier version, and the one that
+    one-time addresses stand for, which nobody has."""
     networks: tuple[str, ...]
     """The networks from which it is taken. Empty for all."""
     replaced_by: str | None
