@@ -22,7 +22,7 @@ from services.events.webhooks.rules.signing import new_secret
 from services.events.webhooks.store.endpoints import create_endpoint
 from shared.database import Database
 from upward.embedded import free_port
-from upward.process import CannotListen, Server, listen
+from upward.serving.server import CannotListen, Server, listen
 
 RATE_LIMIT = 500
 """Deliveries per second to one endpoint, at most."""

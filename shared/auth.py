@@ -2,7 +2,7 @@
 
 Whoever signs in changes an access key (`shared/keys.py`) into a session (`shared/sessions.py`), whose token every
 service takes as it takes a key. Only `services/accounts` writes the tables. They are declared in `shared` because every
-service authenticates its own callers.
+service authenticates its own callers, and apart from this module, as workers need no route.
 
 That a key or a session was used is noted once the answer is sent, so that nobody waits for it, and no request fails
 because it could not be noted.
@@ -10,7 +10,6 @@ because it could not be noted.
 
 import hmac
 from collections.abc import Callable, Mapping
-from datetime import datetime
 from functools import cache, partial
 from types import MappingProxyType
 from typing import Annotated, Any, NamedTuple
@@ -18,14 +17,13 @@ from uuid import UUID
 
 from fastapi import Depends, Header, Request, Security
 from fastapi.security import HTTPBearer
-from sqlalchemy import ColumnElement, DateTime, Select, UniqueConstraint, Update, bindparam, func, select, update
+from sqlalchemy import ColumnElement, DateTime, Select, Update, bindparam, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import Mapped, mapped_column
 from structlog.contextvars import bind_contextvars
 
 from shared.contracts.accounts import Role as Role
 from shared.contracts.base import Contract
-from shared.database import Base, Database
+from shared.database import Database
 from shared.errors import Forbidden, Unauthorized
 from shared.http.inside import IDENTIFIED, Identified
 from shared.http.observing import after_answer
@@ -33,6 +31,7 @@ from shared.http.routing import WITHOUT_BODY, BeforeBody
 from shared.keys import (
     AccessKey,
     Address,
+    Caller,
     address_in,
     has_expired,
     hash_key,
@@ -58,25 +57,6 @@ CALLER = "upward.caller"
 """Where the scope of a request keeps who calls."""
 THIS_HOUR = func.date_trunc("hour", func.now(), type_=DateTime(timezone=True))
 Reading = Callable[[Select[*tuple[Any, ...]]], Select[*tuple[Any, ...]]]
-
-
-class OrganizationRow(Base):
-    """An organization. Everything else in the database belongs to one."""
-
-    __tablename__ = "organization"
-    __table_args__ = (UniqueConstraint("name"), {"schema": "programs"})
-
-    id: Mapped[UUID] = mapped_column(primary_key=True)
-    name: Mapped[str]
-    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
-
-
-class Caller(Contract):
-    organization_id: UUID
-    key_id: str
-    role: Role
-    session_id: UUID | None = None
-    """The session, if the caller has signed in."""
 
 
 class InternalCaller(Contract):

@@ -1,4 +1,5 @@
-"""Access keys: their table, their form, how long one is valid, and from which networks it is taken.
+"""Organizations and their access keys: the tables, the form of a key, how long one is valid, and from which networks it
+is taken.
 
 An access key has the form `upw_<key id>_<secret><checksum>`. The key id is that of the stored row, the secret has 256
 random bits, and the checksum (CRC-32, base 36) shows that a text is a key: secret scanners find keys by it, and a
@@ -18,16 +19,28 @@ from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, String, and_, func, or_
+from sqlalchemy import ColumnElement, String, UniqueConstraint, and_, func, or_
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
+from shared.contracts.accounts import Role
 from shared.contracts.base import Contract
 from shared.database import Base
 
 ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
 KEY = re.compile(r"^upw_([0-9a-z]{12})_([0-9a-f]{64})([0-9a-z]{7})$")
 Address = IPv4Address | IPv6Address
+
+
+class OrganizationRow(Base):
+    """An organization. Everything else in the database belongs to one."""
+
+    __tablename__ = "organization"
+    __table_args__ = (UniqueConstraint("name"), {"schema": "programs"})
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
 class AccessKey(Base):
@@ -50,6 +63,14 @@ class AccessKey(Base):
     revoked_at: Mapped[datetime | None]
     last_used_at: Mapped[datetime | None]
     """The hour in which it was used last, itself or by a session, so that at most one request an hour writes it."""
+
+
+class Caller(Contract):
+    organization_id: UUID
+    key_id: str
+    role: Role
+    session_id: UUID | None = None
+    """The session, if the caller has signed in."""
 
 
 class NewKey(Contract):

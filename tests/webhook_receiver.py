@@ -12,7 +12,7 @@ from cloudevents.core.bindings.http import HTTPMessage, from_http_event
 from standardwebhooks import Webhook
 
 from tests.patience import PATIENCE_SECONDS
-from upward.process import Server, listen
+from upward.serving.server import Server, listen
 
 
 class Received(NamedTuple):

@@ -13,7 +13,10 @@ import logging
 import os
 import sys
 
+from upward.left_out import leave_out
+
 gc.disable()
+leave_out(sys.argv[1:])
 
 from upward.cli import app  # noqa: E402 (what it imports is the most of it)
 

@@ -12,7 +12,6 @@ from typing import Annotated
 from uuid import UUID
 
 import typer
-from rich.console import Console
 
 from shared.config import Settings
 from shared.contracts.base import Service
@@ -99,6 +98,8 @@ def match(
     force: Annotated[bool, typer.Option("--force", help="Write into a folder that is not empty.")] = False,
 ) -> None:
     """Match people from files: no server, no database."""
+    from rich.console import Console
+
     from services.intake.enrolment_file.problems import FilesInvalid
     from upward.matching.command import Request, run_match
 
@@ -188,6 +189,8 @@ def tail_events(
     follow: Annotated[bool, typer.Option(help="Go on with what comes, until Ctrl-C.")] = True,
 ) -> None:
     """Print each event as a line of JSON when it comes. While the server is away, wait for it."""
+    from rich.console import Console
+
     from upward.tail import Tail, read_events
 
     said = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -305,6 +308,6 @@ def _production() -> Settings:
     settings = Settings()
     configure_logging(settings.log_level, settings.log_format)
     if len(settings.service_token.get_secret_value()) < 32:
-        Console(stderr=True).print("Set UPWARD_SERVICE_TOKEN to a secret of at least 32 characters.")
+        typer.echo("Set UPWARD_SERVICE_TOKEN to a secret of at least 32 characters.", err=True)
         raise typer.Exit(2)
     return settings

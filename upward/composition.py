@@ -11,7 +11,6 @@ from functools import cached_property
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from fastapi import APIRouter
 from temporalio.client import Client
 from temporalio.worker import Worker
 
@@ -25,6 +24,8 @@ from shared.temporal import WORKFLOWS_QUEUE, activity_methods, create_worker
 from upward.deployment.build import version_of
 
 if TYPE_CHECKING:
+    from fastapi import APIRouter
+
     from services.events.log.holding import Gate
     from services.events.webhooks.sender import Sender
 
@@ -54,9 +55,9 @@ class Rooms(Mapping[Service, Part]):
         return len(self._services)
 
 
-ROUTERS: Mapping[Service, APIRouter] = Rooms(Service, "main", "router")
+ROUTERS: Mapping[Service, "APIRouter"] = Rooms(Service, "main", "router")
 
-WEBHOOKS: Mapping[Service, APIRouter] = Rooms((Service.EVENTS,), "main", "webhooks")
+WEBHOOKS: Mapping[Service, "APIRouter"] = Rooms((Service.EVENTS,), "main", "webhooks")
 """The requests that services send to others, which the OpenAPI document describes as webhooks."""
 
 
@@ -176,11 +177,11 @@ def load(services: Iterable[Service], workers: Iterable[str]) -> None:
             gc.enable()
 
 
-def routers(services: Iterable[Service]) -> list[APIRouter]:
+def routers(services: Iterable[Service]) -> "list[APIRouter]":
     return [ROUTERS[service] for service in services]
 
 
-def webhooks(services: Iterable[Service]) -> list[APIRouter]:
+def webhooks(services: Iterable[Service]) -> "list[APIRouter]":
     """The webhooks of these services for the OpenAPI document. They are described and not served."""
     return [WEBHOOKS[service] for service in services if service in WEBHOOKS]
 

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 import typer
 from pydantic import ValidationError
 from pydantic_settings import SettingsError
-from rich.console import Console
 from sqlalchemy.exc import OperationalError
 
 from shared.errors import DomainError
@@ -43,5 +42,5 @@ def clear_failures(*expected: type[Exception]) -> Iterator[None]:
         message = "The database cannot be reached, or refuses the sign-in: look at UPWARD_DATABASE_URL."
     except expected as failure:
         message = str(failure)
-    Console(stderr=True, highlight=False, soft_wrap=True).print(message, markup=False)
+    typer.echo(message, err=True)
     raise typer.Exit(1)

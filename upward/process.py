@@ -2,31 +2,27 @@
 
 import asyncio
 import contextlib
+import ctypes
 import gc
 import signal
-import socket
 import sys
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
 import structlog
-import uvicorn
-from fastapi import FastAPI
-from starlette.types import ASGIApp
+from starlette.applications import Starlette
 from temporalio.service import RPCError
 
 from shared.config import Settings
 from shared.contracts.base import Service
 from shared.database import Database
 from shared.health import seldom, temporal_check
-from shared.http.application import add_metrics, create_application
 from shared.telemetry.starting import Telemetry, TelemetryMissing
 from shared.temporal import connect, is_away, temporal_address
-from upward.composition import RELAY, ROUTERS, WEBHOOKS, Resources, load, queue_worker, routers
-from upward.connections import Connection
+from upward.composition import RELAY, Resources, load, queue_worker
 from upward.failures import CannotRun
-from upward.release.schema import Waiting, newest_migration
+from upward.release.schema import Waiting
 from upward.round_kinds import check_round_kinds
 
 if TYPE_CHECKING:
@@ -34,39 +30,8 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 RETRY_SECONDS = 1.0
-TICK_SECONDS = 1.0
-FINISHING_SECONDS = 10
-"""How long requests that have begun are waited for at the end."""
-SWITCH_SECONDS = 0.0002
-"""How soon a thread that computes, such as that of an import, gives way to a request. Python's 5 ms are waited for at
-each of the dozen steps of a request."""
-
-
-class CannotListen(CannotRun):
-    pass
-
-
-class Server(uvicorn.Server):
-    """A uvicorn server without signal handlers, because this module handles the signals of the process. It is told when
-    it should end, by `stop`, where uvicorn looks ten times a second."""
-
-    def __init__(self, config: uvicorn.Config, stop: asyncio.Event | None = None) -> None:
-        super().__init__(config)
-        self._stop = stop
-
-    async def main_loop(self) -> None:
-        if self._stop is None:
-            await super().main_loop()
-            return
-        while not await self.on_tick(0):  # which renews the date in the headers of answers
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(TICK_SECONDS):
-                    await self._stop.wait()
-                    self.should_exit = True
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
+STARTED_SECONDS = 3.0
+"""When a process has connected and asked for its first work."""
 
 
 @contextlib.asynccontextmanager
@@ -77,7 +42,7 @@ async def assemble(
     *,
     queues: Iterable[str] = (),
     name: str = "upward",
-) -> AsyncIterator[tuple[FastAPI, Resources]]:
+) -> AsyncIterator[tuple[Starlette, Resources]]:
     """The application of these services and the resources that the workers of `queues` share with it. `address` is that
     of Temporal, and `name` is what Postgres calls the process.
 
@@ -91,17 +56,7 @@ async def assemble(
     except TelemetryMissing as missing:
         raise CannotRun(str(missing)) from None
     database = Database(settings.database_url, pool_size=settings.database_pool_size, name=name)
-    # The document of the API describes all services. Their rooms are imported when somebody asks for it.
-    app = create_application(
-        routers(services),
-        database,
-        settings,
-        webhooks=WEBHOOKS.values(),
-        described=ROUTERS.values(),
-        migration=newest_migration(),
-    )
-    if telemetry.serves_metrics:
-        add_metrics(app, telemetry.exposition)
+    app = _application(settings, services, database, telemetry)
     client = await connect(address, telemetry=telemetry)
     resources = Resources(settings, database, app.state.internal, client, address, telemetry)
     try:
@@ -110,44 +65,18 @@ async def assemble(
         await resources.close()
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """A socket that is bound to this address. Port 0 means any free port. Raises CannotListen."""
-    address = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
-    address.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        address.bind((host, port))
-    except OSError as error:
-        address.close()
-        raise CannotListen(
-            f"Port {port} on {host} cannot be used ({error.strerror}): stop what uses it, or choose another port."
-        ) from None
-    return address
+def _application(
+    settings: Settings, services: Sequence[Service], database: Database, telemetry: Telemetry
+) -> Starlette:
+    """What the process answers by HTTP. One without services imports nothing that routes need."""
+    exposition = telemetry.exposition if telemetry.serves_metrics else None
+    if services:
+        from upward.serving.routes import create
 
+        return create(settings, services, database, exposition)
+    from upward.serving.probes import create_probes
 
-async def serve_http(app: ASGIApp, address: socket.socket, stop: asyncio.Event, proxies: Sequence[object] = ()) -> None:
-    """Serves HTTP until `stop` is set, and then finishes the requests that have begun. `proxies` are the networks whose
-    `X-Forwarded-For` is believed."""
-    sys.setswitchinterval(SWITCH_SECONDS)
-    trusted = [str(network) for network in proxies]
-    config = uvicorn.Config(
-        app,
-        log_config=None,
-        access_log=False,
-        http=Connection,
-        ws="none",
-        proxy_headers=bool(trusted),
-        forwarded_allow_ips=trusted,  # uvicorn would trust every process of this machine, or what a variable says
-        timeout_graceful_shutdown=FINISHING_SECONDS,
-    )
-    server = Server(config, stop)
-    serving = asyncio.create_task(server.serve(sockets=[address]))
-    stopping = asyncio.create_task(stop.wait())
-    await asyncio.wait([serving, stopping], return_when=asyncio.FIRST_COMPLETED)
-    server.should_exit = True
-    stopping.cancel()
-    await serving
-    if not stop.is_set():
-        raise RuntimeError("The HTTP server ended by itself")
+    return create_probes(settings, database, exposition)
 
 
 async def run_worker(queue: str, resources: Resources, stop: asyncio.Event) -> None:
@@ -186,7 +115,7 @@ async def run_relay(resources: Resources, stop: asyncio.Event) -> None:
         tasks.create_task(keep_purging(resources.database, resources.settings, stop))
 
 
-async def run_measuring(app: FastAPI, resources: Resources, stop: asyncio.Event, *, relay: bool) -> None:
+async def run_measuring(app: Starlette, resources: Resources, stop: asyncio.Event, *, relay: bool) -> None:
     """Measures for `/metrics` when it is read, and again and again for a collector. With `relay` also what is the same
     for all processes."""
     if resources.telemetry is None or not resources.telemetry.on:
@@ -224,15 +153,26 @@ def stop_on_signals(stop: asyncio.Event) -> None:
 def freeze_started_objects() -> None:
     """Excludes all objects that exist once a process has started from garbage collection.
 
-    There are about 250,000 of them. Examining them takes most of a second, in which nothing else happens, and frees
+    There are about 200,000 of them. Examining them takes most of a second, in which nothing else happens, and frees
     nothing.
     """
     gc.collect()
     gc.freeze()
 
 
+async def give_memory_back(stop: asyncio.Event) -> None:
+    """Gives the memory back to the system that the start of a process has used for a moment, once it has started."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(STARTED_SECONDS):
+            await stop.wait()
+    if sys.platform == "linux" and (trim := getattr(ctypes.CDLL(None), "malloc_trim", None)) is not None:
+        trim(0)  # glibc keeps what is free; other libraries have no such function and need none
+
+
 async def serve(settings: Settings, services: Sequence[Service]) -> None:
     """`upward serve`: the HTTP side of these services, once the database has the migrations of this release."""
+    from upward.serving.server import listen, serve_http
+
     stop = asyncio.Event()
     stop_on_signals(stop)
     with listen(settings.host, settings.port) as address:
@@ -241,6 +181,7 @@ async def serve(settings: Settings, services: Sequence[Service]) -> None:
             freeze_started_objects()
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(run_measuring(app, resources, stop, relay=False))
+                tasks.create_task(give_memory_back(stop))
                 waiting = Waiting(app, resources.database)
                 await waiting.look()
                 tasks.create_task(serve_http(waiting, address, stop, settings.trusted_proxies))
@@ -255,6 +196,8 @@ async def work(settings: Settings, queues: Sequence[str]) -> None:
     async with contextlib.AsyncExitStack() as stack:
         address = None
         if settings.worker_port:
+            from upward.serving.server import listen, serve_http
+
             address = stack.enter_context(listen(settings.host, settings.worker_port))
         assembled = assemble(settings, (), queues=queues, name=f"upward worker {' '.join(queues)}")
         app, resources = await stack.enter_async_context(assembled)
@@ -266,6 +209,7 @@ async def work(settings: Settings, queues: Sequence[str]) -> None:
         if address is not None:
             tasks.create_task(serve_http(waiting, address, stop))
         await waiting.until_migrated(stop)
+        tasks.create_task(give_memory_back(stop))
         tasks.create_task(run_measuring(app, resources, stop, relay=RELAY in queues))
         for queue in queues:
             if queue == RELAY:

@@ -19,8 +19,8 @@ from services.accounts.store.rotating import rotate_key
 from services.events.log.store import set_aside
 from services.events.log.store.epoch import change_epoch
 from services.notifications.store import holding
-from shared.auth import Role
 from shared.config import Settings
+from shared.contracts.accounts import Role
 from shared.database import Database
 from upward.failures import CannotRun
 from upward.migration import migrate

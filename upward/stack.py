@@ -23,14 +23,13 @@ from upward.migration import migrate
 from upward.process import (
     assemble,
     freeze_started_objects,
-    listen,
     run_measuring,
     run_relay,
     run_watch,
     run_worker,
-    serve_http,
     stop_on_signals,
 )
+from upward.serving.server import listen, serve_http
 
 log = structlog.get_logger(__name__)
 LOOK_SECONDS = 2.0

@@ -18,7 +18,7 @@ from services.feedback.resources import (
 from services.feedback.rules.concerns import ConcernStatus
 from services.feedback.store import answers as answers_store
 from services.feedback.store import concerns, lists, reports
-from shared.auth import Caller, Coordinator, Role, ServiceCaller, Viewer
+from shared.auth import Coordinator, Role, ServiceCaller, Viewer
 from shared.contracts.feedback import CheckInAnswer, CheckInForm, ConcernReason, SurveyAnswer, SurveyForm
 from shared.contracts.rounds import AnswerRecorded, RoundKind
 from shared.database import Database
@@ -30,6 +30,7 @@ from shared.http.paging import Cursor, Limit
 from shared.http.problems import refusals
 from shared.http.routing import Route
 from shared.http.tables import tables_too
+from shared.keys import Caller
 
 State = Annotated[ConcernStatus | None, Query(description="all states if it is left out")]
 router = APIRouter(route_class=Route, tags=["feedback"])

@@ -3,25 +3,40 @@ request."""
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractAsyncContextManager
 
+import httpx
 import structlog
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, FastAPI, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, PlainTextResponse
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as NoConnectionFree
+from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from shared.config import Settings
 from shared.database import Database
-from shared.health import Check, database_check, seldom
+from shared.errors import DomainError
+from shared.health import database_check, seldom
 from shared.http.internal import Internal
 from shared.http.observing import Observed
 from shared.http.openapi.description import Described
 from shared.http.openapi.docs import install_docs
-from shared.http.problems import install_problem_handlers, not_ready
+from shared.http.problems import field_errors, not_available, problem, readiness, refused
 from shared.http.public import PublicApi
 from shared.http.routing import Indexed, joined
+from shared.logging import where
+from shared.telemetry.metrics import CONTENT_TYPE, Exposition
 
 log = structlog.get_logger(__name__)
+BUSY = {"57014", "55P03", "25P03", "25P04", "40P01", "40001"}
+"""The states in which Postgres ends what took too long (shared/database.py), waited too long for another, or was chosen
+to give way to another. The same request can succeed a moment later."""
+AWAY = ("08", "57P", "53", "58", "25006")
+"""How the states begin when the connection failed, Postgres starts or stops, its disk or memory is full or fails, or it
+takes no writes, as one that has become a standby. Without a state there was no connection."""
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 
@@ -69,7 +84,7 @@ def create_application(
     return app
 
 
-def add_metrics(app: FastAPI, exposition: Callable[[], Awaitable[str]]) -> None:
+def add_metrics(app: FastAPI, exposition: Exposition) -> None:
     """Serves `/metrics` in the text format of Prometheus. `app.state.measure` is called before, if it is set."""
     app.state.measure = None
 
@@ -77,7 +92,7 @@ def add_metrics(app: FastAPI, exposition: Callable[[], Awaitable[str]]) -> None:
     async def metrics() -> PlainTextResponse:
         if app.state.measure is not None:
             await app.state.measure()
-        return PlainTextResponse(await exposition(), media_type="text/plain; version=0.0.4")
+        return PlainTextResponse(await exposition(), media_type=CONTENT_TYPE)
 
 
 def _add_health(app: FastAPI) -> None:
@@ -86,13 +101,59 @@ def _add_health(app: FastAPI) -> None:
         return {"status": "alive"}
 
     @app.get("/readyz", include_in_schema=False, response_model=None)
-    async def readyz() -> dict[str, str] | JSONResponse:
-        """Ready means that the process can do its work. An API needs Postgres, but not Temporal; a worker needs
-        both."""
-        checks: list[Check] = app.state.checks
-        missing = [found for found in await asyncio.gather(*(check() for check in checks)) if found is not None]
-        if not missing:
-            return {"status": "ready"}
-        codes = [one.code for one in missing]
-        log.warning("readiness.failed", missing=codes)
-        return not_ready(codes, " ".join(one.detail for one in missing))
+    async def readyz() -> JSONResponse:
+        return await readiness(app.state.checks)
+
+
+def install_problem_handlers(app: FastAPI) -> None:
+    @app.exception_handler(DomainError)
+    async def expected(request: Request, error: DomainError) -> JSONResponse:
+        return problem(error.status, error.code, error.detail, **error.extra)
+
+    @app.exception_handler(RequestValidationError)
+    async def not_valid(request: Request, error: RequestValidationError) -> JSONResponse:
+        return problem(422, "invalid", "Some fields are not valid; see errors.", errors=field_errors(error))
+
+    @app.exception_handler(httpx.HTTPError)
+    async def service_away(request: Request, error: httpx.HTTPError) -> JSONResponse:
+        log.warning("service.unavailable", error=type(error).__name__, where=where(error))
+        return not_available("Another part of Upward does not answer just now; try again in a moment.")
+
+    @app.exception_handler(NoConnectionFree)
+    async def no_connection(request: Request, error: NoConnectionFree) -> JSONResponse:
+        log.warning("database.busy", error=type(error).__name__, where=where(error))
+        return not_available()
+
+    @app.exception_handler(DBAPIError)
+    async def database_failed(request: Request, error: DBAPIError) -> JSONResponse:
+        state = getattr(error.orig, "sqlstate", None)
+        lost = isinstance(error, OperationalError | InterfaceError) or error.connection_invalidated
+        away = lost if state is None else state.startswith(AWAY)
+        if state not in BUSY and not away:
+            raise error
+        log.warning("database.busy", state=state, where=where(error))
+        return not_available()
+
+    @app.exception_handler(HTTPException)
+    async def framework(request: Request, error: HTTPException) -> JSONResponse:
+        detail, headers = str(error.detail), {name.lower(): value for name, value in (error.headers or {}).items()}
+        if error.status_code == 404:
+            detail = "There is nothing at this address; /docs lists those that exist."
+        elif error.status_code == 405:
+            headers["allow"] = ", ".join(_methods_taken(request))
+            detail = f"This address takes {headers['allow']} only."
+        return refused(error.status_code, detail, headers)
+
+    @app.exception_handler(Exception)
+    async def unexpected(request: Request, error: Exception) -> JSONResponse:
+        return problem(500, "internal_error")
+
+
+def _methods_taken(request: Request) -> list[str]:
+    """All methods that the routes at the request's address take. The framework would name those of one route only."""
+    routes = request.app.router.routes
+    return [
+        method
+        for method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+        if any(route.matches({**request.scope, "method": method})[0] is Match.FULL for route in routes)
+    ]

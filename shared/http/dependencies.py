@@ -5,7 +5,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Annotated
 
-from fastapi import Depends, Request
+from fastapi import Depends, Header, Request
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.config import Settings
@@ -62,3 +62,4 @@ PublicApiClient = Annotated[PublicApi, Depends(_public_api)]
 # Set when the server is to end: whoever waits for something answers then.
 Stopping = Annotated[asyncio.Event, Depends(_stopping)]
 AppSettings = Annotated[Settings, Depends(_settings)]
+IdempotencyKey = Annotated[str | None, Header(alias="Idempotency-Key", max_length=200)]

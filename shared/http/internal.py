@@ -21,7 +21,7 @@ from shared.tracing import current_headers
 Answer = TypeVar("Answer", bound=Contract)
 log = structlog.get_logger(__name__)
 IDLE_SECONDS = 5.0
-"""How long an idle connection is kept: much shorter than servers keep it (upward/connections.py)."""
+"""How long an idle connection is kept: much shorter than servers keep it (upward/serving/connections.py)."""
 CLOSED = (httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError)
 """How httpx says that a connection was closed before the answer began. A server may close an idle connection in the
 moment in which a request is on its way to it."""

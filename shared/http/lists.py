@@ -6,38 +6,30 @@ looked up where the next page begins. If just that row has moved meanwhile, what
 or told twice; whatever other rows come, go or move, all that stay are told once (decision 0032).
 """
 
+import base64
 import re
 import unicodedata
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from typing import Annotated, Any, NamedTuple, Protocol, TypeVar, cast
+from typing import Any, NamedTuple, Protocol, TypeVar, cast
 from uuid import UUID
 
-from fastapi import Query, Request, Response
 from pydantic import BaseModel
 from sqlalchemy import ARRAY, ColumnElement, Row, Select, any_, case, func, literal, literal_column, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.sql.elements import SQLCoreOperations
+from starlette.requests import Request
+from starlette.responses import Response
 
 from shared.database import Database
-from shared.http.paging import decode_cursor, encode_cursor, unknown_cursor
+from shared.errors import BadRequest
 from shared.http.tables import ROWS_AT_ONCE, table_answer, wants_table
 
 MOST_COUNTED = 20_000
 """A list with more rows is not counted, as that would take longer than to read a page of it."""
 MOST_WORDS = 10
-NO_NUL = r"^[^\x00]*$"
-"""Postgres cannot store the NUL character in a text."""
 MARKS = "[\u0300-\u036f]"
 """What makes a letter one with an accent, once Unicode has taken it apart (NFD). So `zoe` finds `Zoë`."""
 
-Search = Annotated[
-    str | None,
-    Query(
-        max_length=100,
-        pattern=NO_NUL,
-        description="only what contains each of these words, in any case and with or without accents",
-    ),
-]
 Column = SQLCoreOperations[Any]
 
 
@@ -171,6 +163,27 @@ def _folded(word: str) -> str:
 def _id_of(row: Row[*tuple[Any, ...]]) -> UUID:
     first = row[0]
     found: UUID = first if isinstance(first, UUID) else first.id
+    return found
+
+
+def encode_cursor(last_id: UUID) -> str:
+    return base64.urlsafe_b64encode(last_id.bytes).decode().rstrip("=")
+
+
+def unknown_cursor() -> BadRequest:
+    return BadRequest("This cursor is not one that the API gave out; start without one.", code="bad_cursor")
+
+
+def decode_cursor(cursor: str | None) -> UUID | None:
+    """The id in a cursor; None without a cursor. Raises BadRequest for a cursor that this API did not give out."""
+    if cursor is None:
+        return None
+    try:
+        found = UUID(bytes=base64.urlsafe_b64decode(cursor + "=="))
+    except ValueError as error:
+        raise unknown_cursor() from error
+    if encode_cursor(found) != cursor:  # the decoder skips what does not belong to its alphabet
+        raise unknown_cursor()
     return found
 
 

@@ -1,33 +1,21 @@
 """How failures are answered: as `application/problem+json` (RFC 9457)."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Protocol
 
-import httpx
 import structlog
-from fastapi import FastAPI, Request
-from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as NoConnectionFree
-from starlette.exceptions import HTTPException
-from starlette.routing import Match
+from starlette.responses import JSONResponse
 
-from shared.errors import DomainError, Invalid
-from shared.logging import where
+from shared.errors import Invalid
+from shared.health import Check
 
 log = structlog.get_logger(__name__)
 TYPE = "urn:upward:problem:"
 MOST_ERRORS = 50
 MOST_FIELD, MOST_DETAIL = 200, 500
 """Characters. Names of fields can come from the caller."""
-BUSY = {"57014", "55P03", "25P03", "25P04", "40P01", "40001"}
-"""The states in which Postgres ends what took too long (shared/database.py), waited too long for another, or was chosen
-to give way to another. The same request can succeed a moment later."""
-AWAY = ("08", "57P", "53", "58", "25006")
-"""How the states begin when the connection failed, Postgres starts or stops, its disk or memory is full or fails, or it
-takes no writes, as one that has become a standby. Without a state there was no connection."""
 TITLES = {
     400: "Bad request",
     401: "Not authenticated",
@@ -46,6 +34,12 @@ TITLES = {
     500: "Internal error",
     503: "Not available",
 }
+
+
+class Wrong(Protocol):
+    """What pydantic or FastAPI says about values that are not valid."""
+
+    def errors(self) -> Sequence[Any]: ...
 
 
 class Problem(BaseModel):
@@ -100,7 +94,7 @@ def _short(name: str, value: Any) -> Any:
     return value if len(value) <= most else value[: most - 1] + "…"
 
 
-def field_errors(error: ValidationError | RequestValidationError) -> list[dict[str, str]]:
+def field_errors(error: Wrong) -> list[dict[str, str]]:
     """The fields that are wrong and what is wrong with each. The values are not repeated, as they can be personal."""
     return [{"field": ".".join(str(part) for part in found["loc"]), "detail": found["msg"]} for found in error.errors()]
 
@@ -109,66 +103,28 @@ def not_available(detail: str = "This part of Upward is busy; try again in a mom
     return problem(503, "not_available", detail, headers={"retry-after": "5"})
 
 
+def refused(status: int, detail: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
+    """The problem document of a refusal that has no code of its own but what its status means."""
+    code = TITLES.get(status, "error").lower().replace(" ", "_")
+    return problem(status, code, detail, headers=headers)
+
+
 def not_ready(missing: Sequence[str], detail: str) -> JSONResponse:
     """What `/readyz` answers while a process cannot do its work. `missing` are codes (`shared/health.py`)."""
     return problem(503, "not_ready", detail, missing=list(missing), headers={"retry-after": "5"})
 
 
+async def readiness(checks: Iterable[Check]) -> JSONResponse:
+    """What `/readyz` answers: whether the process can do its work, or else what it misses. An API needs Postgres, but
+    not Temporal; a worker needs both."""
+    missing = [found for found in await asyncio.gather(*(check() for check in checks)) if found is not None]
+    if not missing:
+        return JSONResponse({"status": "ready"})
+    codes = [one.code for one in missing]
+    log.warning("readiness.failed", missing=codes)
+    return not_ready(codes, " ".join(one.detail for one in missing))
+
+
 def invalid(error: ValidationError) -> Invalid:
     """Makes an expected failure of pydantic's error about a value that a caller sent."""
     return Invalid("Some fields are not valid; see errors.", errors=field_errors(error))
-
-
-def install_problem_handlers(app: FastAPI) -> None:
-    @app.exception_handler(DomainError)
-    async def expected(request: Request, error: DomainError) -> JSONResponse:
-        return problem(error.status, error.code, error.detail, **error.extra)
-
-    @app.exception_handler(RequestValidationError)
-    async def not_valid(request: Request, error: RequestValidationError) -> JSONResponse:
-        return problem(422, "invalid", "Some fields are not valid; see errors.", errors=field_errors(error))
-
-    @app.exception_handler(httpx.HTTPError)
-    async def service_away(request: Request, error: httpx.HTTPError) -> JSONResponse:
-        log.warning("service.unavailable", error=type(error).__name__, where=where(error))
-        return not_available("Another part of Upward does not answer just now; try again in a moment.")
-
-    @app.exception_handler(NoConnectionFree)
-    async def no_connection(request: Request, error: NoConnectionFree) -> JSONResponse:
-        log.warning("database.busy", error=type(error).__name__, where=where(error))
-        return not_available()
-
-    @app.exception_handler(DBAPIError)
-    async def database_failed(request: Request, error: DBAPIError) -> JSONResponse:
-        state = getattr(error.orig, "sqlstate", None)
-        lost = isinstance(error, OperationalError | InterfaceError) or error.connection_invalidated
-        away = lost if state is None else state.startswith(AWAY)
-        if state not in BUSY and not away:
-            raise error
-        log.warning("database.busy", state=state, where=where(error))
-        return not_available()
-
-    @app.exception_handler(HTTPException)
-    async def framework(request: Request, error: HTTPException) -> JSONResponse:
-        code = TITLES.get(error.status_code, "error").lower().replace(" ", "_")
-        detail, headers = str(error.detail), {name.lower(): value for name, value in (error.headers or {}).items()}
-        if error.status_code == 404:
-            detail = "There is nothing at this address; /docs lists those that exist."
-        elif error.status_code == 405:
-            headers["allow"] = ", ".join(_methods_taken(request))
-            detail = f"This address takes {headers['allow']} only."
-        return problem(error.status_code, code, detail, headers=headers)
-
-    @app.exception_handler(Exception)
-    async def unexpected(request: Request, error: Exception) -> JSONResponse:
-        return problem(500, "internal_error")
-
-
-def _methods_taken(request: Request) -> list[str]:
-    """All methods that the routes at the request's address take. The framework would name those of one route only."""
-    routes = request.app.router.routes
-    return [
-        method
-        for method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
-        if any(route.matches({**request.scope, "method": method})[0] is Match.FULL for route in routes)
-    ]

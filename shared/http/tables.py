@@ -9,9 +9,9 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
-from fastapi import Request
-from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
+from starlette.requests import Request
+from starlette.responses import StreamingResponse
 
 from shared.contracts.text import no_formula
 from shared.http.problems import refusals

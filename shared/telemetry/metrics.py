@@ -5,10 +5,13 @@ their number stays small.
 """
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
+CONTENT_TYPE = "text/plain; version=0.0.4"
+Exposition = Callable[[], Awaitable[str]]
+"""Reads what `/metrics` answers."""
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
 """The upper bounds of a histogram's buckets, in seconds."""
 

@@ -21,7 +21,7 @@ from shared.contracts.base import Service
 from shared.temporal import GRACE, WORKFLOWS_QUEUE
 from upward.cli import ALL, WORKERS, app
 from upward.composition import RELAY
-from upward.process import FINISHING_SECONDS
+from upward.serving.server import FINISHING_SECONDS
 
 ROOT = Path(__file__).parents[2]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())

@@ -1,4 +1,5 @@
-"""A process imports the rooms that it runs and no others: each import costs memory and time in every container."""
+"""A process imports the rooms that it runs and no others, and of the libraries what it needs: each import costs memory
+and time in every container."""
 
 import json
 import subprocess
@@ -10,11 +11,14 @@ import pytest
 from shared.contracts.base import Service
 from shared.temporal import WORKFLOWS_QUEUE
 from tests.architecture.sources import ROOT
+from upward import left_out
 from upward.cli import WORKERS
 from upward.composition import RELAY
 
 SCRIPT = """
 import asyncio, gc, json, os, sys
+from upward.left_out import leave_out
+leave_out(["worker"])
 import upward.cli
 from shared.config import Settings
 from shared.contracts.base import Service
@@ -34,8 +38,7 @@ for part, name in json.loads(sys.argv[1]):
     sys.stdout.flush()
     if os.fork() == 0:
         asyncio.run(start(*(([Service(name)], []) if part == "serve" else ([], [name]))))
-        found = [one for one in sys.modules if one.startswith(("services.", "workflows."))]
-        print(json.dumps([f"{part} {name}", found]))
+        print(json.dumps([f"{part} {name}", [one for one in sys.modules if sys.modules[one] is not None]]))
         sys.stdout.flush()
         os._exit(0)
     if os.wait()[1]:
@@ -44,6 +47,8 @@ for part, name in json.loads(sys.argv[1]):
 QUICK = [("serve", "programs"), ("worker", "notifications"), ("worker", RELAY)]
 STARTED = [("serve", service.value) for service in Service] + [("worker", queue) for queue in WORKERS]
 EACH = [pytest.param(*one, marks=[] if one in QUICK else pytest.mark.long, id=" ".join(one)) for one in STARTED]
+FOR_TERMINALS = {"rich", "pygments"}
+FOR_ROUTES = {"fastapi", "uvicorn", "icalendar", "email_validator", "click"}
 ROOMS_OF: dict[str, set[str]] = {WORKFLOWS_QUEUE: {"workflows"}, RELAY: {"events", "workflows"}}
 """The rooms of workers that are not called as their room is."""
 
@@ -74,7 +79,7 @@ def test_the_command_line_itself_imports_no_room() -> None:
 
 @pytest.mark.parametrize(("part", "name"), EACH)
 def test_a_process_imports_its_own_rooms_alone_and_a_worker_no_route(part: str, name: str) -> None:
-    found = modules(part, name)[f"{part} {name}"]
+    found = [one for one in modules(part, name)[f"{part} {name}"] if one.startswith(("services.", "workflows."))]
     own = ROOMS_OF.get(name, {name})
     others = [module for module in found if room(module) not in own]
     if name == RELAY:  # it also deletes what is over in all rooms, by their stores
@@ -85,6 +90,22 @@ def test_a_process_imports_its_own_rooms_alone_and_a_worker_no_route(part: str, 
     assert {room(module) for module in found} >= own
     if part == "worker":
         assert [module for module in found if module.split(".")[2:3] == ["api"]] == []
+
+
+@pytest.mark.parametrize(("part", "name"), EACH)
+def test_a_process_of_production_imports_nothing_for_terminals_and_a_worker_nothing_for_routes(
+    part: str, name: str
+) -> None:
+    unneeded = FOR_TERMINALS | (FOR_ROUTES if part == "worker" else set())
+    found = modules(part, name)[f"{part} {name}"]
+    assert [module for module in found if module.split(".")[0] in unneeded] == []
+
+
+@pytest.mark.parametrize("arguments", [[], ["up"], ["match", "serve"]])
+def test_other_commands_have_their_terminal(arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(left_out, "MODULES", ("no_such_module",))
+    left_out.leave_out(arguments)
+    assert "no_such_module" not in sys.modules
 
 
 def is_of_retention(module: str) -> bool:

@@ -11,7 +11,7 @@ from fastapi.routing import iter_route_contexts
 
 from shared.contracts.base import Service
 from shared.http.internal import IDLE_SECONDS
-from upward.connections import KEEP_ALIVE_SECONDS
+from upward.serving.connections import KEEP_ALIVE_SECONDS
 
 ROOT = Path(__file__).parents[2]
 CADDYFILE = (ROOT / "deploy/Caddyfile").read_text()

@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.console import main
 from services.matching.models import MatchRun
 from services.programs.models import CycleRow, ProgramRow
-from shared.auth import OrganizationRow, Role
+from shared.auth import Role
 from shared.config import Settings
 from shared.contracts.base import Service
 from shared.contracts.matching import MatchRunState
@@ -28,7 +28,7 @@ from shared.contracts.programs import Calendar, Direction, MatchingPolicy, Stage
 from shared.contracts.rounds import CloseReason, CloseRound, OpenRound, RoundKind
 from shared.database import SCHEMAS, Base, Database
 from shared.http.application import create_application
-from shared.keys import AccessKey, NewKey, new_key
+from shared.keys import AccessKey, NewKey, OrganizationRow, new_key
 from shared.rounds import store
 from shared.rounds.recipients import Recipient
 from tests.clusters import cluster

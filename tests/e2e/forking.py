@@ -13,7 +13,9 @@ import signal
 import sys
 from collections.abc import Mapping, Sequence
 
-import upward.process  # noqa: F401
+import upward.process
+import upward.serving.routes
+import upward.serving.server  # noqa: F401
 from shared.contracts.base import Service
 from upward.cli import WORKERS
 from upward.composition import load

@@ -14,8 +14,9 @@ import pytest
 from sqlalchemy import text
 from typer.testing import CliRunner
 
-from shared.auth import Caller, Role, authenticate
+from shared.auth import Role, authenticate
 from shared.database import SCHEMAS, Database
+from shared.keys import Caller
 from tests.clusters import cluster
 from tests.e2e.processes import Running, processes_of, upward
 from tests.patience import PATIENCE_SECONDS

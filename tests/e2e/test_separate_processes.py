@@ -27,7 +27,7 @@ from tests.e2e.processes import ROOT, Forked, Forks, Running, upward
 from upward.cli import WORKERS
 from upward.composition import ROUTERS
 from upward.embedded import EmbeddedPostgres, EmbeddedTemporal, MailCatcher, free_port
-from upward.process import listen, serve_http
+from upward.serving.server import listen, serve_http
 
 pytestmark = pytest.mark.long
 TOKEN = "a-service-token-of-the-tests-only-0123456789"

@@ -27,7 +27,7 @@ from tests.architecture.sources import ROOT
 from tests.e2e.company import Company, company
 from tests.patience import PATIENCE_SECONDS
 from tests.webhook_receiver import Received, receiving
-from upward.process import Server, listen
+from upward.serving.server import Server, listen
 from upward.stack import Stack
 
 CONSUMER = ROOT / "docs/examples/consumer.py"

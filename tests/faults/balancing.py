@@ -20,7 +20,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from upward.composition import ROUTERS
-from upward.process import listen, serve_http
+from upward.serving.server import listen, serve_http
 
 LOOK_SECONDS = 0.5
 TRY_SECONDS = 60.0

@@ -19,6 +19,7 @@ from fastapi import FastAPI
 from pydantic import SecretStr
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
+from starlette.applications import Starlette
 
 from shared.auth import Role
 from shared.config import Settings
@@ -204,7 +205,7 @@ def internal_headers(organization_id: UUID) -> dict[str, str]:
     return {"authorization": f"Bearer {TOKEN}", "upward-organization": str(organization_id)}
 
 
-def client_of(app: FastAPI) -> httpx.AsyncClient:
+def client_of(app: Starlette) -> httpx.AsyncClient:
     """An HTTP client that talks to the application in this process."""
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
     return httpx.AsyncClient(transport=transport, base_url="http://upward.test")

@@ -6,9 +6,9 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import select
 
-from shared.auth import OrganizationRow
 from shared.database import Database
 from shared.events import StagedEvent
+from shared.keys import OrganizationRow
 
 CALENDAR = {
     "enrolment": {"length": "PT10S", "reminders": ["PT4S"]},

@@ -24,7 +24,7 @@ from tests.services.test_events_wait import headers, record, served
 from upward.cli import app as command_line
 from upward.embedded import free_port
 from upward.failures import CannotRun
-from upward.process import listen, serve_http
+from upward.serving.server import listen, serve_http
 from upward.tail import Tail, read_events
 
 __all__ = ["headers"]

@@ -24,7 +24,7 @@ from shared.events import emit
 from shared.http.application import create_application
 from shared.keys import AccessKey, new_key
 from tests.services.conftest import client_of
-from upward.process import listen, serve_http
+from upward.serving.server import listen, serve_http
 
 SOONER_SECONDS = 25
 """It is less than the 30 s that the requests here may wait, so that a request must end for another reason."""

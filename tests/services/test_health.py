@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from types import SimpleNamespace
 from typing import Any, cast
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -16,6 +17,7 @@ from temporalio.service import RPCStatusCode
 from services.programs import main
 from shared import health
 from shared.config import Settings
+from shared.contracts.base import PersonPage, Service
 from shared.database import Database
 from shared.health import Missing, Probe, database_check, seldom, temporal_check
 from shared.http.application import create_application
@@ -217,10 +219,23 @@ async def test_a_worker_serves_its_probes_and_says_where_it_looked_for_temporal(
         base_url=f"http://127.0.0.1:{port}", transport=httpx.AsyncHTTPTransport(retries=5)
     ) as http:
         alive, ready = await http.get("/livez"), await http.get("/readyz", timeout=30)
+        other, wrong = await http.get("/v1/programs"), await http.post("/livez")
     stops[0].set()
     await working
     assert (alive.status_code, ready.status_code, ready.json()["missing"]) == (200, 503, ["temporal"])
     assert "127.0.0.1:1" in ready.json()["detail"]
+    assert (other.status_code, other.json()["code"]) == (404, "not_found")
+    assert (wrong.status_code, wrong.json()["code"]) == (405, "method_not_allowed")
+    assert all(answer.headers["x-request-id"] for answer in (alive, ready, other, wrong))
+
+
+async def test_a_worker_whose_settings_name_no_service_is_told_that_it_is_away(
+    postgres_url: str, settings: Settings
+) -> None:
+    """The activity that asked is then tried again."""
+    async with process.assemble(settings, ()) as (_, resources):
+        with pytest.raises(httpx.HTTPError):
+            await resources.internal.get(Service.MATCHING, "/page", PersonPage, uuid4())
 
 
 @pytest.mark.parametrize(("query", "named"), [("", "upward worker relay"), ("mine", "mine")])

@@ -18,7 +18,7 @@ from services.matching.resources import PairView
 from services.matching.runs import revising
 from services.matching.runs.proposing import PoolKeepsChanging
 from services.matching.runs.store import decisions, reading
-from shared.auth import Caller, Role
+from shared.auth import Role
 from shared.config import Settings
 from shared.contracts.matching import (
     AcceptanceAnswer,
@@ -32,6 +32,7 @@ from shared.contracts.rounds import CloseReason, CloseRound, OpenRound, RoundKin
 from shared.database import Database
 from shared.errors import DomainError
 from shared.events import StagedEvent
+from shared.keys import Caller
 from shared.rounds.models import Round, RoundRecipient
 from tests.services.matching_stand_ins import Matching, mentees, mentors
 

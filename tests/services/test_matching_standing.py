@@ -13,11 +13,12 @@ from services.matching.resources import MatchRunDetail
 from services.matching.runs import revising
 from services.matching.runs.store import decisions
 from services.matching.runs.store.reading import read_stored_run
-from shared.auth import Caller, Role
+from shared.auth import Role
 from shared.config import Settings
 from shared.contracts.intake import PoolPerson
 from shared.contracts.matching import ConcludeOffers
 from shared.database import Database
+from shared.keys import Caller
 from tests.services.matching_stand_ins import Matching, mentees, mentors
 
 LONG_AGO = datetime(2024, 1, 1, tzinfo=UTC)

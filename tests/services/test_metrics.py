@@ -26,6 +26,7 @@ from tests.services.conftest import client_of
 from tests.services.faulty_temporal import answer
 from tests.services.programs_examples import add_organization
 from upward.metrics.measuring import Measuring
+from upward.serving.probes import create_probes
 
 LATE = datetime.now(UTC) - timedelta(minutes=10)
 
@@ -165,6 +166,20 @@ async def test_a_process_serves_its_metrics_with_the_time_of_its_requests(
     assert answered.headers["content-type"].startswith("text/plain; version=0.0.4")
     labels = 'method="GET",route="/v1/programs",status="4xx"'
     assert value_of(answered.text, f"{REQUESTS.name}_count{{{labels}}}") == 1
+
+
+async def test_a_worker_serves_the_metrics_of_its_process_too(db: Database, settings: Settings) -> None:
+    async def exposed() -> str:
+        return exposition(REGISTRY)
+
+    async with client_of(create_probes(settings, db, exposed)) as client:
+        assert (await client.get("/livez")).status_code == 200
+        answered = await client.get("/metrics")
+    assert answered.headers["content-type"].startswith("text/plain; version=0.0.4")
+    labels = 'method="GET",route="/livez",status="2xx"'
+    assert value_of(answered.text, f"{REQUESTS.name}_count{{{labels}}}") == 1
+    async with client_of(create_probes(settings, db, None)) as client:
+        assert (await client.get("/metrics")).status_code == 404
 
 
 async def test_a_request_that_fails_unexpectedly_is_counted_as_failed(db: Database, settings: Settings) -> None:

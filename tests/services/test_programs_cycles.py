@@ -14,7 +14,7 @@ from sqlalchemy import delete, select, update
 from services.programs import main
 from services.programs.models import CycleRow, ProgramRow
 from services.programs.rules.calendar import period_of
-from shared.auth import OrganizationRow, Role
+from shared.auth import Role
 from shared.config import Settings
 from shared.contracts.programs import CycleBrief, Stage
 from shared.contracts.rounds import CloseReason, CloseRound, OpenRound, RoundKind, round_id_for
@@ -22,7 +22,7 @@ from shared.database import Database
 from shared.events import StagedEvent
 from shared.http.application import create_application
 from shared.http.idempotency import IdempotencyRecord
-from shared.keys import AccessKey, new_key
+from shared.keys import AccessKey, OrganizationRow, new_key
 from shared.rounds.recipients import Recipient
 from shared.rounds.store import close_round, lock_open_round, mark_answered, open_round
 from tests.services.conftest import client_of

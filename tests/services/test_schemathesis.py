@@ -22,7 +22,7 @@ from shared.http.application import create_application
 from tests.clusters import cluster
 from tests.services.wrong_input.public_routes import ROWS, add_world
 from upward.composition import routers, webhooks
-from upward.process import listen
+from upward.serving.server import listen
 
 if TYPE_CHECKING:
     from tests.services.fuzzing import Api

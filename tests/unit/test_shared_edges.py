@@ -22,9 +22,9 @@ from shared.config import Settings
 from shared.contracts.base import PersonPage, Service
 from shared.database import Database
 from shared.errors import Conflict, NotFound, Unauthorized
-from shared.http.application import create_application
+from shared.http.application import create_application, install_problem_handlers
 from shared.http.internal import Internal
-from shared.http.problems import install_problem_handlers, problem
+from shared.http.problems import problem
 from shared.temporal import ExpectedFailures
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from shared.http import receiving
-from shared.http.problems import install_problem_handlers
+from shared.http.application import install_problem_handlers
 from shared.http.receiving import LARGE_BYTES, MOST_DEPTH, BodyLimits, takes
 from shared.http.routing import Route
 from tests.patience import PATIENCE_SECONDS

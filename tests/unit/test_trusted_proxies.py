@@ -17,7 +17,7 @@ from shared.contracts.accounts import Organization
 from shared.contracts.base import Service
 from shared.http.internal import Internal
 from shared.http.public import PublicApi
-from upward.process import listen, serve_http
+from upward.serving.server import listen, serve_http
 
 ID = UUID(int=7)
 

@@ -4,6 +4,8 @@ import asyncio
 import contextlib
 import random
 from collections.abc import AsyncIterator, Callable
+from email.utils import formatdate
+from types import SimpleNamespace
 from typing import Any
 from uuid import uuid4
 
@@ -21,8 +23,9 @@ from shared.errors import Invalid, NotFound
 from shared.http.internal import Internal
 from shared.http.problems import problem
 from tests.patience import PATIENCE_SECONDS
-from upward.connections import FREE_CHUNKS, LEAST_BYTES, LINGER_BYTES, SMALLEST_CHUNK, Connection, Waiting
-from upward.process import listen, serve_http
+from upward.serving import connections
+from upward.serving.connections import FREE_CHUNKS, LEAST_BYTES, LINGER_BYTES, SMALLEST_CHUNK, Connection, Waiting
+from upward.serving.server import listen, serve_http
 
 SHORT = 0.05
 LARGE = 30_000_000
@@ -65,6 +68,17 @@ async def port(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[int]:
         yield address.getsockname()[1]
         stop.set()
         await serving
+
+
+async def test_an_answer_has_the_date_of_its_own_moment_however_long_nobody_came(
+    port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+        for moment in (1_800_000_000.9, 1_900_000_000.1):
+            monkeypatch.setattr(connections, "time", SimpleNamespace(time=lambda now=moment: now))
+            answer = await client.get("/internal/matching/page")
+            assert answer.headers.get_list("date") == [formatdate(int(moment), usegmt=True)]
+            assert answer.headers.get_list("server") == ["uvicorn"]
 
 
 async def _accepts(port: int) -> bool:

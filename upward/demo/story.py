@@ -10,7 +10,7 @@ import httpx
 from rich.markup import escape
 
 from services.accounts.store.keys import create_access_key, find_or_create_organization
-from shared.auth import Role
+from shared.contracts.accounts import Role
 from upward.demo.admin import AdminClient, Refused, RetryingTransport
 from upward.demo.display import STAGES, Display
 from upward.demo.mailbox import Mailbox

@@ -19,7 +19,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from services.accounts.store.keys import create_access_key, find_or_create_organization
-from shared.auth import Role, authenticate
+from shared.auth import authenticate
+from shared.contracts.accounts import Role
 from shared.contracts.programs import Stage
 from shared.database import Database
 from shared.errors import Unauthorized

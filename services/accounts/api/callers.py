@@ -21,7 +21,6 @@ from services.accounts.resources import (
 from services.accounts.store import codes, keys, rotating, sessions
 from shared.auth import (
     ACCESS_KEY,
-    Caller,
     Owner,
     Role,
     Viewer,
@@ -32,11 +31,12 @@ from shared.auth import (
     note_uses,
 )
 from shared.contracts.accounts import CallerDetails, NewSession, Organization
-from shared.http.dependencies import Reading, Session
-from shared.http.idempotency import Answer, IdempotencyKey, answer_once
+from shared.http.dependencies import IdempotencyKey, Reading, Session
+from shared.http.idempotency import Answer, answer_once
 from shared.http.paging import Limit
 from shared.http.problems import refusals
 from shared.http.routing import BeforeBody, Route
+from shared.keys import Caller
 
 router = APIRouter(route_class=Route, prefix="/v1")
 KeyId = Annotated[str, Path(pattern="^[0-9a-z]{12}$")]

@@ -11,10 +11,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.accounts.models import BrandRow, LogoRow
 from services.accounts.resources import BrandDefinition, BrandDetails
 from services.accounts.rules.colours import palette_of
-from shared.auth import OrganizationRow
 from shared.contracts.accounts import Brand, Logo, LogoFile
 from shared.errors import NotFound
 from shared.http.etags import change, check_match
+from shared.keys import OrganizationRow
 
 
 class NoLogo(NotFound):

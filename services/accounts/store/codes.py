@@ -14,10 +14,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.accounts.models import SignInCode
 from services.accounts.store.keys import create_key_of_codes
-from shared.auth import Caller, Role
-from shared.contracts.accounts import ONE_TIME_LABEL
+from shared.contracts.accounts import ONE_TIME_LABEL, Role
 from shared.errors import Unauthorized
-from shared.keys import AccessKey, is_valid
+from shared.keys import AccessKey, Caller, is_valid
 from shared.sessions import hash_token
 
 CODE = re.compile(r"upo_[0-9A-Za-z_-]{43}")

@@ -11,12 +11,11 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.accounts.resources import A_YEAR, MOST_DAYS, Key, KeyDefinition, KeyPage, KeyState, Networks
-from shared.auth import OrganizationRow, Role
-from shared.contracts.accounts import ONE_TIME_LABEL, Organization
+from shared.contracts.accounts import ONE_TIME_LABEL, Organization, Role
 from shared.contracts.text import Name
 from shared.errors import Conflict, Invalid, NotFound
-from shared.http.paging import unknown_cursor
-from shared.keys import AccessKey, NewKey, has_expired, is_valid, key_id_of, new_key
+from shared.http.lists import unknown_cursor
+from shared.keys import AccessKey, NewKey, OrganizationRow, has_expired, is_valid, key_id_of, new_key
 from shared.sessions import SessionRow, is_alive
 
 log = structlog.get_logger(__name__)

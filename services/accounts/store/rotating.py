@@ -9,8 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.accounts.resources import A_YEAR, KeyRotation, RotatedKey
 from services.accounts.store.keys import check_number, lock_key, read_key, store_key, wait_for_turn
-from shared.auth import Role
-from shared.contracts.accounts import ONE_TIME_LABEL
+from shared.contracts.accounts import ONE_TIME_LABEL, Role
 from shared.errors import Conflict
 
 log = structlog.get_logger(__name__)

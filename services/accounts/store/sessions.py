@@ -11,10 +11,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.accounts.models import BrandRow
 from services.accounts.resources import OwnSession, OwnSessions
 from services.accounts.store.brands import brand_of
-from shared.auth import Caller, Found, OrganizationRow
+from shared.auth import Found
 from shared.contracts.accounts import CallerDetails, NewSession, Organization, SessionTimes
 from shared.errors import NotFound
-from shared.keys import AccessKey
+from shared.keys import AccessKey, Caller, OrganizationRow
 from shared.sessions import LONGEST, SessionRow, hash_token, is_alive, new_session_token
 
 log = structlog.get_logger(__name__)

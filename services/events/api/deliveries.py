@@ -16,13 +16,14 @@ from services.events.webhooks.rules.endpoints import (
     TestAccepted,
 )
 from services.events.webhooks.store import attempts, endpoints
-from shared.auth import Admin, Caller
+from shared.auth import Admin
 from shared.contracts.endpoints import EndpointRef
 from shared.contracts.events import EndpointTested
 from shared.http.dependencies import Session
 from shared.http.paging import Cursor, Limit
 from shared.http.problems import refusals
 from shared.http.routing import Route
+from shared.keys import Caller
 
 router = APIRouter(route_class=Route, prefix="/v1/endpoints/{endpoint_id}", tags=["endpoints"])
 

@@ -25,10 +25,10 @@ from services.events.webhooks.store import endpoints
 from shared.auth import Admin, ServiceCaller
 from shared.config import Settings
 from shared.contracts.endpoints import EndpointBrief, EndpointRef
-from shared.http.dependencies import AppDatabase, AppSettings, InternalClient, Session
+from shared.http.dependencies import AppDatabase, AppSettings, IdempotencyKey, InternalClient, Session
 from shared.http.directory import UnknownPerson, refuse_others
 from shared.http.etags import check_present, etag
-from shared.http.idempotency import Answer, IdempotencyKey, answer_once
+from shared.http.idempotency import Answer, answer_once
 from shared.http.internal import Internal
 from shared.http.paging import Cursor, Limit
 from shared.http.problems import refusals

@@ -10,8 +10,8 @@ from services.intake.resources import PendingPage, PendingPerson, PeopleSort
 from services.intake.store import directory
 from shared.auth import Coordinator
 from shared.http.dependencies import AppDatabase
-from shared.http.lists import Page, Search, answer_list
-from shared.http.paging import Cursor, Limit
+from shared.http.lists import Page, answer_list
+from shared.http.paging import Cursor, Limit, Search
 from shared.http.routing import Route
 from shared.http.tables import tables_too
 

@@ -26,11 +26,11 @@ from services.intake.store import absences, directory, edits, held
 from services.intake.store import people as store
 from shared.auth import Admin, Coordinator, Viewer
 from shared.contracts.intake import NamedPeople
-from shared.http.dependencies import AppDatabase, Reading, Session
+from shared.http.dependencies import AppDatabase, IdempotencyKey, Reading, Session
 from shared.http.etags import check_present, etag
-from shared.http.idempotency import Answer, IdempotencyKey, answer_once
-from shared.http.lists import NO_NUL, Page, Search, answer_list
-from shared.http.paging import Cursor, Limit
+from shared.http.idempotency import Answer, answer_once
+from shared.http.lists import Page, answer_list
+from shared.http.paging import NO_NUL, Cursor, Limit, Search
 from shared.http.problems import refusals
 from shared.http.receiving import takes
 from shared.http.routing import Route, except_for

@@ -15,8 +15,8 @@ from shared.auth import Viewer
 from shared.contracts.matching import PairState
 from shared.http.dependencies import AppDatabase, InternalClient
 from shared.http.directory import find_people
-from shared.http.lists import NO_NUL, Page, Search, answer_list
-from shared.http.paging import Cursor, Limit
+from shared.http.lists import Page, answer_list
+from shared.http.paging import NO_NUL, Cursor, Limit, Search
 from shared.http.routing import Route
 from shared.http.tables import tables_too
 

@@ -20,8 +20,7 @@ from shared.auth import Coordinator, Viewer
 from shared.http.dependencies import AppDatabase, InternalClient, Session
 from shared.http.directory import find_people
 from shared.http.etags import check_present, etag
-from shared.http.lists import Search
-from shared.http.paging import Limit
+from shared.http.paging import Limit, Search
 from shared.http.problems import refusals
 from shared.http.receiving import BodyLimits, takes
 from shared.http.routing import Route

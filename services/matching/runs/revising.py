@@ -27,9 +27,10 @@ from services.matching.runs.rules.steering_rules import check, check_couple
 from services.matching.runs.solving import in_thread, solve
 from services.matching.runs.store.decisions import check_steerable, store_revision
 from services.matching.runs.store.reading import StoredRun, read_stored_run
-from shared.auth import Caller, Role
+from shared.contracts.accounts import Role
 from shared.database import Database
 from shared.errors import Conflict, DomainError
+from shared.keys import Caller
 
 log = structlog.get_logger(__name__)
 TRIES = 3

@@ -25,8 +25,8 @@ from shared.auth import Coordinator, Viewer
 from shared.contracts.notifications import Template
 from shared.http.dependencies import AppDatabase, AppSettings, InternalClient, Session
 from shared.http.directory import find_people
-from shared.http.lists import Page, Search, answer_list
-from shared.http.paging import Cursor, Limit, decode_cursor, encode_cursor
+from shared.http.lists import Page, answer_list, decode_cursor, encode_cursor
+from shared.http.paging import Cursor, Limit, Search
 from shared.http.problems import refusals
 from shared.http.routing import Route
 from shared.http.tables import tables_too

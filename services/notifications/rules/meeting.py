@@ -16,8 +16,6 @@ from typing import NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from icalendar import Calendar, Event, vCalAddress
-
 from shared.contracts.intake import MeetingWindow
 from shared.contracts.matching import PairSummary
 
@@ -157,6 +155,9 @@ def _is_free(start: datetime, busy: Sequence[datetime]) -> bool:
 
 def calendar_file(meetings: Sequence[Meeting], organizer: str, mail_domain: str, stamped_at: datetime) -> bytes:
     """The content of an .ics file with these meetings. `organizer` is the e-mail address that messages come from."""
+    # Few messages carry a calendar, and the library takes 3 MB: it is there once one does.
+    from icalendar import Calendar, Event, vCalAddress
+
     calendar = Calendar()
     calendar.add("prodid", "-//Upward//Kickoff//EN")
     calendar.add("version", "2.0")

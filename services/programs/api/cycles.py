@@ -20,11 +20,11 @@ from services.programs.rules.definition import CycleRequest
 from services.programs.store import control, cycles, lists
 from shared.auth import Admin, Coordinator, ServiceCaller, Viewer
 from shared.contracts.programs import CycleBrief, PausedCycles, Stage
-from shared.http.dependencies import AppDatabase, InternalClient, Reading, Session
+from shared.http.dependencies import AppDatabase, IdempotencyKey, InternalClient, Reading, Session
 from shared.http.directory import count_enrolled
-from shared.http.idempotency import Answer, IdempotencyKey, answer_once
-from shared.http.lists import Page, Search, answer_list
-from shared.http.paging import Cursor, Limit
+from shared.http.idempotency import Answer, answer_once
+from shared.http.lists import Page, answer_list
+from shared.http.paging import Cursor, Limit, Search
 from shared.http.problems import refusals
 from shared.http.routing import Route, except_for
 from shared.http.tables import tables_too

@@ -15,12 +15,12 @@ from services.programs.store import lists, programs
 from shared.auth import Admin, ServiceCaller, Viewer
 from shared.contracts.base import Moment
 from shared.contracts.programs import Direction, ProgramBrief
-from shared.http.dependencies import AppDatabase, InternalClient, Session
+from shared.http.dependencies import AppDatabase, IdempotencyKey, InternalClient, Session
 from shared.http.directory import refuse_others
 from shared.http.etags import check_present, etag
-from shared.http.idempotency import Answer, IdempotencyKey, answer_once
-from shared.http.lists import Page, Search, answer_list
-from shared.http.paging import Cursor, Limit
+from shared.http.idempotency import Answer, answer_once
+from shared.http.lists import Page, answer_list
+from shared.http.paging import Cursor, Limit, Search
 from shared.http.problems import refusals
 from shared.http.routing import Route, except_for
 from shared.http.tables import tables_too

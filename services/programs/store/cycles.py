@@ -16,7 +16,6 @@ from services.programs.store.programs import lock_program
 from services.programs.store.standing import read_pauses
 from shared.attention.resources import Cycle as Seen
 from shared.attention.waiting import stall_of, wait_of
-from shared.auth import OrganizationRow
 from shared.contracts.events import CycleCancelled, CycleCompleted, CycleRequested, CycleStageChanged, EventData
 from shared.contracts.programs import (
     Calendar,
@@ -35,6 +34,7 @@ from shared.contracts.programs import (
 from shared.contracts.working_days import WorkingDays, ladder_dates
 from shared.errors import Conflict, Invalid, NotFound
 from shared.events import emit
+from shared.keys import OrganizationRow
 from shared.rounds.store import read_rounds
 
 log = structlog.get_logger(__name__)

@@ -10,9 +10,9 @@ from services.programs.models import CycleRow, ProgramRow
 from services.programs.resources import AllCyclesPage, CycleOfProgram, CyclePage, ProgramPage, RunningCycles
 from services.programs.store.cycles import summary_of
 from services.programs.store.programs import find_program, program_of
-from shared.auth import OrganizationRow
 from shared.contracts.programs import Direction, PausedCycles, Stage
 from shared.http.lists import Column, Page, containing, equal, read_page
+from shared.keys import OrganizationRow
 from shared.rounds.store import read_last_rounds
 
 PROGRAMS: dict[str, Column] = {

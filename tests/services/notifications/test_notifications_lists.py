@@ -19,7 +19,7 @@ from services.programs.models import CycleRow, ProgramRow
 from shared.auth import Role
 from shared.contracts.notifications import Audience, Template
 from shared.database import Database
-from shared.http.paging import encode_cursor
+from shared.http.lists import encode_cursor
 from shared.language.words import LANGUAGES
 from tests.services.conftest import client_of
 from tests.services.intake_examples import add_people, person

@@ -43,7 +43,7 @@ from shared.contracts.programs import (
 from shared.contracts.rounds import FindPending, OpenRound, RecipientState, RoundKind
 from shared.database import Database
 from shared.errors import NotFound
-from shared.http.problems import install_problem_handlers
+from shared.http.application import install_problem_handlers
 from shared.rounds.recipients import Recipient
 from shared.rounds.store import open_round
 

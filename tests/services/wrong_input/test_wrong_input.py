@@ -13,7 +13,7 @@ from fastapi import FastAPI
 
 from shared.auth import Role
 from shared.database import Database
-from shared.http.paging import encode_cursor
+from shared.http.lists import encode_cursor
 from shared.keys import new_key
 from tests.services.wrong_input.attempts import JSON, Attempts, Headers
 from tests.services.wrong_input.public_routes import PLACEHOLDER, ROWS, Row, add_world, routes_of

@@ -33,7 +33,7 @@ from shared.contracts.events import EndpointDisabled, EndpointEnabled, EndpointT
 from shared.errors import BadRequest
 from shared.events import emit
 from shared.http.etags import check_match, with_versions
-from shared.http.paging import decode_cursor, encode_cursor
+from shared.http.lists import decode_cursor, encode_cursor
 from shared.notices import tell_once_committed
 
 NOW = func.clock_timestamp()

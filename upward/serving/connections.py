@@ -10,12 +10,15 @@ server a thousand times more than it costs the client, would keep everybody else
 """
 
 import asyncio
+import time
+from email.utils import formatdate
 from enum import StrEnum
 from typing import Any, ClassVar
 
 import h11
 import structlog
 from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.server import ServerState
 
 log = structlog.get_logger(__name__)
 KEEP_ALIVE_SECONDS = 150
@@ -45,6 +48,30 @@ class Waiting(StrEnum):
     REST_OF_BODY = "body_not_wanted"
     NEXT_REQUEST = "idle"
     ANSWER_TAKEN = "answer_not_taken"
+
+
+class Dated(ServerState):
+    """What the connections of a server share. The date in the headers of answers is written when there is an answer,
+    once in a second at most. uvicorn writes it every second, and so wakes up a process to which nobody comes."""
+
+    def __init__(self) -> None:
+        self._others: list[tuple[bytes, bytes]] = []
+        self._dated: list[tuple[bytes, bytes]] = []
+        self._second = 0
+        super().__init__()
+
+    @property
+    def default_headers(self) -> list[tuple[bytes, bytes]]:
+        """The headers of an answer that begins now."""
+        if (second := int(time.time())) != self._second:
+            self._second = second
+            self._dated = [(b"date", formatdate(second, usegmt=True).encode()), *self._others]
+        return self._dated
+
+    @default_headers.setter
+    def default_headers(self, headers: list[tuple[bytes, bytes]]) -> None:
+        self._others = [(name, value) for name, value in headers if name != b"date"]
+        self._second = 0
 
 
 class Requests(h11.Connection):
