@@ -204,7 +204,7 @@ async def run_bench(
             if check_in_seconds is None and check_ins == 0:
                 check_in_seconds = 1  # nobody will wait for it
             if check_in_seconds is None:
-                check_in_seconds = round(10 + 1.5 * await bench.run(1, nobody_enrols=True))
+                check_in_seconds = round(5 + 1.5 * await bench.run(1, nobody_enrols=True))
                 await _all_over(client)
             before = await taken(stack.settings.smtp_port)
             real = await measure(client, telemetry, bench.run(check_in_seconds))
