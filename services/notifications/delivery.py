@@ -20,9 +20,10 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from time import monotonic
 from typing import Any, TypeVar
-from uuid import UUID
+from uuid import NAMESPACE_OID, UUID, uuid4, uuid5
 
 import structlog
+from temporalio import activity
 
 from services.notifications.channels.connections import Connections
 from services.notifications.channels.transport import ChannelAway, ConnectionLost, PutOff, RefusedForGood, Transport
@@ -54,6 +55,8 @@ PAUSE_SECONDS = 0.5
 LOOKS_AGAIN = timedelta(minutes=10)
 """So long after its cycle was found paused, what is sent again is looked at again. Nobody tells its workflow that the
 pause is over, and each look costs billable actions."""
+ATTEMPTS_BEFORE = 10
+"""So many attempts before this one may have left messages that are still leased."""
 MOST_FAILED = 1000
 """So many messages that failed are looked at for an overview, the newest ones."""
 NOT_HELD = Hold(None, None)
@@ -75,9 +78,12 @@ class DeliveryRun:
         self._connections = connections
         self._organization_id, self._announcement_id = request.organization_id, request.announcement_id
         self._again = request.again
-        self._lease = Lease(database, request.organization_id, request.announcement_id)
+        self._lease = Lease(database, request.organization_id, request.announcement_id, *_lease_ids())
         self._stop_at = monotonic() + WORK_SECONDS
         self._held = NOT_HELD
+        self._answered = False
+        """Whether the channel has said what becomes of a message. Links are made for a whole batch only then, because a
+        delivery that fails before leaves its links to nobody."""
 
     async def deliver(self) -> Delivery:
         """Sends messages that are due, for at most `WORK_SECONDS`, and returns how far the announcement has come.
@@ -88,7 +94,7 @@ class DeliveryRun:
             facts: DeliveryFacts | None = None
             paused = False
             while self._may_go_on():
-                if not (claimed := await self._lease.claim(BATCH)):
+                if not (claimed := await self._lease.claim(BATCH if self._answered else self._connections.most)):
                     if not await self._lease.others_have():
                         break
                     await asyncio.sleep(PAUSE_SECONDS)
@@ -100,6 +106,8 @@ class DeliveryRun:
                 if round_ is not None and round_.state is RoundState.CLOSED:
                     await self._lease.drop_all("round_closed")
                     break
+                if round_ is not None and not self._answered:
+                    await self._connect(claimed)
                 try:
                     people = [message.person_id for message in claimed]
                     batch = await read_batch_facts(self._internal, facts, round_, people)
@@ -114,6 +122,12 @@ class DeliveryRun:
     def _may_go_on(self) -> bool:
         waits = self._held.until is not None and datetime.now(UTC) < self._held.until
         return monotonic() < self._stop_at and not is_stopping() and not waits
+
+    async def _connect(self, claimed: list[ClaimedMessage]) -> None:
+        """Sees that the channels take connections. Raises ChannelAway."""
+        for channel in dict.fromkeys(message.channel for message in claimed):
+            async with self._connections.turn(self._organization_id, channel) as transport:
+                await transport.connect()
 
     async def _deliver_batch(self, batch: BatchFacts, claimed: list[ClaimedMessage]) -> None:
         """Over several connections at once. A failure that only one message causes ends the batch, so that it is seen.
@@ -158,6 +172,7 @@ class DeliveryRun:
         except RefusedForGood as refusal:
             await self._refused(message, refusal, now)
         except PutOff:
+            self._answered = True
             await self._lease.record(_put_off(batch, message, now))
         except ChannelAway:
             raise
@@ -168,6 +183,7 @@ class DeliveryRun:
                 await self._lease.record(partial(store.count_attempt, message=message))
             raise
         else:
+            self._answered = True
             await self._lease.record_sent(message)
             self._connections.refusals[message.channel].taken()
             if self._held.code is not None:
@@ -176,6 +192,7 @@ class DeliveryRun:
 
     async def _refused(self, message: ClaimedMessage, refusal: RefusedForGood, now: datetime) -> None:
         """The message has failed. If the channel refuses everybody, the announcement waits instead."""
+        self._answered = self._answered or refusal.asked
         held_until = self._held.until if self._held.code == refusal.code else None
         everybody = refusal.asked and self._connections.refusals[message.channel].refused(refusal.code, held_until)
         if everybody and now - message.due_at <= LONGEST_WAIT:
@@ -211,6 +228,16 @@ class DeliveryRun:
             return None
         async with self._database.transaction() as session:
             return await read_round_brief(session, self._organization_id, facts.announcement.scope_id)
+
+
+def _lease_ids() -> tuple[UUID, list[UUID]]:
+    """The id of this delivery's lease, and those of the leases that the attempts before it had."""
+    if not activity.in_activity():
+        return uuid4(), []
+    info = activity.info()
+    attempts = range(max(1, info.attempt - ATTEMPTS_BEFORE), info.attempt + 1)
+    *before, own = (uuid5(NAMESPACE_OID, f"{info.workflow_run_id}-{info.activity_id}-{one}") for one in attempts)
+    return own, before
 
 
 def _unless_sent(batch: BatchFacts, message: ClaimedMessage, now: datetime) -> Change | None:

@@ -3,14 +3,19 @@
 A lease is a time in the row of a message. While it lasts no other delivery takes the message, and no connection to
 Postgres is held while the message is on its way. It is renewed as long as the delivery lives; when the process is
 killed it ends by itself.
+
+That a lease has ended does not mean that its delivery is dead: Postgres may have stood still, with everything that the
+delivery wanted to record. So a message is taken over only if its lease had ended and its row was free in two looks that
+are farther apart than two renewals. Only what an earlier attempt of the same delivery had leased is taken over at once
+when its lease has ended, as Temporal begins the next attempt when that one has failed or has been silent for as long.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from time import monotonic
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import structlog
 from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
@@ -24,21 +29,33 @@ from services.notifications.store.holding import Hold
 from shared.database import Database
 
 log = structlog.get_logger(__name__)
-RENEW_SECONDS = store.LEASE.total_seconds() / 4
+RENEW_SECONDS = store.LEASE.total_seconds() / 5
+SETTLED_SECONDS = 2.5
+"""So far apart two looks are that find the same lease ended. A delivery that lives renews it in less."""
+MARKED_TRIES = 5
+"""So often it is tried to record that messages were sent. Each time waits for a locked row for 15 seconds, and whatever
+Upward itself does holds a lock for at most 60."""
 Change = Callable[[AsyncSession], Awaitable[object]]
 
 
 class Lease:
     """What one delivery of one announcement has leased.
 
-    Its transactions come one after the other, so that two of them never wait for each other's rows."""
+    Its transactions come one after the other, so that two of them never wait for each other's rows. Only renewals come
+    in between, which wait for no row: otherwise one locked row would let all leases end."""
 
-    def __init__(self, database: Database, organization_id: UUID, announcement_id: UUID) -> None:
+    def __init__(
+        self, database: Database, organization_id: UUID, announcement_id: UUID, id: UUID, before: Collection[UUID] = ()
+    ) -> None:
+        """`before` are the ids that earlier attempts of this delivery had."""
         self._database = database
         self._of = organization_id, announcement_id
-        self._id = uuid4()
+        self._id, self._before = id, before
         self._ends = 0.0
-        self._one_at_a_time = asyncio.Lock()
+        self._one_at_a_time, self._renewal = asyncio.Lock(), asyncio.Lock()
+        self._expired: dict[store.Expired, float] = {}
+        """The leases that had ended when it was looked last, and since when that is known."""
+        self._dead: list[store.Expired] = []
         self._sent: list[tuple[ClaimedMessage, asyncio.Future[None]]] = []
 
     @property
@@ -53,7 +70,7 @@ class Lease:
         try:
             yield
         finally:
-            async with self._one_at_a_time:  # so that no statement is cut off
+            async with self._one_at_a_time, self._renewal:  # so that no statement is cut off
                 renewing.cancel()
             await asyncio.wait([renewing])
             await self._release()
@@ -62,9 +79,17 @@ class Lease:
         """Messages that are due and that this delivery has now leased."""
         begun = monotonic()
         async with self._one_at_a_time, self._database.transaction() as session:
-            found = await store.claim(session, *self._of, self._id, datetime.now(UTC), limit)
+            now = datetime.now(UTC)
+            found = await store.claim(session, *self._of, self._id, now, limit, self._dead, self._before)
+            if not found:
+                self._note_expired(await store.read_expired(session, *self._of, now, limit))
         self._ends = max(self._ends, begun + store.LEASE.total_seconds())
         return found
+
+    def _note_expired(self, expired: list[store.Expired]) -> None:
+        now = monotonic()
+        self._expired = {one: self._expired.get(one, now) for one in expired}
+        self._dead = [one for one, since in self._expired.items() if now - since >= SETTLED_SECONDS]
 
     async def others_have(self) -> bool:
         """Whether messages are due that another delivery has leased."""
@@ -122,13 +147,13 @@ class Lease:
                 recorded.set_result(None)
 
     async def _mark(self, messages: list[ClaimedMessage]) -> None:
-        for last in (False, True):
+        for tried in range(1, MARKED_TRIES + 1):
             try:
                 async with self._database.transaction() as session:
                     await store.mark_sent(session, messages, datetime.now(UTC))
             except DBAPIError as error:
                 # Such as a deadlock with whoever drops the announcement. What is not recorded would be sent again.
-                if last or (isinstance(error, OperationalError) and error.connection_invalidated):
+                if tried == MARKED_TRIES or (isinstance(error, OperationalError) and error.connection_invalidated):
                     raise
             else:
                 return
@@ -138,7 +163,7 @@ class Lease:
             await asyncio.sleep(RENEW_SECONDS)
             begun = monotonic()
             try:
-                async with self._one_at_a_time, self._database.transaction() as session:
+                async with self._renewal, self._database.transaction() as session:
                     await store.renew(session, *self._of, self._id)
             except SQLAlchemyError as error:
                 log.warning("lease.not_renewed", error=type(error).__name__)

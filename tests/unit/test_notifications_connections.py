@@ -28,6 +28,8 @@ class Slow(Transport):
         await self.goodbye.wait()
         self.opened.remove(self)
 
+    async def connect(self) -> None: ...
+
     async def send(self, message: Composed) -> None: ...
 
 

@@ -30,6 +30,10 @@ class Email(Transport):
     async def __aexit__(self, kind: type[BaseException] | None, error: object, trace: TracebackType | None) -> None:
         await self._server.close()
 
+    async def connect(self) -> None:
+        """Returns once the mail server has greeted. Raises MailServerAway."""
+        await self._server.connect()
+
     async def send(self, message: Composed) -> None:
         """Returns once the mail server has taken the message. Raises RefusedForGood, PutOff, ConnectionLost,
         MailServerAway."""

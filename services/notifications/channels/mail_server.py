@@ -39,6 +39,10 @@ class MailServer:
             except (aiosmtplib.SMTPException, OSError):
                 self._smtp.close()
 
+    async def connect(self) -> None:
+        """Returns once there is a connection over which the server has greeted. Raises MailServerAway."""
+        await self._connected()
+
     async def send(self, email: EmailMessage, recipient: str) -> None:
         """Returns once the server has taken the message (250).
 

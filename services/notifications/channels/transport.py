@@ -37,13 +37,17 @@ class ConnectionLost(Exception):
 
 
 class Transport(ABC):
-    """Sends one batch of messages by one channel. It is an async context manager, and connects at its first message."""
+    """Sends messages by one channel. It is an async context manager, and connects at its first message, or before."""
 
     async def __aenter__(self) -> Self:
         return self
 
     @abstractmethod
     async def __aexit__(self, kind: type[BaseException] | None, error: object, trace: TracebackType | None) -> None: ...
+
+    @abstractmethod
+    async def connect(self) -> None:
+        """Returns once the channel takes messages, as far as that can be known without one. Raises ChannelAway."""
 
     @abstractmethod
     async def send(self, message: Composed) -> None:

@@ -1,12 +1,12 @@
 """The SQL of deliveries: leasing messages that are due, and recording what became of them. Functions never commit."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import structlog
-from sqlalchemy import ColumnElement, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, func, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.notifications.models import MessageRow
@@ -24,17 +24,37 @@ LEASE = timedelta(seconds=10)
 NO_LEASE: dict[str, Any] = {"lease": None, "leased_until": None}
 
 
+class Expired(NamedTuple):
+    """A message whose lease has ended, and when. If that is still so later, whoever leased it is dead."""
+
+    id: UUID
+    leased_until: datetime
+
+
 async def claim(
-    session: AsyncSession, organization_id: UUID, announcement_id: UUID, lease: UUID, now: datetime, limit: int
+    session: AsyncSession,
+    organization_id: UUID,
+    announcement_id: UUID,
+    lease: UUID,
+    now: datetime,
+    limit: int,
+    dead: Collection[Expired] = (),
+    before: Collection[UUID] = (),
 ) -> list[ClaimedMessage]:
-    """Leases messages that are due and that nobody else has. Those with the fewest attempts come first, so that one
-    that fails holds up no other."""
+    """Leases messages that are due and that nobody else has, whose lease is `dead`, or is one of those `before` and has
+    ended. What this lease has already was left over by the batch before. Those with the fewest attempts come first, so
+    that one that fails holds up no other."""
     order = (MessageRow.attempts, MessageRow.due_at, MessageRow.id)
     free = (
         select(MessageRow.id)
         .where(
             *_due(organization_id, announcement_id, now),
-            or_(MessageRow.leased_until.is_(None), MessageRow.leased_until < func.clock_timestamp()),
+            or_(
+                MessageRow.leased_until.is_(None),
+                MessageRow.lease == lease,
+                tuple_(MessageRow.id, MessageRow.leased_until).in_([tuple(one) for one in dead]),
+                and_(MessageRow.lease.in_(before), MessageRow.leased_until < func.clock_timestamp()),
+            ),
         )
         .order_by(*order)
         .limit(limit)
@@ -73,23 +93,54 @@ async def claim(
     ]
 
 
+async def read_expired(
+    session: AsyncSession, organization_id: UUID, announcement_id: UUID, now: datetime, limit: int
+) -> list[Expired]:
+    """Messages that are due and whose lease has ended. A row that somebody works on is left out: it may be told in the
+    next moment that it was sent."""
+    found = await session.execute(
+        select(MessageRow.id, MessageRow.leased_until)
+        .where(*_due(organization_id, announcement_id, now), MessageRow.leased_until < func.clock_timestamp())
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    return [Expired(id, leased_until) for id, leased_until in found if leased_until is not None]
+
+
 async def others_have(session: AsyncSession, organization_id: UUID, announcement_id: UUID, now: datetime) -> bool:
     """Whether messages are due that another delivery has leased, so that they are its to send or, once it has died, to
     wait for."""
     held = select(MessageRow.id).where(
-        *_due(organization_id, announcement_id, now), MessageRow.leased_until >= func.clock_timestamp()
+        *_due(organization_id, announcement_id, now), MessageRow.leased_until.is_not(None)
     )
     return bool(await session.scalar(select(held.exists())))
 
 
 async def renew(session: AsyncSession, organization_id: UUID, announcement_id: UUID, lease: UUID) -> None:
-    """Keeps what this delivery has leased and not yet dealt with."""
-    await _of_lease(session, organization_id, announcement_id, lease, {"leased_until": func.clock_timestamp() + LEASE})
+    """Keeps what this delivery has leased and not yet dealt with. It waits for nobody: a row that is being changed just
+    now is left out, and nobody else leases it either."""
+    free = (
+        select(MessageRow.id)
+        .where(*_leased_by(organization_id, announcement_id, lease))
+        .with_for_update(skip_locked=True)
+        .cte("free")
+    )
+    await session.execute(
+        update(MessageRow)
+        .where(MessageRow.organization_id == organization_id, MessageRow.id.in_(select(free.c.id)))
+        .values(leased_until=func.clock_timestamp() + LEASE)
+        .execution_options(synchronize_session=False)
+    )
 
 
 async def release(session: AsyncSession, organization_id: UUID, announcement_id: UUID, lease: UUID) -> None:
     """Gives back what this delivery has leased and not sent, so that the next one need not wait."""
-    await _of_lease(session, organization_id, announcement_id, lease, NO_LEASE)
+    await session.execute(
+        update(MessageRow)
+        .where(*_leased_by(organization_id, announcement_id, lease))
+        .values(**NO_LEASE)
+        .execution_options(synchronize_session=False)
+    )
 
 
 async def mark_sent(session: AsyncSession, messages: Sequence[ClaimedMessage], now: datetime) -> None:
@@ -209,19 +260,12 @@ def _still(message: ClaimedMessage) -> tuple[ColumnElement[bool], ...]:
     return MessageRow.state == MessageState.WAITING, MessageRow.lease == message.lease
 
 
-async def _of_lease(
-    session: AsyncSession, organization_id: UUID, announcement_id: UUID, lease: UUID, values: dict[str, Any]
-) -> None:
-    await session.execute(
-        update(MessageRow)
-        .where(
-            MessageRow.organization_id == organization_id,
-            MessageRow.announcement_id == announcement_id,
-            MessageRow.state == MessageState.WAITING,
-            MessageRow.lease == lease,
-        )
-        .values(**values)
-        .execution_options(synchronize_session=False)
+def _leased_by(organization_id: UUID, announcement_id: UUID, lease: UUID) -> tuple[ColumnElement[bool], ...]:
+    return (
+        MessageRow.organization_id == organization_id,
+        MessageRow.announcement_id == announcement_id,
+        MessageRow.state == MessageState.WAITING,
+        MessageRow.lease == lease,
     )
 
 

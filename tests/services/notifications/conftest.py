@@ -1,8 +1,9 @@
 """A committed database, a cycle's people and a real SMTP server for the tests of notifications."""
 
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import delete, select, update
@@ -75,9 +76,14 @@ async def prepare(activities: Activities, announcement: Announcement) -> int:
             return prepared
 
 
-async def deliver(activities: Activities, announcement: Announcement) -> Delivery:
+async def deliver(
+    activities: Activities, announcement: Announcement, activity_id: str | None = None, attempt: int = 1
+) -> Delivery:
+    """A delivery of its own, or an attempt of the one with this id."""
     request = DeliverMessages(organization_id=announcement.organization_id, announcement_id=announcement.id)
-    answer = await ActivityEnvironment().run(activities.deliver_messages, request)
+    environment = ActivityEnvironment()
+    environment.info = replace(environment.info, activity_id=activity_id or uuid4().hex, attempt=attempt)
+    answer = await environment.run(activities.deliver_messages, request)
     assert isinstance(answer, Delivery)
     return answer
 

@@ -1,18 +1,22 @@
 """Messages are leased while they are sent, over several connections: none is sent twice, and none is lost."""
 
 import asyncio
+import threading
 import time
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import QueuePool, select
+from sqlalchemy import QueuePool, func, select
 
 from services.notifications import delivery, leasing
 from services.notifications.activities import Activities
 from services.notifications.channels.mail_server import MailServerAway
+from services.notifications.leasing import Lease
 from services.notifications.models import MessageRow
+from services.notifications.rules.messages import ClaimedMessage
 from services.notifications.store import delivering as store
 from shared.contracts.notifications import Announcement
 from shared.database import Database
@@ -102,6 +106,7 @@ async def test_what_a_dead_delivery_had_leased_waits_for_the_end_of_its_lease_an
         answer = await deliver(activities, announcement)
     assert (answer.sent, answer.waiting) == (2, 1)
     assert (await messages(database, world))[leased.person_id].state == "waiting"
+    monkeypatch.setattr(leasing, "SETTLED_SECONDS", 0.1)
     assert (await deliver(activities, announcement)).sent == 3  # it waits for the message that is left
     assert len(post.received) == 3
 
@@ -118,6 +123,118 @@ async def test_a_lease_lasts_as_long_as_its_delivery_lives(
     answers = await asyncio.gather(slow, deliver(activities, announcement))
     assert [answer.sent for answer in answers] == [2, 2]
     assert len(post.received) == 2
+
+
+@SEVERAL
+async def test_a_row_that_somebody_locks_for_longer_than_a_lease_lets_no_message_be_sent_twice(
+    activities: Activities, database: Database, world: World, post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was sent at the same time waits to be recorded together with the message whose row is locked."""
+    shorten(monkeypatch)
+    announcement = await announced(activities, database, world, 4)
+    asked, go_on = list[str](), threading.Event()
+
+    def wait(address: str) -> None:
+        asked.append(address)
+        go_on.wait()
+
+    post.answers = wait
+    slow = asyncio.create_task(deliver(activities, announcement))
+    while not asked:
+        await asyncio.sleep(0.01)
+    async with database.transaction() as session:
+        locked = await session.execute(
+            select(MessageRow.id).where(MessageRow.person_id == world.known[asked[0]]).with_for_update()
+        )
+        assert len(locked.all()) == 1
+        go_on.set()
+        another = asyncio.create_task(deliver(activities, announcement))
+        await leases_over(database, world, timedelta(seconds=1))
+    answers = await asyncio.gather(slow, another)
+    assert [answer.sent for answer in answers] == [4, 4]
+    assert len(post.received) == 4
+
+
+async def test_a_database_that_stood_still_for_longer_than_a_lease_lets_no_message_be_sent_twice(
+    activities: Activities, database: Database, world: World, post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When it goes on, another delivery may be served first."""
+    shorten(monkeypatch)
+    announcement = await announced(activities, database, world, 1)
+    goes_on, looked = asyncio.Event(), asyncio.Event()
+    mark, renew, claim = Lease._mark, store.renew, Lease.claim
+
+    async def mark_late(lease: Lease, sent: list[ClaimedMessage]) -> None:
+        await goes_on.wait()
+        await mark(lease, sent)
+
+    async def renew_late(*given: Any) -> None:
+        await goes_on.wait()
+        await renew(*given)
+
+    async def tell(lease: Lease, limit: int) -> list[ClaimedMessage]:
+        found = await claim(lease, limit)
+        looked.set()
+        return found
+
+    monkeypatch.setattr(Lease, "_mark", mark_late)
+    monkeypatch.setattr(store, "renew", renew_late)
+    slow = asyncio.create_task(deliver(activities, announcement))
+    await leases_over(database, world, timedelta(0))
+    monkeypatch.setattr(Lease, "claim", tell)
+    another = asyncio.create_task(deliver(activities, announcement))
+    await looked.wait()
+    goes_on.set()
+    answers = await asyncio.gather(slow, another)
+    assert [answer.sent for answer in answers] == [1, 1]
+    assert len(post.received) == 1
+
+
+@SEVERAL
+async def test_the_next_attempt_of_a_killed_delivery_takes_over_at_once_what_is_not_leased_any_more(
+    activities: Activities, database: Database, world: World, post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Temporal begins it when the one before has been silent for as long as a lease lasts."""
+    announcement = await announced(activities, database, world, 2)
+    shorten(monkeypatch)
+    monkeypatch.setattr(leasing, "SETTLED_SECONDS", 1e9)
+    asked, over = asyncio.Event(), asyncio.Event()
+
+    async def die(*_: object) -> None:
+        asked.set()
+        await over.wait()
+
+    async def keep(*_: object) -> None: ...
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Lease, "record_sent", die)
+        patch.setattr(store, "renew", keep)
+        patch.setattr(store, "release", keep)
+        killed = asyncio.create_task(deliver(activities, announcement, "1"))
+        await asked.wait()
+        await leases_over(database, world, timedelta(0))
+    assert (await deliver(activities, announcement, "1", attempt=2)).sent == 2
+    over.set()
+    await killed
+
+
+async def leases_over(database: Database, world: World, since: timedelta) -> None:
+    """Waits until a lease has been over for so long."""
+    over = select(MessageRow.id).where(
+        MessageRow.organization_id == world.organization_id,
+        MessageRow.leased_until < func.clock_timestamp() - since,
+    )
+    found = False
+    while not found:
+        await asyncio.sleep(0.05)
+        async with database.transaction() as session:
+            found = bool(await session.scalar(select(over.exists())))
+
+
+def shorten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "LEASE", timedelta(seconds=0.5))
+    monkeypatch.setattr(leasing, "RENEW_SECONDS", 0.1)
+    monkeypatch.setattr(leasing, "SETTLED_SECONDS", 0.3, raising=False)
 
 
 async def test_a_delivery_whose_lease_has_ended_sends_nothing_more(

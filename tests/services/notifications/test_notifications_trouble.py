@@ -312,3 +312,26 @@ async def test_an_address_that_is_none_fails_and_stops_nobody_else(
     assert (answer.sent, answer.failed, answer.waiting) == (1, 1, 0)
     assert post.recipients() == ["fine@acme.example"]
     assert (await messages(database, world))[broken].failure_code in ("invalid_address", "smtp_553")
+
+
+@pytest.mark.parametrize("smtp_connections", [4])
+async def test_a_mail_server_that_fails_leaves_at_most_one_unused_link_for_each_connection_at_a_try(
+    activities: Activities, database: Database, world: World, post: Post
+) -> None:
+    world.ask(*(f"p{number}@acme.example" for number in range(20)))
+    await world.open_round(database)
+    announcement = world.announcement()
+    await prepare(activities, announcement)
+    post.stop()
+    with pytest.raises(MailServerAway):
+        await deliver(activities, announcement)
+    assert not world.tokens, "nobody has greeted"
+    post.start()
+    post.most = 0
+    with pytest.raises(MailServerAway):
+        await deliver(activities, announcement)
+    assert 1 <= len(world.tokens) <= 4
+    post.most = None
+    world.tokens.clear()
+    assert (await deliver(activities, announcement)).sent == 20
+    assert len(world.tokens) == 20
