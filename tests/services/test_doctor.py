@@ -197,6 +197,9 @@ async def test_a_real_temporal_is_asked_for_its_namespace_and_retention(
         process = await asyncio.create_subprocess_exec(str(BINARY), *update, "--address", server.address)
         assert await process.wait() == 0
         assert told(await examine_temporal(server.address), Verdict.OK)[1].endswith("for 90 days.")
+        [line] = told(await examine_temporal(server.address, "upward"), Verdict.DOUBTFUL)
+        assert "no version of upward is the current one" in line
+        assert line.endswith("Run: upward deployment promote.")
         monkeypatch.setenv("TEMPORAL_NAMESPACE", "missing")
         [line] = told(await examine_temporal(server.address), Verdict.WRONG)
         assert "there is no namespace missing. Run: temporal operator namespace create" in line

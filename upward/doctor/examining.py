@@ -14,7 +14,7 @@ async def examine(settings: Settings, *, before_migrating: bool = False) -> list
     """Everything that was found. The servers are asked side by side, and nothing is changed in any of them."""
     database, temporal, mail = await asyncio.gather(
         examine_database(settings.database_url, before_migrating=before_migrating),
-        examine_temporal(),
+        examine_temporal(deployment=settings.deployment),
         examine_mail(settings),
     )
     return [*examine_settings(settings), *database, *temporal, *mail]

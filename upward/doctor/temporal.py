@@ -8,6 +8,7 @@ from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest, GetSyste
 from temporalio.service import RPCError, RPCStatusCode
 
 from shared.temporal import connect
+from upward.deployment.routing import UNVERSIONED, Routing, read_routing
 from upward.doctor.findings import Finding, doubtful, ok, wrong
 
 PART = "Temporal"
@@ -17,7 +18,8 @@ GOOD_RETENTION = timedelta(days=30)
 ADDRESS_ADVICE = "Look at TEMPORAL_ADDRESS, and at TEMPORAL_TLS or TEMPORAL_API_KEY if it wants them."
 
 
-async def examine_temporal(address: str | None = None) -> Iterator[Finding]:
+async def examine_temporal(address: str | None = None, deployment: str = "") -> Iterator[Finding]:
+    """With the name of a Worker Deployment also whether one of its versions is the current one."""
     try:
         async with asyncio.timeout(CONNECT_SECONDS):
             client = await connect(address, lazy=False)
@@ -31,7 +33,10 @@ async def examine_temporal(address: str | None = None) -> Iterator[Finding]:
     except RPCError as error:
         return iter([*found, _refused(client.namespace, error.status)])
     ttl = described.config.workflow_execution_retention_ttl.ToTimedelta()
-    return iter([*found, judge_retention(client.namespace, ttl)])
+    found.append(judge_retention(client.namespace, ttl))
+    if deployment:
+        found.append(judge_routing(deployment, await read_routing(client, deployment)))
+    return iter(found)
 
 
 def _refused(namespace: str, status: RPCStatusCode) -> Finding:
@@ -42,6 +47,15 @@ def _refused(namespace: str, status: RPCStatusCode) -> Finding:
             f"Run: temporal operator namespace create --namespace {namespace} --retention 90d.",
         )
     return wrong(PART, f"the namespace {namespace} may not be used ({status.name.lower()}).", ADDRESS_ADVICE)
+
+
+def judge_routing(deployment: str, routing: Routing) -> Finding:
+    if routing.current == UNVERSIONED:
+        told = (
+            f"no version of {deployment} is the current one, so that workers of the workflows that have one do nothing."
+        )
+        return doubtful(PART, told, "Run: upward deployment promote.")
+    return ok(PART, f"{routing.current} is the current version of {deployment}.")
 
 
 def judge_retention(namespace: str, ttl: timedelta) -> Finding:
