@@ -15,6 +15,8 @@ deployment = typer.Typer(no_args_is_help=True, help="Versions of the workers of 
 @deployment.command("status")
 def status() -> None:
     """Print the versions, what runs on each, and which workflows fail; exit with 1 if any does."""
+    from temporalio.service import RPCError
+
     from upward.deployment.rollout import open_place, report
 
     configure_logging("WARNING", "console")
@@ -24,7 +26,7 @@ def status() -> None:
         print("\n".join([*lines, *map(str, failing)]))
         return bool(failing)
 
-    with clear_failures():
+    with clear_failures(RPCError):
         if asyncio.run(look()):
             raise typer.Exit(1)
 
@@ -41,6 +43,8 @@ def promote(
     ] = 60,
 ) -> None:
     """Let new runs of workflows begin on a version, watch it, and roll back if workflows fail on it."""
+    from temporalio.service import RPCError
+
     from upward.deployment.rollout import open_place
     from upward.deployment.rollout import promote as run
 
@@ -50,7 +54,7 @@ def promote(
         place = await open_place(Settings())
         await run(place, build_id, percent=percent, wait_seconds=wait, watch_seconds=watch)
 
-    with clear_failures():
+    with clear_failures(RPCError):
         asyncio.run(act())
 
 
@@ -60,6 +64,8 @@ def rollback(
     unversioned: Annotated[bool, typer.Option("--unversioned", help="Go back to workers without a version.")] = False,
 ) -> None:
     """End a ramp, or let new runs begin on the version before; what fails begins its run again there."""
+    from temporalio.service import RPCError
+
     from upward.deployment.rollout import open_place
     from upward.deployment.rollout import rollback as run
     from upward.deployment.routing import UNVERSIONED
@@ -69,13 +75,15 @@ def rollback(
     async def act() -> None:
         await run(await open_place(Settings()), to=UNVERSIONED if unversioned else to)
 
-    with clear_failures():
+    with clear_failures(RPCError):
         asyncio.run(act())
 
 
 @deployment.command("move")
 def move(build_id: Annotated[str, typer.Argument(help="An earlier version whose workers you want to stop.")]) -> None:
     """Let what still runs on an earlier version go on with the current one."""
+    from temporalio.service import RPCError
+
     from upward.deployment.rollout import move as run
     from upward.deployment.rollout import open_place
 
@@ -84,5 +92,5 @@ def move(build_id: Annotated[str, typer.Argument(help="An earlier version whose 
     async def act() -> None:
         await run(await open_place(Settings()), build_id)
 
-    with clear_failures():
+    with clear_failures(RPCError):
         asyncio.run(act())

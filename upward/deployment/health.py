@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from temporalio.api.enums.v1 import VersioningBehavior
 from temporalio.client import Client, WorkflowExecutionDescription
 from temporalio.service import RPCError
 
@@ -32,12 +33,12 @@ class Failing(NamedTuple):
     run_id: str
     kind: str
     build_id: str
-    """The version that its run stays with; UNVERSIONED if no task of the run has succeeded, so that it stays with none
-    yet."""
+    """The version that its run stays with; UNVERSIONED if it goes with the current one, as no task of it has succeeded
+    yet, or it was moved."""
     failures: int
 
     def __str__(self) -> str:
-        where = self.build_id or "not on a version yet"
+        where = self.build_id or "with the current version"
         return f"failing   {self.workflow_id}  {self.kind}  {where}  {self.failures} failures"
 
 
@@ -93,7 +94,8 @@ def _failing(found: WorkflowExecutionDescription) -> Failing | None:
     if attempt < FAILED_TWICE:
         return None
     info = described.workflow_execution_info.versioning_info
-    build_id = info.deployment_version.build_id if info.behavior else UNVERSIONED
+    stays = info.behavior == VersioningBehavior.VERSIONING_BEHAVIOR_PINNED and not info.versioning_override.auto_upgrade
+    build_id = info.deployment_version.build_id if stays else UNVERSIONED
     return Failing(found.id, found.run_id, found.workflow_type, build_id, attempt - 1)
 
 

@@ -35,7 +35,11 @@ async def examine_temporal(address: str | None = None, deployment: str = "") -> 
     ttl = described.config.workflow_execution_retention_ttl.ToTimedelta()
     found.append(judge_retention(client.namespace, ttl))
     if deployment:
-        found.append(judge_routing(deployment, await read_routing(client, deployment)))
+        try:
+            found.append(judge_routing(deployment, await read_routing(client, deployment)))
+        except RPCError as error:
+            told = f"versions of workers cannot be asked for ({error.status.name.lower()})."
+            found.append(wrong(PART, told, "It must be 1.30 or newer, or leave UPWARD_DEPLOYMENT empty."))
     return iter(found)
 
 
