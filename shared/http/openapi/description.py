@@ -18,8 +18,8 @@ PROBLEM = "ProblemDocument"
 METHODS = ("get", "put", "post", "delete", "patch")
 SAYS = {
     400: "Bad request: something that comes before the content is wrong, such as a cursor or a missing header.",
-    401: "Not authenticated: the access key is missing or not valid.",
-    403: "Not allowed: the role of the access key is too low.",
+    401: "Not authenticated: the access key is missing, not valid, or has expired.",
+    403: "Not allowed: the role of the access key is too low, or the key is not taken from your network.",
     404: "Not found: the organization has nothing with this id.",
     409: "Conflict: the state of what exists does not allow this; `code` says why.",
     410: "Gone: it existed and is no longer kept.",
@@ -117,10 +117,7 @@ def _insist(parameter: dict[str, Any], example: str) -> None:
 def _statuses(operation: dict[str, Any]) -> set[int]:
     """The statuses of the refusals that follow from the key, the parameters and the body of an operation."""
     taken = {_place(parameter) for parameter in operation.get("parameters", ())}
-    roles = {role for scheme in operation.get("security", ()) for named in scheme.values() for role in named}
-    found = {401} if "security" in operation else set()
-    if roles - {"viewer"}:
-        found.add(403)
+    found = {401, 403} if "security" in operation else set()
     if "query cursor" in taken:
         found.add(400)
     if "header idempotency-key" in taken:
