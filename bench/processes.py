@@ -28,10 +28,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from shared.contracts.base import Service
 from tests.e2e.processes import environment
-from upward.cli import WORKERS
 from upward.composition import RELAY
 from upward.embedded import EmbeddedPostgres, EmbeddedTemporal, free_port
 from upward.migration import migrate
+from upward.serving.command import WORKERS
 
 ROOT = Path(__file__).resolve().parent.parent
 MOST_MB = 120

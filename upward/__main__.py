@@ -18,13 +18,16 @@ from upward.left_out import leave_out
 gc.disable()
 leave_out(sys.argv[1:])
 
-from upward.cli import app  # noqa: E402 (what it imports is the most of it)
+from upward.serving.command import run_if_clear  # noqa: E402 (what it imports is the most of it)
 
 
 def main() -> None:
     """Runs the command. Its exit code becomes that of the process."""
     try:
-        app()
+        if not run_if_clear(sys.argv[1:]):
+            from upward.cli import app
+
+            app()
     except SystemExit as end:
         if end.code is not None and not isinstance(end.code, int):
             raise

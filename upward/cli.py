@@ -20,6 +20,8 @@ from shared.logging import configure_logging
 from upward.deployment.commands import deployment
 from upward.failures import clear_failures
 from upward.keys.commands import KeyFolder, keys
+from upward.serving import command
+from upward.serving.command import ALL, WORKERS
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Reverse-mentoring programs that run themselves.")
 app.add_typer(keys, name="keys")
@@ -33,8 +35,6 @@ app.add_typer(deployment, name="deployment")
 
 Folder = Annotated[Path, typer.Option(help="Where the embedded stack keeps its data and e-mails.")]
 DEFAULT_FOLDER = Path(".upward")
-ALL = "all"
-WORKERS = ("workflows", "programs", "intake", "matching", "feedback", "notifications", "events", "relay")
 
 
 @app.command()
@@ -114,11 +114,8 @@ def serve(
     services: Annotated[list[str], typer.Argument(help=f"`{ALL}`, or one or more of: {', '.join(Service)}.")],
 ) -> None:
     """Serve the HTTP side of one or more services (production)."""
-    from upward.process import serve as serve_services
-
-    chosen = [Service(name) for name in _chosen(services, tuple(Service))]
-    with clear_failures():
-        asyncio.run(serve_services(_production(), chosen))
+    _check_names(services, tuple(Service))
+    command.serve(services)
 
 
 @app.command()
@@ -126,11 +123,8 @@ def worker(
     queues: Annotated[list[str], typer.Argument(help=f"`{ALL}`, or one or more of: {', '.join(WORKERS)}.")],
 ) -> None:
     """Run the Temporal workers of one or more services, of `workflows`, or the `relay` of events."""
-    from upward.process import work
-
-    chosen = _chosen(queues, WORKERS)
-    with clear_failures():
-        asyncio.run(work(_production(), chosen))
+    _check_names(queues, WORKERS)
+    command.work(queues)
 
 
 @app.command()
@@ -297,17 +291,7 @@ def translations(
             print(line)
 
 
-def _chosen(names: list[str], known: Sequence[str]) -> list[str]:
-    """What was named, each once. Raises BadParameter."""
+def _check_names(names: list[str], known: Sequence[str]) -> None:
+    """Raises BadParameter."""
     if unknown := [name for name in names if name not in (ALL, *known)]:
         raise typer.BadParameter(f"{', '.join(unknown)}: choose of {', '.join(known)}, or {ALL}.")
-    return list(known if ALL in names else dict.fromkeys(names))
-
-
-def _production() -> Settings:
-    settings = Settings()
-    configure_logging(settings.log_level, settings.log_format)
-    if len(settings.service_token.get_secret_value()) < 32:
-        typer.echo("Set UPWARD_SERVICE_TOKEN to a secret of at least 32 characters.", err=True)
-        raise typer.Exit(2)
-    return settings

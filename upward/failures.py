@@ -2,9 +2,9 @@
 
 import contextlib
 import gc
+import sys
 from collections.abc import Iterator
 
-import typer
 from pydantic import ValidationError
 from pydantic_settings import SettingsError
 from sqlalchemy.exc import OperationalError
@@ -42,5 +42,5 @@ def clear_failures(*expected: type[Exception]) -> Iterator[None]:
         message = "The database cannot be reached, or refuses the sign-in: look at UPWARD_DATABASE_URL."
     except expected as failure:
         message = str(failure)
-    typer.echo(message, err=True)
-    raise typer.Exit(1)
+    print(message, file=sys.stderr)
+    raise SystemExit(1)

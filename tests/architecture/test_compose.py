@@ -19,8 +19,9 @@ from typer.main import get_command
 from shared.config import Settings
 from shared.contracts.base import Service
 from shared.temporal import GRACE, WORKFLOWS_QUEUE
-from upward.cli import ALL, WORKERS, app
+from upward.cli import app
 from upward.composition import RELAY
+from upward.serving.command import ALL, WORKERS
 from upward.serving.server import FINISHING_SECONDS
 
 ROOT = Path(__file__).parents[2]

@@ -15,8 +15,9 @@ from shared.config import Settings
 from tests.architecture.documents import CODE, TEXTS, code, names_in, section, table_rows
 from tests.architecture.sources import CODE as CODE_ROOMS
 from tests.architecture.sources import ROOMS, ROOT, place, python_files
-from upward.cli import ALL, WORKERS, app
+from upward.cli import app
 from upward.composition import ROUTERS
+from upward.serving.command import ALL, WORKERS
 
 README = TEXTS["README.md"]
 PRODUCTION = "docs/production.md"

@@ -18,7 +18,8 @@ from typer.main import get_command
 from shared.config import Settings
 from shared.contracts.base import Service
 from tests.architecture.sources import ROOT
-from upward.cli import ALL, WORKERS, app
+from upward.cli import app
+from upward.serving.command import ALL, WORKERS
 
 CHART = ROOT / "deploy/helm/upward"
 EXAMPLE: dict[str, Any] = yaml.safe_load((ROOT / "deploy/helm/example-values.yaml").read_text())

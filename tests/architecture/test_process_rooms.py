@@ -12,21 +12,18 @@ from shared.contracts.base import Service
 from shared.temporal import WORKFLOWS_QUEUE
 from tests.architecture.sources import ROOT
 from upward import left_out
-from upward.cli import WORKERS
 from upward.composition import RELAY
+from upward.serving.command import WORKERS
 
 SCRIPT = """
 import asyncio, gc, json, os, sys
 from upward.left_out import leave_out
 leave_out(["worker"])
-import upward.cli
+import upward.serving.command
 from shared.config import Settings
 from shared.contracts.base import Service
 from upward.composition import ACTIVITIES, Resources
 from upward.process import assemble
-
-before = [one for one in sys.modules if one.split(".")[0] in ("services", "workflows")]
-print(json.dumps(["the command line", before]))
 
 async def start(services, queues):
     async with assemble(Settings(), services, queues=queues) as (_, resources):
@@ -43,11 +40,15 @@ for part, name in json.loads(sys.argv[1]):
         os._exit(0)
     if os.wait()[1]:
         raise SystemExit(f"{part} {name} failed")
+
+import upward.cli
+rooms = [one for one in sys.modules if one.split(".")[0] in ("services", "workflows")]
+print(json.dumps(["the command line", rooms]))
 """
 QUICK = [("serve", "programs"), ("worker", "notifications"), ("worker", RELAY)]
 STARTED = [("serve", service.value) for service in Service] + [("worker", queue) for queue in WORKERS]
 EACH = [pytest.param(*one, marks=[] if one in QUICK else pytest.mark.long, id=" ".join(one)) for one in STARTED]
-FOR_TERMINALS = {"rich", "pygments"}
+FOR_TERMINALS = {"rich", "pygments", "typer"}
 FOR_ROUTES = {"fastapi", "uvicorn", "icalendar", "email_validator", "click"}
 ROOMS_OF: dict[str, set[str]] = {WORKFLOWS_QUEUE: {"workflows"}, RELAY: {"events", "workflows"}}
 """The rooms of workers that are not called as their room is."""

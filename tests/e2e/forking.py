@@ -17,8 +17,8 @@ import upward.process
 import upward.serving.routes
 import upward.serving.server  # noqa: F401
 from shared.contracts.base import Service
-from upward.cli import WORKERS
 from upward.composition import load
+from upward.serving.command import WORKERS
 
 
 def live(arguments: Sequence[str], environment: Mapping[str, str], log: str) -> None:

@@ -24,9 +24,9 @@ from shared.contracts.base import Service
 from tests.clusters import copy_cluster
 from tests.e2e.company import Company, at_company
 from tests.e2e.processes import ROOT, Forked, Forks, Running, upward
-from upward.cli import WORKERS
 from upward.composition import ROUTERS
 from upward.embedded import EmbeddedPostgres, EmbeddedTemporal, MailCatcher, free_port
+from upward.serving.command import WORKERS
 from upward.serving.server import listen, serve_http
 
 pytestmark = pytest.mark.long

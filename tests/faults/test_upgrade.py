@@ -30,9 +30,9 @@ from tests.faults.driver import PatientAdmin, staffed
 from tests.faults.five_cycles import PLACES, FiveCycles
 from tests.faults.releases import previous_release, unpack
 from tests.patience import PATIENCE_SECONDS
-from upward.cli import WORKERS
 from upward.demo.mailbox import Mailbox
 from upward.embedded import EmbeddedPostgres, EmbeddedTemporal, MailCatcher, free_port
+from upward.serving.command import WORKERS
 
 pytestmark = pytest.mark.long
 TOKEN = "a-service-token-of-the-tests-only-0123456789"
