@@ -7,7 +7,23 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.contracts.rounds import RoundState
-from shared.rounds.models import Round
+from shared.rounds.models import Round, RoundRecipient
+
+
+async def read_asked(session: AsyncSession, person_ids: Collection[UUID]) -> set[UUID]:
+    """Those of these people, of whatever organizations, whose answer an open round waits for."""
+    found = await session.scalars(
+        select(RoundRecipient.person_id)
+        .join(Round, Round.id == RoundRecipient.round_id)
+        .where(
+            Round.state == RoundState.OPEN,
+            RoundRecipient.person_id.in_(list(person_ids)),
+            RoundRecipient.answered_at.is_(None),
+            RoundRecipient.excused_at.is_(None),
+        )
+        .distinct()
+    )
+    return set(found)
 
 
 async def read_rounds_of(session: AsyncSession, cycle_ids: Collection[UUID]) -> dict[UUID, tuple[UUID, bool]]:

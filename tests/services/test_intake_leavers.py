@@ -9,6 +9,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 from sqlalchemy import event, select
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.events.log.models import Event
 from services.events.log.positions import sequence_batch
@@ -20,6 +21,7 @@ from shared.database import Database
 from shared.rounds import store as rounds
 from tests.services.conftest import client_of
 from tests.services.intake_examples import add_people, open_enrolment, person, staged
+from upward.recovery.rows import read_leavers
 
 Key = Callable[..., Awaitable[dict[str, str]]]
 HEADER = "id,name,email,status\n"
@@ -133,7 +135,7 @@ async def test_thousands_of_leavers_are_a_few_statements(
 
     assert report.json()["deactivated"] == MANY
     assert len([statement for statement in statements if "staged_event" in statement]) == MANY / EVENTS_AT_ONCE + 1
-    assert len(statements) < 20
+    assert len(statements) < 25
     events = await staged(db, organization_id)
     assert [kind for kind, _ in events] == ["person.left"] * MANY + ["people.imported"]
     assert [data["person_id"] for _, data in events[:-1]] == [str(one.id) for one in people]
@@ -160,3 +162,27 @@ async def test_no_round_waits_for_somebody_who_has_left(
     async with db.transaction() as session:
         counts = await rounds.read_round(session, organization_id, asked.round_id)
     assert (counts.recipients, counts.answered, counts.pending) == (1, 1, 0)
+
+
+async def test_a_leaver_whose_answer_a_round_still_waits_for_is_to_be_followed_by_the_event_that_told_it(
+    client: httpx.AsyncClient, db: Database, organization_id: UUID
+) -> None:
+    """Their workflow was lost before it took them out of the round."""
+    await send(client, "1,A A,a@x.example,\n2,B B,b@x.example,\n")
+    await open_enrolment(db, organization_id)
+    await send(client, "1,A A,,Resigned\n")
+    async with db.transaction() as session:
+        [(_, made_up)] = await mine(session, organization_id)
+        await sequence_batch(session, 100)
+        [(event_id, leaver)] = await mine(session, organization_id)
+        wanted = select(Event.event_id).where(Event.organization_id == organization_id, Event.type == "person.left")
+        assert event_id == await session.scalar(wanted)
+    assert str(leaver.person_id) == (await ids(client))["1"]
+    assert made_up.person_id == leaver.person_id
+    await main.create_activities(database=db).excuse_leaver(leaver)
+    async with db.transaction() as session:
+        assert await mine(session, organization_id) == []
+
+
+async def mine(session: AsyncSession, organization_id: UUID) -> list[tuple[UUID, Leaver]]:
+    return [one for one in await read_leavers(session) if one[1].organization_id == organization_id]

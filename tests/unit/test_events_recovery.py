@@ -10,6 +10,7 @@ from services.events.recovery.rules.comparing import Difference, Finding, Seen, 
 from services.events.recovery.rules.wanted import Rows, wanted
 from shared.contracts.endpoints import EndpointRef
 from shared.contracts.feedback import ConcernReason, ConcernRung
+from shared.contracts.intake import Leaver
 from shared.contracts.notifications import Announcement, Audience, Template
 from shared.contracts.programs import CycleRef, Stage
 from shared.contracts.recovery.facts import OpenMatter
@@ -191,6 +192,18 @@ def test_what_waits_is_told_by_its_cycle_or_its_concern_or_by_itself() -> None:
     [concern] = [one.argument for one in found if isinstance(one.argument, Concern)]
     assert concern.rebuilt is not None
     assert concern.rebuilt.unfinished == (of_a_concern,)
+
+
+def test_a_leaver_of_whom_something_is_still_expected_is_followed_again() -> None:
+    event_id, leaver = uuid4(), Leaver(organization_id=ORGANIZATION, person_id=uuid4(), left_at=MONDAY)
+    rows = Rows(leavers=[(event_id, leaver)])
+    [finding] = compare(rows, set(), {})
+    assert (finding.difference, finding.workflow_id) == (Difference.MISSING, f"leaver-{event_id}")
+    assert compare(rows, {finding.workflow_id}, {}) == []
+    assert disagreeing([finding]) == set(), "it keeps no organization held"
+    [step] = steps(rows, [finding])
+    assert step.workflow is not None
+    assert (step.what, step.workflow.workflow, step.workflow.argument) == ("start", "LeaverWorkflow", leaver)
 
 
 def test_a_round_that_is_about_to_end_is_ended_before_its_cycle_begins_again() -> None:

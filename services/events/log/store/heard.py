@@ -1,12 +1,36 @@
-"""SQL that says whether a workflow has heard an event that the log does not tell, as after a restore."""
+"""SQL of events that workflows have heard, or should have: those that a restore has lost, and those of leavers."""
 
-from uuid import UUID
+from collections.abc import Collection
+from uuid import UUID, uuid5
 
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.events.log.models import Event, OrganizationDay
+from shared.contracts.events import PersonLeft
+from shared.contracts.intake import Leaver
 from shared.contracts.programs import CycleRef
+
+
+async def read_departures(session: AsyncSession, leavers: Collection[Leaver]) -> list[tuple[UUID, Leaver]]:
+    """Each of these leavers with the id and the time of the event that said so last. If the log does not keep it, the
+    id is made of what is known."""
+    found = await session.execute(
+        select(Event.data["person_id"].astext, Event.event_id, Event.time)
+        .where(
+            Event.organization_id.in_({one.organization_id for one in leavers}),
+            Event.type == PersonLeft.type,
+            Event.data["person_id"].astext.in_([str(one.person_id) for one in leavers]),
+        )
+        .order_by(Event.day, Event.position)
+    )
+    told = {person: (event_id, time) for person, event_id, time in found}
+    departures = list[tuple[UUID, Leaver]]()
+    for one in leavers:
+        made_up = uuid5(one.person_id, one.left_at.isoformat()), one.left_at
+        event_id, time = told.get(str(one.person_id), made_up)
+        departures.append((event_id, one.model_copy(update={"left_at": time})))
+    return departures
 
 
 async def is_unknown(session: AsyncSession, cycle: CycleRef, event_id: UUID, sequence: int) -> bool:

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from shared.contracts.endpoints import EndpointRef
 from shared.contracts.feedback import ConcernReason, ConcernRung
+from shared.contracts.intake import Leaver
 from shared.contracts.notifications import Announcement, Template
 from shared.contracts.programs import CycleRef, Stage
 from shared.contracts.recovery.facts import TOLD_BY_OTHERS, OpenMatter
@@ -17,6 +18,7 @@ from workflows.ids import (
     cycle_workflow_id,
     digest_workflow_id,
     endpoint_workflow_id,
+    leaver_workflow_id,
 )
 from workflows.states.concern_state import Concern, Digest, RebuiltMatter
 from workflows.states.cycle_state import CycleState
@@ -37,6 +39,8 @@ class Rows:
     """Those that are unfinished."""
     endpoints: Sequence[EndpointRef] = ()
     """Those for which something waits."""
+    leavers: Sequence[tuple[UUID, Leaver]] = ()
+    """Those who have left and of whom something is still expected, with the event that said that they left."""
 
 
 class Wanted(NamedTuple):
@@ -44,7 +48,7 @@ class Wanted(NamedTuple):
 
     workflow: str
     id: str
-    argument: Announcement | CycleRef | EndpointRef
+    argument: Announcement | CycleRef | EndpointRef | Leaver
     cycle_id: UUID | None = None
     """The cycle that it belongs to."""
     signal: str | None = None
@@ -58,7 +62,7 @@ class Wanted(NamedTuple):
 def wanted(rows: Rows, cycle_id: UUID | None = None) -> list[Wanted]:
     """The workflows that must run, in an order in which they can be started. With `cycle_id`, those of one cycle. The
     rounds of a cycle and what it announces are not among them, as the cycle starts them."""
-    found = [*_cycles(rows), *_matters(rows), *_announcements(rows), *_endpoints(rows)]
+    found = [*_cycles(rows), *_matters(rows), *_announcements(rows), *_endpoints(rows), *_leavers(rows)]
     return [one for one in found if cycle_id in (None, one.cycle_id)]
 
 
@@ -107,6 +111,11 @@ def _announcements(rows: Rows) -> Iterator[Wanted]:
 def _endpoints(rows: Rows) -> Iterator[Wanted]:
     for endpoint in rows.endpoints:
         yield Wanted("EndpointWorkflow", endpoint_workflow_id(endpoint.endpoint_id), endpoint, signal="call")
+
+
+def _leavers(rows: Rows) -> Iterator[Wanted]:
+    for event_id, leaver in rows.leavers:
+        yield Wanted("LeaverWorkflow", leaver_workflow_id(event_id), leaver)
 
 
 def _announced_about(rows: Rows) -> dict[UUID, tuple[Announcement, ...]]:

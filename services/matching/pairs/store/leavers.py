@@ -3,10 +3,11 @@
 Locks are taken in one order everywhere: the cycle's runs, its open rounds, then pairs. Functions never commit.
 """
 
+from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy import ColumnElement, and_, func, or_, select, union
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.matching.models import Pair
@@ -44,6 +45,18 @@ async def release(
         .order_by(Pair.id)
     )
     return tuple(ReleasedPair(pair_id=pair_id, cycle_id=cycle_id) for pair_id, cycle_id in found)
+
+
+async def read_paired(session: AsyncSession, person_ids: Collection[UUID]) -> set[UUID]:
+    """Those of these people, of whatever organizations, who are in a pair that is offered or live."""
+    ids, states = list(person_ids), (PairState.OFFERED, *LIVE)
+    found = await session.execute(
+        union(
+            select(Pair.mentor_id).where(Pair.mentor_id.in_(ids), Pair.state.in_(states)),
+            select(Pair.mentee_id).where(Pair.mentee_id.in_(ids), Pair.state.in_(states)),
+        )
+    )
+    return {row[0] for row in found}
 
 
 async def count_left(session: AsyncSession, organization_id: UUID, since: datetime) -> LeftPairs:
