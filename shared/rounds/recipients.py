@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable
 from typing import Any, NamedTuple, cast
 from uuid import UUID
 
-from sqlalchemy import ARRAY, CursorResult, SelectBase, Table, Uuid, column, func, literal, select
+from sqlalchemy import ARRAY, CursorResult, SelectBase, Table, Uuid, any_, column, func, literal, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -77,7 +77,7 @@ async def read_pending(
         .where(
             RoundRecipient.organization_id == organization_id,
             RoundRecipient.round_id == round_id,
-            RoundRecipient.person_id.in_(people),
+            RoundRecipient.person_id == any_(literal(list(people), ARRAY(Uuid()))),
             RoundRecipient.answered_at.is_(None),
             RoundRecipient.excused_at.is_(None),
         )

@@ -4,7 +4,7 @@ from collections.abc import Collection
 from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import delete, select
+from sqlalchemy import ARRAY, Uuid, any_, delete, literal, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -65,7 +65,9 @@ async def read_away(session: AsyncSession, organization_id: UUID, people: Collec
     yesterday = datetime.now(UTC).date() - timedelta(days=1)  # somewhere it is still that day
     rows = await session.scalars(
         select(Absence).where(
-            Absence.organization_id == organization_id, Absence.person_id.in_(people), Absence.last_day >= yesterday
+            Absence.organization_id == organization_id,
+            Absence.person_id == any_(literal(list(people), ARRAY(Uuid()))),
+            Absence.last_day >= yesterday,
         )
     )
     return {

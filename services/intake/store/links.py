@@ -2,7 +2,7 @@
 
 from uuid import UUID, uuid4
 
-from sqlalchemy import bindparam, case, func, insert, select
+from sqlalchemy import ARRAY, Uuid, any_, bindparam, case, func, insert, literal, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.intake.models import Link, Person
@@ -40,7 +40,10 @@ async def mint_links(session: AsyncSession, organization_id: UUID, request: Mint
     people = (
         await session.scalars(
             select(Person.id)
-            .where(Person.organization_id == organization_id, Person.id.in_(request.person_ids))
+            .where(
+                Person.organization_id == organization_id,
+                Person.id == any_(literal(list(request.person_ids), ARRAY(Uuid()))),
+            )
             .order_by(Person.id)
         )
     ).all()

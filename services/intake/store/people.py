@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
+    ARRAY,
     Boolean,
     ColumnElement,
     Date,
@@ -14,6 +15,7 @@ from sqlalchemy import (
     Select,
     Text,
     Uuid,
+    any_,
     bindparam,
     case,
     cast,
@@ -153,7 +155,7 @@ async def read_contacts(session: AsyncSession, organization_id: UUID, person_ids
             *(Person.name, Person.given_name, Person.email, Person.time_zone),
             case((Person.language_known, Person.language), else_="").label("language"),
             *(Person.job_title, Person.department, Person.active),
-        ).where(Person.organization_id == organization_id, Person.id.in_(person_ids))
+        ).where(Person.organization_id == organization_id, Person.id == any_(literal(list(person_ids), ARRAY(Uuid()))))
     )
     return [Contact(**row) for row in found.mappings()]
 

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 import structlog
-from sqlalchemy import ColumnElement, and_, func, or_, select, tuple_, update
+from sqlalchemy import ARRAY, ColumnElement, Uuid, and_, any_, func, literal, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.notifications.models import MessageRow
@@ -277,7 +277,7 @@ async def _set(
         update(MessageRow)
         .where(
             MessageRow.organization_id == messages[0].organization_id,
-            MessageRow.id.in_([message.id for message in messages]),
+            MessageRow.id == any_(literal([message.id for message in messages], ARRAY(Uuid()))),
             *conditions,
         )
         .values(**values, **NO_LEASE)
