@@ -127,4 +127,5 @@ async def test_a_batch_asks_only_about_its_own_people_whether_they_have_answered
             break
     world.read_after.clear()
     assert (await deliver(activities, announcement)).sent == 45
-    assert (world.read_after, sorted(world.asked_about)) == ([], [5, 10, 10, 10, 10])
+    assert world.read_after == []
+    assert (sum(world.asked_about), max(world.asked_about)) == (45, 10)
