@@ -50,6 +50,7 @@ bench: $(VENV)/.test
 	$(BIN)/python bench/pages.py --json
 	$(BIN)/python bench/mail.py --json
 	$(BIN)/python bench/rounds.py --json
+	$(BIN)/python bench/tenants.py --json
 	$(BIN)/python bench/processes.py --json
 
 pictures: $(VENV)/.test  ## the pictures in docs/pictures, taken of the sample company

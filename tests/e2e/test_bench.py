@@ -100,3 +100,16 @@ def test_the_bench_of_rounds_prints_one_json_line_with_its_measures() -> None:
         *("peak_mb", "postgres_mb", "temporal_mb", "required"),
     ]
     assert found["people"] == 1200
+
+
+def test_the_bench_of_tenants_prints_one_json_line_with_its_ratios() -> None:
+    sizes = ("--organizations", "10", "--people", "20", "--events", "2000", "--invited", "200")
+    command = [sys.executable, str(ROOT / "bench" / "tenants.py"), *sizes, "--seconds", "4", "--rounds", "1", "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_SECONDS, cwd=ROOT.parent)
+
+    (line,) = done.stdout.splitlines() or [done.stderr]
+    found = json.loads(line)
+    ratios = [found[f"ratio_{name}"] for name in ("event", "page", "mail")]
+    assert all(ratio > 0 for ratio in ratios)
+    assert found["ratio_worst"] == max(ratios)
+    assert found["large_events_per_s"] > 0
