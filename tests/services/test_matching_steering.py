@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from fastapi import FastAPI
-from sqlalchemy import update
+from sqlalchemy import event, update
 
 from services.intake import main as intake
 from services.matching import main
@@ -302,6 +302,23 @@ async def test_an_approval_that_would_take_a_place_twice_is_refused(admin: Admin
     assert (answer.status_code, answer.json()["code"]) == (409, "no_place_left")
     async with admin.matching.db.transaction() as session:
         assert (await session.get_one(MatchRun, UUID(admin.run["id"]))).state == "proposed"
+
+
+async def test_an_approval_counts_the_places_with_one_look_at_the_pairs(admin: Admin, db: Database) -> None:
+    """A second look was a join, which compared each of ten thousand pairs with each other, for most of a minute."""
+    counting: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        if "jsonb_to_recordset" in statement:
+            counting.append(statement)
+
+    event.listen(db.engine.sync_engine, "before_cursor_execute", note)
+    try:
+        answer = await admin.client.post(f"/v1/match-runs/{admin.run['id']}/approve", headers=admin.headers)
+    finally:
+        event.remove(db.engine.sync_engine, "before_cursor_execute", note)
+    assert answer.json()["state"] == "approved"
+    assert [statement.count("FROM matching.pair") for statement in counting] == [1, 1]  # for mentors, for mentees
 
 
 async def test_steering_takes_a_coordinator_of_the_organization(admin: Admin, access_key: AccessKey) -> None:

@@ -7,7 +7,7 @@ approval counts under this lock stays true until its offers are written. Functio
 from collections.abc import Collection
 from uuid import UUID
 
-from sqlalchemy import Integer, Uuid, column, func, or_, select, update
+from sqlalchemy import BigInteger, Integer, Uuid, cast, column, func, null, or_, select, union_all, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.matching.engine.computation import Result
@@ -179,28 +179,37 @@ async def _drop_pairs(session: AsyncSession, run: MatchRun, leavers: Collection[
 
 async def _check_places(session: AsyncSession, run: MatchRun) -> None:
     """Raises NoPlaceLeft if the offers would give somebody more pairs than they have places. Runs are computed with the
-    places that are left, so this check is the last line of defence."""
+    places that are left, so this check is the last line of defence.
+
+    Everything is counted in one pass and nothing joined: of pairs that were just stored Postgres does not know how many
+    there are, and it would compare each with each other."""
     person = func.jsonb_to_recordset(MatchRun.inputs["people"]).table_valued(
         column("person_id", Uuid), column("mentor_capacity", Integer), column("mentee_capacity", Integer)
     )
     people = person.render_derived("person", with_types=True)
-    proposed = (Pair.match_run_id == run.id, Pair.state == PairState.PROPOSED)
+    proposed = (Pair.match_run_id == run.id) & (Pair.state == PairState.PROPOSED)
     for side, capacity in ((Pair.mentor_id, people.c.mentor_capacity), (Pair.mentee_id, people.c.mentee_capacity)):
-        wanted = (
-            select(side.label("person_id"), func.count().label("pairs"))
-            .where(Pair.organization_id == run.organization_id, Pair.cycle_id == run.cycle_id)
-            .where(or_(Pair.state.in_(HOLDING), (Pair.match_run_id == run.id) & (Pair.state == PairState.PROPOSED)))
-            .where(side.in_(select(side).where(Pair.organization_id == run.organization_id, *proposed)))
-            .group_by(side)
-            .subquery()
-        )
-        over = await session.scalar(
-            select(func.count())
+        places = (
+            select(people.c.person_id, capacity.label("places"), cast(null(), BigInteger).label("pairs"))
             .select_from(MatchRun)
             .join(people, people.c.person_id.is_not(None))
-            .join(wanted, wanted.c.person_id == people.c.person_id)
-            .where(MatchRun.organization_id == run.organization_id, MatchRun.id == run.id, wanted.c.pairs > capacity)
+            .where(MatchRun.organization_id == run.organization_id, MatchRun.id == run.id)
         )
+        pairs = (
+            select(side.label("person_id"), cast(null(), Integer).label("places"), func.count().label("pairs"))
+            .where(Pair.organization_id == run.organization_id, Pair.cycle_id == run.cycle_id)
+            .where(or_(Pair.state.in_(HOLDING), proposed))
+            .group_by(side)
+            .having(func.bool_or(proposed))
+        )
+        both = union_all(places, pairs).subquery()
+        crowded = (
+            select(both.c.person_id)
+            .group_by(both.c.person_id)
+            .having(func.sum(both.c.pairs) > func.sum(both.c.places))
+            .subquery()
+        )
+        over = await session.scalar(select(func.count()).select_from(crowded))
         if over:
             raise NoPlaceLeft(
                 f"{over} people of this run have no place left for another pair; steer the run, which computes it anew "
