@@ -103,6 +103,23 @@ async def test_everybody_is_held_until_the_relay_has_noticed_that_the_log_goes_o
     assert await Gate(database, Watch()).is_closed(organization_id)
 
 
+async def test_while_all_is_well_the_keeper_opens_no_transaction_and_still_notices_a_restore(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    organization_id, keeping = uuid4(), keeper(database)
+    await record(database, organization_id, CyclePaused(cycle_id=uuid4()))
+    assert await keeping.step() == 0
+    with monkeypatch.context() as patched:
+        patched.setattr(database, "transaction", None)
+        assert await keeping.step() == 0
+    async with database.transaction() as session:
+        await epoch_store.note_server(session, epoch_store.Server(1, 1))
+    assert await keeping.step() == 1, "the log goes on elsewhere"
+    await keeper(database, organization_id).step()
+    await restore(database)
+    assert await keeping.step() == 1, "somebody has told of a restore"
+
+
 async def test_the_gate_stays_closed_while_the_relay_notices_the_restore(database: Database) -> None:
     organization_id = uuid4()
     await record(database, organization_id, CyclePaused(cycle_id=uuid4()))

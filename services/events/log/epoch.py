@@ -48,6 +48,12 @@ class Watch:
             log.warning("epoch.changed", epoch=str(epoch))
         await epoch_store.note_server(session, server)
 
+    async def is_here(self, session: AsyncSession) -> bool:
+        """Whether this connection is known to be one to the server that the log was written on last. False does not
+        mean that it is not: a connection that nobody has looked at yet is not known."""
+        server = self._servers.get(await _driver_connection(session))
+        return server is not None and server == await epoch_store.read_known_server(session)
+
     async def is_elsewhere(self, session: AsyncSession) -> bool:
         """Whether the log was written on another server before, which nobody has noticed yet."""
         if not self._asks:
@@ -57,11 +63,15 @@ class Watch:
         return None not in (known, server) and known != server
 
     async def _server_of(self, session: AsyncSession) -> Server | None:
-        connection = (await (await session.connection()).get_raw_connection()).driver_connection
+        connection = await _driver_connection(session)
         server = self._servers.get(connection)
         if server is None and (server := await epoch_store.read_server(session)) is not None:
             self._servers[connection] = server
         return server
+
+
+async def _driver_connection(session: AsyncSession) -> object:
+    return (await (await session.connection()).get_raw_connection()).driver_connection
 
 
 watch = Watch()

@@ -48,6 +48,10 @@ class Keeper:
 
     async def step(self) -> int:
         """Returns how many organizations are still held. Raises whatever `agree` raises."""
+        async with self._database.single_statements() as session:
+            # Mostly all is well, which two statements tell. Only what is not needs a transaction and the lock.
+            if await self._watch.is_here(session) and not await holds.read_holds(session):
+                return 0
         async with self._database.transaction() as session:
             if await positions.keep_sequencers_away(session):
                 await self._watch.notice_restore(session)
