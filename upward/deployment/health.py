@@ -45,12 +45,12 @@ class Failing(NamedTuple):
 async def count_running(client: Client, deployment: str, build_id: str) -> Counter[str]:
     """How many runs stay with the version, by the type of their workflow. The list is a second or two late. Raises
     RPCError."""
-    return Counter([found.workflow_type async for found in client.list_workflows(_on(deployment, build_id))])
+    return Counter([found.workflow_type async for found in client.list_workflows(_stays_with(deployment, build_id))])
 
 
 async def running_on(client: Client, deployment: str, build_id: str) -> list[str]:
     """The ids of the workflows whose runs stay with the version. Raises RPCError."""
-    return [found.id async for found in client.list_workflows(_on(deployment, build_id))]
+    return [found.id async for found in client.list_workflows(_stays_with(deployment, build_id))]
 
 
 async def find_failing(client: Client, deployment: str, build_ids: Iterable[str]) -> list[Failing]:
@@ -99,5 +99,11 @@ def _failing(found: WorkflowExecutionDescription) -> Failing | None:
     return Failing(found.id, found.run_id, found.workflow_type, build_id, attempt - 1)
 
 
+def _stays_with(deployment: str, build_id: str) -> str:
+    """Without those that were moved, and will go on with the current version."""
+    return f"{_on(deployment, build_id)} AND TemporalWorkflowVersioningBehavior = 'Pinned'"
+
+
 def _on(deployment: str, build_id: str) -> str:
+    """Whose last task was worked on by this version."""
     return f"{RUNNING} AND TemporalWorkerDeploymentVersion = '{deployment}:{build_id}'"
