@@ -2,12 +2,18 @@
 
 from datetime import datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from pydantic import ValidationError
+from temporalio.client import Client
+from temporalio.common import WorkerDeploymentVersion
 
 from shared.config import Settings
+from shared.temporal import WORKFLOWS_QUEUE
 from tests.architecture.sources import imported_names, python_files
+from upward import composition
 from upward.deployment import build
 from upward.deployment.build import CODE, build_id_of_code, version_of
 from upward.deployment.routing import Routing, State, Version
@@ -26,6 +32,18 @@ def test_a_version_is_the_name_of_the_deployment_with_the_build_id_that_is_set_o
     made = version_of(Settings(deployment="upward"))
     assert made is not None
     assert made.build_id == build_id_of_code()
+
+
+def test_the_worker_of_the_workflows_alone_gets_a_version(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: dict[str, Any] = {}
+    monkeypatch.setattr(composition, "create_worker", lambda _, queue, **options: given.update({queue: options}))
+    monkeypatch.setattr(composition, "ACTIVITIES", dict.fromkeys(composition.ACTIVITIES, lambda _: object()))
+    for settings in (Settings(), Settings(deployment="upward", build_id="a")):
+        resources: Any = SimpleNamespace(settings=settings, database=None)
+        for queue in composition.QUEUES:
+            composition.queue_worker(queue, cast(Client, None), resources)
+        found = {queue: options["version"] for queue, options in given.items() if options.get("version")}
+        assert found == ({WORKFLOWS_QUEUE: WorkerDeploymentVersion("upward", "a")} if settings.deployment else {})
 
 
 @pytest.mark.parametrize("wrong", [{"deployment": "a.b"}, {"deployment": "a:b"}, {"build_id": "a:b"}])

@@ -6,7 +6,6 @@ and nothing has to move to it.
 
 import hashlib
 from functools import lru_cache
-from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -30,6 +29,8 @@ def version_of(settings: Settings) -> WorkerDeploymentVersion | None:
 @lru_cache
 def build_id_of_code() -> str:
     """Twelve hexadecimal digits of a SHA-256 of the source of `CODE` and of the versions of `LIBRARIES`."""
+    from importlib.metadata import version  # only a worker with a version needs it
+
     digest = hashlib.sha256()
     for library in LIBRARIES:
         digest.update(f"{library} {version(library)}\n".encode())
