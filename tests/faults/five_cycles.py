@@ -68,7 +68,8 @@ class FiveCycles:
     def are_in_place(self) -> bool:
         wanted = {place: place for place in PLACES} | {"paused": "intake"}
         stages = {place: self.seen[place]["stage"] for place in PLACES}
-        return stages == wanted and self.unhappy and self.all_asked()
+        told = any(letter.template == "concern_raised" for letter in self.mailbox.letters)
+        return stages == wanted and self.unhappy and told and self.all_asked()
 
     def all_asked(self) -> bool:
         """Whether every open round has asked somebody."""
