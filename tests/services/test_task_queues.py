@@ -29,11 +29,13 @@ from workflows.scheduled.overview import MondayWorkflow
 
 LARGE, SMALL = uuid4(), uuid4()
 MANY = 12
+ONE_PARTITION = {"matching.numTaskqueueReadPartitions": "1", "matching.numTaskqueueWritePartitions": "1"}
+"""A queue has four partitions, and Temporal keeps an order within each."""
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with temporal_server(tmp_path_factory.mktemp("temporal")) as server:
+    with temporal_server(tmp_path_factory.mktemp("temporal"), ONE_PARTITION) as server:
         yield server
 
 
@@ -99,7 +101,7 @@ async def test_the_backlog_of_one_organization_holds_up_no_other(client: Client)
     ]
     await worked_off(client, Service.PROGRAMS, started, [ensure_overview])
     assert sorted(served) == sorted([LARGE] * MANY + [SMALL])
-    assert served.index(SMALL) < MANY / 2
+    assert served.index(SMALL) <= 2
 
 
 async def test_a_delivery_waits_behind_what_is_told_next(client: Client) -> None:
@@ -131,7 +133,7 @@ async def test_a_delivery_waits_behind_what_is_told_next(client: Client) -> None
         )
     await worked_off(client, Service.NOTIFICATIONS, started, [prepare_messages, deliver_messages])
     assert done.count("delivered") == MANY + 1
-    assert done.index("prepared") < MANY / 2
+    assert done.index("prepared") <= 2
 
 
 async def test_later_runs_and_children_of_a_workflow_have_its_share(client: Client) -> None:
