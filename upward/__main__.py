@@ -23,6 +23,7 @@ from upward.serving.command import run_if_clear  # noqa: E402 (what it imports i
 
 def main() -> None:
     """Runs the command. Its exit code becomes that of the process."""
+    code = 0
     try:
         if not run_if_clear(sys.argv[1:]):
             from upward.cli import app
@@ -31,11 +32,12 @@ def main() -> None:
     except SystemExit as end:
         if end.code is not None and not isinstance(end.code, int):
             raise
-        logging.shutdown()
-        with contextlib.suppress(OSError):  # nobody reads our output any more
-            sys.stdout.flush()
-            sys.stderr.flush()
-        os._exit(end.code or 0)
+        code = end.code or 0
+    logging.shutdown()
+    with contextlib.suppress(OSError):  # nobody reads our output any more
+        sys.stdout.flush()
+        sys.stderr.flush()
+    os._exit(code)
 
 
 if __name__ == "__main__":
