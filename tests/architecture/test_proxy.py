@@ -99,9 +99,9 @@ def test_a_path_without_a_rule_is_a_problem_document() -> None:
     assert "header content-type application/problem+json" in CADDYFILE
 
 
-def test_logs_of_the_proxy_hold_no_links() -> None:
-    assert re.search(r"^\t*request>uri delete$", CADDYFILE, re.MULTILINE)
-    assert re.search(r"^\t*request>headers delete$", CADDYFILE, re.MULTILINE)
+@pytest.mark.parametrize("field", ["uri", "headers", "remote_ip", "client_ip"])
+def test_logs_of_the_proxy_hold_no_links_and_nobody_s_address(field: str) -> None:
+    assert re.search(rf"^\t*request>{field} delete$", CADDYFILE, re.MULTILINE)
 
 
 def test_idle_connections_are_closed_by_whoever_sends_requests() -> None:

@@ -150,7 +150,7 @@ async def create_key(
     body: KeyDefinition, caller: Owner, session: Session, request: Request, idempotency_key: IdempotencyKey = None
 ) -> JSONResponse:
     """Makes an access key of any role, which expires after a year unless the body says otherwise. Only this answer
-    shows it. An organization has at most 200 that are valid."""
+    shows it. If the organization has 200 valid keys already, none is made."""
 
     async def work() -> Answer:
         made, key = await keys.make_key(session, caller.organization_id, body)

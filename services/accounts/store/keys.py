@@ -227,7 +227,8 @@ async def store_key(
 
 def _keys(organization_id: UUID) -> Select[AccessKey, int, bool]:
     """Each key with the number of its sessions that are alive, and whether it has expired."""
-    sessions = select(func.count()).select_from(SessionRow).where(SessionRow.key_id == AccessKey.id, is_alive())
+    own = (SessionRow.organization_id == organization_id, SessionRow.key_id == AccessKey.id, is_alive())
+    sessions = select(func.count()).select_from(SessionRow).where(*own)
     query = select(AccessKey, sessions.scalar_subquery(), has_expired())
     return query.where(AccessKey.organization_id == organization_id)
 

@@ -40,10 +40,7 @@ async def open_session(session: AsyncSession, caller: Caller) -> NewSession:
     )
     row = made.scalar_one()
     lately = (
-        select(SessionRow.id)
-        .where(SessionRow.key_id == caller.key_id)
-        .order_by(SessionRow.last_used_at.desc(), SessionRow.id)
-        .offset(MOST)
+        select(SessionRow.id).where(*_own(caller)).order_by(SessionRow.last_used_at.desc(), SessionRow.id).offset(MOST)
     )
     await session.execute(delete(SessionRow).where(SessionRow.id.in_(lately), SessionRow.id != row.id))
     log.info("session.opened", session_id=str(row.id))
@@ -61,7 +58,7 @@ async def end_session(session: AsyncSession, organization_id: UUID, session_id: 
 async def list_own(session: AsyncSession, caller: Caller) -> OwnSessions:
     """The sessions that were opened with the key of this caller, the one that was used last first."""
     query = select(SessionRow).where(*_own(caller), is_alive())
-    rows = await session.scalars(query.order_by(SessionRow.last_used_at.desc(), SessionRow.id).limit(MOST + 1))
+    rows = await session.scalars(query.order_by(SessionRow.last_used_at.desc(), SessionRow.id).limit(MOST))
     return OwnSessions(items=tuple(_own_resource(row, caller) for row in rows))
 
 

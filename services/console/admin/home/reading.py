@@ -35,7 +35,7 @@ RUNNING = [stage.value for stage in Stage if stage not in (Stage.COMPLETED, Stag
 MOST = 100
 MOST_PROGRAMS = 200
 VALID_KEYS = {"state": "valid", "limit": 200}
-"""An organization has no more."""
+"""The API makes no more. Of those that the command line has made besides, the oldest may be missing."""
 MOST_KICKOFFS = 10
 """Of so many cycles it is looked up whether replacements wait for an approval. Few are in that stage at a time."""
 
