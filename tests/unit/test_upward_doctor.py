@@ -72,6 +72,7 @@ def test_a_good_configuration_has_nothing_to_change() -> None:
         ({"mail_from": "Upward <programs@upward.example>"}, "mails would come from programs@upward.example"),
         ({"mail_domain": "upward.example"}, "they would end with @upward.example."),
         ({"webhook_development_networks": ("10.0.0.0/8",)}, "endpoints in internal networks are allowed"),
+        ({"trusted_proxies": ("10.0.0.0/8", "::/0")}, "wrong    trusted proxies: every address counts as a proxy"),
     ],
 )
 def test_what_is_not_in_order_is_said_with_what_to_change(changes: dict[str, Any], says: str) -> None:

@@ -19,6 +19,12 @@ def examine_settings(settings: Settings) -> Iterator[Finding]:
     yield _token(settings.service_token.get_secret_value())
     yield from _service_urls(settings.service_urls)
     yield from _sender(settings)
+    if any(network.prefixlen == 0 for network in settings.trusted_proxies):
+        yield wrong(
+            "trusted proxies",
+            "every address counts as a proxy, so that whoever has a key could say that they come from its networks.",
+            "Name in UPWARD_TRUSTED_PROXIES only networks in which no client is.",
+        )
     if settings.webhook_development_networks:
         yield doubtful(
             "webhooks",
