@@ -221,11 +221,11 @@ class AskingCycle:
             audience=audience,
             occurrence=occurrence,
         )
-        follows = not self.called_off()  # the end of a paused cycle is told at once
-        workflow_id = await announce(announcement, paused=follows and self.clock.paused)
+        paused = self.clock.paused and not self.called_off()  # the end of a paused cycle is told at once
+        workflow_id = await announce(announcement, paused=paused)
         self.note(announcements=(*self.state.announcements, workflow_id))
         if not self.called_off():
-            await self.followers.add(workflow_id)
+            await self.followers.add(workflow_id, paused=paused)
 
     async def concerns_follow(self) -> None:
         """Tells the workflows of open concerns that the clock was paused or runs again. They are no children of the

@@ -138,7 +138,8 @@ class ConcernWorkflow(Escalating):
         if self._concern.ladder is None:
             self.tell(announcement)
         else:
-            await self._announcements.add(await announce(announcement, paused=self.clock.paused))
+            paused = self.clock.paused
+            await self._announcements.add(await announce(announcement, paused=paused), paused=paused)
 
 
 @workflow.defn

@@ -99,12 +99,15 @@ class Followers:
 
     def __init__(self, clock: PausableClock, workflow_ids: Iterable[str] = ()) -> None:
         self._clock = clock
-        self._paused = dict.fromkeys(workflow_ids, False)
+        self._paused: dict[str, bool | None] = dict.fromkeys(workflow_ids, False)
+        """None: it was told nothing yet, and may have been started as paused or not."""
         self._telling = False
 
-    async def add(self, workflow_id: str) -> None:
-        """Adds a workflow that was just started and runs."""
-        self._paused[workflow_id] = False
+    async def add(self, workflow_id: str, *, paused: bool = False) -> None:
+        """Adds a workflow that was just started: as one that runs, or as `paused`, if it did not run before. The pause
+        may be over by now, so that one is told in any case."""
+        unknown = paused and workflow.patched("told-how-it-is")
+        self._paused[workflow_id] = None if unknown else False
         await self.follow()
 
     async def follow(self) -> None:

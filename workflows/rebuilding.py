@@ -119,9 +119,10 @@ class RebuildingCycle(AskingCycle):
         rounds = [found.id for found in standing.rounds]
         for found in self._found.announcements:
             if found.unfinished and found.announcement.scope_id not in rounds:
-                workflow_id = await announce(found.announcement, paused=self.clock.paused)
+                paused = self.clock.paused
+                workflow_id = await announce(found.announcement, paused=paused)
                 self.note(announcements=(*self.state.announcements, workflow_id))
-                await self.followers.add(workflow_id)
+                await self.followers.add(workflow_id, paused=paused)
         if self.cancelled:
             await self._close_open_rounds(standing)
 

@@ -197,7 +197,8 @@ class RoundWorkflow:
             round_kind=self._request.kind,
             occurrence=max(occurrence, 1),
         )
-        await self._announcements.add(await announce(announcement, paused=self._clock.paused))
+        paused = self._clock.paused
+        await self._announcements.add(await announce(announcement, paused=paused), paused=paused)
 
     async def _close(self) -> RoundClosed:
         assert self._closing is not None

@@ -4,6 +4,7 @@ twice."""
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -17,7 +18,7 @@ from shared.contracts.rounds import CloseReason
 from shared.temporal import activity_methods
 from tests.fakes import DAY, START
 from tests.workflows.simulated import FAKES, SimulatedCycle
-from tests.workflows.simulator import Moment, Simulation
+from tests.workflows.simulator import Execution, Moment, Simulation
 from tests.workflows.test_signals import ALL_ROUNDS, ALL_STAGES
 from workflows.registry import WORKFLOWS
 from workflows.states.concern_state import Concern, RebuiltMatter
@@ -298,6 +299,32 @@ def test_a_paused_cycle_that_begins_again_sends_nothing_even_before_its_announce
     watched.play(lambda watched, moment: waits.id in cycle.ledger.delivered)
     assert cycle.ledger.delivered == [waits.id]
     assert not any(one.paused for one in cycle.ledger.announced), "what is stored does not know of the pause"
+
+
+@pytest.mark.parametrize(("stage", "template"), [("intake", "enrolment_invitation"), ("active", "kickoff")])
+def test_an_announcement_that_is_started_while_its_cycle_goes_on_again_goes_on_too(
+    stage: str, template: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was started as paused, and the pause was over before anybody knew that it runs."""
+    watched = Watched()
+    watched.play_for(DAY, stage)
+    watched.cycle.signal("pause")
+    watched.paused_at = watched.now
+    cycle, waits = watched.cycle, next(one for one in watched.cycle.ledger.announced if one.template == template)
+    watched.lose()
+    cycle.ledger.unfinished = [AnnouncementStanding(announcement=waits, unfinished=True)]
+    cycle.ledger.delivered.clear()
+    start = cycle.simulation._on_start_child_workflow_execution
+
+    def resume_first(execution: Execution, command: Any) -> None:
+        if command.workflow_id == f"announcement-{waits.id}":
+            parent = cycle.simulation
+            (cycle.signal if execution.id == cycle.id else partial(parent.signal, execution.id))("resume")
+        start(execution, command)
+
+    monkeypatch.setattr(cycle.simulation, "_on_start_child_workflow_execution", resume_first)
+    cycle.simulation.run(longest=DAY / 2)
+    assert waits.id in cycle.ledger.delivered
 
 
 @pytest.mark.parametrize(("days", "rungs"), [(0.5, ["coordinator"]), (1.5, ["coordinator"]), (5.0, ["sponsor"])])
