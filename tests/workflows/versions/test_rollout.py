@@ -22,6 +22,7 @@ from tests.temporal_server import temporal_server
 from tests.workflows.versions.company import DEPLOYMENT, HOLDS, Company, until
 from tests.workflows.versions.releases import ChangedCycle, WrongCycle
 from upward.deployment.health import count_running
+from upward.deployment.moving import begin_again
 from upward.deployment.rollout import NotThere, Withdrawn, move, promote, report, rollback
 from upward.deployment.routing import UNVERSIONED, State, read_routing
 from workflows.announcement import AnnouncementWorkflow
@@ -257,6 +258,33 @@ async def test_an_endpoint_and_an_announcement_go_over_after_a_delivery(company:
         await asyncio.gather(called.result(), telling.result())
         assert [await company.version_of_run(one) for one in ids] == ["b", "b"]
     assert ledger.announced == [announcement], "its messages were prepared once"
+
+
+@pytest.mark.long
+async def test_a_run_that_was_signalled_before_its_first_task_can_begin_again(company: Company) -> None:
+    """As that of every endpoint is."""
+    client, ledger = company.client, company.ledger
+    endpoint = EndpointRef(organization_id=ledger.organization_id, endpoint_id=uuid4())
+    late = Drained(next_due_at=datetime.now(UTC) + timedelta(days=1))
+    ledger.drains = [late]
+    called = await client.start_workflow(
+        EndpointWorkflow.run,
+        endpoint,
+        id=endpoint_workflow_id(endpoint.endpoint_id),
+        task_queue=WORKFLOWS_QUEUE,
+        start_signal="call",
+    )
+
+    async def drained() -> bool:
+        return not ledger.drains
+
+    async with company.release(None):
+        await until(drained, pause=0.1)
+        ledger.drains = [late]
+        assert await begin_again(client, called.id, str(called.first_execution_run_id))
+        await until(drained, pause=0.1)
+        await client.get_workflow_handle(called.id).terminate()
+        assert not await begin_again(client, f"{called.id}-unknown", str(called.first_execution_run_id))
 
 
 async def goes_with(company: Company, workflow_id: str, build_id: str) -> bool:
