@@ -4,6 +4,9 @@ An activity that fails is tried again for ever. No list of Temporal tells of it,
 So each look asks for the descriptions of about `MOST` workflows: first of the cycles that are known to be stuck or
 suspected of it, then of the others in turn. With a thousand running cycles everybody has had their turn after two or
 three looks. A description is no billable action.
+
+That a task waits for long does not mean that its worker does not run: when a quarter begins, hundreds of deliveries or
+proposals wait for each other. So the queue is asked as well whether a worker has asked it for tasks.
 """
 
 import asyncio
@@ -14,9 +17,10 @@ from typing import NamedTuple
 from uuid import UUID
 
 from google.protobuf.timestamp_pb2 import Timestamp
-from temporalio.api.enums.v1 import PendingActivityState, PendingWorkflowTaskState
+from temporalio.api.enums.v1 import PendingActivityState, PendingWorkflowTaskState, TaskQueueType
+from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflow.v1 import PendingActivityInfo
-from temporalio.api.workflowservice.v1 import DescribeWorkflowExecutionResponse
+from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest, DescribeWorkflowExecutionResponse
 from temporalio.client import Client
 from temporalio.service import RPCError
 
@@ -31,7 +35,8 @@ TRIES = 4
 FAILS_SECONDS = 110.0
 """One that has failed for so long since it was noted, and again meanwhile, fails for ever."""
 UNTAKEN = timedelta(minutes=3)
-"""A task that no worker has taken for so long waits for a worker that does not run."""
+"""A task that no worker has taken for so long, from a queue that no worker has asked for so long, waits for a worker
+that does not run, or whose places are all taken for minutes. One that waits for tasks asks again every minute."""
 
 
 class Looked(NamedTuple):
@@ -58,6 +63,8 @@ class Steps:
         """The cycle that was looked at last, of those that go first and of the others."""
         self._noted: dict[tuple[str, str], Noted] = {}
         """Activities that fail, by their workflow and their own id."""
+        self._deserted: dict[str, bool] = {}
+        """Whether no worker asks for the activities of these queues, as this look has found."""
 
     async def look(self, workflows: Mapping[UUID, Collection[str]], stuck: Collection[UUID], now: datetime) -> Looked:
         """Looks at workflows of cycles, those that are `stuck` first. Raises RPCError."""
@@ -69,9 +76,12 @@ class Steps:
         cycles += self._turn(workflows, workflows.keys() - first, left, goes_first=False)
         wanted = [workflow_id for cycle in cycles for workflow_id in workflows[cycle]]
         reasons: dict[UUID, set[StallReason]] = {}
+        self._deserted.clear()
         for start in range(0, len(wanted), AT_ONCE):
             batch = wanted[start : start + AT_ONCE]
-            for workflow_id, told in zip(batch, await self._describe(batch), strict=True):
+            described = await self._describe(batch)
+            await self._ask_queues(described, now)
+            for workflow_id, told in zip(batch, described, strict=True):
                 cycle = cycle_of[workflow_id]
                 found = set(self._judge(workflow_id, told, now, known=cycle in stuck)) if told is not None else set()
                 reasons.setdefault(cycle, set()).update(found)
@@ -101,6 +111,25 @@ class Steps:
                 raise
             return None
 
+    async def _ask_queues(self, described: Sequence[DescribeWorkflowExecutionResponse | None], now: datetime) -> None:
+        """Asks the queues in which activities have waited for long, each once in a look."""
+        pending = (one for told in described if told is not None for one in told.pending_activities)
+        queues = {_queue_of(one) for one in pending if _waits_for_worker(one, now)}
+        for queue in queues - self._deserted.keys():
+            self._deserted[queue] = await self._is_deserted(queue, now)
+
+    async def _is_deserted(self, queue: str, now: datetime) -> bool:
+        if not queue:  # the server does not tell
+            return True
+        found = await self._client.workflow_service.describe_task_queue(
+            DescribeTaskQueueRequest(
+                namespace=self._client.namespace,
+                task_queue=TaskQueue(name=queue),
+                task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY,
+            )
+        )
+        return all(_is_old(poller.last_access_time, now) for poller in found.pollers)
+
     def _judge(
         self, workflow_id: str, told: DescribeWorkflowExecutionResponse, now: datetime, *, known: bool
     ) -> Iterator[StallReason]:
@@ -113,13 +142,17 @@ class Steps:
         for key in before:
             del self._noted[key]
         for one in told.pending_activities:
-            if _waits_for_worker(one, now):
+            if _waits_for_worker(one, now) and self._deserted[_queue_of(one)]:
                 yield StallReason.NO_WORKER
             elif _has_failed_often(one):
                 key = workflow_id, one.activity_id
                 noted = self._noted[key] = before.get(key, Noted(monotonic(), one.attempt))
                 if known or (one.attempt > noted.attempt and monotonic() - noted.at >= FAILS_SECONDS):
                     yield StallReason.ACTIVITY_FAILING
+
+
+def _queue_of(one: PendingActivityInfo) -> str:
+    return one.activity_options.task_queue.name
 
 
 def _waits_for_worker(one: PendingActivityInfo, now: datetime) -> bool:

@@ -33,7 +33,7 @@ class StallReason(Vocabulary):
     WORKFLOW_FAILING = "workflow_failing"
     """Its workflow, or that of its open round, fails at the same place again and again."""
     NO_WORKER = "no_worker"
-    """No worker takes its next step: the one that should does not run."""
+    """No worker takes its next step: the one that should does not run, or has been busy with others for minutes."""
     ACTIVITY_FAILING = "activity_failing"
     """A step of it, or of its round, an announcement or a concern, is tried again and again, and fails each time."""
     EVENT_SET_ASIDE = "event_set_aside"

@@ -51,7 +51,9 @@ OTHER_ADVICE = translatable("Look at the address of this person.")
 STALLS = {
     StallReason.WORKFLOW_MISSING: translatable("Nothing moves it any more: its workflow is gone."),
     StallReason.WORKFLOW_FAILING: translatable("Its workflow fails at the same place again and again."),
-    StallReason.NO_WORKER: translatable("Nothing takes its next step: a part of Upward does not run."),
+    StallReason.NO_WORKER: translatable(
+        "Nothing takes its next step: a part of Upward does not run, or has too much to do."
+    ),
     StallReason.ACTIVITY_FAILING: translatable("One of its steps fails again and again."),
     StallReason.EVENT_SET_ASIDE: translatable("Something that happened could not be handled, and the rest waits."),
     StallReason.EVENTS_WAITING: translatable("What happens in it is not handed on any more."),

@@ -118,6 +118,28 @@ async def test_a_step_that_no_worker_takes_stalls_its_cycle(
             assert await stalled(http, key, cycle_id) is None
 
 
+async def test_a_step_that_waits_for_its_turn_with_a_worker_that_runs_stalls_no_cycle(
+    http: httpx.AsyncClient, watch: Watch, temporal: Workflows, key: Headers, cycle_id: UUID
+) -> None:
+    """As hundreds of deliveries wait when a quarter begins and the mail server is slow."""
+    now = datetime.now(UTC)
+    waits = PendingActivityInfo(
+        activity_id="1",
+        state=PendingActivityState.PENDING_ACTIVITY_STATE_SCHEDULED,
+        attempt=1,
+        scheduled_time=moment(now - timedelta(minutes=9)),
+    )
+    waits.activity_options.task_queue.name = "notifications"
+    temporal.pending[f"cycle-{cycle_id}"] = DescribeWorkflowExecutionResponse(pending_activities=[waits])
+    for asked, expected in ((1, None), (4, StallReason.NO_WORKER), (0, None)):
+        temporal.polled["notifications"] = now - timedelta(minutes=asked)
+        await watch.look()
+        assert await stalled(http, key, cycle_id) == expected
+    del temporal.polled["notifications"]
+    await watch.look()
+    assert await stalled(http, key, cycle_id) == StallReason.NO_WORKER, "no worker was ever there"
+
+
 async def test_another_process_that_has_not_seen_an_activity_fail_leaves_its_cycle_stalled(
     http: httpx.AsyncClient,
     db: Database,
@@ -159,6 +181,10 @@ async def test_a_look_describes_only_some_workflows_and_all_have_their_turn(
     assert seen == set(cycles)
 
 
+async def is_asked_by_nobody(client: Client) -> bool:
+    return await steps.Steps(client)._is_deserted("stuck-activities", datetime.now(UTC))
+
+
 @pytest.mark.long
 async def test_a_real_server_tells_of_an_activity_that_fails_and_of_one_that_no_worker_takes(
     http: httpx.AsyncClient,
@@ -191,7 +217,11 @@ async def test_a_real_server_tells_of_an_activity_that_fails_and_of_one_that_no_
         runner = UnsandboxedWorkflowRunner()
         async with Worker(client, task_queue="stuck", workflows=[Stuck], workflow_runner=runner):
             await looks_until(StallReason.NO_WORKER)  # of the activity now
+            assert await is_asked_by_nobody(client)
             async with Worker(client, task_queue="stuck-activities", activities=[break_down]):
                 await looks_until(StallReason.ACTIVITY_FAILING)
+                monkeypatch.setattr(steps, "UNTAKEN", timedelta(minutes=3))
+                assert not await is_asked_by_nobody(client)
+                monkeypatch.setattr(steps, "UNTAKEN", timedelta(seconds=5))
             await handle.terminate()
             await looks_until(StallReason.WORKFLOW_MISSING)

@@ -7,7 +7,12 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
-from temporalio.api.workflowservice.v1 import DescribeWorkflowExecutionResponse
+from temporalio.api.enums.v1 import TaskQueueType
+from temporalio.api.workflowservice.v1 import (
+    DescribeTaskQueueRequest,
+    DescribeTaskQueueResponse,
+    DescribeWorkflowExecutionResponse,
+)
 from temporalio.client import WorkflowExecutionStatus
 from temporalio.common import SearchAttributePair, TypedSearchAttributes
 from temporalio.service import RPCStatusCode
@@ -39,6 +44,10 @@ class Workflows:
         self.described: list[str] = []
         self.reports = True
         """Whether the server knows of problems of workflows. One before 1.29 refuses to be asked."""
+        self.polled: dict[str, datetime] = {}
+        """When a worker asked these queues for activities last."""
+        self.namespace = "default"
+        self.workflow_service = SimpleNamespace(describe_task_queue=self._describe_task_queue)
 
     async def list_workflows(self, query: str) -> AsyncIterator[Any]:
         if self.away:
@@ -48,6 +57,13 @@ class Workflows:
         for id in {RUNNING: self.running, FAILING: self.failing}[query]:
             pairs = [SearchAttributePair(SEARCHED, self.attributes[id])] if id in self.attributes else []
             yield SimpleNamespace(id=id, typed_search_attributes=TypedSearchAttributes(pairs))
+
+    async def _describe_task_queue(self, request: DescribeTaskQueueRequest) -> DescribeTaskQueueResponse:
+        assert request.task_queue_type == TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY
+        found = DescribeTaskQueueResponse()
+        if (asked := self.polled.get(request.task_queue.name)) is not None:
+            found.pollers.add().last_access_time.FromDatetime(asked)
+        return found
 
     def get_workflow_handle(self, id: str) -> Any:
         async def describe() -> Any:
