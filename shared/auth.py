@@ -1,8 +1,8 @@
 """Authentication: who is calling, somebody with an access key or a session, or one of Upward's own services.
 
 Whoever signs in changes an access key (`shared/keys.py`) into a session (`shared/sessions.py`), whose token every
-service takes as it takes a key. Only `services/accounts` writes the tables. They are declared in `shared` because every
-service authenticates its own callers, and apart from this module, as workers need no route.
+service takes as it takes a key. Only `services/accounts` makes and ends both. Their tables are declared in `shared`
+because every service authenticates its own callers, and apart from this module, as workers need no route.
 
 That a key or a session was used is noted once the answer is sent, so that nobody waits for it, and no request fails
 because it could not be noted.

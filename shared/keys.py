@@ -4,8 +4,8 @@ is taken.
 An access key has the form `upw_<key id>_<secret><checksum>`. The key id is that of the stored row, the secret has 256
 random bits, and the checksum (CRC-32, base 36) shows that a text is a key: secret scanners find keys by it, and a
 mistyped key is refused without a look into the database. Only the SHA-256 of the whole key is stored; a slow hash
-would add nothing to 256 random bits. Only `services/accounts` writes the table. It is declared here because every
-service authenticates its own callers (`shared/auth.py`).
+would add nothing to 256 random bits. Only `services/accounts` makes, changes and revokes keys. The table is declared
+here because every service authenticates its own callers, and notes that their key was used (`shared/auth.py`).
 """
 
 import hashlib

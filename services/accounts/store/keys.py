@@ -1,4 +1,4 @@
-"""SQL of organizations and their access keys. Only this service writes them; `shared.auth` reads keys."""
+"""SQL of organizations and their access keys. `shared.auth` finds the caller who has a key, and notes its use."""
 
 from collections.abc import Sequence
 from datetime import timedelta

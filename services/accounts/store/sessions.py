@@ -1,4 +1,4 @@
-"""SQL of sessions: opening, listing and ending them. `shared.auth` finds the caller who has one."""
+"""SQL of sessions: opening, listing and ending them. `shared.auth` finds the caller who has one, and notes its use."""
 
 from typing import Any
 from uuid import UUID, uuid4
