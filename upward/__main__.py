@@ -22,7 +22,7 @@ from upward.serving.command import run_if_clear  # noqa: E402 (what it imports i
 
 
 def main() -> None:
-    """Runs the command. Its exit code becomes that of the process."""
+    """Runs the command. Its exit code becomes that of the process; a bug is told, and is 1."""
     code = 0
     try:
         if not run_if_clear(sys.argv[1:]):
@@ -33,6 +33,9 @@ def main() -> None:
         if end.code is not None and not isinstance(end.code, int):
             raise
         code = end.code or 0
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+        code = 1
     logging.shutdown()
     with contextlib.suppress(OSError):  # nobody reads our output any more
         sys.stdout.flush()
