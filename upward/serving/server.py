@@ -5,6 +5,7 @@ import contextlib
 import socket
 import sys
 from collections.abc import Iterator, Sequence
+from ipaddress import IPv4Network, IPv6Network
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -12,6 +13,7 @@ from starlette.types import ASGIApp
 from upward.failures import CannotRun
 from upward.serving.connections import Connection, Dated
 
+Network = IPv4Network | IPv6Network
 FINISHING_SECONDS = 10
 """How long requests that have begun are waited for at the end."""
 SWITCH_SECONDS = 0.0002
@@ -59,11 +61,13 @@ def listen(host: str, port: int) -> socket.socket:
     return address
 
 
-async def serve_http(app: ASGIApp, address: socket.socket, stop: asyncio.Event, proxies: Sequence[object] = ()) -> None:
+async def serve_http(
+    app: ASGIApp, address: socket.socket, stop: asyncio.Event, proxies: Sequence[Network] = ()
+) -> None:
     """Serves HTTP until `stop` is set, and then finishes the requests that have begun. `proxies` are the networks whose
     `X-Forwarded-For` is believed."""
     sys.setswitchinterval(SWITCH_SECONDS)
-    trusted = [str(network) for network in proxies]
+    trusted = [str(form) for network in proxies for form in _forms(network)]
     config = uvicorn.Config(
         app,
         log_config=None,
@@ -83,3 +87,10 @@ async def serve_http(app: ASGIApp, address: socket.socket, stop: asyncio.Event, 
     await serving
     if not stop.is_set():
         raise RuntimeError("The HTTP server ended by itself")
+
+
+def _forms(network: Network) -> Iterator[Network]:
+    """The network, and as a server is told its addresses that listens to IPv6 and IPv4."""
+    yield network
+    if isinstance(network, IPv4Network):
+        yield IPv6Network(f"::ffff:{network.network_address}/{96 + network.prefixlen}")
