@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import ARRAY, Uuid, any_, literal, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.contracts.rounds import RoundState
@@ -17,7 +17,7 @@ async def read_asked(session: AsyncSession, person_ids: Collection[UUID]) -> set
         .join(Round, Round.id == RoundRecipient.round_id)
         .where(
             Round.state == RoundState.OPEN,
-            RoundRecipient.person_id.in_(list(person_ids)),
+            RoundRecipient.person_id == any_(literal(list(person_ids), ARRAY(Uuid()))),
             RoundRecipient.answered_at.is_(None),
             RoundRecipient.excused_at.is_(None),
         )
@@ -29,6 +29,8 @@ async def read_asked(session: AsyncSession, person_ids: Collection[UUID]) -> set
 async def read_rounds_of(session: AsyncSession, cycle_ids: Collection[UUID]) -> dict[UUID, tuple[UUID, bool]]:
     """For each round of these cycles, of whatever organizations, its cycle and whether it is open."""
     found = await session.execute(
-        select(Round.id, Round.cycle_id, Round.state).where(Round.cycle_id.in_(list(cycle_ids)))
+        select(Round.id, Round.cycle_id, Round.state).where(
+            Round.cycle_id == any_(literal(list(cycle_ids), ARRAY(Uuid())))
+        )
     )
     return {id: (cycle_id, state == RoundState.OPEN) for id, cycle_id, state in found}

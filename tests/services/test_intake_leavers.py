@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import httpx
 import pytest
@@ -13,12 +13,15 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.events.log.models import Event
 from services.events.log.positions import sequence_batch
+from services.events.log.store.heard import read_departures
 from services.intake import main
 from services.intake.imports import EVENTS_AT_ONCE
+from services.matching.pairs.store.leavers import read_paired
 from shared.auth import Role
 from shared.contracts.intake import Leaver
 from shared.database import Database
 from shared.rounds import store as rounds
+from shared.rounds.recovery import read_asked
 from tests.services.conftest import client_of
 from tests.services.intake_examples import add_people, open_enrolment, person, staged
 from upward.recovery.rows import read_leavers
@@ -182,6 +185,16 @@ async def test_a_leaver_whose_answer_a_round_still_waits_for_is_to_be_followed_b
     await main.create_activities(database=db).excuse_leaver(leaver)
     async with db.transaction() as session:
         assert await mine(session, organization_id) == []
+
+
+async def test_any_number_of_leavers_is_looked_up(db: Database) -> None:
+    """Postgres takes 65,535 parameters of a statement, and all organizations together can have more leavers."""
+    one = Leaver(organization_id=uuid4(), person_id=uuid4(), left_at=datetime.now(UTC))
+    leavers = [one.model_copy(update={"person_id": UUID(int=number)}) for number in range(65_536)]
+    ids = {one.person_id for one in leavers}
+    async with db.transaction() as session:
+        assert await read_asked(session, ids) | await read_paired(session, ids) == set()
+        assert [leaver for _, leaver in await read_departures(session, leavers)] == leavers
 
 
 async def mine(session: AsyncSession, organization_id: UUID) -> list[tuple[UUID, Leaver]]:

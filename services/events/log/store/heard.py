@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from uuid import UUID, uuid5
 
-from sqlalchemy import func, select
+from sqlalchemy import ARRAY, Text, Uuid, any_, func, literal, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.events.log.models import Event, OrganizationDay
@@ -15,12 +15,14 @@ from shared.contracts.programs import CycleRef
 async def read_departures(session: AsyncSession, leavers: Collection[Leaver]) -> list[tuple[UUID, Leaver]]:
     """Each of these leavers with the id and the time of the event that said so last. If the log does not keep it, the
     id is made of what is known."""
+    organizations = literal([*{one.organization_id for one in leavers}], ARRAY(Uuid()))
+    people = literal([str(one.person_id) for one in leavers], ARRAY(Text()))
     found = await session.execute(
         select(Event.data["person_id"].astext, Event.event_id, Event.time)
         .where(
-            Event.organization_id.in_({one.organization_id for one in leavers}),
+            Event.organization_id == any_(organizations),
             Event.type == PersonLeft.type,
-            Event.data["person_id"].astext.in_([str(one.person_id) for one in leavers]),
+            Event.data["person_id"].astext == any_(people),
         )
         .order_by(Event.day, Event.position)
     )

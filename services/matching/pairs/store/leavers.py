@@ -7,7 +7,7 @@ from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, func, or_, select, union
+from sqlalchemy import ARRAY, ColumnElement, Uuid, and_, any_, func, literal, or_, select, union
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.matching.models import Pair
@@ -49,11 +49,11 @@ async def release(
 
 async def read_paired(session: AsyncSession, person_ids: Collection[UUID]) -> set[UUID]:
     """Those of these people, of whatever organizations, who are in a pair that is offered or live."""
-    ids, states = list(person_ids), (PairState.OFFERED, *LIVE)
+    ids, states = literal(list(person_ids), ARRAY(Uuid())), (PairState.OFFERED, *LIVE)
     found = await session.execute(
         union(
-            select(Pair.mentor_id).where(Pair.mentor_id.in_(ids), Pair.state.in_(states)),
-            select(Pair.mentee_id).where(Pair.mentee_id.in_(ids), Pair.state.in_(states)),
+            select(Pair.mentor_id).where(Pair.mentor_id == any_(ids), Pair.state.in_(states)),
+            select(Pair.mentee_id).where(Pair.mentee_id == any_(ids), Pair.state.in_(states)),
         )
     )
     return {row[0] for row in found}
