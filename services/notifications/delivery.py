@@ -86,7 +86,8 @@ class DeliveryRun:
         delivery that fails before leaves its links to nobody."""
 
     async def deliver(self) -> Delivery:
-        """Sends messages that are due, for at most `WORK_SECONDS`, and returns how far the announcement has come.
+        """Sends messages that are due, for at most `WORK_SECONDS` once what they need is read, and returns how far the
+        announcement has come.
 
         Raises ChannelAway when a channel cannot be reached, such as the mail server; nothing is lost by that."""
         async with heartbeats(), self._connections.kept(), self._lease.renewed():
@@ -99,7 +100,10 @@ class DeliveryRun:
                         break
                     await asyncio.sleep(PAUSE_SECONDS)
                     continue
-                facts = facts or await self._read_facts()
+                if facts is None:
+                    facts = await self._read_facts()
+                    # What is read for many people takes its time, in which nothing can be sent.
+                    self._stop_at = monotonic() + WORK_SECONDS
                 if paused := self._again and facts.brief is not None and facts.brief.paused:
                     break
                 round_ = await self._read_round(facts)

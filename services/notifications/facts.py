@@ -239,7 +239,8 @@ async def _read_begun_pairs(internal: Internal, announcement: Announcement) -> l
     """The pairs that went live. Those that have ended since are among them: their first meetings may have been told, so
     that the time of no other meeting may depend on whether they still last."""
     path, pairs = f"/cycles/{announcement.cycle_id}/pairs", list[PairSummary]()
-    params: dict[str, str | list[str]] = {"state": [state.value for state in BEGUN], "limit": "500"}
+    states = [state.value for state in BEGUN]
+    params: dict[str, str | list[str]] = {"state": states, "limit": "500", "reasons": "false"}
     while True:
         page = await internal.get(Service.MATCHING, path, PairPage, announcement.organization_id, params)
         pairs += page.pairs

@@ -190,6 +190,9 @@ async def test_other_services_read_pairs_people_and_counts(
     public = (await client.get(f"/v1/pairs/{page['pairs'][0]['id']}", headers=headers)).json()
     assert page["pairs"][0].items() <= public.items()
     assert len((await read("pairs", state="active"))["pairs"]) == 2
+    without = {"reasons": [], "reason_codes": [], "score": 0}
+    shorter = [pair | without for pair in page["pairs"]]
+    assert await read("pairs", state=["active", "ended"], limit=2, reasons=False) == page | {"pairs": shorter}
     everyone = {str(person.person_id) for person in matching.pool}
     taking_part = (await read("participants"))["person_ids"]
     assert (len(taking_part), taking_part) == (4, sorted(taking_part))

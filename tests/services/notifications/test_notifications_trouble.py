@@ -12,6 +12,7 @@ from sqlalchemy import select
 from services.notifications import composing, delivery
 from services.notifications.activities import Activities
 from services.notifications.channels.mail_server import MailServerAway
+from services.notifications.facts import DeliveryFacts
 from services.notifications.rules.messages import ClaimedMessage
 from services.notifications.store import delivering as store
 from shared.contracts.notifications import Delivery, Template
@@ -335,3 +336,21 @@ async def test_a_mail_server_that_fails_leaves_at_most_one_unused_link_for_each_
     world.tokens.clear()
     assert (await deliver(activities, announcement)).sent == 20
     assert len(world.tokens) == 20
+
+
+async def test_reading_what_messages_need_takes_nothing_of_the_working_time(
+    activities: Activities, database: Database, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The pairs of ten thousand kickoffs took longer to read than a delivery works, so that each sent a few."""
+    world.ask("a@acme.example", "b@acme.example")
+    await world.open_round(database)
+    announcement = world.announcement()
+    await prepare(activities, announcement)
+    read_facts = delivery.DeliveryRun._read_facts
+
+    async def slowly(run: delivery.DeliveryRun) -> DeliveryFacts:
+        run._stop_at = 0.0  # the working time ends meanwhile
+        return await read_facts(run)
+
+    monkeypatch.setattr(delivery.DeliveryRun, "_read_facts", slowly)
+    assert (await deliver(activities, announcement)).sent == 2

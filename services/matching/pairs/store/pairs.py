@@ -13,7 +13,7 @@ from services.matching.models import Pair
 from services.matching.resources import PairView, pair_view
 from services.matching.runs.store.runs import expire_runs, lock_runs
 from shared.contracts.events import EventData, PairCompleted, PairDeclined, PairEnded
-from shared.contracts.matching import EndReason, PairState
+from shared.contracts.matching import EndReason, PairPage, PairState, PairSummary
 from shared.contracts.rounds import RoundState
 from shared.errors import Conflict, Invalid, NotFound
 from shared.events import emit
@@ -52,6 +52,26 @@ async def read_pairs(
     found = (await session.scalars(query.order_by(Pair.id).limit(limit + 1))).all()
     page = tuple(pair_view(pair) for pair in found[:limit])
     return page, page[-1].id if len(found) > limit else None
+
+
+async def read_couples(
+    session: AsyncSession,
+    organization_id: UUID,
+    cycle_id: UUID,
+    states: Sequence[PairState],
+    after: UUID | None,
+    limit: int,
+) -> PairPage:
+    """The same page, without scores and reasons."""
+    columns = (Pair.id, Pair.mentor_id, Pair.mentee_id, Pair.state, Pair.topics, Pair.activated_at)
+    query = select(*columns).where(Pair.organization_id == organization_id, Pair.cycle_id == cycle_id)
+    if states:
+        query = query.where(Pair.state.in_(states))
+    if after is not None:
+        query = query.where(Pair.id > after)
+    found = (await session.execute(query.order_by(Pair.id).limit(limit + 1))).all()
+    page = tuple(PairSummary.model_validate(row, from_attributes=True) for row in found[:limit])
+    return PairPage(pairs=page, after=page[-1].id if len(found) > limit else None)
 
 
 async def read_pair(session: AsyncSession, organization_id: UUID, pair_id: UUID) -> PairView:
