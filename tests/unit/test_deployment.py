@@ -1,5 +1,6 @@
 """Versions of the workers of the workflows: what a version is made from, and which one was the current one before."""
 
+from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -7,6 +8,8 @@ from typing import Any, cast
 
 import pytest
 from pydantic import ValidationError
+from temporalio.api.enums.v1 import VersioningBehavior
+from temporalio.api.workflowservice.v1 import DescribeWorkflowExecutionResponse
 from temporalio.client import Client
 from temporalio.common import WorkerDeploymentVersion
 
@@ -14,8 +17,9 @@ from shared.config import Settings
 from shared.temporal import WORKFLOWS_QUEUE
 from tests.architecture.sources import imported_names, python_files
 from upward import composition
-from upward.deployment import build
+from upward.deployment import build, rollout
 from upward.deployment.build import CODE, build_id_of_code, version_of
+from upward.deployment.health import ASKED
 from upward.deployment.routing import Routing, State, Version
 
 DAY = datetime(2026, 11, 1)  # noqa: DTZ001 - as Temporal's moments are read
@@ -103,3 +107,51 @@ def test_the_version_before_is_the_one_that_was_current_last_and_not_one_that_wa
     versions: list[Version], current: str, earlier: str | None
 ) -> None:
     assert Routing(tuple(versions), current).earlier() == earlier
+
+
+class Failures:
+    """A Temporal in which so many runs stay with a version and fail."""
+
+    namespace = "default"
+
+    def __init__(self, build_id: str, count: int) -> None:
+        self._build_id = build_id
+        self.ids = [f"cycle-{number}" for number in range(count)]
+
+    async def list_workflows(self, query: str, limit: int | None = None) -> AsyncIterator[Any]:
+        for workflow_id in self.ids[:limit] if "IS NULL" not in query else ():
+            yield SimpleNamespace(id=workflow_id)
+
+    def get_workflow_handle(self, workflow_id: str) -> Any:
+        told = DescribeWorkflowExecutionResponse()
+        told.pending_workflow_task.attempt = 9
+        versioning = told.workflow_execution_info.versioning_info
+        versioning.behavior = VersioningBehavior.VERSIONING_BEHAVIOR_PINNED
+        versioning.deployment_version.build_id = self._build_id
+
+        async def describe() -> Any:
+            return SimpleNamespace(id=workflow_id, run_id="run", workflow_type="CycleWorkflow", raw_description=told)
+
+        return SimpleNamespace(describe=describe)
+
+
+async def test_everything_that_fails_on_a_version_begins_again_when_it_is_rolled_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Also if it is more than a look at a version asks about."""
+    temporal, again = Failures("b", 2 * ASKED + 1), list[str]()
+
+    async def read_routing(*_: object) -> Routing:
+        return Routing(current="b")
+
+    async def make_current(*_: object) -> None: ...
+
+    async def begin_again(_: object, workflow_id: str, run_id: str) -> bool:
+        again.append(workflow_id)
+        return True
+
+    for stub in (read_routing, make_current, begin_again):
+        monkeypatch.setattr(rollout, stub.__name__, stub)
+    place = rollout.Place(cast(Client, temporal), "upward", "a")
+    await rollout.rollback(place, to="a", say=lambda line: None)
+    assert again == temporal.ids

@@ -53,15 +53,17 @@ async def running_on(client: Client, deployment: str, build_id: str) -> list[str
     return [found.id async for found in client.list_workflows(_stays_with(deployment, build_id))]
 
 
-async def find_failing(client: Client, deployment: str, build_ids: Iterable[str]) -> list[Failing]:
+async def find_failing(
+    client: Client, deployment: str, build_ids: Iterable[str], most: int | None = ASKED
+) -> list[Failing]:
     """The workflows whose tasks fail: those that Temporal reports, and of those that began last on these versions, or
-    on none yet, those whose task has failed twice. Raises RPCError."""
+    on none yet, those whose task has failed twice. At most `most` of each are asked; None for all. Raises RPCError."""
     asked: dict[str, None] = {}
     queries = [f"{RUNNING} AND TemporalWorkerDeploymentVersion IS NULL", *(_on(deployment, one) for one in build_ids)]
     for query in queries:
-        asked |= {found.id: None async for found in client.list_workflows(query, limit=ASKED)}
+        asked |= {found.id: None async for found in client.list_workflows(query, limit=most)}
     try:
-        asked |= {found.id: None async for found in client.list_workflows(REPORTED, limit=ASKED)}
+        asked |= {found.id: None async for found in client.list_workflows(REPORTED, limit=most)}
     except RPCError as error:  # a server that reports no problems refuses to be asked
         if not is_refused(error):
             raise

@@ -126,7 +126,7 @@ async def rollback(place: Place, *, to: str | None = None, say: Say = print) -> 
             raise NotThere("No older version was the current one. Name one (--to), or use --unversioned.")
         await _once_there(place, target, 0, lambda: make_current(client, deployment, target))
         say(f"New runs begin on {target or WITHOUT}.")
-    for one in await find_failing(client, deployment, [left]):
+    for one in await find_failing(client, deployment, [left], most=None):
         if one.build_id == left and await begin_again(client, one.workflow_id, one.run_id):
             say(f"{one.workflow_id} begins its run again.")
 
