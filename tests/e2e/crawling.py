@@ -33,7 +33,10 @@ WITHOUT_AXE = {"/console/messages/previews/{template}", "/console/programs/{prog
 """A mail in a frame of its page, where no script runs, not even axe; and a table."""
 START = "/console"
 APPLICATION = FastAPI(routes=router.routes, openapi_url=None)
-NO_PAGES = {"/console/static/{name}", "/console/accent/{name}", "/console/logos/{organization_id}/{name}"}
+NO_PAGES = {
+    *("/console/static/{name}", "/console/accent/{name}", "/console/logos/{organization_id}/{name}"),
+    "/.well-known/security.txt",
+}
 UNLINKED = {"/console/sign-in", "/console/sign-in/{code}", "/console/{rest:path}"} | NO_PAGES
 """Pages of whoever is not signed in, of what is not there, and no pages."""
 OF_EVERY_CYCLE = ("/console/cycles/{cycle_id}",)

@@ -103,7 +103,10 @@ WAITS = [
     ({"closed": True, "stage": "active"}, "For the date of “Check-in 1”"),
     ({"stall_reason": "workflow_missing", "stalled_at": SOON}, "Nothing moves it any more: its workflow is gone."),
     ({"stall_reason": "workflow_failing", "stalled_at": SOON}, "Its workflow fails at the same place again and again."),
-    ({"stall_reason": "no_worker", "stalled_at": SOON}, "Nothing takes its next step: a part of Upward does not run."),
+    (
+        {"stall_reason": "no_worker", "stalled_at": SOON},
+        "Nothing takes its next step: a part of Upward does not run, or has too much to do.",
+    ),
     ({"stall_reason": "activity_failing", "stalled_at": SOON}, "One of its steps fails again and again."),
     ({"stall_reason": "event_set_aside", "stalled_at": SOON}, "could not be handled, and the rest waits."),
     ({"stall_reason": "events_waiting", "stalled_at": SOON}, "What happens in it is not handed on any more."),

@@ -52,6 +52,7 @@ async def client(server: Server) -> Client:
 @pytest.fixture(autouse=True)
 async def clean_log(database: Database) -> AsyncIterator[None]:
     """Tests here commit for real. The log is empty again after each test."""
+    await empty_log(database)
     yield
     await empty_log(database)
 

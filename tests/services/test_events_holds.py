@@ -29,6 +29,7 @@ from workflows.ids import cycle_workflow_id
 
 @pytest.fixture(autouse=True)
 async def clean_log(database: Database) -> AsyncIterator[None]:
+    await empty_log(database)
     yield
     await empty_log(database)
     async with database.transaction() as session:

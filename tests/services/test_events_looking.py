@@ -51,6 +51,7 @@ class Running:
 @pytest.fixture(autouse=True)
 async def at_once(database: Database, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[None]:
     monkeypatch.setattr(looking, "SETTLED_SECONDS", 0.0)
+    await empty_log(database)
     yield
     await empty_log(database)
 

@@ -32,6 +32,7 @@ def answers(status: RPCStatusCode) -> Callable[[], Exception]:
 
 @pytest.fixture(autouse=True)
 async def clean_log(database: Database) -> AsyncIterator[None]:
+    await empty_log(database)
     yield
     await empty_log(database)
 

@@ -26,6 +26,7 @@ LARGE, SMALL, OTHER = UUID(int=1), UUID(int=2), UUID(int=3)
 
 @pytest.fixture(autouse=True)
 async def clean_log(database: Database) -> AsyncIterator[None]:
+    await empty_log(database)
     yield
     await empty_log(database)
 
