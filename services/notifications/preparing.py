@@ -54,7 +54,8 @@ async def prepare_page(
 ) -> MessagesPrepared:
     """Stores a message for everybody on the page who is known and active, in one transaction. `prepared` counts these
     people. A repeat of a page counts them too, but stores nothing new and leaves due times as they are. Nothing is
-    added to an announcement once its last page is stored, or its messages were given up: `prepared` is 0 then."""
+    added to an announcement that has messages once its last page is stored, or its messages were given up: `prepared`
+    is 0 then."""
     announcement, organization_id = request.announcement, request.announcement.organization_id
     brief = await read_brief(internal, announcement)
     page = await read_audience(internal, announcement, brief, request.after)

@@ -30,13 +30,19 @@ MOST = 500
 
 
 async def is_prepared(session: AsyncSession, announcement: Announcement) -> bool:
-    """Whether nothing is prepared any more: all messages of the announcement are stored, or were given up. Locks the
-    announcement, so that this stays so as long as the transaction lasts. It must be stored."""
+    """Whether nothing is prepared any more: all messages of the announcement are stored, or were given up. One that was
+    prepared for nobody may be prepared again: a preparation that began before Postgres was restored to an earlier
+    moment finds nobody, as its round is not there yet. Locks the announcement, so that the answer stays true as long as
+    the transaction lasts. It must be stored."""
     query = select(AnnouncementRow.prepared_at).where(
         AnnouncementRow.organization_id == announcement.organization_id, AnnouncementRow.id == announcement.id
     )
     # The lock is one that lets others store messages that point to this row, and send them.
-    return (await session.scalars(query.with_for_update(key_share=True))).one() is not None
+    prepared_at = (await session.scalars(query.with_for_update(key_share=True))).one()
+    has_messages = select(MessageRow.id).where(
+        MessageRow.organization_id == announcement.organization_id, MessageRow.announcement_id == announcement.id
+    )
+    return prepared_at is not None and bool(await session.scalar(select(has_messages.exists())))
 
 
 async def note_prepared(session: AsyncSession, organization_id: UUID, announcement_id: UUID) -> None:

@@ -38,6 +38,20 @@ async def test_preparing_twice_is_preparing_once(
     assert post.recipients() == ["a@acme.example", "b@acme.example"]
 
 
+async def test_what_was_prepared_for_nobody_is_prepared_again_when_there_is_somebody(
+    activities: Activities, database: Database, world: World, post: Post
+) -> None:
+    """A preparation that began before Postgres was restored to an earlier moment finds nobody, and the same round is
+    opened once more later."""
+    await world.open_round(database)
+    announcement = world.announcement()
+    assert await prepare(activities, announcement) == 0
+    world.ask("a@acme.example")
+    assert await prepare(activities, announcement) == 1
+    await deliver(activities, announcement)
+    assert post.recipients() == ["a@acme.example"]
+
+
 async def test_a_round_knows_when_its_people_were_told_something(
     activities: Activities, database: Database, world: World
 ) -> None:
