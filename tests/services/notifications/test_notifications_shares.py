@@ -15,6 +15,7 @@ from services.notifications.models import AnnouncementRow, MessageRow
 from shared.config import Settings
 from shared.contracts.notifications import Announcement, DeliverMessages
 from shared.database import Database
+from shared.events import StagedEvent
 from shared.http.internal import Internal
 from shared.rounds.models import Round, RoundRecipient
 from tests.services.notifications.conftest import prepare
@@ -57,7 +58,7 @@ async def senders(database: Database, settings: Settings, post: Post) -> AsyncIt
     for one in both:
         await one.internal.close()
         async with database.transaction() as session:
-            for table in (MessageRow, AnnouncementRow, RoundRecipient, Round):
+            for table in (MessageRow, AnnouncementRow, StagedEvent, RoundRecipient, Round):
                 await session.execute(delete(table).where(table.organization_id == one.world.organization_id))
 
 

@@ -240,7 +240,8 @@ async def test_an_endpoint_and_an_announcement_go_over_after_a_delivery(company:
         audience=Audience.PARTICIPANTS,
     )
     ids = endpoint_workflow_id(endpoint.endpoint_id), announcement_workflow_id(announcement.id)
-    ledger.drains = [Drained(next_due_at=datetime.now(UTC) + timedelta(days=1))]
+    late = Drained(next_due_at=datetime.now(UTC) + timedelta(days=1))
+    ledger.drains = [late] * 10_000
     company.notifications.late = True
     async with company.release("a"), company.release("b"):
         await promote(company.place("a"), wait_seconds=600, say=quiet)
@@ -252,9 +253,17 @@ async def test_an_endpoint_and_an_announcement_go_over_after_a_delivery(company:
         )
         assert [await company.version_of_run(one) for one in ids] == ["a", "a"]
         await promote(company.place("b"), wait_seconds=600, say=quiet)
-        await called.signal(EndpointWorkflow.call)
+
+        async def goes_over() -> bool:
+            """A worker learns that there is a newer version a moment after it has become the current one."""
+            await called.signal(EndpointWorkflow.call)
+            return await goes_with(company, ids[0], "b")
+
+        await until(goes_over)
         await until(lambda: goes_with(company, ids[1], "b"))
         company.notifications.late = False
+        ledger.drains.clear()
+        await called.signal(EndpointWorkflow.call)
         await asyncio.gather(called.result(), telling.result())
         assert [await company.version_of_run(one) for one in ids] == ["b", "b"]
     assert ledger.announced == [announcement], "its messages were prepared once"
