@@ -3,7 +3,7 @@ for each row that is deleted."""
 
 import ast
 from collections.abc import Iterator, Sequence
-from typing import cast
+from typing import Any, cast
 
 from sqlalchemy import Column, ForeignKeyConstraint, PrimaryKeyConstraint, Table, UniqueConstraint
 
@@ -44,12 +44,12 @@ def indexed(table: Table) -> Iterator[Sequence[object]]:
 
 def finds(columns: Sequence[object], key: ForeignKeyConstraint) -> bool:
     """Whether an index of these columns begins with so many of the key that they name one row of the parent."""
-    refers = {element.parent: element.column for element in key.elements}
+    refers: dict[object, Column[Any]] = {element.parent: element.column for element in key.elements}
     named = set[Column[object]]()
     for column in columns:
         if column not in refers:
             break
-        named.add(refers[column])  # type: ignore[index]
+        named.add(refers[column])
     return set(key.referred_table.primary_key.columns) <= named
 
 

@@ -21,6 +21,7 @@ from shared.config import Settings
 from shared.database import Database
 from shared.http.application import create_application
 from shared.keys import AccessKey, key_id_of
+from tests.services.access_keys import bearer, make
 from tests.services.conftest import client_of
 from tests.services.programs_examples import add_organization, once
 from upward.cli import app as command_line
@@ -42,17 +43,6 @@ async def http(app: FastAPI, access_key: KeyMaker) -> AsyncIterator[httpx.AsyncC
     async with client_of(app) as client:
         client.headers.update(await access_key(Role.OWNER))
         yield client
-
-
-def bearer(key: str) -> dict[str, str]:
-    return {"authorization": f"Bearer {key}"}
-
-
-async def make(http: httpx.AsyncClient, **fields: Any) -> dict[str, Any]:
-    body = {"role": "viewer", "label": "dashboard"} | fields
-    answer = await http.post("/v1/keys", json=body, headers=once({}, str(uuid4())))
-    assert answer.status_code == 201, answer.text
-    return dict(answer.json())
 
 
 async def rotate(http: httpx.AsyncClient, key_id: str, **wanted: Any) -> httpx.Response:

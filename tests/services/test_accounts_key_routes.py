@@ -15,6 +15,7 @@ from services.accounts.store import codes
 from shared.auth import Role
 from shared.database import Database
 from shared.keys import AccessKey, key_id_of
+from tests.services.access_keys import bearer, make
 from tests.services.conftest import client_of
 from tests.services.programs_examples import add_organization, once
 
@@ -30,17 +31,6 @@ async def http(
     async with client_of(application(accounts)) as client:
         client.headers.update(await access_key(Role.OWNER))
         yield client
-
-
-def bearer(key: str) -> dict[str, str]:
-    return {"authorization": f"Bearer {key}"}
-
-
-async def make(http: httpx.AsyncClient, **fields: Any) -> dict[str, Any]:
-    body = {"role": "viewer", "label": "dashboard"} | fields
-    answer = await http.post("/v1/keys", json=body, headers=once({}, str(uuid4())))
-    assert answer.status_code == 201, answer.text
-    return dict(answer.json())
 
 
 async def test_a_key_is_shown_once_and_works_until_it_is_revoked_with_its_sessions(http: httpx.AsyncClient) -> None:

